@@ -1,0 +1,1 @@
+"""How the needs are met, named after the technology that meets them."""

@@ -1,0 +1,1 @@
+"""The shop's orders service, over HTTP and in memory."""

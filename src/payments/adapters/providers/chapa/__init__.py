@@ -1,0 +1,1 @@
+"""Chapa: hosted checkout pages, verification and signed webhooks."""

@@ -1,0 +1,1 @@
+"""Storage in SQL: tables, statements, mapping, one runner a database, and the migrations."""

@@ -1,0 +1,338 @@
+"""The error tree. Every leaf has a stable ``code`` and says whether repeating is safe.
+
+::
+
+    PaymentsError
+    ├── InvalidRequest              a field is wrong; ``errors`` names it and the remedy
+    │   ├── InvalidMoney            an amount or a currency cannot be what it claims
+    │   ├── UnsupportedProvider     this name is not offered here
+    │   ├── UnsupportedCurrency     the provider cannot take this currency
+    │   └── UnsupportedAmount       zero, or outside what the provider takes
+    ├── NotFound
+    │   ├── OrderNotFound           absent, or somebody else's: the answers are identical
+    │   ├── PaymentNotFound         likewise
+    │   └── ReferenceNotFound       no attempt carries this reference
+    ├── Conflict
+    │   ├── PaymentAlreadyProcessed the order is paid
+    │   ├── OrderNotPayable         the orders service says so
+    │   ├── PaymentInReview         money is held until a person decides
+    │   ├── AttemptInFlight         another request is opening the checkout right now
+    │   ├── PaymentInFlight         the payer may be paying on the present checkout
+    │   ├── IdempotencyKeyInFlight  the same key is being answered
+    │   └── IdempotencyKeyReused    the key belongs to another request
+    ├── NoticeRefused
+    │   ├── NoticeForged            the signature does not cover these bytes
+    │   └── NoticeMalformed         signed, but not a notice we can read
+    ├── GatewayError                a provider call ended in one of three ways
+    │   ├── ProviderRejected        definite no: do not repeat
+    │   ├── ProviderUnavailable     nothing happened: may repeat
+    │   └── OutcomeUnknown          it may have happened: ask first
+    ├── OrdersUnavailable           the orders service gave no usable answer
+    ├── DeliveryError
+    │   ├── MessageRefused          the receiver will never take it: park
+    │   └── DeliveryFailed          not delivered, or we cannot know: repeat the same bytes
+    ├── StorageError
+    │   ├── StorageUnavailable      the database gave no answer in time
+    │   ├── StorageBusy             another process writes this database
+    │   └── StaleVersion            the row changed under us: read again
+    ├── IllegalTransition           a defect: an event outside the tables
+    └── ConfigurationInvalid        every mistake in the settings, at once
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+
+class Retry(enum.Enum):
+    """What repeating the same request can do."""
+
+    NEVER = "never"
+    """The answer will not change until something else does."""
+    SAFE = "safe"
+    """Nothing happened, or repeating cannot make it happen twice."""
+    ASK_FIRST = "ask_first"
+    """It may have happened: ask for the payment before repeating."""
+
+
+@attrs.frozen
+class FieldError:
+    """One wrong field: where it is and what would be right."""
+
+    pointer: str
+    """JSON pointer into the request, such as ``/provider``, or the name of a parameter."""
+    detail: str
+
+
+class PaymentsError(Exception):
+    """Root of all errors this package raises on purpose.
+
+    ``detail`` is one sentence for a person. ``facts`` are further machine-readable members of the answer.
+    """
+
+    code: ClassVar[str] = "payments_error"
+    title: ClassVar[str] = "The request could not be completed"
+    retry: ClassVar[Retry] = Retry.NEVER
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: tuple[FieldError, ...] = (),
+        facts: Mapping[str, Any] | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.detail = detail or self.title
+        self.errors = errors
+        self.facts: Mapping[str, Any] = dict(facts or {})
+        self.retry_after_s = retry_after_s
+        super().__init__(self.detail)
+
+
+class InvalidRequest(PaymentsError):
+    """A field is wrong; ``errors`` names each and the remedy."""
+
+    code = "invalid_request"
+    title = "The request has invalid fields"
+
+
+class InvalidMoney(InvalidRequest):
+    """An amount or a currency that cannot be what it claims to be."""
+
+    code = "invalid_money"
+    title = "The amount is not valid"
+
+
+class UnsupportedProvider(InvalidRequest):
+    """The named provider is unknown, or switched off here."""
+
+    code = "unsupported_provider"
+    title = "The provider is not supported"
+
+
+class UnsupportedCurrency(InvalidRequest):
+    """The provider cannot take the order's currency."""
+
+    code = "unsupported_currency"
+    title = "The provider does not take this currency"
+
+
+class UnsupportedAmount(InvalidRequest):
+    """The order's amount is zero or outside what the provider takes."""
+
+    code = "unsupported_amount"
+    title = "The provider does not take this amount"
+
+
+class NotFound(PaymentsError):
+    """Something named by the caller is absent, or not the caller's to see."""
+
+    code = "not_found"
+    title = "Not found"
+
+
+class OrderNotFound(NotFound):
+    """The order is absent or belongs to somebody else; nobody can tell which from the answer."""
+
+    code = "order_not_found"
+    title = "There is no such order"
+
+
+class PaymentNotFound(NotFound):
+    """The payment is absent or belongs to somebody else; nobody can tell which from the answer."""
+
+    code = "payment_not_found"
+    title = "There is no such payment"
+
+
+class ReferenceNotFound(NotFound):
+    """No attempt of ours carries this reference."""
+
+    code = "reference_not_found"
+    title = "There is no attempt with this reference"
+
+
+class Conflict(PaymentsError):
+    """The present state does not allow what was asked."""
+
+    code = "conflict"
+    title = "The present state does not allow this"
+
+
+class PaymentAlreadyProcessed(Conflict):
+    """The order is paid. The sentence is the one existing clients read."""
+
+    code = "payment_already_processed"
+    title = "Payment already processed"
+
+
+class OrderNotPayable(Conflict):
+    """The orders service says that this order cannot be paid now."""
+
+    code = "order_not_payable"
+    title = "The order cannot be paid"
+
+
+class PaymentInReview(Conflict):
+    """Money arrived that does not match; the shop will accept or return it."""
+
+    code = "payment_in_review"
+    title = "Money that arrived for this order is being reviewed"
+
+
+class AttemptInFlight(Conflict):
+    """Another request is opening the checkout at this moment."""
+
+    code = "attempt_in_flight"
+    title = "A checkout is being opened for this order"
+    retry = Retry.SAFE
+
+
+class PaymentInFlight(Conflict):
+    """The payer may be paying on the present checkout; it cannot be replaced yet."""
+
+    code = "payment_in_flight"
+    title = "A payment for this order may be under way"
+    retry = Retry.SAFE
+
+
+class IdempotencyKeyInFlight(Conflict):
+    """A request with this Idempotency-Key is being answered."""
+
+    code = "idempotency_key_in_flight"
+    title = "A request with this Idempotency-Key is in progress"
+    retry = Retry.SAFE
+
+
+class IdempotencyKeyReused(Conflict):
+    """This Idempotency-Key was used for a different request."""
+
+    code = "idempotency_key_reused"
+    title = "The Idempotency-Key was used for another request"
+
+
+class NoticeRefused(PaymentsError):
+    """A message that claims to come from a provider and is not taken in."""
+
+    code = "notice_refused"
+    title = "The notice was refused"
+
+
+class NoticeForged(NoticeRefused):
+    """The signature is missing, unknown, or does not cover these bytes."""
+
+    code = "notice_forged"
+    title = "The signature is not valid"
+
+
+class NoticeMalformed(NoticeRefused):
+    """The bytes are authentic but cannot be read as a notice."""
+
+    code = "notice_malformed"
+    title = "The notice cannot be read"
+
+
+class GatewayError(PaymentsError):
+    """A call to a provider ended without the wanted answer, in one of exactly three ways."""
+
+    code = "gateway_error"
+    title = "The provider did not complete the call"
+
+
+class ProviderRejected(GatewayError):
+    """The provider definitely refused; repeating the same request is useless."""
+
+    code = "provider_rejected"
+    title = "The provider refused the payment"
+
+
+class ProviderUnavailable(GatewayError):
+    """Nothing happened at the provider; the call may be repeated."""
+
+    code = "provider_unavailable"
+    title = "The provider is not available"
+    retry = Retry.SAFE
+
+
+class OutcomeUnknown(GatewayError):
+    """The call may or may not have happened; ask the provider before anything else."""
+
+    code = "outcome_unknown"
+    title = "The provider's answer was lost"
+    retry = Retry.ASK_FIRST
+
+
+class OrdersUnavailable(PaymentsError):
+    """The orders service gave no usable answer."""
+
+    code = "orders_unavailable"
+    title = "The orders service is not available"
+    retry = Retry.SAFE
+
+
+class DeliveryError(PaymentsError):
+    """A message of the outbox was not delivered."""
+
+    code = "delivery_error"
+    title = "The message was not delivered"
+
+
+class MessageRefused(DeliveryError):
+    """The receiver will not take this message, now or later: it is parked for a person."""
+
+    code = "message_refused"
+    title = "The receiver refused the message"
+
+
+class DeliveryFailed(DeliveryError):
+    """Not delivered, or we cannot know; the same bytes are sent again later."""
+
+    code = "delivery_failed"
+    title = "The message could not be delivered"
+    retry = Retry.SAFE
+
+
+class StorageError(PaymentsError):
+    """The database did not do what was asked."""
+
+    code = "storage_error"
+    title = "The database could not complete the request"
+
+
+class StorageUnavailable(StorageError):
+    """The database gave no answer in time; nothing of ours is half done."""
+
+    code = "storage_unavailable"
+    title = "The database is not available"
+    retry = Retry.SAFE
+
+
+class StorageBusy(StorageError):
+    """Another process writes this database; SQLite takes exactly one."""
+
+    code = "storage_busy"
+    title = "Another process is writing to this database"
+
+
+class StaleVersion(StorageError):
+    """The payment changed between reading and writing; read it again."""
+
+    code = "stale_version"
+    title = "The payment changed in the meantime"
+    retry = Retry.SAFE
+
+
+class IllegalTransition(PaymentsError):
+    """An event that the tables of MODEL.md section 2 do not allow: a defect of ours."""
+
+    code = "illegal_transition"
+    title = "The change is not allowed"
+
+
+class ConfigurationInvalid(PaymentsError):
+    """The settings cannot be used; ``errors`` lists every mistake at once."""
+
+    code = "configuration_invalid"
+    title = "The configuration is not valid"

@@ -1,0 +1,1 @@
+"""Who calls us: HTTP clients, the command line and the worker's loop."""

@@ -1,0 +1,1 @@
+"""The HTTP interface as a Starlette application, one file a resource."""
