@@ -1,0 +1,88 @@
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+PORT ?= 8000
+# More words for pytest: make test ARGS="tests/unit -k money"
+ARGS ?=
+# Another interpreter: make run PYTHON=python3.13. Otherwise the first of these that is new enough.
+PYTHON ?=
+PYTHONS := python3 python3.11 python3.12 python3.13 python3.14
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Every requirement is pinned to the bytes of its wheels, so nothing is resolved and nothing is built.
+LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requirement
+ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+.PHONY: help run test check format lock clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/run.stamp ## start the whole demonstration on SQLite (PORT=8000 moves it)
+	@exec $(BIN)/payments demo --port $(PORT)
+
+test: $(VENV)/dev.stamp ## run the quick suite, whole (ARGS passes words to pytest)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/dev.stamp ## format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+# Both locks name versions and hashes and no host. The development lock holds the running one.
+COMPILE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate $(LOCKFLAGS)
+LOCKFLAGS ?=
+
+lock: ## write requirements/*.lock anew (LOCKFLAGS=--upgrade takes newer versions)
+	@$(FIND_PYTHON); test -x .venv-lock/bin/uv || { "$$python" -m venv .venv-lock && \
+		.venv-lock/bin/python -m pip --disable-pip-version-check --quiet install uv; }
+	@$(COMPILE) pyproject.toml --extra demo requirements/run.in -o requirements/run.lock
+	@$(COMPILE) pyproject.toml --extra demo requirements/run.in requirements/dev.in \
+		--constraint requirements/run.lock -o requirements/dev.lock
+
+clean: ## remove the environment and what the tools left behind
+	@rm -rf $(VENV) .venv-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+
+# ---- the environment: one for running and for testing, remade when a lock or pyproject.toml changes
+
+$(VENV)/run.stamp: requirements/run.lock pyproject.toml
+	@$(MAKE_VENV)
+	@echo "Installing what the service needs (a quarter of a minute the first time) ..."
+	@$(LOCKED) requirements/run.lock
+	@$(ITSELF)
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.lock pyproject.toml
+	@$(MAKE_VENV)
+	@echo "Installing what the service and its tests need (half a minute the first time) ..."
+	@$(LOCKED) requirements/dev.lock
+	@$(ITSELF)
+	@touch $(VENV)/run.stamp $@
+
+# Sets the shell's $$python, or says in a sentence what is missing.
+define FIND_PYTHON
+python=; for candidate in $(or $(PYTHON),$(PYTHONS)); do \
+	if "$$candidate" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then python="$$candidate"; break; fi; done; \
+if [ -z "$$python" ]; then \
+	echo "This needs Python 3.11 or newer, and none of these is: $(or $(PYTHON),$(PYTHONS))." >&2; \
+	echo "Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; fi; \
+if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+	echo "$$python cannot make virtual environments: its venv module is missing." >&2; \
+	echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; fi
+endef
+
+# Keeps an environment that works, whoever made it, and replaces one that is broken or too old.
+define MAKE_VENV
+if ! { $(BIN)/python -c '$(NEW_ENOUGH)' && $(BIN)/python -m pip --version; } >/dev/null 2>&1; then \
+	$(FIND_PYTHON); "$$python" -m venv --clear $(VENV); fi
+endef
