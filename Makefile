@@ -57,14 +57,14 @@ clean: ## remove the environment and what the tools left behind
 
 $(VENV)/run.stamp: requirements/run.lock pyproject.toml
 	@$(MAKE_VENV)
-	@echo "Installing what the service needs (a quarter of a minute the first time) ..."
+	@echo "Installing what the service needs (about half a minute the first time) ..."
 	@$(LOCKED) requirements/run.lock
 	@$(ITSELF)
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.lock pyproject.toml
 	@$(MAKE_VENV)
-	@echo "Installing what the service and its tests need (half a minute the first time) ..."
+	@echo "Installing what the service and its tests need (up to a minute the first time) ..."
 	@$(LOCKED) requirements/dev.lock
 	@$(ITSELF)
 	@touch $(VENV)/run.stamp $@

@@ -1,0 +1,23 @@
+"""What every test may ask for."""
+
+import os
+import shutil
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asyncio alone: it is what the service runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The browser of the machine. Where it is absent the test is skipped by name, and fails in CI."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None and os.environ.get("CI") == "true":
+        pytest.fail("chromium is missing, and CI skips nothing (.ci/run installs it)")
+    if path is None:
+        pytest.skip("chromium is missing (apt-get install chromium)")
+    return path
