@@ -42,20 +42,19 @@ class Currency:
         return self.code
 
 
-def _whole(_instance: object, _attribute: object, value: object) -> None:
-    # bool is an int to Python, and True birr is nobody's money.
-    if type(value) is not int:
-        raise InvalidMoney(f"An amount is a whole number of minor units, not {value!r}.")
-    if abs(value) > MAX_MINOR:
-        raise InvalidMoney(f"An amount beyond {MAX_MINOR} minor units is not taken.")
-
-
 @attrs.frozen(order=False)
 class Money:
     """``minor`` whole minor units (cents, santim, kobo) of ``currency``. There is no default currency."""
 
-    minor: int = attrs.field(validator=_whole)
+    minor: int
     currency: Currency = attrs.field(validator=attrs.validators.instance_of(Currency))
+
+    def __attrs_post_init__(self) -> None:
+        # bool is an int to Python, and True birr is nobody's money.
+        if type(self.minor) is not int:
+            raise InvalidMoney(f"An amount is a whole number of minor units, not {self.minor!r}.")
+        if abs(self.minor) > MAX_MINOR:
+            raise InvalidMoney(f"An amount beyond {MAX_MINOR} minor units is not taken.")
 
     @classmethod
     def of(cls, amount: object, currency: object) -> Self:
@@ -106,7 +105,7 @@ class Money:
         return self.minor >= self._same(other)
 
     def _same(self, other: Self) -> int:
-        if not isinstance(other, Money) or other.currency != self.currency:
+        if other.currency != self.currency:
             raise InvalidMoney(f"{self} and {other} are not of one currency.")
         return other.minor
 

@@ -5,7 +5,7 @@ The diagram in ``docs/states.md``, the enums of the OpenAPI document and the tes
 
 import enum
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from payments.domain import events as happened
 from payments.domain.errors import IllegalTransition
@@ -53,22 +53,24 @@ class RefundStatus(enum.Enum):
 LIVE: Final = frozenset({AttemptStatus.CLAIMED, AttemptStatus.OPEN, AttemptStatus.UNKNOWN})
 """The attempt statuses of which a payment has at most one at a time."""
 
-type_of_event = type[happened.Event]
+EventType = type[happened.Event]
 
-PAYMENT: Final[Mapping[tuple[PaymentStatus, type_of_event], PaymentStatus]] = {
+PAYMENT: Final[Mapping[tuple[PaymentStatus, EventType], PaymentStatus]] = {
     (PaymentStatus.PENDING, happened.PaymentInitiated): PaymentStatus.PROCESSING,
     (PaymentStatus.PROCESSING, happened.PaymentSucceeded): PaymentStatus.SUCCESS,
     (PaymentStatus.PROCESSING, happened.PaymentFailed): PaymentStatus.FAILED,
     (PaymentStatus.FAILED, happened.PaymentRetried): PaymentStatus.PROCESSING,
 }
 
-ATTEMPT: Final[Mapping[tuple[AttemptStatus, type_of_event], AttemptStatus]] = {
+ATTEMPT: Final[Mapping[tuple[AttemptStatus, EventType], AttemptStatus]] = {
     (AttemptStatus.CLAIMED, happened.CheckoutOpened): AttemptStatus.OPEN,
     (AttemptStatus.CLAIMED, happened.OutcomeLost): AttemptStatus.UNKNOWN,
     (AttemptStatus.UNKNOWN, happened.PayerSeen): AttemptStatus.OPEN,
     (AttemptStatus.FAILED, happened.AttemptReopened): AttemptStatus.OPEN,
-    **{(live, happened.AttemptFailed): AttemptStatus.FAILED for live in sorted(LIVE, key=lambda s: s.value)},
-    **{(live, happened.AttemptExpired): AttemptStatus.EXPIRED for live in sorted(LIVE, key=lambda s: s.value)},
+    **{(status, happened.AttemptFailed): AttemptStatus.FAILED for status in AttemptStatus if status in LIVE},
+    **{
+        (status, happened.AttemptExpired): AttemptStatus.EXPIRED for status in AttemptStatus if status in LIVE
+    },
     **{
         (status, happened.AttemptSucceeded): AttemptStatus.SUCCEEDED
         for status in AttemptStatus
@@ -76,12 +78,12 @@ ATTEMPT: Final[Mapping[tuple[AttemptStatus, type_of_event], AttemptStatus]] = {
     },
 }
 
-CAPTURE: Final[Mapping[tuple[Disposition, type_of_event], Disposition]] = {
+CAPTURE: Final[Mapping[tuple[Disposition, EventType], Disposition]] = {
     (Disposition.HELD, happened.CaptureAccepted): Disposition.SETTLES,
     (Disposition.HELD, happened.CaptureSurplus): Disposition.SURPLUS,
 }
 
-REFUND: Final[Mapping[tuple[RefundStatus, type_of_event], RefundStatus]] = {
+REFUND: Final[Mapping[tuple[RefundStatus, EventType], RefundStatus]] = {
     (RefundStatus.AWAITING_APPROVAL, happened.RefundApproved): RefundStatus.RESERVED,
     (RefundStatus.AWAITING_APPROVAL, happened.RefundFailed): RefundStatus.FAILED,
     (RefundStatus.RESERVED, happened.RefundRequested): RefundStatus.REQUESTED,
@@ -94,9 +96,12 @@ REFUND: Final[Mapping[tuple[RefundStatus, type_of_event], RefundStatus]] = {
     (RefundStatus.SUCCEEDED, happened.RefundFailed): RefundStatus.FAILED,
 }
 
-def following[Status: enum.Enum](
-    table: Mapping[tuple[Status, type_of_event], Status], status: Status, event: happened.Event
-) -> Status:
+_Status = TypeVar("_Status", bound=enum.Enum)
+
+
+def following(
+    table: Mapping[tuple[_Status, EventType], _Status], status: _Status, event: happened.Event
+) -> _Status:
     """The status after ``event``.
 
     Raises:

@@ -1,0 +1,108 @@
+"""What the use-cases answer."""
+
+from datetime import datetime
+from uuid import UUID
+
+import attrs
+
+from payments.application.ports.providers import Flow
+from payments.application.records import PaymentSummary
+from payments.domain.money import Money
+from payments.domain.transitions import PaymentStatus
+
+
+@attrs.frozen(kw_only=True)
+class Initiated:
+    """A checkout the payer can pay on now."""
+
+    payment_id: UUID
+    reference: str
+    status: PaymentStatus
+    provider: str
+    checkout_url: str
+    flow: Flow
+    expires_at: datetime | None
+    """Until when it can be paid on; None: no end of its own."""
+
+
+@attrs.frozen(kw_only=True)
+class Received:
+    """A notice was taken in. ``stored`` is False for one that was already here."""
+
+    stored: bool
+
+
+@attrs.frozen(kw_only=True)
+class Page:
+    """Some of a payer's payments, newest first."""
+
+    items: tuple[PaymentSummary, ...]
+    beyond: tuple[datetime, UUID] | None
+    """Where the next page begins; None when there is none."""
+
+
+@attrs.frozen(kw_only=True)
+class Offer:
+    """A provider and whether it can take an order's money."""
+
+    provider: str
+    flow: Flow
+    available: bool
+    detail: str
+    """Why not, when it is not available."""
+    least: Money | None
+    most: Money | None
+    needs: tuple[str, ...]
+    """Fields of the initiate request this provider needs beyond ``provider``."""
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """One thing that happened, for a person to read."""
+
+    at: datetime
+    what: str
+    """A plain sentence."""
+    source: str
+    """``evidence``, ``notice``, ``change``, ``message`` or ``review``."""
+    reference: str | None = None
+    verdict: str | None = None
+    """Name of the rule that decided, for evidence."""
+    rule: str | None = None
+    """The rule's sentence."""
+
+
+@attrs.frozen(kw_only=True)
+class Explanation:
+    """Why a payment is what it is, what we wait for, and what may be done."""
+
+    payment_id: UUID
+    order_id: str
+    status: PaymentStatus
+    summary: str
+    steps: tuple[Step, ...]
+    """Oldest first."""
+    waiting_for: tuple[str, ...]
+    next_check_at: datetime | None
+    may_do: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Violation:
+    """A broken promise, as ``payments check`` reports it."""
+
+    invariant: str
+    """Its number in the catalogue: ``I1`` ..."""
+    subject: str
+    """The payment id, reference or record it was found on."""
+    detail: str
+
+
+@attrs.frozen(kw_only=True)
+class Answered:
+    """What a request is answered: kept under its Idempotency-Key if ``final``."""
+
+    status: int
+    body: bytes
+    final: bool
+    replayed: bool = False

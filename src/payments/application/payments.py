@@ -1,0 +1,40 @@
+"""Payments: every use-case as a field. The table of contents of the product."""
+
+import attrs
+
+from payments.application.ports.providers import Providers
+from payments.application.use_cases.answer_once import AnswerOnce
+from payments.application.use_cases.cancel_payment import CancelPayment
+from payments.application.use_cases.check_invariants import CheckInvariants
+from payments.application.use_cases.deliver_messages import DeliverMessages
+from payments.application.use_cases.explain_payment import ExplainPayment
+from payments.application.use_cases.get_payment import GetPayment
+from payments.application.use_cases.initiate_payment import InitiatePayment
+from payments.application.use_cases.list_payments import ListPayments
+from payments.application.use_cases.measure_backlog import MeasureBacklog
+from payments.application.use_cases.offer_providers import OfferProviders
+from payments.application.use_cases.process_notices import ProcessNotices
+from payments.application.use_cases.receive_notice import ReceiveNotice
+from payments.application.use_cases.settle_payment import SettlePayment
+from payments.application.use_cases.sweep_payments import SweepPayments
+
+
+@attrs.frozen(kw_only=True)
+class Payments:
+    """Everything this service can do. Made by :func:`payments.open_payments`; every entrypoint holds only this."""
+
+    initiate: InitiatePayment
+    settle: SettlePayment
+    receive_notice: ReceiveNotice
+    process_notices: ProcessNotices
+    cancel: CancelPayment
+    list: ListPayments
+    get: GetPayment
+    explain: ExplainPayment
+    offers: OfferProviders
+    sweep: SweepPayments
+    deliver: DeliverMessages
+    check: CheckInvariants
+    backlog: MeasureBacklog
+    answer_once: AnswerOnce
+    providers: Providers

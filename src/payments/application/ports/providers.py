@@ -1,0 +1,204 @@
+"""Providers: who can take the payer's money, and what each can do.
+
+A gateway fails in exactly three ways, because only three things can be done about it:
+:class:`~payments.domain.errors.ProviderRejected`, :class:`~payments.domain.errors.ProviderUnavailable` and
+:class:`~payments.domain.errors.OutcomeUnknown`. Connect trouble means that nothing was sent; read or protocol
+trouble means that we cannot know.
+"""
+
+import enum
+from abc import abstractmethod
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Protocol
+
+import attrs
+
+from payments.application.records import Claim
+from payments.domain.errors import FieldError, UnsupportedAmount, UnsupportedCurrency, UnsupportedProvider
+from payments.domain.evidence import Answer, Mode
+from payments.domain.money import Money
+from payments.domain.payment import Customer
+
+
+class Flow(enum.Enum):
+    """How the payer pays; the value is the ``type`` of ``next_action``."""
+
+    HOSTED_PAGE = "redirect"
+    PROMPT = "confirm_on_phone"
+    CASH = "pay_on_delivery"
+
+
+@attrs.frozen(kw_only=True)
+class CheckoutRequest:
+    """All a gateway needs to open a checkout."""
+
+    reference: str
+    amount: Money
+    order_id: str
+    customer: Customer
+    return_url: str
+    """Where the payer's browser goes afterwards: our own verify address with the reference in it."""
+    phone: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Checkout:
+    """Where the payer pays. ``url`` is None only for providers without a page of their own."""
+
+    url: str | None
+    provider_reference: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """Which attempt a gateway is asked about."""
+
+    reference: str
+    provider_reference: str | None
+    amount: Money
+
+
+class Cancelled(enum.Enum):
+    """What came of asking a provider to close a checkout. None of these is about money."""
+
+    CLOSED = "closed"
+    """Nobody can pay on it any more."""
+    NOT_FOUND = "not_found"
+    UNKNOWN = "unknown"
+    """No usable answer; it may be closed or not."""
+
+
+@attrs.frozen(kw_only=True)
+class RawNotice:
+    """A message as it arrived: the bytes the signature covers, and the headers, names in lower case."""
+
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@attrs.frozen(kw_only=True)
+class Hint:
+    """What an authenticated notice is about. It says "look again" and decides nothing."""
+
+    reference: str | None
+    claim: Claim
+    word: str
+
+
+class Checkouts(Protocol):
+    """Opens checkouts."""
+
+    @abstractmethod
+    async def open(self, request: CheckoutRequest) -> Checkout:
+        """Open a checkout under our reference, at most once.
+
+        Raises:
+            ProviderRejected: a definite no.
+            ProviderUnavailable: nothing was sent, or the provider says it did nothing.
+            OutcomeUnknown: there may be a checkout; a 200 without a usable one is this, too.
+        """
+
+
+class StatusChecks(Protocol):
+    """Asks what became of an attempt."""
+
+    @abstractmethod
+    async def check(self, question: Question) -> Answer:
+        """The provider's answer, every word of its sheet mapped to one outcome.
+
+        Never raises for trouble: whatever goes wrong is an answer with outcome ``nothing``.
+        """
+
+
+class Cancellations(Protocol):
+    """Closes checkouts that nobody paid."""
+
+    @abstractmethod
+    async def cancel(self, reference: str) -> Cancelled:
+        """Ask the provider to close the checkout. Repeating it is safe; it never raises for trouble."""
+
+
+class Webhooks(Protocol):
+    """Reads the provider's notices."""
+
+    @abstractmethod
+    def read(self, notice: RawNotice) -> Hint:
+        """Authenticate the raw bytes, then read what they are about.
+
+        Raises:
+            NoticeForged: the signature is missing, wrong, or does not cover these bytes.
+            NoticeMalformed: authentic, but not readable as a notice.
+        """
+
+
+@attrs.frozen
+class Range:
+    """What a provider takes in one currency, both ends included."""
+
+    least: Money
+    most: Money
+
+
+@attrs.frozen(kw_only=True)
+class Provider:
+    """One provider as this service uses it. A capability it lacks is a field that is None."""
+
+    name: str
+    mode: Mode
+    flow: Flow
+    ranges: Mapping[str, Range]
+    """By currency code."""
+    payable_for: timedelta | None
+    """How long its checkout can be paid on; None: no end of its own."""
+    watched_for: timedelta | None
+    """How long an attempt without money is asked about; None: only a record of ours can speak."""
+    checkouts: Checkouts
+    checks: StatusChecks
+    cancellations: Cancellations | None = None
+    webhooks: Webhooks | None = None
+    bound: frozenset[str] = frozenset()
+    """Facts it never attests (``reference``, ``amount``, ``mode``), which our own request binds."""
+
+    def takes(self, amount: Money) -> None:
+        """Return if this provider can take ``amount``.
+
+        Raises:
+            UnsupportedCurrency: not this currency.
+            UnsupportedAmount: zero, or outside its range.
+        """
+        code = amount.currency.code
+        span = self.ranges.get(code)
+        if span is None:
+            offered = ", ".join(sorted(self.ranges))
+            raise UnsupportedCurrency(
+                f"{self.name} does not take {code}.",
+                errors=(FieldError("/provider", f"{self.name} takes {offered}; choose another provider."),),
+            )
+        if amount.minor <= 0 or not span.least <= amount <= span.most:
+            raise UnsupportedAmount(
+                f"{self.name} does not take {amount}.",
+                errors=(FieldError("/provider", f"{self.name} takes {span.least} to {span.most}."),),
+            )
+
+
+@attrs.frozen
+class Providers:
+    """The providers that are switched on, by name."""
+
+    by_name: Mapping[str, Provider]
+
+    def named(self, name: str) -> Provider:
+        """The provider called ``name``.
+
+        Raises:
+            UnsupportedProvider: it is unknown, or switched off.
+        """
+        provider = self.by_name.get(name)
+        if provider is None:
+            offered = ", ".join(sorted(self.by_name)) or "none"
+            raise UnsupportedProvider(
+                f"{name!r} is not a provider here.",
+                errors=(FieldError("/provider", f"Use one of: {offered}."),),
+            )
+        return provider

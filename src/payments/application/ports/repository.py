@@ -1,0 +1,145 @@
+"""What is kept: payments with their attempts, captures and refunds, and the records around them."""
+
+from abc import abstractmethod
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from payments.application.records import (
+    AuditEntry,
+    Backlog,
+    HistoryQuery,
+    Message,
+    Notice,
+    PaymentSummary,
+    StoredAnswer,
+    StoredChange,
+)
+from payments.domain.evidence import Evidence, Mode
+from payments.domain.payment import Payment
+from payments.domain.review import Review
+
+
+class Reads(Protocol):
+    """Single reads of committed state, outside any transaction. Lists are oldest first unless said."""
+
+    @abstractmethod
+    async def payment(self, payment_id: UUID) -> Payment | None:
+        """The payment, whole."""
+
+    @abstractmethod
+    async def payment_of_order(self, order_id: str) -> Payment | None:
+        """The order's payment, whole."""
+
+    @abstractmethod
+    async def payment_with_reference(self, reference: str) -> Payment | None:
+        """The payment one of whose attempts carries ``reference``, whole."""
+
+    @abstractmethod
+    async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
+        """A payer's payments, newest first, at most ``query.limit``."""
+
+    @abstractmethod
+    async def evidence_of(self, payment_id: UUID) -> tuple[Evidence, ...]:
+        """All evidence about a payment."""
+
+    @abstractmethod
+    async def messages_of(self, payment_id: UUID) -> tuple[Message, ...]:
+        """All messages about a payment, by sequence."""
+
+    @abstractmethod
+    async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
+        """All reviews about a payment."""
+
+    @abstractmethod
+    async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
+        """A payment's audit trail, by sequence."""
+
+    @abstractmethod
+    async def notices_about(self, reference: str) -> tuple[Notice, ...]:
+        """All notices that name ``reference``."""
+
+    @abstractmethod
+    async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
+        """The next ``limit`` payments by payment id: the way to walk over all of them."""
+
+    @abstractmethod
+    async def backlog(self, now: datetime) -> Backlog:
+        """How much work waits."""
+
+
+class Transaction(Protocol):
+    """Reads and writes that happen together or not at all. Lock order: payment, attempt, inserts."""
+
+    @abstractmethod
+    async def open_payment(self, payment: Payment) -> Payment:
+        """Store ``payment`` (version 0, no attempts) unless its order has one; lock and return what is stored."""
+
+    @abstractmethod
+    async def lock_payment(self, payment_id: UUID) -> Payment | None:
+        """The payment, whole and locked until the end of the transaction."""
+
+    @abstractmethod
+    async def attempt_holding(
+        self, provider: str, mode: Mode, key: str | None, provider_reference: str | None
+    ) -> str | None:
+        """The reference of the attempt that holds this capture key or this provider reference, if any."""
+
+    @abstractmethod
+    async def has_evidence(self, evidence_id: UUID) -> bool:
+        """Whether this evidence is stored: how a unit of work that runs again recognises itself."""
+
+    @abstractmethod
+    async def save(self, change: StoredChange) -> None:
+        """Write all of ``change``. A review already open for the same kind and subject is not opened again.
+
+        Raises:
+            StaleVersion: the stored version is not ``change.before.version``.
+        """
+
+    @abstractmethod
+    async def add_review(self, review: Review) -> None:
+        """Open ``review`` unless one is open for the same kind and subject."""
+
+    @abstractmethod
+    async def add_notice(self, notice: Notice) -> bool:
+        """Store ``notice``; False when its digest is already there."""
+
+    @abstractmethod
+    async def lease_notices(
+        self, now: datetime, *, until: datetime, token: UUID, limit: int
+    ) -> tuple[Notice, ...]:
+        """Take up to ``limit`` unhandled notices that are due, oldest first; others see them again at ``until``."""
+
+    @abstractmethod
+    async def finish_notice(self, notice: Notice, *, token: UUID) -> bool:
+        """Store what became of a leased notice (handled, or when to look again); False if the lease was lost."""
+
+    @abstractmethod
+    async def lease_messages(
+        self, now: datetime, *, until: datetime, token: UUID, limit: int
+    ) -> tuple[Message, ...]:
+        """Take up to ``limit`` pending messages that are due, oldest first.
+
+        A message to the orders service that a newer one of its order overtook is marked so and not returned.
+        """
+
+    @abstractmethod
+    async def finish_message(self, message: Message, *, token: UUID) -> bool:
+        """Store what became of a leased message; False if the lease was lost."""
+
+    @abstractmethod
+    async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
+        """References of up to ``limit`` attempts whose check is due, most overdue first; postponed to ``until``."""
+
+    @abstractmethod
+    async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
+        """Reserve a key, or return what stands under it (expired rows count as absent)."""
+
+    @abstractmethod
+    async def end_answer(self, answer: StoredAnswer) -> None:
+        """Store the final answer under a reserved key."""
+
+    @abstractmethod
+    async def drop_answer(self, user: str, operation: str, key: str) -> None:
+        """Give a reserved key back: its answer was not final."""

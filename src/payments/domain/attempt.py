@@ -1,0 +1,83 @@
+"""An attempt: one try to collect a payment through one provider."""
+
+from datetime import datetime, timedelta
+from typing import Self
+
+import attrs
+
+from payments.domain import events as happened
+from payments.domain.events import Reason
+from payments.domain.evidence import Mode
+from payments.domain.money import Money
+from payments.domain.transitions import ATTEMPT, LIVE, AttemptStatus, following
+
+
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """One try. Reference, provider, mode, amount and currency never change (MODEL.md section 1)."""
+
+    reference: str
+    provider: str
+    mode: Mode
+    amount: Money
+    order_version: str
+    claimed_at: datetime
+    watch_until: datetime | None
+    """Until when the provider is asked about it; None: only a record of ours can speak (cash)."""
+    payable_until: datetime | None
+    """Until when the payer can pay on it; None: no end of its own."""
+    next_check_at: datetime | None
+    """When the sweep asks next; None: it has a capture, or its watch ended."""
+    status: AttemptStatus = AttemptStatus.CLAIMED
+    reason: Reason | None = None
+    detail: str = ""
+    """Why it failed, in words a payer may read; or empty."""
+    phone: str | None = None
+    """The payer's phone, only where the provider prompts on it."""
+    return_to: str | None = None
+    """The key of the configured page the payer comes back to."""
+    checkout_url: str | None = None
+    provider_reference: str | None = None
+    callback_token_hash: str | None = None
+    handed_out_at: datetime | None = None
+    """Set once: when the payer got something to pay with, or evidence showed that they had."""
+    page_closed: bool = False
+    """The provider told us that nobody can pay on it any more."""
+    reopened_at: datetime | None = None
+    declines: tuple[str, ...] = ()
+    """Fingerprints of the declined tries already counted."""
+    not_found_at: datetime | None = None
+    """When the provider first did not know it, past the hold window and with nothing else since."""
+    checks: int = 0
+    last_checked_at: datetime | None = None
+    last_word: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether it can still end by itself: claimed, open or unknown."""
+        return self.status in LIVE
+
+    def payable_for(self, span: timedelta, now: datetime) -> bool:
+        """Whether a payer could still pay on it ``span`` from ``now``, as far as we know."""
+        if self.page_closed:
+            return False
+        return self.payable_until is None or now + span <= self.payable_until
+
+    def after(self, event: happened.Event) -> Self:
+        """The attempt with the status that ``event`` leads to.
+
+        Raises:
+            IllegalTransition: the table has no such edge.
+        """
+        return attrs.evolve(
+            self, status=following(ATTEMPT, self.status, event), reason=getattr(event, "reason", None)
+        )
+
+    def handed_out(self, now: datetime) -> Self:
+        """With ``handed_out_at`` set, once."""
+        return self if self.handed_out_at else attrs.evolve(self, handed_out_at=now)
+
+    def closed(self, now: datetime) -> Self:
+        """With nothing left to pay on: ends ``payable_until``."""
+        ends = now if self.payable_until is None else min(now, self.payable_until)
+        return attrs.evolve(self, page_closed=True, payable_until=ends)

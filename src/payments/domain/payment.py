@@ -1,0 +1,291 @@
+"""A payment: what one payer owes for one order. Its status is a projection of its attempts and captures."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+import attrs
+
+from payments.domain import events as happened
+from payments.domain.attempt import Attempt
+from payments.domain.capture import Capture
+from payments.domain.errors import IllegalTransition
+from payments.domain.events import Reason
+from payments.domain.money import Money, zero
+from payments.domain.refund import Refund, refunded
+from payments.domain.transitions import PAYMENT, AttemptStatus, Disposition, PaymentStatus, following
+
+
+@attrs.frozen(kw_only=True)
+class Customer:
+    """Who the shop says is paying; used for the provider's page and our mail, never for authorisation."""
+
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    phone_number: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Payment:
+    """One per order. Every change is a method that returns the next payment and the events that explain it.
+
+    ``amount`` and ``order_version`` follow the order at each claim until success, then never change.
+    """
+
+    payment_id: UUID
+    order_id: str
+    payer: str
+    """The ``sub`` of who owes it, compared as a string."""
+    amount: Money
+    order_version: str
+    customer: Customer
+    created_at: datetime
+    updated_at: datetime
+    status: PaymentStatus = PaymentStatus.PENDING
+    version: int = 0
+    """Grows by one with each stored change."""
+    told: int = 0
+    """The sequence number of the last message about this order."""
+    last_told: str = ""
+    """What that message said: ``paid``, ``failed`` ..."""
+    attempts: tuple[Attempt, ...] = ()
+    """Oldest first."""
+    captures: tuple[Capture, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+
+    @property
+    def live_attempt(self) -> Attempt | None:
+        """The one attempt that is claimed, open or unknown."""
+        return next((attempt for attempt in self.attempts if attempt.live), None)
+
+    @property
+    def settling_capture(self) -> Capture | None:
+        """The money that pays it."""
+        return next((c for c in self.captures if c.disposition is Disposition.SETTLES), None)
+
+    @property
+    def held_captures(self) -> tuple[Capture, ...]:
+        """Money that did not match and was not wholly given back: it blocks new attempts."""
+        return tuple(
+            c
+            for c in self.captures
+            if c.disposition is Disposition.HELD and refunded(c, self.refunds) < c.amount
+        )
+
+    @property
+    def current_attempt(self) -> Attempt | None:
+        """The attempt that speaks for the payment: the settling one, else the live one, else the newest."""
+        settling = self.settling_capture
+        if settling:
+            return self.attempt(settling.reference)
+        return self.live_attempt or (self.attempts[-1] if self.attempts else None)
+
+    @property
+    def received(self) -> Money:
+        """Σ captures in the payment's own currency; foreign money is held and shown by its review."""
+        total = zero(self.amount.currency)
+        for capture in self.captures:
+            if capture.amount.currency == total.currency:
+                total += capture.amount
+        return total
+
+    @property
+    def given_back(self) -> Money:
+        """Σ refunds that succeeded, in the payment's own currency."""
+        total = zero(self.amount.currency)
+        for capture in self.captures:
+            if capture.amount.currency == total.currency:
+                total += refunded(capture, self.refunds)
+        return total
+
+    def attempt(self, reference: str) -> Attempt:
+        """The attempt called ``reference``.
+
+        Raises:
+            KeyError: it is not one of this payment's.
+        """
+        for attempt in self.attempts:
+            if attempt.reference == reference:
+                return attempt
+        raise KeyError(reference)
+
+    def with_attempt(self, changed: Attempt) -> Self:
+        """With the attempt of the same reference replaced. Status follows only through :func:`projected`."""
+        return attrs.evolve(
+            self, attempts=tuple(changed if a.reference == changed.reference else a for a in self.attempts)
+        )
+
+
+@attrs.frozen
+class Change:
+    """The next payment, and the events that explain how it came about."""
+
+    payment: Payment
+    events: tuple[happened.Event, ...] = ()
+
+    def then(self, changed: Attempt, *events: happened.Event) -> "Change":
+        """This change followed by another one of a single attempt."""
+        return Change(self.payment.with_attempt(changed), (*self.events, *events))
+
+
+def claim(payment: Payment, attempt: Attempt, *, customer: Customer, now: datetime) -> Change:
+    """Add a claimed ``attempt``, superseding the live one; amount and version follow the order.
+
+    Superseding and claiming are one change, so switching never flickers to failed.
+
+    Raises:
+        IllegalTransition: the payment is settled, or money of it is held.
+    """
+    if payment.settling_capture or payment.held_captures:
+        raise IllegalTransition("A settled or held payment takes no further attempt.")
+    change = supersede(Change(payment), now)
+    following_order = attrs.evolve(
+        change.payment,
+        amount=attempt.amount,
+        order_version=attempt.order_version,
+        customer=customer,
+        attempts=(*change.payment.attempts, attempt),
+    )
+    claimed = happened.AttemptClaimed(
+        reference=attempt.reference, provider=attempt.provider, amount=attempt.amount
+    )
+    return projected(Change(following_order, (*change.events, claimed)), now)
+
+
+def supersede(change: Change, now: datetime) -> Change:
+    """Expire the live attempt, if there is one, because another takes its place; the sweep cancels it."""
+    live = change.payment.live_attempt
+    if live is None:
+        return change
+    return _expired(change, live, Reason.SUPERSEDED, now)
+
+
+def opened(
+    payment: Payment,
+    reference: str,
+    *,
+    checkout_url: str | None,
+    provider_reference: str | None,
+    payable_until: datetime | None,
+    now: datetime,
+) -> Change:
+    """Record that the provider opened a checkout.
+
+    An attempt that is no longer claimed keeps what was learnt, and nothing is handed out.
+    """
+    attempt = payment.attempt(reference)
+    learnt = attrs.evolve(
+        attempt,
+        checkout_url=checkout_url,
+        provider_reference=attempt.provider_reference or provider_reference,
+    )
+    if attempt.status is not AttemptStatus.CLAIMED:
+        return Change(payment).then(learnt, happened.CheckoutFoundLate(reference=reference))
+    event = happened.CheckoutOpened(
+        reference=reference, provider_reference=provider_reference, payable_until=payable_until
+    )
+    ready = attrs.evolve(learnt.after(event).handed_out(now), payable_until=payable_until)
+    return projected(Change(payment).then(ready, event), now)
+
+
+def lost(payment: Payment, reference: str, *, detail: str, now: datetime) -> Change:
+    """Record that the provider's answer was lost: a claimed attempt becomes unknown."""
+    attempt = payment.attempt(reference)
+    if attempt.status is not AttemptStatus.CLAIMED:
+        return Change(payment)
+    event = happened.OutcomeLost(reference=reference, detail=detail)
+    return projected(Change(payment).then(attempt.after(event), event), now)
+
+
+def not_opened(payment: Payment, reference: str, *, reason: Reason, detail: str, now: datetime) -> Change:
+    """Record that the provider definitely opened nothing (``refused``), or was never reached (``not_sent``)."""
+    attempt = payment.attempt(reference)
+    if attempt.status is not AttemptStatus.CLAIMED:
+        return Change(payment)
+    event = happened.AttemptFailed(reference=reference, reason=reason, detail=detail)
+    failed = attrs.evolve(attempt.after(event), detail=detail).closed(now)
+    return projected(Change(payment).then(failed, event), now)
+
+
+def expire(payment: Payment, reference: str, *, reason: Reason, page_closed: bool, now: datetime) -> Change:
+    """Close a live attempt without an answer about money; ``page_closed`` when its provider confirmed it."""
+    attempt = payment.attempt(reference)
+    change = close_page(payment, reference, now=now) if page_closed else Change(payment)
+    if attempt.live:
+        change = _expired(change, change.payment.attempt(reference), reason, now)
+    return projected(change, now)
+
+
+def close_page(payment: Payment, reference: str, *, now: datetime) -> Change:
+    """Record that the provider will take no payment on this checkout any more."""
+    attempt = payment.attempt(reference)
+    if attempt.page_closed:
+        return Change(payment)
+    return Change(payment).then(attempt.closed(now), happened.PageClosed(reference=reference))
+
+
+def reopen(payment: Payment, reference: str, *, now: datetime) -> Change:
+    """Hand the page of a failed attempt out again: failed -> open, and the payment is retried.
+
+    Raises:
+        IllegalTransition: the attempt is not failed, or another one is live.
+    """
+    attempt = payment.attempt(reference)
+    if payment.live_attempt or payment.settling_capture:
+        raise IllegalTransition("Another attempt is live, or the payment is settled.")
+    event = happened.AttemptReopened(reference=reference)
+    again = attrs.evolve(attempt.after(event), reopened_at=now, detail="", not_found_at=None)
+    return projected(Change(payment).then(again, event), now)
+
+
+def _expired(change: Change, attempt: Attempt, reason: Reason, now: datetime) -> Change:
+    event = happened.AttemptExpired(reference=attempt.reference, reason=reason)
+    # Asked about at once: its page may have to be cancelled, and money may be on its way.
+    watched = attempt.next_check_at is not None
+    return change.then(
+        attrs.evolve(attempt.after(event), next_check_at=now if watched else None),
+        event,
+    )
+
+
+def projected(change: Change, now: datetime) -> Change:
+    """The change with the payment's status brought in line, every edge on the way walked and explained."""
+    payment, events = change.payment, change.events
+    for event in _edges(payment, _target(payment)):
+        payment = attrs.evolve(payment, status=following(PAYMENT, payment.status, event))
+        events = (*events, event)
+    if events:
+        payment = attrs.evolve(payment, updated_at=now)
+    return Change(payment, events)
+
+
+def _target(payment: Payment) -> PaymentStatus:
+    if payment.settling_capture:
+        return PaymentStatus.SUCCESS
+    if not any(attempt.handed_out_at for attempt in payment.attempts):
+        return PaymentStatus.PENDING
+    return PaymentStatus.PROCESSING if payment.live_attempt else PaymentStatus.FAILED
+
+
+def _edges(payment: Payment, target: PaymentStatus) -> tuple[happened.Event, ...]:
+    """The events between the present status and ``target``: from each status there is one way towards it."""
+    initiated = happened.PaymentInitiated(payment_id=payment.payment_id)
+    retried = happened.PaymentRetried(payment_id=payment.payment_id)
+    to_processing: dict[PaymentStatus, tuple[happened.Event, ...]] = {
+        PaymentStatus.PENDING: (initiated,),
+        PaymentStatus.FAILED: (retried,),
+        PaymentStatus.PROCESSING: (),
+    }
+    if target is payment.status:
+        return ()
+    if payment.status is PaymentStatus.SUCCESS or target is PaymentStatus.PENDING:
+        raise IllegalTransition(f"{payment.status.value} cannot become {target.value}.")
+    way = to_processing[payment.status]
+    if target is PaymentStatus.SUCCESS:
+        return (*way, happened.PaymentSucceeded(payment_id=payment.payment_id))
+    if target is PaymentStatus.FAILED:
+        ended = next(a for a in reversed(payment.attempts) if a.reason)
+        reason = ended.reason or Reason.TIMED_OUT
+        return (*way, happened.PaymentFailed(payment_id=payment.payment_id, reason=reason))
+    return way

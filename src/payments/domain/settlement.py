@@ -1,0 +1,322 @@
+"""Settle: apply evidence to an attempt. The one way money state changes (MODEL.md section 3).
+
+A pure decision: what the provider answered and what we know go in; the next payment, the events that explain
+it and the verdict come out.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid5
+
+import attrs
+
+from payments.domain import events as happened
+from payments.domain.attempt import Attempt
+from payments.domain.capture import Capture
+from payments.domain.events import Reason, ReviewKind
+from payments.domain.evidence import Answer, Outcome, Rule
+from payments.domain.payment import Change, Payment, projected, supersede
+from payments.domain.refund import PENDING, Refund, refunded
+from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
+from payments.domain.watching import HOLD_WINDOW, NOT_FOUND_APART, next_check
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """What the provider answered about one attempt, with what we know from elsewhere."""
+
+    evidence_id: UUID
+    """Also names the capture this evidence may bring."""
+    reference: str
+    answer: Answer
+    now: datetime
+    bound: frozenset[str] = frozenset()
+    """Facts (``reference``, ``amount``, ``mode``) that the provider never attests and that our own request binds."""
+    key_holder: str | None = None
+    """The attempt, of whichever payment, that already holds the answer's capture key."""
+    failure_noticed_at: datetime | None = None
+    """When the newest notice claiming a failure of this attempt was received."""
+
+
+@attrs.frozen
+class Settlement:
+    """What a finding did."""
+
+    change: Change
+    rule: Rule
+
+    @property
+    def payment(self) -> Payment:
+        """The payment afterwards."""
+        return self.change.payment
+
+    @property
+    def events(self) -> tuple[happened.Event, ...]:
+        """Why it is what it is."""
+        return self.change.events
+
+
+def settle(payment: Payment, finding: Finding) -> Settlement:
+    """Apply ``finding`` to the attempt it is about. Total: every answer has a verdict, and success is absorbing."""
+    attempt = payment.attempt(finding.reference)
+    checked = attrs.evolve(
+        attempt,
+        checks=attempt.checks + 1,
+        last_checked_at=finding.now,
+        last_word=finding.answer.word,
+        not_found_at=attempt.not_found_at if finding.answer.outcome in _SILENT else None,
+    )
+    effect = _not_ours if _differs(attempt, finding.answer) else _EFFECTS[finding.answer.outcome]
+    settlement = effect(payment.with_attempt(checked), checked, finding)
+    return attrs.evolve(settlement, change=_watched(settlement.change, finding))
+
+
+_SILENT: Final = frozenset({Outcome.NOT_FOUND, Outcome.NOTHING})
+
+
+def _watched(change: Change, finding: Finding) -> Change:
+    """The change with the next check planned: none once money is there, else by age."""
+    attempt = change.payment.attempt(finding.reference)
+    has_capture = any(c.reference == attempt.reference for c in change.payment.captures)
+    planned = attrs.evolve(attempt, next_check_at=None if has_capture else next_check(attempt, finding.now))
+    return projected(Change(change.payment.with_attempt(planned), change.events), finding.now)
+
+
+def _differs(attempt: Attempt, answer: Answer) -> bool:
+    """Whether the answer attests another reference or the other mode than the attempt's."""
+    return answer.reference not in (None, attempt.reference) or answer.mode not in (None, attempt.mode)
+
+
+def _not_ours(payment: Payment, _attempt: Attempt, finding: Finding) -> Settlement:
+    if finding.answer.capture_key is None:
+        return Settlement(Change(payment), Rule.NOT_OURS)
+    return _orphan(payment, finding, Rule.NOT_OURS)
+
+
+def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
+    refusal = _unproven(attempt, finding)
+    if refusal:
+        return _orphan(payment, finding, refusal)
+    answer = finding.answer
+    if any(c.key == answer.capture_key and c.reference == attempt.reference for c in payment.captures):
+        return Settlement(Change(payment), Rule.ALREADY_COUNTED)
+    amount = answer.amount or attempt.amount
+    if amount.currency != attempt.amount.currency or amount.currency != payment.amount.currency:
+        return _held(payment, attempt, finding, Rule.CURRENCY_DIFFERS, ReviewKind.CURRENCY_MISMATCH)
+    if amount != attempt.amount or (not payment.settling_capture and amount != payment.amount):
+        return _held(payment, attempt, finding, Rule.AMOUNT_DIFFERS, ReviewKind.AMOUNT_MISMATCH)
+    if payment.settling_capture:
+        change = _captured(payment, attempt, finding, Disposition.SURPLUS)
+        return Settlement(_ask(change, ReviewKind.SURPLUS, finding, f"{amount} arrived again."), Rule.SURPLUS)
+    return Settlement(_captured(payment, attempt, finding, Disposition.SETTLES), Rule.SETTLED)
+
+
+def _unproven(attempt: Attempt, finding: Finding) -> Rule | None:
+    """Why paid money proves nothing here: each fact must be attested and equal, or bound by our own request."""
+    answer, bound = finding.answer, finding.bound
+    missing = {
+        fact
+        for fact, value in (("reference", answer.reference), ("amount", answer.amount), ("mode", answer.mode))
+        if value is None
+    }
+    if answer.capture_key is None or not missing <= bound:
+        return Rule.NOT_ATTESTED
+    if finding.key_holder not in (None, attempt.reference):
+        return Rule.KEY_TAKEN
+    return None
+
+
+def _orphan(payment: Payment, finding: Finding, rule: Rule) -> Settlement:
+    change = Change(payment)
+    if rule is not Rule.NOT_ATTESTED:
+        subject = finding.answer.capture_key or finding.reference
+        change = _ask(change, ReviewKind.ORPHAN, finding, rule.value, subject=subject)
+    return Settlement(change, rule)
+
+
+def _held(payment: Payment, attempt: Attempt, finding: Finding, rule: Rule, kind: ReviewKind) -> Settlement:
+    change = _captured(payment, attempt, finding, Disposition.HELD)
+    detail = f"{finding.answer.amount or attempt.amount} arrived; {payment.amount} was due."
+    return Settlement(_ask(change, kind, finding, detail), rule)
+
+
+def _captured(payment: Payment, attempt: Attempt, finding: Finding, disposition: Disposition) -> Change:
+    """The change with the money recorded, and what follows from it for the attempts."""
+    capture = Capture(
+        capture_id=finding.evidence_id,
+        reference=attempt.reference,
+        provider=attempt.provider,
+        mode=attempt.mode,
+        key=finding.answer.capture_key or "",
+        amount=finding.answer.amount or attempt.amount,
+        disposition=disposition,
+        captured_at=finding.now,
+    )
+    recorded = happened.CaptureRecorded(
+        capture_id=capture.capture_id,
+        reference=capture.reference,
+        key=capture.key,
+        amount=capture.amount,
+        disposition=disposition.value,
+    )
+    learnt = _learnt(attempt, finding).handed_out(finding.now)
+    change = Change(
+        attrs.evolve(payment.with_attempt(learnt), captures=(*payment.captures, capture)), (recorded,)
+    )
+    if disposition is not Disposition.HELD and attempt.status is not AttemptStatus.SUCCEEDED:
+        event = happened.AttemptSucceeded(reference=attempt.reference)
+        change = change.then(learnt.after(event), event)
+    if disposition is Disposition.SETTLES:
+        change = supersede(change, finding.now)
+    return change
+
+
+def _declined(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
+    if not attempt.live:
+        return Settlement(Change(payment.with_attempt(_learnt(attempt, finding))), Rule.NO_LONGER_LIVE)
+    fingerprint = finding.answer.fingerprint
+    if fingerprint is not None:
+        known = fingerprint in attempt.declines
+    else:
+        noticed = finding.failure_noticed_at
+        known = attempt.reopened_at is not None and (noticed is None or noticed <= attempt.reopened_at)
+    if known:
+        return Settlement(Change(payment), Rule.OLD_DECLINE)
+    event = happened.AttemptFailed(
+        reference=attempt.reference, reason=Reason.DECLINED, detail=finding.answer.detail
+    )
+    failed = attrs.evolve(
+        _learnt(attempt, finding).handed_out(finding.now).after(event),
+        detail=finding.answer.detail,
+        declines=(*attempt.declines, fingerprint) if fingerprint is not None else attempt.declines,
+    )
+    return Settlement(Change(payment).then(failed, event), Rule.DECLINED)
+
+
+def _payable(payment: Payment, attempt: Attempt, _finding: Finding) -> Settlement:
+    return Settlement(Change(payment.with_attempt(attempt)), Rule.STILL_PAYABLE)
+
+
+def _in_flight(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
+    if attempt.status is not AttemptStatus.UNKNOWN:
+        return Settlement(Change(payment), Rule.IN_FLIGHT)
+    event = happened.PayerSeen(reference=attempt.reference)
+    seen = _learnt(attempt, finding).after(event).handed_out(finding.now)
+    return Settlement(Change(payment).then(seen, event), Rule.IN_FLIGHT)
+
+
+def _closed(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
+    return _gone(payment, attempt, finding, Reason.TIMED_OUT, Rule.CLOSED)
+
+
+def _not_found(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
+    now = finding.now
+    if now - attempt.claimed_at < HOLD_WINDOW:
+        return Settlement(Change(payment), Rule.NOT_FOUND_YET)
+    if attempt.not_found_at is None or now - attempt.not_found_at < NOT_FOUND_APART:
+        first = attrs.evolve(attempt, not_found_at=attempt.not_found_at or now)
+        return Settlement(Change(payment.with_attempt(first)), Rule.NOT_FOUND_YET)
+    return _gone(payment, attempt, finding, Reason.NEVER_CREATED, Rule.NEVER_CREATED)
+
+
+def _gone(payment: Payment, attempt: Attempt, finding: Finding, reason: Reason, rule: Rule) -> Settlement:
+    """Live -> expired; an ended attempt only learns that nobody can pay on it any more."""
+    closed = attempt.closed(finding.now)
+    change = Change(payment)
+    if not attempt.page_closed:
+        change = change.then(closed, happened.PageClosed(reference=attempt.reference))
+    if not attempt.live:
+        return Settlement(change, Rule.NO_LONGER_LIVE)
+    event = happened.AttemptExpired(reference=attempt.reference, reason=reason)
+    return Settlement(change.then(closed.after(event), event), rule)
+
+
+def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
+    refusal = _unproven(attempt, finding)
+    if refusal:
+        return _orphan(payment, finding, refusal)
+    key = finding.answer.capture_key
+    capture = next((c for c in payment.captures if c.key == key and c.reference == attempt.reference), None)
+    if capture is None:
+        return _returned_unseen(payment, attempt, finding)
+    ours = [r for r in payment.refunds if r.capture_id == capture.capture_id]
+    if any(r.status in PENDING for r in ours):
+        return Settlement(Change(payment), Rule.RETURN_OF_OURS)
+    gone = finding.answer.returned
+    if gone is None:
+        # The provider does not say how much. Without a refund of ours it is all of it; with one, only that
+        # refund's own query may speak.
+        if ours:
+            return Settlement(Change(payment), Rule.RETURN_KNOWN)
+        gone = capture.amount
+    excess = min(gone.minor, capture.amount.minor) - refunded(capture, payment.refunds).minor
+    if gone.currency != capture.amount.currency or excess <= 0:
+        return Settlement(Change(payment), Rule.RETURN_KNOWN)
+    change = _refund_taken_in(Change(payment), capture, excess, finding)
+    return Settlement(
+        _ask(change, ReviewKind.DISPUTE, finding, "Money went back at the provider."), Rule.RETURNED
+    )
+
+
+def _returned_unseen(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
+    """Money came and went before we saw it: held, wholly refunded, and the attempt failed, in one commit."""
+    change = _captured(payment, attempt, finding, Disposition.HELD)
+    capture = change.payment.captures[-1]
+    change = _refund_taken_in(change, capture, capture.amount.minor, finding)
+    change = _ask(change, ReviewKind.DISPUTE, finding, "Money came and went back at the provider.")
+    present = change.payment.attempt(attempt.reference)
+    if present.live:
+        event = happened.AttemptFailed(reference=present.reference, reason=Reason.RETURNED)
+        change = change.then(present.after(event), event)
+    return Settlement(change, Rule.RETURNED)
+
+
+def _refund_taken_in(change: Change, capture: Capture, amount_minor: int, finding: Finding) -> Change:
+    amount = attrs.evolve(capture.amount, minor=amount_minor)
+    refund_id = uuid5(finding.evidence_id, "refund")
+    refund = Refund(
+        refund_id=refund_id,
+        capture_id=capture.capture_id,
+        reference=f"taken-in-{refund_id.hex}",
+        amount=amount,
+        status=RefundStatus.SUCCEEDED,
+        reason=finding.answer.word,
+        actor=f"provider:{capture.provider}",
+        created_at=finding.now,
+    )
+    payment = attrs.evolve(change.payment, refunds=(*change.payment.refunds, refund))
+    event = happened.RefundRecorded(refund_id=refund_id, capture_id=capture.capture_id, amount=amount)
+    return Change(payment, (*change.events, event))
+
+
+def _nothing(payment: Payment, _attempt: Attempt, _finding: Finding) -> Settlement:
+    return Settlement(Change(payment), Rule.NO_INFORMATION)
+
+
+def _learnt(attempt: Attempt, finding: Finding) -> Attempt:
+    """The attempt with the provider's own name for it, once it is known and no other attempt holds it."""
+    if finding.key_holder not in (None, attempt.reference):
+        return attempt
+    return attrs.evolve(
+        attempt, provider_reference=attempt.provider_reference or finding.answer.provider_reference
+    )
+
+
+def _ask(
+    change: Change, kind: ReviewKind, finding: Finding, detail: str, *, subject: str | None = None
+) -> Change:
+    event = happened.ReviewOpened(kind=kind, subject=subject or str(finding.evidence_id), detail=detail)
+    return Change(change.payment, (*change.events, event))
+
+
+_EFFECTS: Final[dict[Outcome, Callable[[Payment, Attempt, Finding], Settlement]]] = {
+    Outcome.PAID: _paid,
+    Outcome.DECLINED: _declined,
+    Outcome.PAYABLE: _payable,
+    Outcome.IN_FLIGHT: _in_flight,
+    Outcome.CLOSED: _closed,
+    Outcome.NOT_FOUND: _not_found,
+    Outcome.RETURNED: _returned,
+    Outcome.NOTHING: _nothing,
+}

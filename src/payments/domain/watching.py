@@ -1,0 +1,81 @@
+"""When an attempt is asked about, and when waiting ends (MODEL.md section 3, "Watching")."""
+
+import enum
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from payments.domain.attempt import Attempt
+from payments.domain.events import Reason
+from payments.domain.transitions import AttemptStatus
+
+SCHEDULE: Final = (
+    (timedelta(minutes=5), timedelta(seconds=30)),
+    (timedelta(minutes=30), timedelta(minutes=2)),
+    (timedelta(hours=3), timedelta(minutes=15)),
+)
+"""(up to this age, ask this often); older attempts hourly."""
+
+HOURLY: Final = timedelta(hours=1)
+
+HOLD_WINDOW: Final = timedelta(minutes=5)
+"""Before this age a provider's "not found" proves nothing."""
+
+NOT_FOUND_APART: Final = timedelta(seconds=60)
+"""Two "not found" this far apart, past the hold window, prove that it was never created."""
+
+CLAIM_LIFETIME: Final = timedelta(seconds=60)
+"""A claim older than this has lost its process: it becomes unknown."""
+
+LEAST_TIME_LEFT: Final = timedelta(seconds=60)
+"""A page is handed out again only while it can be paid on for at least this long."""
+
+CLOSED_BY_US: Final = frozenset(
+    {Reason.SUPERSEDED, Reason.CANCELLED_BY_PAYER, Reason.ORDER_CLOSED, Reason.TIMED_OUT}
+)
+"""Why an expired attempt's page should be cancelled at the provider if it can still be paid on."""
+
+
+def next_check(attempt: Attempt, now: datetime) -> datetime | None:
+    """When to ask about ``attempt`` after an answer at ``now``; None when its watch has ended."""
+    if attempt.watch_until is None or now >= attempt.watch_until:
+        return None
+    age = now - attempt.claimed_at
+    step = next((step for limit, step in SCHEDULE if age < limit), HOURLY)
+    return min(now + step, attempt.watch_until)
+
+
+class Chore(enum.Enum):
+    """What is left to do about an attempt after it was asked about."""
+
+    NONE = "none"
+    CANCEL_PAGE = "cancel_page"
+    """It ended by our decision, and its page may still be paid on."""
+    TIME_OUT = "time_out"
+    """Nobody paid while it could be paid: cancel where possible, then expire."""
+    GIVE_UP = "give_up"
+    """Its watch has ended without an answer: expire it, and ask a person."""
+
+
+def chore(attempt: Attempt, *, has_capture: bool, still_payable: bool, now: datetime) -> Chore:
+    """What the sweep does about ``attempt`` at ``now``; ``still_payable`` is what the provider just said."""
+    if has_capture:
+        return Chore.NONE
+    if attempt.live and attempt.watch_until is not None and now >= attempt.watch_until:
+        return Chore.GIVE_UP
+    ended = attempt.payable_until is not None and now >= attempt.payable_until
+    if attempt.live and attempt.status is not AttemptStatus.CLAIMED and ended and still_payable:
+        return Chore.TIME_OUT
+    expired_by_us = attempt.status is AttemptStatus.EXPIRED and attempt.reason in CLOSED_BY_US
+    if expired_by_us and not attempt.page_closed and not ended:
+        return Chore.CANCEL_PAGE
+    return Chore.NONE
+
+
+@attrs.frozen
+class Lifetimes:
+    """How long a provider's checkouts can be paid on, and how long its attempts are watched. None: no end."""
+
+    payable: timedelta | None
+    watched: timedelta | None
