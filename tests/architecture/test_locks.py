@@ -1,0 +1,77 @@
+"""The lock files pin bytes, name no host, and stay above the releases that mend known faults."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCKS = ("run.lock", "dev.lock")
+
+# Each floor is the release that mended a fault which reaches us.
+FLOORS = {
+    "starlette": "1.3.1",  # CVE-2026-54282 and -54283: the host of a URL, and limits of form bodies
+    "pyjwt": "2.13.0",  # CVE-2026-48523: algorithm confusion
+    "h11": "0.16.0",  # CVE-2025-43859: request smuggling through chunked bodies
+}
+
+
+def locked(lock: str) -> dict[str, tuple[str, list[str]]]:
+    """Each requirement of a lock file: its version (or what stands there instead) and its hashes."""
+    text = (ROOT / "requirements" / lock).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    answer: dict[str, tuple[str, list[str]]] = {}
+    for line in lines:
+        requirement = Requirement(line.partition(" --hash")[0])
+        version = str(requirement.specifier).removeprefix("==")
+        answer[canonicalize_name(requirement.name)] = (version, re.findall(r"--hash=(\S+)", line))
+    return answer
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_file_holds_no_address(lock: str) -> None:
+    text = (ROOT / "requirements" / lock).read_text(encoding="utf-8")
+    assert not re.findall(r".*(?:://|--index|--find-links|--trusted-host|\bfile:).*", text)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_requirement_is_pinned_to_one_version_and_its_hashes(lock: str) -> None:
+    requirements = locked(lock)
+    assert len(requirements) > 40
+    for name, (version, hashes) in requirements.items():
+        assert str(Version(version)) == version, name
+        assert hashes, name
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", digest) for digest in hashes), name
+
+
+def test_tests_run_on_the_versions_the_service_runs_on() -> None:
+    assert locked("run.lock").items() <= locked("dev.lock").items()
+
+
+def test_the_running_lock_satisfies_every_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    versions = {name: version for name, (version, _) in locked("run.lock").items()}
+    for text in project["dependencies"] + project["optional-dependencies"]["demo"]:
+        requirement = Requirement(text)
+        assert versions[canonicalize_name(requirement.name)] in requirement.specifier, text
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("name", FLOORS)
+def test_no_release_with_a_known_fault_is_locked(name: str, lock: str) -> None:
+    assert Version(locked(lock)[name][0]) >= Version(FLOORS[name])
+
+
+def test_the_declared_ranges_exclude_the_releases_with_a_known_fault() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {
+        canonicalize_name(Requirement(text).name): Requirement(text) for text in project["dependencies"]
+    }
+    for name in FLOORS.keys() & declared.keys():
+        floor = Version(FLOORS[name])
+        just_below = f"{floor.major}.{floor.minor - 1}.999"
+        assert just_below not in declared[canonicalize_name(name)].specifier, name
