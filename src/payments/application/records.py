@@ -110,8 +110,8 @@ class AuditEntry:
 class StoredChange:
     """All that one transaction writes about one payment."""
 
-    before: Payment | None
-    """As it was locked; None when it is new."""
+    before: Payment
+    """As it was locked."""
     after: Payment
     evidence: Evidence | None = None
     messages: tuple[Message, ...] = ()

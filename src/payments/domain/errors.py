@@ -14,6 +14,7 @@
     │   └── ReferenceNotFound       no attempt carries this reference
     ├── Conflict
     │   ├── PaymentAlreadyProcessed the order is paid
+    │   ├── PaymentSettled          it is paid, so it cannot be cancelled
     │   ├── OrderNotPayable         the orders service says so
     │   ├── PaymentInReview         money is held until a person decides
     │   ├── AttemptInFlight         another request is opening the checkout right now
@@ -165,6 +166,13 @@ class PaymentAlreadyProcessed(Conflict):
     """The order is paid. The sentence is the one existing clients read."""
 
     code = "payment_already_processed"
+    title = "Payment already processed"
+
+
+class PaymentSettled(Conflict):
+    """The payment is paid, so nothing is left to cancel."""
+
+    code = "payment_settled"
     title = "Payment already processed"
 
 

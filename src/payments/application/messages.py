@@ -1,0 +1,128 @@
+"""Who is told what when a payment changes (MODEL.md section 6). Total: building a message cannot fail a payment."""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import uuid5
+
+import attrs
+
+from payments.application.records import Destination, Message
+from payments.domain import events as happened
+from payments.domain.events import Reason
+from payments.domain.payment import Payment
+from payments.domain.refund import Refund, refunded
+
+
+def messages_for(
+    payment: Payment, events: tuple[happened.Event, ...], now: datetime
+) -> tuple[Payment, tuple[Message, ...]]:
+    """The messages that ``events`` cause, and the payment that remembers having told them."""
+    told: tuple[Message, ...] = ()
+    for event in events:
+        for destination, kind, facts in _told_of(payment, event, events):
+            payment = attrs.evolve(
+                payment,
+                told=payment.told + 1,
+                last_told=kind if destination is Destination.ORDERS else payment.last_told,
+            )
+            told = (*told, _message(payment, destination, kind, facts, now))
+    return payment, told
+
+
+def _told_of(
+    payment: Payment, event: happened.Event, events: tuple[happened.Event, ...]
+) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
+    if isinstance(event, happened.PaymentSucceeded):
+        return (
+            (Destination.ORDERS, "paid", {}),
+            *_mail(payment, "confirmation", payment.amount.decimal, payment.amount.currency.code, None),
+        )
+    if isinstance(event, happened.PaymentFailed):
+        if payment.last_told == "failed":
+            return ()
+        failed = (Destination.ORDERS, "failed", {"reason": event.reason.value})
+        return (failed, *_declined_mail(payment, events))
+    if isinstance(event, happened.RefundRecorded | happened.RefundSucceeded):
+        refund = next(r for r in payment.refunds if r.refund_id == event.refund_id)
+        return (*_refund_told(payment, refund), *_refund_mail(payment, refund))
+    return ()
+
+
+def _declined_mail(
+    payment: Payment, events: tuple[happened.Event, ...]
+) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
+    for event in events:
+        if isinstance(event, happened.AttemptFailed) and event.reason is Reason.DECLINED:
+            # A page handed out again may be declined again; once an attempt is enough mail.
+            if payment.attempt(event.reference).reopened_at is not None:
+                continue
+            return _mail(
+                payment, "declined", payment.amount.decimal, payment.amount.currency.code, event.detail or None
+            )
+    return ()
+
+
+def _refund_told(payment: Payment, refund: Refund) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
+    """Refunding a surplus never makes the order refunded: only the settling capture counts."""
+    settling = payment.settling_capture
+    if settling is None or refund.capture_id != settling.capture_id:
+        return ()
+    whole = refunded(settling, payment.refunds) >= settling.amount
+    return ((Destination.ORDERS, "refunded" if whole else "partially_refunded", {}),)
+
+
+def _refund_mail(payment: Payment, refund: Refund) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
+    return _mail(payment, "refunded", refund.amount.decimal, refund.amount.currency.code, None)
+
+
+def _mail(
+    payment: Payment, kind: str, amount: str, currency: str, detail: str | None
+) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
+    if not payment.customer.email:
+        return ()
+    attempt = payment.current_attempt
+    facts = {
+        "kind": kind,
+        "to": payment.customer.email,
+        "name": payment.customer.first_name,
+        "order_id": payment.order_id,
+        "payment_id": str(payment.payment_id),
+        "amount": amount,
+        "currency": currency,
+        "provider": attempt.provider if attempt else None,
+        "detail": detail,
+    }
+    return ((Destination.PAYER, kind, facts),)
+
+
+def _message(
+    payment: Payment, destination: Destination, kind: str, facts: dict[str, Any], now: datetime
+) -> Message:
+    body = facts if destination is Destination.PAYER else _order_state(payment, kind, facts)
+    return Message(
+        message_id=uuid5(payment.payment_id, f"message:{payment.told}:{kind}"),
+        payment_id=payment.payment_id,
+        order_id=payment.order_id,
+        sequence=payment.told,
+        destination=destination,
+        kind=kind,
+        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+        created_at=now,
+        next_try_at=now,
+    )
+
+
+def _order_state(payment: Payment, kind: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """The full state, so that a newer message may overtake an undelivered older one."""
+    settling = payment.settling_capture
+    given_back = refunded(settling, payment.refunds).minor if settling else 0
+    return {
+        "payment_status": kind,
+        "payment_id": str(payment.payment_id),
+        "amount": payment.amount.decimal,
+        "currency": payment.amount.currency.code,
+        "refunded_amount": attrs.evolve(payment.amount, minor=given_back).decimal,
+        "reason": facts.get("reason"),
+        "sequence": payment.told,
+    }

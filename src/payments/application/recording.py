@@ -1,0 +1,126 @@
+"""From a decided change to the rows that are written together: messages, reviews and the audit trail."""
+
+import enum
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+import attrs
+
+from payments.application.messages import messages_for
+from payments.application.records import AuditEntry, StoredChange
+from payments.domain import events as happened
+from payments.domain.evidence import Evidence
+from payments.domain.money import Money
+from payments.domain.payment import Change, Payment
+from payments.domain.review import Review
+
+
+def record(
+    before: Payment, change: Change, *, actor: str, cause: str, now: datetime, evidence: Evidence | None = None
+) -> StoredChange:
+    """All rows of ``change``. Without events there is nothing to tell: only bookkeeping is stored."""
+    if not change.events:
+        return StoredChange(before=before, after=change.payment, evidence=evidence)
+    after, messages = messages_for(change.payment, change.events, now)
+    after = attrs.evolve(after, version=before.version + 1)
+    entry = _link(after, change.events, actor, cause, now, evidence)
+    return StoredChange(
+        before=before,
+        after=attrs.evolve(after, trail=entry.hash),
+        evidence=evidence,
+        messages=messages,
+        reviews=tuple(_reviews(after, change.events, now)),
+        audit=entry,
+    )
+
+
+def state_digest(payment: Payment) -> str:
+    """SHA-256 over everything about ``payment`` that is about money or status.
+
+    Bookkeeping of when we ask and what we were last told is left out: it changes without an audit entry.
+    """
+    state = [
+        [payment.payment_id, payment.order_id, payment.payer, payment.amount, payment.order_version],
+        [payment.status, payment.version, payment.told, payment.last_told, payment.created_at],
+        [
+            [a.reference, a.provider, a.mode, a.amount, a.order_version, a.claimed_at, a.status, a.reason]
+            + [a.handed_out_at, a.checkout_url, a.page_closed, a.reopened_at, a.declines]
+            for a in payment.attempts
+        ],
+        [attrs.astuple(c, recurse=False) for c in payment.captures],
+        [attrs.astuple(r, recurse=False) for r in payment.refunds],
+    ]
+    return _digest(state)
+
+
+def chain_hash(entry: AuditEntry) -> str:
+    """The hash that ``entry`` must carry: over all its fields and its predecessor's hash."""
+    fields = attrs.asdict(entry, recurse=False, filter=lambda field, _value: field.name != "hash")
+    return _digest([[name, fields[name]] for name in sorted(fields)])
+
+
+def _link(
+    after: Payment,
+    events: tuple[happened.Event, ...],
+    actor: str,
+    cause: str,
+    now: datetime,
+    evidence: Evidence | None,
+) -> AuditEntry:
+    entry = AuditEntry(
+        payment_id=after.payment_id,
+        sequence=after.version,
+        at=now,
+        actor=actor,
+        cause=cause,
+        events=_canonical([_told(event) for event in events]),
+        evidence_id=evidence.evidence_id if evidence else None,
+        state_digest=state_digest(after),
+        previous_hash=after.trail,
+        hash="",
+    )
+    return attrs.evolve(entry, hash=chain_hash(entry))
+
+
+def _told(event: happened.Event) -> dict[str, Any]:
+    return {"event": type(event).__name__, **attrs.asdict(event, recurse=False)}
+
+
+def _reviews(after: Payment, events: tuple[happened.Event, ...], now: datetime) -> list[Review]:
+    return [
+        Review(
+            review_id=uuid5(after.payment_id, f"review:{after.version}:{event.kind.value}:{event.subject}"),
+            kind=event.kind,
+            subject=event.subject,
+            payment_id=after.payment_id,
+            detail=event.detail,
+            opened_at=now,
+        )
+        for event in events
+        if isinstance(event, happened.ReviewOpened)
+    ]
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(_canonical(value)).hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, default=_plain, ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Money):
+        return str(value)
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds")
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, bytes):
+        return value.decode()
+    raise TypeError(type(value).__name__)
