@@ -1,0 +1,96 @@
+"""All simulators in one application, with an index page."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import attrs
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from payments.simulators.chapa import ChapaSimulatorConfig, create_chapa_simulator
+from payments.simulators.lifespans import running
+from payments.simulators.mailbox import MailboxConfig, create_mailbox, smtp_port
+from payments.simulators.orders import OrdersSimulatorConfig, create_orders_simulator
+from payments.simulators.pages import Pages, pages_of, styles_of
+
+
+@attrs.frozen(kw_only=True)
+class SimulatorsConfig:
+    """The set-up of each simulator; the public address of one is that of all and its name, as in `{url}/chapa`."""
+
+    chapa: ChapaSimulatorConfig
+    orders: OrdersSimulatorConfig
+    mailbox: MailboxConfig = MailboxConfig()
+
+
+def simulators_at(
+    public_url: str,
+    *,
+    webhook_url: str | None,
+    webhook_secret: str,
+    orders_token: str,
+    orders_signing_secrets: tuple[str, ...],
+    smtp_port: int = 0,
+    state_directory: Path | None = None,
+) -> SimulatorsConfig:
+    """Return the usual set-up of simulators served at `public_url`; each keeps one file in the directory, if given."""
+
+    def state(name: str) -> Path | None:
+        return None if state_directory is None else state_directory / f"{name}.db"
+
+    return SimulatorsConfig(
+        chapa=ChapaSimulatorConfig(
+            public_url=f"{public_url.rstrip('/')}/chapa",
+            webhook_url=webhook_url,
+            webhook_secret=webhook_secret,
+            state_path=state("chapa"),
+        ),
+        orders=OrdersSimulatorConfig(
+            token=orders_token, signing_secrets=orders_signing_secrets, state_path=state("orders")
+        ),
+        mailbox=MailboxConfig(smtp_port=smtp_port, state_path=state("mailbox")),
+    )
+
+
+def create_simulators(config: SimulatorsConfig) -> Starlette:
+    """Return one application with `/chapa`, `/orders` and `/mailbox`, opened and closed together.
+
+    Mounted elsewhere it is held open with `async with running(app)`. `mailbox_port(app)` tells the SMTP port.
+    """
+    mailbox = create_mailbox(config.mailbox)
+    mounted = {
+        "chapa": create_chapa_simulator(config.chapa),
+        "orders": create_orders_simulator(config.orders),
+        "mailbox": mailbox,
+    }
+    here = Path(__file__).parent
+    pages = pages_of(here)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for app in mounted.values():
+                await stack.enter_async_context(running(app))
+            yield
+
+    routes = [
+        Route("/", partial(_index, pages, mailbox)),
+        *(Mount(f"/{name}", app) for name, app in mounted.items()),
+        styles_of(here),
+    ]
+    simulators = Starlette(routes=routes, lifespan=lifespan)
+    simulators.state.mailbox_app = mailbox
+    return simulators
+
+
+def mailbox_port(simulators: Starlette) -> int:
+    """Return the SMTP port of the mailbox among the simulators; they must be running."""
+    return smtp_port(simulators.state.mailbox_app)
+
+
+async def _index(pages: Pages, mailbox: Starlette, request: Request) -> Response:
+    return pages.render(request, "index.html", smtp_port=smtp_port(mailbox))

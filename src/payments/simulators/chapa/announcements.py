@@ -1,0 +1,134 @@
+"""Which messages a change of a transaction sends to the merchant, and in which order."""
+
+import asyncio
+import json
+import secrets
+import time
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import attrs
+
+from payments.simulators.chapa.deliveries import Delivery
+from payments.simulators.chapa.signatures import signature_headers
+from payments.simulators.chapa.simulation import Simulation
+from payments.simulators.chapa.switches import ChapaSwitches
+from payments.simulators.chapa.transactions import Transaction
+from payments.simulators.chapa.webhook_bodies import webhook_body, webhook_fields
+
+# How long the payer's browser waits for what goes before it, and what follows it waits for the browser.
+_REDIRECT_WAIT_S = 5.0
+_REDIRECT_LEAD_S = 0.5
+
+
+def announce(simulation: Simulation, transaction: Transaction, event: str, status: str) -> None:
+    """Send the webhook of an event, if there is somewhere to send it."""
+    switches = simulation.switchboard.current(transaction.tx_ref)
+    webhooks = _webhooks(simulation, switches, transaction, event, status)
+    simulation.deliveries.send_in_order([webhooks])
+
+
+def announce_success(simulation: Simulation, transaction: Transaction) -> None:
+    """Send callback and webhook of a payment that no browser is waiting for."""
+    groups = _success_groups(simulation, transaction)
+    simulation.deliveries.send_in_order([groups[step] for step in groups if step != "redirect"])
+
+
+async def announce_success_to_browser(simulation: Simulation, transaction: Transaction) -> None:
+    """Send what the configured order puts before the redirect, wait for it, and leave the rest under way.
+
+    What is to be late, lost or held is not waited for.
+    """
+    groups = _success_groups(simulation, transaction)
+    steps = list(groups)
+    redirect = steps.index("redirect")
+    later = time.time() + _REDIRECT_LEAD_S
+    before = [groups[step] for step in steps[:redirect]]
+    after = [[_not_before(delivery, later) for delivery in groups[step]] for step in steps[redirect + 1 :]]
+    task = simulation.deliveries.send_in_order([*before, *after])
+    if after and not before:
+        return
+    if any(delivery.due_at > time.time() for group in before for delivery in group):
+        return
+    await asyncio.wait({task}, timeout=_REDIRECT_WAIT_S)
+
+
+def _not_before(delivery: Delivery, at: float) -> Delivery:
+    return attrs.evolve(delivery, due_at=max(delivery.due_at, at))
+
+
+def _success_groups(simulation: Simulation, transaction: Transaction) -> dict[str, list[Delivery]]:
+    switches = simulation.switchboard.current(transaction.tx_ref)
+    groups = {
+        "webhook": _webhooks(simulation, switches, transaction, "charge.success", "success"),
+        "callback": _callbacks(switches, transaction),
+        "redirect": [],
+    }
+    return {step: groups[step] for step in switches.after_payment}
+
+
+def _webhooks(
+    simulation: Simulation, switches: ChapaSwitches, transaction: Transaction, event: str, status: str
+) -> list[Delivery]:
+    url = switches.webhook_url or simulation.config.webhook_url
+    if not url:
+        return []
+    secret = switches.webhook_secret or simulation.config.webhook_secret
+    body = webhook_body(webhook_fields(transaction, event, status), switches.webhook_style)
+    signed = signature_headers(secret, body.encode(), switches.webhook_signature)
+    held = switches.webhook_reordered and not _something_is_held(simulation, transaction)
+    now = time.time()
+    webhook = Delivery(
+        id="",
+        kind="webhook",
+        tx_ref=transaction.tx_ref,
+        event=event,
+        method="POST",
+        url=url,
+        headers={"content-type": "application/json", **signed},
+        body=body,
+        created_at=now,
+        due_at=now + (switches.webhook_hold_s if held else switches.webhook_delay_s),
+        state="lost" if switches.webhook_lost else "pending",
+        held=held,
+    )
+    return [attrs.evolve(webhook, id=secrets.token_hex(8)) for _ in range(switches.webhook_copies)]
+
+
+def _something_is_held(simulation: Simulation, transaction: Transaction) -> bool:
+    return any(
+        delivery.held and delivery.state == "pending" and delivery.tx_ref == transaction.tx_ref
+        for delivery in simulation.deliveries.all()
+    )
+
+
+def _callbacks(switches: ChapaSwitches, transaction: Transaction) -> list[Delivery]:
+    if not transaction.callback_url:
+        return []
+    said = {
+        "trx_ref": transaction.tx_ref,
+        "ref_id": transaction.reference or "",
+        "status": transaction.status,
+    }
+    in_query = switches.callback_style == "query"
+    now = time.time()
+    return [
+        Delivery(
+            id=secrets.token_hex(8),
+            kind="callback",
+            tx_ref=transaction.tx_ref,
+            event="callback",
+            method="GET",
+            url=_with_query(transaction.callback_url, said) if in_query else transaction.callback_url,
+            headers={} if in_query else {"content-type": "application/json"},
+            body="" if in_query else json.dumps(said, separators=(",", ":")),
+            created_at=now,
+            due_at=now,
+            state="lost" if switches.callback_lost else "pending",
+        )
+    ]
+
+
+def _with_query(url: str, added: dict[str, str]) -> str:
+    parts = urlsplit(url)
+    query = [*parse_qsl(parts.query, keep_blank_values=True), *added.items()]
+    return urlunsplit(parts._replace(query=urlencode(query)))

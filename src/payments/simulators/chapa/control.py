@@ -1,0 +1,168 @@
+"""The control surface under `/_sim/`; the package's docstring lists it."""
+
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from payments.simulators.calls import control_body
+from payments.simulators.chapa import outcomes
+from payments.simulators.chapa.announcements import announce_success
+from payments.simulators.chapa.simulation import Simulation
+from payments.simulators.chapa.transactions import Transaction
+from payments.simulators.chapa.validation import amount_of
+from payments.simulators.switchboard import SwitchError
+
+
+def _problem(status: int, detail: str) -> JSONResponse:
+    return JSONResponse({"error": detail}, status_code=status)
+
+
+def _view(simulation: Simulation, transaction: Transaction) -> dict[str, Any]:
+    return {
+        **attrs.asdict(transaction),
+        "link": transaction.link(time.time()),
+        "checkout_url": simulation.checkout_url(transaction),
+        "refunds": [attrs.asdict(refund) for refund in simulation.ledger.refunds(transaction.tx_ref)],
+    }
+
+
+async def read_switches(simulation: Simulation, _request: Request) -> JSONResponse:
+    return JSONResponse(simulation.switchboard.overview())
+
+
+async def set_switches(simulation: Simulation, request: Request) -> JSONResponse:
+    try:
+        changes = await control_body(request)
+        simulation.switchboard.change(changes, request.query_params.get("tx_ref"))
+    except (SwitchError, ValueError) as error:
+        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+    return JSONResponse(simulation.switchboard.overview())
+
+
+async def list_calls(simulation: Simulation, request: Request) -> JSONResponse:
+    return JSONResponse(simulation.calls.overview(dict(request.query_params)))
+
+
+async def list_transactions(simulation: Simulation, _request: Request) -> JSONResponse:
+    views = [_view(simulation, transaction) for transaction in simulation.ledger.all()]
+    return JSONResponse({"count": len(views), "transactions": views})
+
+
+async def show_transaction(simulation: Simulation, request: Request) -> JSONResponse:
+    transaction = simulation.ledger.by_tx_ref(request.path_params["tx_ref"])
+    if transaction is None:
+        return _problem(HTTPStatus.NOT_FOUND, "unknown tx_ref")
+    return JSONResponse(_view(simulation, transaction))
+
+
+Act = Callable[[Simulation, Transaction, dict[str, Any]], str | None]
+
+
+async def act(simulation: Simulation, request: Request) -> JSONResponse:
+    """Carry out one of the actions on a transaction; 409 tells why it cannot be."""
+    transaction = simulation.ledger.by_tx_ref(request.path_params["tx_ref"])
+    action = _ACTIONS.get(request.path_params["action"])
+    if transaction is None or action is None:
+        return _problem(HTTPStatus.NOT_FOUND, "unknown tx_ref or action")
+    try:
+        refused = action(simulation, transaction, await control_body(request))
+    except ValueError as error:
+        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+    if refused is not None:
+        return _problem(HTTPStatus.CONFLICT, refused)
+    return await show_transaction(simulation, request)
+
+
+def _pay(simulation: Simulation, transaction: Transaction, body: dict[str, Any]) -> str | None:
+    if transaction.paid:
+        return "already paid"
+    method = str(body.get("method") or "telebirr")
+    paid = outcomes.succeed(simulation, transaction, method, str(body.get("phone_number") or "0900123456"))
+    announce_success(simulation, paid)
+    return None
+
+
+def _fail(simulation: Simulation, transaction: Transaction, body: dict[str, Any]) -> str | None:
+    if transaction.paid:
+        return "already paid"
+    outcomes.fail(
+        simulation, transaction, body.get("method"), str(body.get("reason") or "The payment was declined")
+    )
+    return None
+
+
+def _abandon(simulation: Simulation, transaction: Transaction, _body: dict[str, Any]) -> str | None:
+    outcomes.abandon(simulation, transaction)
+    return None
+
+
+def _refund(simulation: Simulation, transaction: Transaction, body: dict[str, Any]) -> str | None:
+    left = outcomes.left_to_refund(simulation, transaction)
+    amount = left if body.get("amount") is None else amount_of(body["amount"])
+    if amount is None:
+        raise ValueError("amount must be a number")
+    if not transaction.paid or not Decimal(0) < amount <= left:
+        return "nothing, or less than that, is left to refund"
+    started = outcomes.start_refund(simulation, transaction, amount, "dashboard", None)
+    outcomes.end_refund(simulation, started, "refunded")
+    return None
+
+
+def _reverse(simulation: Simulation, transaction: Transaction, _body: dict[str, Any]) -> str | None:
+    if not transaction.paid:
+        return "not paid"
+    outcomes.reverse(simulation, transaction)
+    return None
+
+
+_ACTIONS: dict[str, Act] = {
+    "pay": _pay,
+    "fail": _fail,
+    "abandon": _abandon,
+    "refund": _refund,
+    "reverse": _reverse,
+}
+
+
+async def list_refunds(simulation: Simulation, _request: Request) -> JSONResponse:
+    refunds = [attrs.asdict(refund) for refund in simulation.ledger.refunds()]
+    return JSONResponse({"count": len(refunds), "refunds": refunds})
+
+
+async def end_refund(simulation: Simulation, request: Request) -> JSONResponse:
+    refund = simulation.ledger.refund(request.path_params["ref"])
+    status = {"settle": "refunded", "reverse": "reversed"}.get(request.path_params["action"])
+    if refund is None or status is None:
+        return _problem(HTTPStatus.NOT_FOUND, "unknown refund or action")
+    return JSONResponse(attrs.asdict(outcomes.end_refund(simulation, refund, status)))
+
+
+async def list_webhooks(simulation: Simulation, request: Request) -> JSONResponse:
+    webhooks = [attrs.asdict(delivery) for delivery in simulation.deliveries.all()]
+    found = [
+        webhook
+        for webhook in webhooks
+        if all(str(webhook.get(name)) == value for name, value in request.query_params.items())
+    ]
+    pending = sum(webhook["state"] == "pending" for webhook in found)
+    return JSONResponse({"count": len(found), "pending": pending, "webhooks": found})
+
+
+async def redeliver(simulation: Simulation, request: Request) -> JSONResponse:
+    delivery = simulation.deliveries.get(request.path_params["id"])
+    if delivery is None:
+        return _problem(HTTPStatus.NOT_FOUND, "unknown delivery")
+    return JSONResponse(attrs.asdict(await simulation.deliveries.send_now(delivery)))
+
+
+async def reset(simulation: Simulation, _request: Request) -> JSONResponse:
+    simulation.deliveries.forget()
+    simulation.timers.forget()
+    simulation.documents.clear()
+    return JSONResponse({"reset": True})

@@ -1,0 +1,169 @@
+"""Webhooks and callbacks on their way: stored before they are sent, tried again, resumed after a restart."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import httpx
+
+from payments.simulators.chapa.config import ChapaSimulatorConfig
+from payments.simulators.documents import Documents
+
+_KIND = "delivery"
+# "Every 10 minutes, up to 10 attempts"; a callback is documented once [6.2, 3].
+_TRIES = {"webhook": 10, "callback": 1}
+_ACCEPTED = 200
+_LONGEST_ANSWER_CHARACTERS = 2000
+
+
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """One message to the merchant; `state` is pending, delivered, gave_up or lost.
+
+    `held` is a pending webhook that waits for the transaction's next one to go first; `due_at` is when it goes at the latest.
+    """
+
+    id: str
+    kind: str
+    tx_ref: str
+    event: str
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str
+    created_at: float
+    due_at: float
+    state: str = "pending"
+    held: bool = False
+    tries: tuple[dict[str, Any], ...] = attrs.field(default=(), converter=tuple)
+
+
+@attrs.define
+class Deliveries:
+    """Sends what is stored. `running` owns the tasks; a delivery has one at most."""
+
+    _documents: Documents
+    _config: ChapaSimulatorConfig
+    _client: httpx.AsyncClient | None = attrs.field(default=None, init=False)
+    _waiting: dict[str, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
+    _chains: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with httpx.AsyncClient(timeout=self._config.webhook_timeout_s, trust_env=False) as client:
+            self._client = client
+            for delivery in self.all():
+                if delivery.state == "pending":
+                    self._wait_for(delivery)
+            try:
+                yield
+            finally:
+                tasks = [*self._chains, *self._waiting.values()]
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                self._waiting.clear()
+                self._client = None
+
+    def all(self) -> list[Delivery]:
+        return [Delivery(**stored) for stored in self._documents.all(_KIND)]
+
+    def get(self, delivery_id: str) -> Delivery | None:
+        stored = self._documents.get(_KIND, delivery_id)
+        return None if stored is None else Delivery(**stored)
+
+    def put(self, delivery: Delivery) -> None:
+        self._documents.put(_KIND, delivery.id, attrs.asdict(delivery))
+
+    def send_in_order(self, groups: Sequence[Sequence[Delivery]]) -> asyncio.Task[None]:
+        """Store all, then send group after group; a group follows the first try of each in the one before."""
+        for group in groups:
+            for delivery in group:
+                self.put(delivery)
+        return self._spawn(self._chain(groups))
+
+    async def send_now(self, delivery: Delivery) -> Delivery:
+        """Send once, whatever its state, and return it with the answer; a failed try is not followed by others."""
+        return await self._try(delivery)
+
+    def forget(self) -> None:
+        """Stop everything that is on its way."""
+        for task in (*self._chains, *self._waiting.values()):
+            task.cancel()
+        self._waiting.clear()
+
+    async def _chain(self, groups: Sequence[Sequence[Delivery]]) -> None:
+        for group in groups:
+            await asyncio.gather(*(self._first_try(delivery) for delivery in group))
+            for delivery in group:
+                if delivery.kind == "webhook" and not delivery.held:
+                    self._release_held(delivery)
+
+    async def _first_try(self, delivery: Delivery) -> None:
+        if delivery.state != "pending":
+            return
+        if delivery.held or delivery.due_at > time.time():
+            self._wait_for(delivery)
+            if not delivery.held:
+                await asyncio.wait({self._waiting[delivery.id]}, timeout=delivery.due_at - time.time() + 1.0)
+            return
+        tried = await self._try(delivery)
+        if tried.state == "pending":
+            self._wait_for(tried)
+
+    def _release_held(self, newer: Delivery) -> None:
+        """Let go what was held back until this newer webhook of its transaction had been tried."""
+        for held in self.all():
+            if held.held and held.state == "pending" and held.tx_ref == newer.tx_ref:
+                released = attrs.evolve(held, held=False, due_at=time.time())
+                self.put(released)
+                self._wait_for(released)
+
+    def _wait_for(self, delivery: Delivery) -> None:
+        if (task := self._waiting.pop(delivery.id, None)) is not None:
+            task.cancel()
+        self._waiting[delivery.id] = self._spawn(self._until_done(delivery))
+
+    async def _until_done(self, delivery: Delivery) -> None:
+        while delivery.state == "pending":
+            await asyncio.sleep(max(0.0, delivery.due_at - time.time()))
+            delivery = await self._try(attrs.evolve(delivery, held=False))
+        self._waiting.pop(delivery.id, None)
+
+    async def _try(self, delivery: Delivery) -> Delivery:
+        answer = await self._answer_to(delivery)
+        now = time.time()
+        tries = (*delivery.tries, {"at": now, **answer})
+        if answer["status"] == _ACCEPTED:
+            state = "delivered"
+        elif len(tries) >= _TRIES[delivery.kind]:
+            state = "gave_up"
+        else:
+            state = delivery.state
+        tried = attrs.evolve(delivery, tries=tries, state=state, due_at=now + self._config.retry_unit_s)
+        self.put(tried)
+        return tried
+
+    async def _answer_to(self, delivery: Delivery) -> dict[str, Any]:
+        if self._client is None:
+            raise RuntimeError("The simulator is not running: hold it open with `async with running(app)`.")
+        try:
+            response = await self._client.request(
+                delivery.method, delivery.url, headers=delivery.headers, content=delivery.body.encode()
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return {"status": None, "answer": None, "error": f"{type(error).__name__}: {error}"}
+        return {
+            "status": response.status_code,
+            "answer": response.text[:_LONGEST_ANSWER_CHARACTERS],
+            "error": None,
+        }
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._chains.add(task)
+        task.add_done_callback(self._chains.discard)
+        return task
