@@ -4,6 +4,11 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
+
+# Two busy cores may take long over one example; that is no finding. In CI the parent is Hypothesis's own profile.
+settings.register_profile("shared-machine", parent=settings(), deadline=None)
+settings.load_profile("shared-machine")
 
 
 @pytest.fixture(scope="session")
