@@ -6,7 +6,8 @@ import shutil
 import pytest
 from hypothesis import settings
 
-# Two busy cores may take long over one example; that is no finding. In CI the parent is Hypothesis's own profile.
+# Two busy cores may take long over one example; that is no finding. The parent is Hypothesis's own CI profile
+# where there is CI.
 settings.register_profile("shared-machine", parent=settings(), deadline=None)
 settings.load_profile("shared-machine")
 
