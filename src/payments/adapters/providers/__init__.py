@@ -1,1 +1,1 @@
-"""The companies that move money, one folder each with the same file names; each folder can be deleted alone."""
+"""The companies that move money: one folder each, the same file names in each, deletable one by one."""

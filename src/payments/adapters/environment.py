@@ -1,0 +1,249 @@
+"""The reader of ``PAYMENTS_*`` variables: it collects every mistake instead of stopping at the first."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, TypeVar
+
+import attrs
+
+from payments.adapters.secret import Secret
+from payments.adapters.web_addresses import split_address, without_password
+from payments.application import strict_json
+from payments.domain.errors import FieldError
+
+PREFIX: Final = "PAYMENTS_"
+_SPANS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LARGEST_FILE_BYTES: Final = 64 * 1024
+
+LEAST_SECRET_BYTES: Final = 24
+_EVERYBODY_KNOWS: Final = re.compile(
+    r"change.?me|replace.?(?:me|this)|example|insecure|default|password|webhook.?secret"
+    r"|^(?:demo|test|dev|your)[-_ ]",
+    re.IGNORECASE,
+)
+_LEAST_DIFFERENT_CHARACTERS: Final = 8
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """One line of the table of settings; ``shown`` never holds a secret."""
+
+    name: str
+    shown: str
+    source: str
+    """``default``, ``environment``, ``file``, or ``unknown`` for a variable that nothing reads."""
+
+
+@attrs.frozen
+class Environment:
+    """Variables by name. Names are given without the prefix, and mistakes come back with it.
+
+    A reading method that finds a mistake records it and goes on with the default, so that one look reports
+    everything. :attr:`mistakes` must be empty before anything read here is used.
+    """
+
+    _variables: Mapping[str, str] = attrs.field(repr=False)
+    live: bool = False
+    """Whether real money moves: weak secrets and plain http are mistakes then."""
+    mistakes: list[FieldError] = attrs.field(factory=list, init=False)
+    rows: list[Row] = attrs.field(factory=list, init=False)
+
+    def refuse(self, name: str, problem: str) -> None:
+        """Record a mistake: ``problem`` says what is wrong and what would be right, without the value."""
+        self.mistakes.append(FieldError(f"{PREFIX}{name}", problem))
+
+    def refused(self, name: str) -> bool:
+        """Whether a mistake of this variable is recorded already."""
+        return any(m.pointer.removesuffix("_FILE") == f"{PREFIX}{name}" for m in self.mistakes)
+
+    def text(self, name: str, default: str = "") -> str:
+        """The text, without blanks at its ends; ``default`` when it is unset or empty."""
+        value = self._variables.get(f"{PREFIX}{name}", "").strip()
+        self._show(name, value or default, "environment" if value else "default")
+        return value or default
+
+    def choice(self, name: str, choices: Mapping[str, T], default: str) -> T:
+        """What the word stands for; case does not matter."""
+        word = self.text(name, default).lower()
+        if word not in choices:
+            self.refuse(name, f"{word!r} is none of {', '.join(choices)}.")
+            word = default
+        return choices[word]
+
+    def switch(self, name: str, *, default: bool) -> bool:
+        """Whether it is on."""
+        words = {"on": True, "off": False, "true": True, "false": False, "1": True, "0": False}
+        return self.choice(name, words, "on" if default else "off")
+
+    def whole_number(self, name: str, default: int, *, least: int, most: int) -> int:
+        """A whole number from ``least`` to ``most``."""
+        text = self.text(name, str(default))
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            self.refuse(name, f"Use a whole number from {least} to {most}.{_service_link(text)}")
+            return default
+        return int(text)
+
+    def duration(self, name: str, default: timedelta) -> timedelta:
+        """A span of time: a whole number and s, m, h or d."""
+        text = self.text(name, _span(default)).lower()
+        match = re.fullmatch(r"([0-9]{1,7})([smhd])", text)
+        if match is None or int(match[1]) == 0:
+            self.refuse(name, "Use a whole number and s, m, h or d, such as 90s or 72h.")
+            return default
+        return timedelta(**{_SPANS[match[2]]: int(match[1])})
+
+    def names(self, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Words separated by commas or blanks, each once, in their order."""
+        return tuple(dict.fromkeys(re.findall(r"[^,\s]+", self.text(name, " ".join(default)))))
+
+    def url(self, name: str, default: str = "", *, base: bool = True) -> str:
+        """An http or https address without credentials; as a ``base``, without query or slash at its end."""
+        address = self.text(name, default)
+        if not address:
+            return ""
+        problem = self._web_problem(address, base=base)
+        if problem:
+            self.refuse(name, f"{problem} Use an address such as https://pay.example.com.")
+            return default
+        return address.rstrip("/") if base else address
+
+    def urls(self, name: str) -> Mapping[str, str]:
+        """``key=url`` pairs, separated by commas or blanks; the first is the one used by default."""
+        text = self.text(name)
+        found: dict[str, str] = {}
+        for pair in re.split(r"[,\s]+(?=[^,\s=]+=https?://)", text) if text else ():
+            key, _, address = pair.partition("=")
+            problem = self._web_problem(address, base=False)
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", key) or problem or key in found:
+                problem = problem or "Each key is written once, in letters, digits, - and _."
+                self.refuse(name, f"{problem} Use key=url pairs, such as shop=https://shop.example.com/paid.")
+            else:
+                found[key] = address
+        return found
+
+    def private_url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
+        """An address that may hold a password, or stand in a file; only its scheme is looked at."""
+        value, source = self._secret_text(name)
+        self._show(name, without_password(value or default), source)
+        if value and not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            self.refuse(name, f"It does not begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+            return default
+        return value or default
+
+    def secret(self, name: str, *, least_bytes: int = LEAST_SECRET_BYTES) -> Secret | None:
+        """A secret from the variable itself or from the file that ``<name>_FILE`` names; None when unset.
+
+        In live mode one that is shorter than ``least_bytes``, or everybody's, is a mistake.
+        """
+        value, source = self._secret_text(name)
+        self._show(name, f"set, {len(value.encode())} bytes" if value else "", source)
+        self._refuse_weak(name, (value,) if value else (), least_bytes)
+        return Secret(value) if value else None
+
+    def secrets(self, name: str, *, least_bytes: int = LEAST_SECRET_BYTES) -> tuple[Secret, ...]:
+        """Secrets separated by commas, or a JSON list of texts where one of them holds a comma."""
+        value, source = self._secret_text(name)
+        found = self._listed(name, value) if value else ()
+        if len(set(found)) != len(found) or not all(found):
+            self.refuse(name, "One of the secrets is empty or there twice; write each once.")
+        self._show(name, f"{len(found)} set" if found else "", source)
+        self._refuse_weak(name, found, least_bytes)
+        return tuple(Secret(text) for text in dict.fromkeys(found) if text)
+
+    def unknown(self) -> tuple[Row, ...]:
+        """The variables with our prefix that nothing has read, with what they may have meant."""
+        known = {f"{PREFIX}{row.name}" for row in self.rows}
+        known |= {f"{name}_FILE" for name in known}
+        rows = []
+        for name in sorted(set(self._variables) - known):
+            if name.startswith(PREFIX):
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+                meant = f"no such setting; did you mean {near[0]}?" if near else "no such setting"
+                rows.append(Row(name=name.removeprefix(PREFIX), shown=meant, source="unknown"))
+        return tuple(rows)
+
+    def _refuse_weak(self, name: str, found: tuple[str, ...], least_bytes: int) -> None:
+        if not self.live:
+            return
+        advice = "in live mode use one of your own, such as `openssl rand -hex 32` prints."
+        if any(len(text.encode()) < least_bytes for text in found):
+            self.refuse(name, f"It is shorter than {least_bytes} bytes; {advice}")
+        elif any(_is_guessable(text) for text in found):
+            self.refuse(name, f"It is a default or example that everybody knows; {advice}")
+
+    def _listed(self, name: str, value: str) -> tuple[str, ...]:
+        if not value.startswith("["):
+            return tuple(text.strip() for text in value.split(","))
+        try:
+            listed = strict_json.read(value.encode())
+        except ValueError:
+            listed = None
+        if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
+            self.refuse(name, "It begins like a JSON list but is no list of texts; quote each secret.")
+            return ()
+        return tuple(listed)
+
+    def _secret_text(self, name: str) -> tuple[str, str]:
+        """The secret without blanks at its ends, and where it came from."""
+        direct, path = (self._variables.get(f"{PREFIX}{key}") for key in (name, f"{name}_FILE"))
+        if direct is not None and path is not None:
+            self.refuse(name, f"It is set both directly and by {PREFIX}{name}_FILE; keep one.")
+            return "", "environment"
+        if path is not None:
+            return self._file(f"{name}_FILE", path), "file"
+        if direct is not None and not direct.strip():
+            self.refuse(name, "It is empty; give it a value or take it out.")
+        return (direct or "").strip(), "environment" if direct else "default"
+
+    def _file(self, name: str, path: str) -> str:
+        try:
+            with Path(path).open("rb") as file:
+                content = file.read(_LARGEST_FILE_BYTES + 1)
+            text = content.decode().strip()
+        except OSError as error:
+            self.refuse(name, f"The file cannot be read: {error.strerror}.")
+            return ""
+        except ValueError:
+            self.refuse(name, "The file is not UTF-8 text.")
+            return ""
+        if not text or len(content) > _LARGEST_FILE_BYTES:
+            self.refuse(name, "The file is empty, or too large to be a secret.")
+            return ""
+        return text
+
+    def _web_problem(self, address: str, *, base: bool) -> str:
+        """What is wrong with an address of the web, as a sentence; empty when nothing is."""
+        try:
+            parts = split_address(address, ("https",) if self.live else ("https", "http"))
+        except ValueError as error:
+            return str(error)
+        if parts.username is not None or parts.password is not None:
+            return "It holds a user name or password."
+        if base and parts.query:
+            return "It has a query (?...), which a base address cannot have."
+        return ""
+
+    def _show(self, name: str, shown: str, source: str) -> None:
+        self.rows.append(Row(name=name, shown=shown, source=source))
+
+
+def _span(span: timedelta) -> str:
+    """The span as :meth:`Environment.duration` reads it."""
+    seconds = int(span.total_seconds())
+    return f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds}s"
+
+
+def _is_guessable(text: str) -> bool:
+    return bool(_EVERYBODY_KNOWS.search(text)) or len(set(text)) < _LEAST_DIFFERENT_CHARACTERS
+
+
+def _service_link(text: str) -> str:
+    """Kubernetes sets PAYMENTS_PORT=tcp://... in every pod beside a Service that is called payments."""
+    if not text.startswith("tcp://"):
+        return ""
+    return " Kubernetes sets this for a Service named payments: set enableServiceLinks to false."

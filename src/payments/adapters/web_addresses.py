@@ -1,0 +1,37 @@
+"""What an address in the settings must be, and how it is shown without its password."""
+
+import re
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from payments.adapters.secret import MASK
+
+# What urlsplit takes out silently or browsers read in their own way.
+_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+def split_address(address: str, schemes: tuple[str, ...]) -> SplitResult:
+    """The parts of an absolute address with a host.
+
+    Raises:
+        ValueError: with a sentence that says what is wrong and never repeats the address.
+    """
+    if _FORBIDDEN.search(address):
+        raise ValueError("It holds blanks, control characters or backslashes.")
+    parts = urlsplit(address)
+    if parts.scheme not in schemes:
+        raise ValueError(f"It does not begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+    if not parts.hostname:
+        raise ValueError("It names no host.")
+    # Reading the port raises ValueError by itself when it is no number or out of range.
+    if parts.port == 0:
+        raise ValueError("Port 0 is no port.")
+    if parts.fragment:
+        raise ValueError("It has a fragment (#...), which never reaches a server.")
+    return parts
+
+
+def without_password(address: str) -> str:
+    """``address`` with its password masked, for people."""
+    masked = re.sub(r"(?<=//)([^:/?#]*):[^/?#]*(?=@)", rf"\1:{MASK}", address)
+    return re.sub(r"(?<=[?&]password=)[^&#]*", MASK, masked)

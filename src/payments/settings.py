@@ -1,0 +1,284 @@
+"""Settings: everything this process is told by ``PAYMENTS_*`` variables, frozen, and checked all at once.
+
+A group that is not configured is None in sandbox mode; live mode wants each of them.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from email.utils import parseaddr
+from typing import Any, Final, Self
+
+import attrs
+
+from payments.adapters.environment import Environment, Row
+from payments.adapters.orders.signing import Signer
+from payments.adapters.providers.listing import available_providers
+from payments.adapters.secret import Secret
+from payments.adapters.web_addresses import split_address, without_password
+from payments.domain.errors import ConfigurationInvalid
+from payments.domain.evidence import Mode
+
+DEFAULT_DATABASE_URL: Final = "sqlite:///payments.db"
+DEFAULT_PORT: Final = 8000
+SCOPES: Final = ("payments:read", "payments:write")
+"""What a token without a scope gets. Refund, collect and operate are always explicit."""
+
+_MODES: Final = {"sandbox": Mode.TEST, "live": Mode.LIVE}
+_ALGORITHMS: Final = ("HS256", "RS256", "ES256")
+_LEAST_HS256_BYTES: Final = 32  # RFC 7518, section 3.2
+_LEAST_DATA_KEY_BYTES: Final = 16  # what the cipher takes at all
+_LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+@attrs.frozen(kw_only=True)
+class OrdersSettings:
+    """The orders service we ask and tell."""
+
+    url: str
+    token: Secret
+    signing_secrets: tuple[Secret, ...]
+    """Standard Webhooks secrets (``whsec_...``), all active."""
+
+
+@attrs.frozen(kw_only=True)
+class AuthSettings:
+    """Whose bearer tokens are believed: one fixed algorithm for the key."""
+
+    key: Secret
+    """The shared secret of HS256, or the public key in PEM of RS256 and ES256."""
+    algorithm: str
+    issuer: str | None
+    audience: str | None
+    default_scopes: tuple[str, ...] = SCOPES
+
+
+@attrs.frozen(kw_only=True)
+class MailSettings:
+    """The server that takes our mail, and who it is from."""
+
+    smtp_url: str = attrs.field(repr=without_password)
+    """``smtp://`` or ``smtps://``, with user and password where the server wants them."""
+    sender: str
+
+
+@attrs.frozen(kw_only=True)
+class HttpSettings:
+    """What we listen on, and which doors are open."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    metrics: bool = True
+    console: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class LoggingSettings:
+    """``level``: debug, info, warning or error. ``format``: json, or console for people."""
+
+    level: str = "info"
+    format: str = "console"
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """All settings of one process."""
+
+    mode: Mode = Mode.TEST
+    """The sandbox is the providers' test world."""
+    database_url: str = attrs.field(default=DEFAULT_DATABASE_URL, repr=without_password)
+    public_url: str = f"http://127.0.0.1:{DEFAULT_PORT}"
+    """Where payers and providers find us, without a slash at its end."""
+    return_urls: Mapping[str, str] = attrs.field(factory=dict)
+    """The pages a payer may be sent back to, by key; the first is the default."""
+    provider_settings: Mapping[str, Any] = attrs.field(factory=dict)
+    """The groups of the providers that are switched on, by name."""
+    orders: OrdersSettings | None = None
+    auth: AuthSettings | None = None
+    mail: MailSettings | None = None
+    data_keys: tuple[Secret, ...] = ()
+    """What raw messages are sealed with: the present key first, then earlier ones."""
+    http: HttpSettings = HttpSettings()
+    logging: LoggingSettings = LoggingSettings()
+    _rows: tuple[Row, ...] = attrs.field(default=(), repr=False, eq=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """The settings that ``environ`` holds.
+
+        Raises:
+            ConfigurationInvalid: ``errors`` lists every mistake at once; each names the variable and the
+                remedy, and none repeats a secret.
+        """
+        mode = Environment(environ).choice("MODE", _MODES, "sandbox")
+        environment = Environment(environ, live=mode is Mode.LIVE)
+        environment.choice("MODE", _MODES, "sandbox")
+        http = _http(environment)
+        settings = cls(
+            mode=mode,
+            database_url=_database_url(environment),
+            public_url=_public_url(environment, http),
+            return_urls=environment.urls("RETURN_URLS"),
+            provider_settings=_providers(environment, mode),
+            orders=_orders(environment),
+            auth=_auth(environment),
+            mail=_mail(environment),
+            data_keys=_data_keys(environment),
+            http=http,
+            logging=_logging(environment),
+        )
+        if environment.mistakes:
+            lines = [f"{mistake.pointer}: {mistake.detail}" for mistake in environment.mistakes]
+            raise ConfigurationInvalid(
+                "The configuration is not valid:\n" + "\n".join(lines), errors=tuple(environment.mistakes)
+            )
+        return attrs.evolve(settings, rows=(*environment.rows, *environment.unknown()))
+
+    def rows(self) -> tuple[Row, ...]:
+        """What :meth:`from_env` read, secrets masked, for people; empty for settings made by hand."""
+        return self._rows
+
+
+def _database_url(environment: Environment) -> str:
+    url = environment.private_url("DATABASE_URL", DEFAULT_DATABASE_URL, ("sqlite", "postgresql", "memory"))
+    if environment.live and url.startswith("memory:"):
+        environment.refuse("DATABASE_URL", "Live mode forgets nothing; use sqlite:// or postgresql://.")
+    return url
+
+
+def _public_url(environment: Environment, http: HttpSettings) -> str:
+    url = environment.url("PUBLIC_URL", "" if environment.live else f"http://127.0.0.1:{http.port}")
+    if not url:
+        _require(
+            environment,
+            "PUBLIC_URL",
+            "Say where payers and providers find us, such as https://pay.example.com.",
+        )
+    return url
+
+
+def _providers(environment: Environment, mode: Mode) -> Mapping[str, Any]:
+    wanted = environment.names("PROVIDERS")
+    folders = available_providers()
+    groups = {name: folder.read_settings(environment, mode) for name, folder in folders.items()}
+    for name in wanted:
+        if name not in folders:
+            environment.refuse("PROVIDERS", f"{name!r} is none of {', '.join(folders)}.")
+        elif groups[name] is None:
+            environment.refuse(
+                "PROVIDERS", f"{name} is switched on but has no keys; set them or take it out."
+            )
+    on = {
+        name: group for name, group in groups.items() if group is not None and (not wanted or name in wanted)
+    }
+    if environment.live and not on:
+        _require(environment, "PROVIDERS", "No provider has keys, so nobody could pay.")
+    return on
+
+
+def _orders(environment: Environment) -> OrdersSettings | None:
+    url = environment.url("ORDERS_URL")
+    token = environment.secret("ORDERS_TOKEN")
+    secrets = environment.secrets("ORDERS_SIGNING_SECRETS")
+    for secret in secrets:
+        try:
+            Signer.of((secret.reveal(),))
+        except ValueError as error:
+            environment.refuse("ORDERS_SIGNING_SECRETS", str(error))
+    if not (url or token or secrets or environment.live):
+        return None
+    if not url:
+        _require(environment, "ORDERS_URL", "Say where the orders service is.")
+    if token is None:
+        _require(environment, "ORDERS_TOKEN", "Set the bearer token that the orders service wants from us.")
+    if not secrets:
+        _require(
+            environment, "ORDERS_SIGNING_SECRETS", "Set the whsec_... secret our messages are signed with."
+        )
+    return OrdersSettings(url=url, token=token or Secret(""), signing_secrets=secrets)
+
+
+def _auth(environment: Environment) -> AuthSettings | None:
+    key = environment.secret("AUTH_KEY")
+    algorithm = environment.choice("AUTH_ALGORITHM", {word.lower(): word for word in _ALGORITHMS}, "hs256")
+    issuer = environment.text("AUTH_ISSUER")
+    audience = environment.text("AUTH_AUDIENCE")
+    scopes = environment.names("AUTH_DEFAULT_SCOPES", SCOPES)
+    if not set(scopes) <= set(SCOPES):
+        environment.refuse(
+            "AUTH_DEFAULT_SCOPES",
+            f"Only {' and '.join(SCOPES)} may be given by default; others are explicit.",
+        )
+    if key is None:
+        if environment.live:
+            _require(environment, "AUTH_KEY", "Set the key that callers' tokens are signed with.")
+        return None
+    _refuse_wrong_auth_key(environment, key, algorithm)
+    return AuthSettings(
+        key=key, algorithm=algorithm, issuer=issuer or None, audience=audience or None, default_scopes=scopes
+    )
+
+
+def _refuse_wrong_auth_key(environment: Environment, key: Secret, algorithm: str) -> None:
+    text = key.reveal()
+    if algorithm == "HS256":
+        # A public key that is taken for a shared secret lets everybody sign (RFC 8725, section 2.1).
+        if "-----BEGIN" in text:
+            environment.refuse("AUTH_KEY", "It is a PEM key, which HS256 cannot use; set AUTH_ALGORITHM.")
+        elif environment.live and len(key) < _LEAST_HS256_BYTES:
+            environment.refuse("AUTH_KEY", f"HS256 needs {_LEAST_HS256_BYTES} bytes (RFC 7518, section 3.2).")
+    elif not re.search("-----BEGIN (?:PUBLIC KEY|CERTIFICATE|RSA PUBLIC KEY)-----", text):
+        environment.refuse(
+            "AUTH_KEY", f"{algorithm} needs a public key in PEM; use AUTH_KEY_FILE for its file."
+        )
+
+
+def _mail(environment: Environment) -> MailSettings | None:
+    url = environment.private_url("SMTP_URL", "", ("smtp", "smtps"))
+    sender = environment.text("MAIL_FROM")
+    if url:
+        try:
+            split_address(url, ("smtp", "smtps"))
+        except ValueError as error:
+            environment.refuse("SMTP_URL", f"{error} Use smtp://user:password@mail.example.com:587.")
+    if not url:
+        if environment.live:
+            _require(environment, "SMTP_URL", "Say which server takes our mail.")
+        return None
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(sender)[1]) or not sender.isprintable():
+        environment.refuse("MAIL_FROM", "Say who our mail is from, such as Shop <pay@shop.example.com>.")
+    return MailSettings(smtp_url=url, sender=sender)
+
+
+def _data_keys(environment: Environment) -> tuple[Secret, ...]:
+    keys = environment.secrets("DATA_KEYS")
+    if any(len(key) < _LEAST_DATA_KEY_BYTES for key in keys):
+        environment.refuse("DATA_KEYS", f"A key has at least {_LEAST_DATA_KEY_BYTES} bytes.")
+    if environment.live and not keys:
+        _require(environment, "DATA_KEYS", "Set the key that raw messages are sealed with.")
+    return keys
+
+
+def _http(environment: Environment) -> HttpSettings:
+    return HttpSettings(
+        host=environment.text("HOST", "127.0.0.1"),
+        port=environment.whole_number("PORT", DEFAULT_PORT, least=1, most=65535),
+        metrics=environment.switch("METRICS", default=True),
+        console=environment.switch("CONSOLE", default=True),
+    )
+
+
+def _logging(environment: Environment) -> LoggingSettings:
+    level = environment.choice("LOG_LEVEL", {word: word for word in _LOG_LEVELS}, "info")
+    if environment.live and level == "debug":
+        environment.refuse("LOG_LEVEL", "Debug is not for live mode; use info.")
+    default = "json" if environment.live else "console"
+    return LoggingSettings(
+        level=level, format=environment.choice("LOG_FORMAT", {"json": "json", "console": "console"}, default)
+    )
+
+
+def _require(environment: Environment, name: str, remedy: str) -> None:
+    """Record that ``name`` is missing, unless what is there was refused already."""
+    if not environment.refused(name):
+        environment.refuse(name, f"It is missing. {remedy}")
