@@ -20,11 +20,14 @@ from payments.simulators.pages import Pages, pages_of, styles_of
 
 @attrs.frozen(kw_only=True)
 class SimulatorsConfig:
-    """The set-up of each simulator; the public address of one is that of all and its name, as in `{url}/chapa`."""
+    """The set-up of each simulator.
+
+    The public address of one is that of all and its name, as in `{url}/chapa`.
+    """
 
     chapa: ChapaSimulatorConfig
     orders: OrdersSimulatorConfig
-    mailbox: MailboxConfig = MailboxConfig()
+    mailbox: MailboxConfig = attrs.field(factory=MailboxConfig)
 
 
 def simulators_at(
@@ -37,7 +40,10 @@ def simulators_at(
     smtp_port: int = 0,
     state_directory: Path | None = None,
 ) -> SimulatorsConfig:
-    """Return the usual set-up of simulators served at `public_url`; each keeps one file in the directory, if given."""
+    """Return the usual set-up of simulators served at `public_url`.
+
+    Each keeps one file in the directory, if given.
+    """
 
     def state(name: str) -> Path | None:
         return None if state_directory is None else state_directory / f"{name}.db"

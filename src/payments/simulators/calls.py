@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -11,7 +10,7 @@ from typing import Any
 
 import attrs
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from payments.simulators import faults
@@ -21,20 +20,24 @@ _KIND = "call"
 _LARGEST_BODY_BYTES = 1_000_000
 
 
+class ControlError(ValueError):
+    """A control request that cannot be read, or asks for something that does not exist."""
+
+
 @attrs.frozen
 class Calls:
-    """Every call received: endpoint, subject (the reference or order it concerns), status answered, fault shown."""
+    """Every call received.
+
+    Endpoint, subject (the reference or order it concerns), status answered, fault shown.
+    """
 
     _documents: Documents
 
     def record(self, **call: Any) -> None:
-        number = self._documents.count(_KIND) + 1
-        self._documents.put(
-            _KIND, f"{number}-{secrets.token_hex(4)}", {"number": number, "at": time.time(), **call}
-        )
+        self._documents.add(_KIND, {"at": time.time(), **call})
 
     def overview(self, filters: dict[str, str]) -> dict[str, Any]:
-        """Return the calls whose fields equal the filters, oldest first, with counts by endpoint and by status."""
+        """Return the calls whose fields equal the filters, oldest first, with counts."""
         calls = [
             call
             for call in self._documents.all(_KIND)
@@ -50,9 +53,10 @@ class Calls:
 
 @attrs.frozen(kw_only=True)
 class Endpoint:
-    """One call of a simulated API, as an ASGI application: recorded, and made to go wrong as `take_fault` says.
+    """One call of a simulated API, as an ASGI application: recorded, and gone wrong as `take_fault` says.
 
-    `subject` reads the reference the call concerns; `answer` carries it out; `delay_s` tells how slow `slow` is.
+    `subject` reads the reference the call concerns; `answer` carries it out; `delay_s` tells how slow
+    `slow` is; `stamp` adds the headers every answer carries.
     """
 
     name: str
@@ -61,7 +65,8 @@ class Endpoint:
     answer: Callable[[Request], Awaitable[Response]]
     take_fault: Callable[[str | None, str], str]
     delay_s: Callable[[str | None], float]
-    refusal: Callable[[str], JSONResponse]
+    refusal: Callable[[str], Response]
+    stamp: Callable[[Response], None]
     calls: Calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,6 +77,7 @@ class Endpoint:
         response = self._refuse(fault) if fault in faults.NOT_CARRIED_OUT else await self.answer(request)
         if fault == "html_500_after":
             response = HTMLResponse(faults.HTML_500, status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
+        self.stamp(response)
         unanswered = fault in {"reset_before", "reset_after", "never_answer"}
         self.calls.record(
             endpoint=self.name,
@@ -103,11 +109,14 @@ class Endpoint:
 
 
 async def control_body(request: Request) -> dict[str, Any]:
-    """Return the JSON object of a control request, or an empty one; anything else raises `ValueError`."""
+    """Return the JSON object of a control request, or an empty one; anything else raises `ControlError`."""
     raw = await request.body()
     if not raw.strip():
         return {}
-    body = json.loads(raw)
+    try:
+        body = json.loads(raw)
+    except ValueError as error:
+        raise ControlError("the body must be a JSON object") from error
     if not isinstance(body, dict):
-        raise ValueError("the body must be a JSON object")
+        raise ControlError("the body must be a JSON object")
     return body

@@ -28,8 +28,8 @@ _PUT = (
 class Documents:
     """Documents by kind and key. A change is committed when the call returns; one connection, one thread.
 
-    With a path they survive the process being killed at any moment (the operating system holds what was committed);
-    without one they end with `open`.
+    With a path they survive the process being killed at any moment (the operating system holds what was
+    committed); without one they end with `open`.
     """
 
     path: Path | None
@@ -64,9 +64,13 @@ class Documents:
         rows = self._opened.execute("SELECT body FROM documents WHERE kind = ? ORDER BY position", (kind,))
         return [json.loads(row[0]) for row in rows]
 
-    def count(self, kind: str) -> int:
-        row = self._opened.execute("SELECT count(*) FROM documents WHERE kind = ?", (kind,)).fetchone()
-        return int(row[0])
+    def add(self, kind: str, body: dict[str, Any]) -> int:
+        """Put the document under the next number of its kind, from 1, and return the number."""
+        counter = self.get("counter", kind) or {"last": 0}
+        number = int(counter["last"]) + 1
+        self.put("counter", kind, {"last": number})
+        self.put(kind, str(number), {"number": number, **body})
+        return number
 
     def remove(self, kind: str, key: str) -> None:
         self._opened.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))

@@ -1,21 +1,22 @@
 """Faults on the wire: what a caller sees when the other side misbehaves.
 
-| fault | the call is | the caller sees |
+| fault | carried out? | the caller sees |
 |---|---|---|
-| `none` | carried out | the answer |
-| `reset_before`, `reset_after` | not carried out, carried out | the connection closed without a byte of an answer |
-| `truncated` | carried out | a complete answer whose body is half of the JSON |
-| `cut_off` | carried out | the status and half of the body, then the connection closed |
-| `rate_limited` | not carried out | 429 |
-| `html_500`, `html_500_after` | not carried out, carried out | 500 and an HTML page |
-| `unavailable` | not carried out | 503 |
-| `slow` | carried out | the answer, after `answer_delay_s` |
-| `never_answer` | carried out | nothing, until the caller gives up |
+| `none` | yes | the answer |
+| `reset_before`, `reset_after` | no, yes | the connection closed without a byte of an answer |
+| `truncated` | yes | a complete answer whose body is half of the JSON |
+| `cut_off` | yes | the status and half of the body, then the connection closed |
+| `rate_limited` | no | 429 |
+| `html_500`, `html_500_after` | no, yes | 500 and an HTML page |
+| `unavailable` | no | 503 |
+| `slow` | yes | the answer, after `answer_delay_s` |
+| `never_answer` | yes | nothing, until the caller gives up |
 
-ASGI has no message for "drop the connection", and a server turns an exception into a 500. So we look among the file
-descriptors of this process for our end of the connection (the pair of addresses the scope names) and shut it down: the
-caller sees the end of the stream at once, and the server sees a client that went away, and writes nothing. Where the
-descriptor cannot be found (another operating system, a proxy in between) the answer is cut off instead.
+ASGI has no message for "drop the connection", and a server turns an exception into a 500. So we look among
+the file descriptors of this process for our end of the connection (the pair of addresses the scope names)
+and shut it down: the caller sees the end of the stream at once, and the server sees a client that went
+away, and writes nothing. Where the descriptor cannot be found (another operating system, a proxy in
+between) the answer is cut off instead.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ FAULTS = (
     "never_answer",
 )
 NOT_CARRIED_OUT = frozenset({"reset_before", "rate_limited", "html_500", "unavailable"})
-HTML_500 = "<!DOCTYPE html><html><head><title>Server Error</title></head><body><h1>500</h1>Server Error</body></html>"
+HTML_500 = "<!DOCTYPE html><html><head><title>Server Error</title></head><body><h1>500</h1></body></html>"
 
 # A caller without a time limit of its own must not keep the server from stopping.
 _LONGEST_SILENCE_S = 120.0
@@ -81,7 +82,7 @@ def _shut_down(scope: Scope) -> bool:
     if client is None or server is None or not _DESCRIPTORS.is_dir():
         return False
     ends = (tuple(client), tuple(server))
-    return any(_shut_down_if_it_joins(int(name), ends) for name in os.listdir(_DESCRIPTORS))
+    return any(_shut_down_if_it_joins(int(entry.name), ends) for entry in _DESCRIPTORS.iterdir())
 
 
 def _shut_down_if_it_joins(descriptor: int, ends: tuple[tuple[object, ...], tuple[object, ...]]) -> bool:

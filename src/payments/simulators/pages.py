@@ -1,4 +1,7 @@
-"""Plain HTML pages: templates beside each simulator, styles served by it, nothing from elsewhere, no script needed."""
+"""Plain HTML pages.
+
+Templates beside each simulator, styles served by it, nothing from elsewhere, no script needed.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,9 @@ _HERE = Path(__file__).parent
 _HEADERS = {
     "Cache-Control": "no-store",
     # No form-action: browsers hold it against the redirect to the shop after a payment, too.
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; base-uri 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; base-uri 'none'"
+    ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -33,13 +38,16 @@ class Pages:
 
 
 def pages_of(folder: Path) -> Pages:
-    """Return the pages whose templates lie in `folder/templates`; those shared by all lie beside this file."""
+    """Return the pages whose templates lie in `folder/templates`.
+
+    Those shared by all lie beside this file.
+    """
     loader = jinja2.FileSystemLoader([folder / "templates", _HERE / "templates"])
     return Pages(jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined))
 
 
 def styles_of(folder: Path) -> Mount:
-    """Serve `folder/static`, where there is one, and the style sheet all simulators share, under `/static`."""
+    """Serve `folder/static`, where there is one, and the style sheet all share, under `/static`."""
     files = StaticFiles(directory=_HERE / "static")
     if (folder / "static").is_dir():
         files.all_directories = [folder / "static", *files.all_directories]

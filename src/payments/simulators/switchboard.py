@@ -20,8 +20,8 @@ class SwitchError(ValueError):
 class Switchboard(Generic[T]):
     """The switches in force; those of one subject lie over those for everything, which lie over the defaults.
 
-    The type of the switches is an attrs class whose validators raise `ValueError` or `TypeError`, and which has the fields
-    `fault`, `fault_on` and `fault_times` (see `payments.simulators.faults`).
+    The type of the switches is an attrs class whose validators raise `ValueError` or `TypeError`, and which
+    has the fields `fault`, `fault_on` and `fault_times` (see `payments.simulators.faults`).
     """
 
     _documents: Documents
@@ -83,6 +83,6 @@ class Switchboard(Generic[T]):
 
     def _apply(self, changes: dict[str, Any]) -> T:
         try:
-            return attrs.evolve(self._defaults, **changes)
+            return type(self._defaults)(**{**attrs.asdict(self._defaults), **changes})
         except (TypeError, ValueError) as error:
             raise SwitchError(str(error.args[0])) from error

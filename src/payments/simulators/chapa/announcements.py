@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 import time
+from contextlib import suppress
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import attrs
@@ -24,13 +25,13 @@ def announce(simulation: Simulation, transaction: Transaction, event: str, statu
     """Send the webhook of an event, if there is somewhere to send it."""
     switches = simulation.switchboard.current(transaction.tx_ref)
     webhooks = _webhooks(simulation, switches, transaction, event, status)
-    simulation.deliveries.send_in_order([webhooks])
+    simulation.deliveries.start([webhooks])
 
 
 def announce_success(simulation: Simulation, transaction: Transaction) -> None:
     """Send callback and webhook of a payment that no browser is waiting for."""
     groups = _success_groups(simulation, transaction)
-    simulation.deliveries.send_in_order([groups[step] for step in groups if step != "redirect"])
+    simulation.deliveries.start(list(groups.values()))
 
 
 async def announce_success_to_browser(simulation: Simulation, transaction: Transaction) -> None:
@@ -44,12 +45,11 @@ async def announce_success_to_browser(simulation: Simulation, transaction: Trans
     later = time.time() + _REDIRECT_LEAD_S
     before = [groups[step] for step in steps[:redirect]]
     after = [[_not_before(delivery, later) for delivery in groups[step]] for step in steps[redirect + 1 :]]
-    task = simulation.deliveries.send_in_order([*before, *after])
-    if after and not before:
-        return
+    tried = simulation.deliveries.start(before, then=after)
     if any(delivery.due_at > time.time() for group in before for delivery in group):
         return
-    await asyncio.wait({task}, timeout=_REDIRECT_WAIT_S)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(tried.wait(), _REDIRECT_WAIT_S)
 
 
 def _not_before(delivery: Delivery, at: float) -> Delivery:
@@ -75,7 +75,7 @@ def _webhooks(
     secret = switches.webhook_secret or simulation.config.webhook_secret
     body = webhook_body(webhook_fields(transaction, event, status), switches.webhook_style)
     signed = signature_headers(secret, body.encode(), switches.webhook_signature)
-    held = switches.webhook_reordered and not _something_is_held(simulation, transaction)
+    held = switches.webhook_reordered and not simulation.deliveries.held(transaction.tx_ref)
     now = time.time()
     webhook = Delivery(
         id="",
@@ -92,13 +92,6 @@ def _webhooks(
         held=held,
     )
     return [attrs.evolve(webhook, id=secrets.token_hex(8)) for _ in range(switches.webhook_copies)]
-
-
-def _something_is_held(simulation: Simulation, transaction: Transaction) -> bool:
-    return any(
-        delivery.held and delivery.state == "pending" and delivery.tx_ref == transaction.tx_ref
-        for delivery in simulation.deliveries.all()
-    )
 
 
 def _callbacks(switches: ChapaSwitches, transaction: Transaction) -> list[Delivery]:

@@ -3,12 +3,13 @@
 import re
 import secrets
 import time
+import uuid
 from http import HTTPStatus
 from typing import Any
 
 import attrs
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from payments.simulators.chapa.config import ChapaSimulatorConfig
 
@@ -18,18 +19,25 @@ _MINUTE_S = 60
 
 
 def envelope(status: int, message: Any, word: str | None = "failed", data: Any = None) -> JSONResponse:
-    return plain(status, {"message": message, "status": word, "data": data})
+    return JSONResponse({"message": message, "status": word, "data": data}, status_code=status)
 
 
-def plain(status: int, body: dict[str, Any]) -> JSONResponse:
-    """Return an answer with the headers of the gateway in front of Chapa; how many calls it allows is not known."""
-    headers = {
-        "x-ratelimit-limit": str(_CALLS_A_MINUTE),
-        "x-ratelimit-remaining": str(_CALLS_A_MINUTE - 1 - int(time.time()) % _MINUTE_S),
-        "x-amzn-requestid": secrets.token_hex(16),
-        "x-amzn-trace-id": f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}",
-    }
-    return JSONResponse(body, status_code=status, headers=headers)
+@attrs.define
+class Gateway:
+    """The headers of the gateway in front of Chapa. Its limit is not known: no call is refused."""
+
+    _minute: int = 0
+    _calls: int = 0
+
+    def stamp(self, response: Response) -> None:
+        now = time.time()
+        minute = int(now) // _MINUTE_S
+        self._calls = self._calls + 1 if minute == self._minute else 1
+        self._minute = minute
+        response.headers["x-ratelimit-limit"] = str(_CALLS_A_MINUTE)
+        response.headers["x-ratelimit-remaining"] = str(max(0, _CALLS_A_MINUTE - self._calls))
+        response.headers["x-amzn-requestid"] = str(uuid.uuid4())
+        response.headers["x-amzn-trace-id"] = f"Root=1-{int(now):08x}-{secrets.token_hex(12)}"
 
 
 def refusal(fault: str) -> JSONResponse:

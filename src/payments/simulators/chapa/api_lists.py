@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from payments.simulators.chapa import formats
-from payments.simulators.chapa.api_answers import envelope, identify, plain
+from payments.simulators.chapa.api_answers import envelope, identify
 from payments.simulators.chapa.simulation import Simulation
 from payments.simulators.chapa.transactions import Transaction
 from payments.simulators.chapa.validation import CURRENCIES
@@ -32,7 +32,7 @@ async def banks(simulation: Simulation, request: Request) -> JSONResponse:
     caller = identify(simulation.config, request, unknown_key="Invalid API Key")
     if isinstance(caller, JSONResponse):
         return caller
-    return plain(HTTPStatus.OK, {"message": "Banks retrieved", "data": [_bank(*row) for row in _BANKS]})
+    return JSONResponse({"message": "Banks retrieved", "data": [_bank(*row) for row in _BANKS]})
 
 
 def _bank(bank_id: int, slug: str, name: str, mobile_money: bool) -> dict[str, Any]:  # noqa: FBT001 (a table's column)
@@ -74,7 +74,7 @@ async def currency_supported(simulation: Simulation, request: Request) -> JSONRe
         "currency_code": list(range(1, len(CURRENCIES) + 1)),
         "currency_name": list(CURRENCIES),
     }
-    return plain(HTTPStatus.OK, body)
+    return JSONResponse(body)
 
 
 async def transactions(simulation: Simulation, request: Request) -> JSONResponse:
@@ -135,7 +135,10 @@ def _listed(number: int, transaction: Transaction) -> dict[str, Any]:
 
 
 async def events(simulation: Simulation, request: Request) -> JSONResponse:
-    """Answer with the log of a transaction, named by Chapa's reference; ours is taken too, as the docs mix them."""
+    """Answer with the log of a transaction, named by Chapa's reference.
+
+    Ours is taken too, as the docs mix them.
+    """
     caller = identify(simulation.config, request)
     if isinstance(caller, JSONResponse):
         return caller

@@ -22,7 +22,7 @@ from payments.simulators.chapa import (
     outcomes,
 )
 from payments.simulators.chapa.announcements import announce_success
-from payments.simulators.chapa.api_answers import envelope, refusal
+from payments.simulators.chapa.api_answers import Gateway, envelope, refusal
 from payments.simulators.chapa.config import ChapaSimulatorConfig
 from payments.simulators.chapa.request_bodies import WrongContentTypeError, read_fields
 from payments.simulators.chapa.simulation import Simulation, simulation_of
@@ -32,7 +32,10 @@ Handler = Callable[[Simulation, Request], Awaitable[Response]]
 
 
 def create_chapa_simulator(config: ChapaSimulatorConfig) -> Starlette:
-    """Return the simulator. Serve it, or mount it and hold it open with `payments.simulators.lifespans.running`."""
+    """Return the simulator.
+
+    Serve it, or mount it and hold it open with `payments.simulators.lifespans.running`.
+    """
     simulation = simulation_of(config)
 
     @asynccontextmanager
@@ -51,9 +54,7 @@ def create_chapa_simulator(config: ChapaSimulatorConfig) -> Starlette:
         *_page_routes(simulation),
         styles_of(Path(__file__).parent),
     ]
-    handlers = {HTTPException: _not_a_route}
-    # The key's type is Exception in Starlette's signature and invariant, so the literal needs no cast but a variable does.
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={**handlers})
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _not_a_route})
 
 
 def _api_routes(simulation: Simulation) -> list[BaseRoute]:
@@ -68,13 +69,14 @@ def _api_routes(simulation: Simulation) -> list[BaseRoute]:
         ("GET", "/transactions", "transactions", api_lists.transactions),
         ("GET", "/transaction/events/{ref}", "events", api_lists.events),
     )
+    gateway = Gateway()
     return [
-        Route(path, _endpoint(simulation, name, handler), methods=[method], name=name)
+        Route(path, _endpoint(simulation, gateway, name, handler), methods=[method], name=name)
         for method, path, name, handler in table
     ]
 
 
-def _endpoint(simulation: Simulation, name: str, handler: Handler) -> Endpoint:
+def _endpoint(simulation: Simulation, gateway: Gateway, name: str, handler: Handler) -> Endpoint:
     return Endpoint(
         name=name,
         subject_field="tx_ref",
@@ -83,6 +85,7 @@ def _endpoint(simulation: Simulation, name: str, handler: Handler) -> Endpoint:
         take_fault=simulation.switchboard.take_fault,
         delay_s=lambda tx_ref: simulation.switchboard.current(tx_ref).answer_delay_s,
         refusal=refusal,
+        stamp=gateway.stamp,
         calls=simulation.calls,
     )
 

@@ -36,7 +36,8 @@ async def pay(simulation: Simulation, request: Request) -> Response:
     if transaction is None:
         return closed
     form = await _form(request)
-    # A one-tap button carries both, as "telebirr:0900123456"; a password after them is asked for on its own page.
+    # A one-tap button carries both, as "telebirr:0900123456"; a password after them is asked for on its own
+    # page.
     method, _, tapped = form.get("wallet", "").partition(":")
     chosen = wallet(method or form.get("method", ""))
     typed = tapped or form.get("phone_number", "")
@@ -54,13 +55,15 @@ async def pay(simulation: Simulation, request: Request) -> Response:
             wallet=chosen,
             number=number,
         )
-    return await _try_to_pay(simulation, request, transaction, chosen, number, form.get("otp"))
+    otp = form.get("otp")
+    return await _try_to_pay(simulation, request, transaction, chosen=chosen, number=number, otp=otp)
 
 
 async def _try_to_pay(
     simulation: Simulation,
     request: Request,
     transaction: Transaction,
+    *,
     chosen: Wallet,
     number: str,
     otp: str | None,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,17 +13,23 @@ from payments.simulators.chapa.config import ChapaSimulatorConfig
 from payments.simulators.documents import Documents
 
 _KIND = "delivery"
+_HELD = "held"
 # "Every 10 minutes, up to 10 attempts"; a callback is documented once [6.2, 3].
 _TRIES = {"webhook": 10, "callback": 1}
 _ACCEPTED = 200
 _LONGEST_ANSWER_CHARACTERS = 2000
 
 
+def _log(entries: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    return tuple(entries)
+
+
 @attrs.frozen(kw_only=True)
 class Delivery:
     """One message to the merchant; `state` is pending, delivered, gave_up or lost.
 
-    `held` is a pending webhook that waits for the transaction's next one to go first; `due_at` is when it goes at the latest.
+    `held` is a pending webhook that waits for the transaction's next one to go first; `due_at` is when it
+    goes at the latest.
     """
 
     id: str
@@ -38,7 +44,10 @@ class Delivery:
     due_at: float
     state: str = "pending"
     held: bool = False
-    tries: tuple[dict[str, Any], ...] = attrs.field(default=(), converter=tuple)
+    tries: tuple[dict[str, Any], ...] = attrs.field(default=(), converter=_log)
+
+
+Groups = Sequence[Sequence[Delivery]]
 
 
 @attrs.define
@@ -75,18 +84,36 @@ class Deliveries:
         stored = self._documents.get(_KIND, delivery_id)
         return None if stored is None else Delivery(**stored)
 
+    def held(self, tx_ref: str) -> list[str]:
+        """Return the ids of the deliveries that wait for a newer webhook of the transaction."""
+        stored = self._documents.get(_HELD, tx_ref)
+        return [] if stored is None else list(stored["ids"])
+
     def put(self, delivery: Delivery) -> None:
         self._documents.put(_KIND, delivery.id, attrs.asdict(delivery))
 
-    def send_in_order(self, groups: Sequence[Sequence[Delivery]]) -> asyncio.Task[None]:
-        """Store all, then send group after group; a group follows the first try of each in the one before."""
-        for group in groups:
+    def start(self, groups: Groups, then: Groups = ()) -> asyncio.Event:
+        """Store all, then send group after group, each after the first try of the one before.
+
+        The event is set when all of `groups` were tried, before those of `then` are.
+        """
+        for group in (*groups, *then):
             for delivery in group:
                 self.put(delivery)
-        return self._spawn(self._chain(groups))
+                if delivery.held:
+                    held = [*self.held(delivery.tx_ref), delivery.id]
+                    self._documents.put(_HELD, delivery.tx_ref, {"ids": held})
+        tried = asyncio.Event()
+        task = asyncio.get_running_loop().create_task(self._chain(groups, then, tried))
+        self._chains.add(task)
+        task.add_done_callback(self._chains.discard)
+        return tried
 
     async def send_now(self, delivery: Delivery) -> Delivery:
-        """Send once, whatever its state, and return it with the answer; a failed try is not followed by others."""
+        """Send once, whatever its state, and return it with the answer.
+
+        A failed try is not followed by others.
+        """
         return await self._try(delivery)
 
     def forget(self) -> None:
@@ -95,12 +122,18 @@ class Deliveries:
             task.cancel()
         self._waiting.clear()
 
-    async def _chain(self, groups: Sequence[Sequence[Delivery]]) -> None:
+    async def _chain(self, groups: Groups, then: Groups, tried: asyncio.Event) -> None:
         for group in groups:
-            await asyncio.gather(*(self._first_try(delivery) for delivery in group))
-            for delivery in group:
-                if delivery.kind == "webhook" and not delivery.held:
-                    self._release_held(delivery)
+            await self._first_tries(group)
+        tried.set()
+        for group in then:
+            await self._first_tries(group)
+
+    async def _first_tries(self, group: Sequence[Delivery]) -> None:
+        await asyncio.gather(*(self._first_try(delivery) for delivery in group))
+        for delivery in group:
+            if delivery.kind == "webhook" and not delivery.held:
+                self._release_held(delivery)
 
     async def _first_try(self, delivery: Delivery) -> None:
         if delivery.state != "pending":
@@ -116,21 +149,27 @@ class Deliveries:
 
     def _release_held(self, newer: Delivery) -> None:
         """Let go what was held back until this newer webhook of its transaction had been tried."""
-        for held in self.all():
-            if held.held and held.state == "pending" and held.tx_ref == newer.tx_ref:
+        for delivery_id in self.held(newer.tx_ref):
+            held = self.get(delivery_id)
+            if held is not None and held.held and held.state == "pending":
                 released = attrs.evolve(held, held=False, due_at=time.time())
                 self.put(released)
                 self._wait_for(released)
+        self._documents.remove(_HELD, newer.tx_ref)
 
     def _wait_for(self, delivery: Delivery) -> None:
         if (task := self._waiting.pop(delivery.id, None)) is not None:
             task.cancel()
-        self._waiting[delivery.id] = self._spawn(self._until_done(delivery))
+        self._waiting[delivery.id] = asyncio.get_running_loop().create_task(self._until_done(delivery))
 
     async def _until_done(self, delivery: Delivery) -> None:
         while delivery.state == "pending":
             await asyncio.sleep(max(0.0, delivery.due_at - time.time()))
-            delivery = await self._try(attrs.evolve(delivery, held=False))
+            # It may have been sent by hand, or forgotten, in the meantime.
+            stored = self.get(delivery.id)
+            if stored is None or stored.state != "pending":
+                break
+            delivery = await self._try(attrs.evolve(stored, held=False))
         self._waiting.pop(delivery.id, None)
 
     async def _try(self, delivery: Delivery) -> Delivery:
@@ -161,9 +200,3 @@ class Deliveries:
             "answer": response.text[:_LONGEST_ANSWER_CHARACTERS],
             "error": None,
         }
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._chains.add(task)
-        task.add_done_callback(self._chains.discard)
-        return task

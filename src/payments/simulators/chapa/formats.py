@@ -10,7 +10,10 @@ _CENT = Decimal("0.01")
 
 
 def timestamp(at_s: float) -> str:
-    """Return `2026-01-05T09:30:00.000000Z`; Chapa's own command line parses exactly this, fraction included."""
+    """Return `2026-01-05T09:30:00.000000Z`.
+
+    Chapa's own command line parses exactly this, fraction included.
+    """
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -1,7 +1,7 @@
 """What can happen to a transaction at Chapa: each changes it, then tells the merchant.
 
-Whether it may happen (the link is open, the amount is left) is the caller's question: the page asks, the control surface
-need not, since a payment in flight may succeed after its link was closed [5].
+Whether it may happen (the link is open, the amount is left) is the caller's question: the page asks, the
+control surface need not, since a payment in flight may succeed after its link was closed [5].
 """
 
 import time
@@ -99,7 +99,10 @@ def start_refund(
 
 
 def end_refund(simulation: Simulation, refund: Refund, status: str) -> Refund:
-    """End a refund as `refunded` or `reversed`; once all of the amount went back, the transaction is refunded."""
+    """End a refund as `refunded` or `reversed`.
+
+    Once all of the amount went back, the transaction is refunded.
+    """
     now = time.time()
     ended = attrs.evolve(refund, status=status, updated_at=now)
     simulation.ledger.put_refund(ended)

@@ -18,8 +18,8 @@ class WrongContentTypeError(Exception):
 async def read_fields(request: Request) -> dict[str, Any]:
     """Return the fields of a request, nested. A body that cannot be read has no fields, as in PHP.
 
-    `"customization[title]"` in JSON or in a form becomes `{"customization": {"title": ...}}`, and an empty text becomes
-    null. Raise `WrongContentTypeError` on another content type.
+    `"customization[title]"` in JSON or in a form becomes `{"customization": {"title": ...}}`, and an empty
+    text becomes null. Raise `WrongContentTypeError` on another content type.
     """
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     raw = await request.body()

@@ -12,8 +12,9 @@ def signature(secret: str, message: bytes) -> str:
 def signature_headers(secret: str, body: bytes, style: str) -> dict[str, str]:
     """Return the headers of a delivery.
 
-    `both` is what Chapa sends: the body's HMAC in `x-chapa-signature` and, in `chapa-signature`, that of the secret itself,
-    a constant that proves nothing. `custom` webhooks carry the body's HMAC in `chapa-signature`.
+    `both` is what Chapa sends: the body's HMAC in `x-chapa-signature` and, in `chapa-signature`, that of
+    the secret itself, a constant that proves nothing. `custom` webhooks carry the body's HMAC in
+    `chapa-signature`.
     """
     of_body, constant = signature(secret, body), signature(secret, secret.encode())
     return {

@@ -1,5 +1,7 @@
 """Everything about the simulated Chapa that can be made to differ, globally or for one transaction."""
 
+from typing import Any
+
 import attrs
 from attrs import validators
 
@@ -20,7 +22,18 @@ ENDPOINTS = (
 )
 
 _flag = validators.instance_of(bool)
-_seconds = validators.and_(validators.instance_of((int, float)), validators.ge(0))
+
+
+def _seconds(_instance: object, field: "attrs.Attribute[Any]", value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ValueError(f"{field.name} must be a number of seconds, zero or more")
+
+
+def _maybe_seconds(instance: object, field: "attrs.Attribute[Any]", value: Any) -> None:
+    if value is not None:
+        _seconds(instance, field, value)
+
+
 _text = validators.optional(validators.instance_of(str))
 
 
@@ -49,7 +62,8 @@ class ChapaSwitches:
     callback_lost: bool = attrs.field(default=False, validator=_flag)
     callback_style: str = _one_of("query", "json_body")
 
-    # Webhooks: late, lost, more than once, and held back until the next one of the transaction has gone out [6.2].
+    # Webhooks: late, lost, more than once, and held back until the next one of the transaction has gone out
+    # [6.2].
     webhook_delay_s: float = attrs.field(default=0.0, validator=_seconds)
     webhook_lost: bool = attrs.field(default=False, validator=_flag)
     webhook_copies: int = attrs.field(
@@ -76,16 +90,15 @@ class ChapaSwitches:
     # Opening and closing the checkout [2, 5].
     merchant: str = _one_of("active", "blocked", "api_disabled")
     checkout_url: str = _one_of("ours", "foreign", "missing")
-    late_success_after_cancel_s: float | None = attrs.field(
-        default=None, validator=validators.optional(_seconds)
-    )
+    late_success_after_cancel_s: float | None = attrs.field(default=None, validator=_maybe_seconds)
 
     # Refunds work in live mode only [7]; None leaves them initiated until settled by hand.
     refunds: str = _one_of("live_only", "allowed")
     refund_shape: str = _one_of("ref", "ref_id")
-    refund_settles_after_s: float | None = attrs.field(default=1.0, validator=validators.optional(_seconds))
+    refund_settles_after_s: float | None = attrs.field(default=1.0, validator=_maybe_seconds)
 
-    # Faults on the wire (`payments.simulators.faults`), on one endpoint or any, for a number of calls or for good.
+    # Faults on the wire (`payments.simulators.faults`), on one endpoint or any, for a number of calls or
+    # for good.
     fault: str = attrs.field(default="none", validator=validators.in_(FAULTS))
     fault_on: str = attrs.field(default="any", validator=validators.in_(ENDPOINTS))
     fault_times: int | None = attrs.field(

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,10 +20,10 @@ class Timers:
 
     _documents: Documents
     _tasks: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
-    _actions: dict[str, Callable[[str], None]] = attrs.field(factory=dict, init=False)
+    _actions: Mapping[str, Callable[[str], None]] = attrs.field(factory=dict, init=False)
 
     @asynccontextmanager
-    async def running(self, actions: dict[str, Callable[[str], None]]) -> AsyncIterator[None]:
+    async def running(self, actions: Mapping[str, Callable[[str], None]]) -> AsyncIterator[None]:
         self._actions = actions
         for timer in self._documents.all(_KIND):
             self._start(timer)

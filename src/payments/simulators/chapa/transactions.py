@@ -1,5 +1,6 @@
 """What Chapa knows about a payment and a refund, and where it keeps it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -10,12 +11,16 @@ from payments.simulators.documents import Documents
 TRIES = 11
 
 
+def _log(entries: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    return tuple(entries)
+
+
 @attrs.frozen(kw_only=True)
 class Transaction:
     """One initialized payment. Amounts are decimal text with two digits; times are seconds since the epoch.
 
-    `status` is Chapa's word: pending, failed, success, refunded, reversed. `cancelled` is of the link only: cancelling
-    does not change the status [5].
+    `status` is Chapa's word: pending, failed, success, refunded, reversed. `cancelled` is of the link only:
+    cancelling does not change the status [5].
     """
 
     tx_ref: str
@@ -43,7 +48,7 @@ class Transaction:
     method: str | None = None
     charge: str | None = None
     failure_reason: str | None = None
-    events: tuple[dict[str, Any], ...] = attrs.field(default=(), converter=tuple)
+    events: tuple[dict[str, Any], ...] = attrs.field(default=(), converter=_log)
 
     @property
     def customization(self) -> dict[str, str | None]:
@@ -69,7 +74,10 @@ class Transaction:
 
 @attrs.frozen(kw_only=True)
 class Refund:
-    """One refund; `status` is initiated, refunded or reversed. `reference` is the merchant's, unique if given."""
+    """One refund.
+
+    `status` is initiated, refunded or reversed. `reference` is the merchant's, unique if given.
+    """
 
     ref: str
     tx_ref: str

@@ -15,7 +15,8 @@ _LONGEST_TITLE = 16
 _LONGEST_DESCRIPTION = 50
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-# The sheet has seen letters, digits, "-" and "_" work; a dot is let through, anything a path cannot carry is not.
+# The sheet has seen letters, digits, "-" and "_" work; a dot is let through, anything a path cannot carry
+# is not.
 _REFERENCE = re.compile(r"[A-Za-z0-9._-]+")
 _PHONE_NUMBER = re.compile(r"0[79][0-9]{8}")
 _PLAIN_TEXT = re.compile(r"[A-Za-z0-9_. -]*")
@@ -28,7 +29,10 @@ Rule = Callable[[str, Any], str | None]
 
 
 def amount_of(value: Any) -> Decimal | None:
-    """Return the number that is meant, or None; `"1e2"`, `"00010.50"` and JSON numbers pass, `"1,000"` does not."""
+    """Return the number that is meant, or None.
+
+    `"1e2"`, `"00010.50"` and JSON numbers pass, `"1,000"` does not.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = str(value).strip()

@@ -1,4 +1,4 @@
-"""The bodies of transaction webhooks, in the styles that tell raw-byte verifiers from others (fact sheet 6.3, 6.5)."""
+"""The bodies of transaction webhooks, in styles that re-serialising verifiers break on (sheet 6.3, 6.5)."""
 
 import json
 from typing import Any
@@ -33,7 +33,10 @@ def webhook_fields(transaction: Transaction, event: str, status: str) -> dict[st
 
 
 def webhook_body(fields: dict[str, Any], style: str) -> str:
-    r"""Return the exact text: `compact` ASCII, `php` (compact, with `\/`), or `pretty` (indented raw UTF-8)."""
+    r"""Return the exact text.
+
+    `compact` ASCII, `php` (compact, with `\/`), or `pretty` (indented raw UTF-8).
+    """
     if style == "pretty":
         return json.dumps(fields, ensure_ascii=False, indent=2) + "\n"
     compact = json.dumps(fields, separators=(",", ":"))

@@ -41,7 +41,10 @@ Handler = Callable[[Mailbox, Request], Awaitable[Response]]
 
 
 def create_mailbox(config: MailboxConfig) -> Starlette:
-    """Return the mailbox. Serve it, or mount it and hold it open with `payments.simulators.lifespans.running`."""
+    """Return the mailbox.
+
+    Serve it, or mount it and hold it open with `payments.simulators.lifespans.running`.
+    """
     documents = Documents(config.state_path)
     mails, calls = Mails(documents), Calls(documents)
     switchboard = Switchboard(documents, MailboxSwitches())

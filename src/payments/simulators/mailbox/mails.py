@@ -22,15 +22,13 @@ class Mails:
     _documents: Documents
 
     def keep(self, mail_from: str | None, rcpt_tos: Sequence[str], raw: bytes) -> None:
-        number = self._documents.count(_KIND) + 1
         stored = {
-            "id": str(number),
             "received_at": time.time(),
             "mail_from": mail_from,
             "rcpt_tos": list(rcpt_tos),
             "raw": base64.b64encode(raw).decode(),
         }
-        self._documents.put(_KIND, str(number), stored)
+        self._documents.add(_KIND, stored)
 
     def all(self) -> list[dict[str, Any]]:
         return [_read(stored) for stored in self._documents.all(_KIND)]
@@ -47,7 +45,7 @@ class Mails:
 def _read(stored: dict[str, Any]) -> dict[str, Any]:
     message = message_from_bytes(base64.b64decode(stored["raw"]), policy=default)
     return {
-        "id": stored["id"],
+        "id": str(stored["number"]),
         "received_at": stored["received_at"],
         "mail_from": stored["mail_from"],
         "rcpt_tos": stored["rcpt_tos"],

@@ -1,21 +1,27 @@
 """A double of the orders service the payments service talks to, with seeded orders of `demo-user`.
 
-It answers `GET /orders/{id}/` and takes `PATCH /orders/{id}/` (with and without the slash), both with the bearer token, the
-second signed as Standard Webhooks. It keeps what a good receiver keeps: a message whose `webhook-id` it has seen, or whose
-`sequence` is not above the last one, is answered 200 and changes nothing. `failed` neither cancels nor restocks. An order
-that was cancelled answers 409 to `paid`.
+It answers `GET /orders/{id}/` and takes `PATCH /orders/{id}/` (with and without the slash), both with the
+bearer token, the second signed as Standard Webhooks. It keeps what a good receiver keeps: a message whose
+`webhook-id` it has seen, or whose `sequence` is not above the last one, is answered 200 and changes
+nothing. `failed` neither cancels nor restocks. An order that was cancelled answers 409 to `paid`.
 
 Control surface (simulator only, JSON, no key):
 
-| call | does |
-|---|---|
-| `GET /_sim/switches`, `PUT /_sim/switches` `[?order_id=]` | as in the simulated Chapa; see `OrdersSwitches` |
-| `GET /_sim/calls` `[?order_id=&endpoint=&status=]` | every call with its answer, and counts |
-| `GET /_sim/orders`, `GET /_sim/orders/{id}` | orders with `payment_status`, and what they were told |
-| `PUT /_sim/orders/{id}` `{"amount"?, "currency"?, "user_id"?, "payable"?, "customer"?}` | create, or edit and raise `version` |
-| `POST /_sim/orders/{id}/cancel` | no longer payable; `paid` is answered 409 |
-| `GET /_sim/messages` `[?order_id=]` | every PATCH in the order of arrival, duplicates and refused ones too, each with its `outcome` (applied, duplicate, stale, refused) |
-| `POST /_sim/reset` | back to the seeded orders, switches off |
+`GET /_sim/switches`, `PUT /_sim/switches [?order_id=]`
+    As in the simulated Chapa; see `OrdersSwitches`.
+`GET /_sim/calls [?order_id=&endpoint=&status=]`
+    Every call (endpoint `get` or `patch`) with its answer, and counts.
+`GET /_sim/orders`, `GET /_sim/orders/{id}`
+    Orders with `payment_status`, and what they were told.
+`PUT /_sim/orders/{id} {"amount"?, "currency"?, "user_id"?, "title"?, "payable"?, "customer"?}`
+    Create the order, or edit it and raise its `version`.
+`POST /_sim/orders/{id}/cancel`
+    No longer payable; `paid` is answered 409 from now on.
+`GET /_sim/messages [?order_id=]`
+    Every PATCH in the order of arrival, duplicates and refused ones too, each with its `outcome` (applied,
+    duplicate, stale, refused) and the status answered.
+`POST /_sim/reset`
+    Back to the seeded orders, switches off.
 
 Public: `create_orders_simulator(config)`, `OrdersSimulatorConfig`, `OrdersSwitches`, `SEEDED_ORDERS`.
 """

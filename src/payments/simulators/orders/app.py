@@ -24,7 +24,10 @@ Handler = Callable[[OrdersService, Request], Awaitable[Response]]
 
 
 def create_orders_simulator(config: OrdersSimulatorConfig) -> Starlette:
-    """Return the simulator. Serve it, or mount it and hold it open with `payments.simulators.lifespans.running`."""
+    """Return the simulator.
+
+    Serve it, or mount it and hold it open with `payments.simulators.lifespans.running`.
+    """
     documents = Documents(config.state_path)
     service = OrdersService(
         config=config,
@@ -74,8 +77,13 @@ def _endpoint(service: OrdersService, name: str, handler: Handler) -> Endpoint:
         take_fault=partial(_take_fault, service),
         delay_s=lambda order_id: service.switchboard.current(order_id).answer_delay_s,
         refusal=api.refusal,
+        stamp=_as_it_is,
         calls=service.calls,
     )
+
+
+def _as_it_is(_response: Response) -> None:
+    """Add nothing: an orders service has no gateway in front."""
 
 
 async def _order_id(request: Request) -> str | None:

@@ -13,14 +13,17 @@ class OrdersSimulatorConfig:
     """`signing_secrets` are `whsec_` and base64; a message signed with any of them is genuine."""
 
     token: str
-    signing_secrets: tuple[str, ...] = attrs.field(converter=tuple)
+    signing_secrets: tuple[str, ...]
     seeded: bool = True
     state_path: Path | None = None
 
 
 @attrs.frozen(kw_only=True)
 class OrdersSwitches:
-    """`down` answers everything with 503; `patch_answer` refuses PATCH with that status, without applying it."""
+    """`down` answers everything with 503.
+
+    `patch_answer` refuses PATCH with that status, without applying it.
+    """
 
     down: bool = attrs.field(default=False, validator=validators.instance_of(bool))
     patch_answer: int | None = attrs.field(

@@ -10,6 +10,7 @@ from payments.simulators.orders.seeds import SEEDED_ORDERS, Order
 
 _ORDER = "order"
 _MESSAGE = "message"
+_TAKEN = "taken"
 
 
 @attrs.frozen
@@ -35,8 +36,9 @@ class Records:
         return [Order(**stored) for stored in self._documents.all(_ORDER)]
 
     def add_message(self, **message: Any) -> None:
-        number = self._documents.count(_MESSAGE) + 1
-        self._documents.put(_MESSAGE, str(number), {"number": number, "at": time.time(), **message})
+        self._documents.add(_MESSAGE, {"at": time.time(), **message})
+        if message["outcome"] != "refused":
+            self._documents.put(_TAKEN, message["webhook_id"], {})
 
     def messages(self, order_id: str | None = None) -> list[dict[str, Any]]:
         messages = self._documents.all(_MESSAGE)
@@ -44,7 +46,4 @@ class Records:
 
     def has_taken(self, webhook_id: str) -> bool:
         """Say whether a message of this id was answered 200 before."""
-        return any(
-            message["webhook_id"] == webhook_id and message["outcome"] != "refused"
-            for message in self.messages()
-        )
+        return self._documents.get(_TAKEN, webhook_id) is not None
