@@ -58,7 +58,11 @@ def _declined_mail(
             if payment.attempt(event.reference).reopened_at is not None:
                 continue
             return _mail(
-                payment, "declined", payment.amount.decimal, payment.amount.currency.code, event.detail or None
+                payment,
+                "declined",
+                payment.amount.decimal,
+                payment.amount.currency.code,
+                event.detail or None,
             )
     return ()
 

@@ -19,7 +19,13 @@ from payments.domain.review import Review
 
 
 def record(
-    before: Payment, change: Change, *, actor: str, cause: str, now: datetime, evidence: Evidence | None = None
+    before: Payment,
+    change: Change,
+    *,
+    actor: str,
+    cause: str,
+    now: datetime,
+    evidence: Evidence | None = None,
 ) -> StoredChange:
     """All rows of ``change``. Without events there is nothing to tell: only bookkeeping is stored."""
     if not change.events:
@@ -109,7 +115,9 @@ def _digest(value: Any) -> str:
 
 
 def _canonical(value: Any) -> bytes:
-    return json.dumps(value, default=_plain, ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode()
+    return json.dumps(
+        value, default=_plain, ensure_ascii=True, separators=(",", ":"), sort_keys=True
+    ).encode()
 
 
 def _plain(value: Any) -> Any:

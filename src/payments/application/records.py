@@ -165,6 +165,8 @@ class StoredAnswer:
     operation: str
     key: str
     fingerprint: str
+    holder: UUID
+    """Which request reserved the key: how it recognises its own reservation when it runs again."""
     expires_at: datetime
     status: int | None = None
     body: bytes = b""

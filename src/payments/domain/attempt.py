@@ -70,7 +70,7 @@ class Attempt:
             IllegalTransition: the table has no such edge.
         """
         return attrs.evolve(
-            self, status=following(ATTEMPT, self.status, event), reason=getattr(event, "reason", None)
+            self, status=following(ATTEMPT, self.status, type(event)), reason=getattr(event, "reason", None)
         )
 
     def handed_out(self, now: datetime) -> Self:

@@ -267,7 +267,7 @@ def projected(change: Change, now: datetime) -> Change:
     """The change with the payment's status brought in line, every edge on the way walked and explained."""
     payment, events = change.payment, change.events
     for event in _edges(payment, _target(payment)):
-        payment = attrs.evolve(payment, status=following(PAYMENT, payment.status, event))
+        payment = attrs.evolve(payment, status=following(PAYMENT, payment.status, type(event)))
         events = (*events, event)
     if events:
         payment = attrs.evolve(payment, updated_at=now)

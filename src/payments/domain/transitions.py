@@ -100,14 +100,14 @@ _Status = TypeVar("_Status", bound=enum.Enum)
 
 
 def following(
-    table: Mapping[tuple[_Status, EventType], _Status], status: _Status, event: happened.Event
+    table: Mapping[tuple[_Status, EventType], _Status], status: _Status, event: EventType
 ) -> _Status:
-    """The status after ``event``.
+    """The status after an event of this type.
 
     Raises:
         IllegalTransition: the table has no such edge. That is a defect, never an answer to a caller.
     """
     try:
-        return table[status, type(event)]
+        return table[status, event]
     except KeyError:
-        raise IllegalTransition(f"{type(event).__name__} cannot follow {status.value}.") from None
+        raise IllegalTransition(f"{event.__name__} cannot follow {status.value}.") from None

@@ -1,0 +1,250 @@
+"""The promises of DESIGN.md section 1 as predicates over one payment and all its records.
+
+One module for ``payments check``, the simulation and the crash loops. Numbers follow the catalogue in
+``docs/invariants.md``. Every function returns what is broken, in sentences; an empty tuple is the proof.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import attrs
+
+from payments.application.answers import Violation
+from payments.application.recording import chain_hash, state_digest
+from payments.application.records import AuditEntry, Destination, Message
+from payments.domain import events as happened
+from payments.domain.errors import IllegalTransition
+from payments.domain.events import Reason, ReviewKind
+from payments.domain.evidence import Evidence, Outcome
+from payments.domain.money import zero
+from payments.domain.payment import Payment
+from payments.domain.refund import refundable
+from payments.domain.review import Review, ReviewState
+from payments.domain.transitions import (
+    ATTEMPT,
+    PAYMENT,
+    AttemptStatus,
+    Disposition,
+    PaymentStatus,
+    following,
+)
+from payments.domain.watching import CLAIM_LIFETIME
+
+OVERDUE: Final = timedelta(minutes=30)
+"""How long after its time a check, or an expired claim, counts as forgotten."""
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """A payment with everything recorded about it, at one instant."""
+
+    payment: Payment
+    evidence: tuple[Evidence, ...]
+    messages: tuple[Message, ...]
+    reviews: tuple[Review, ...]
+    audit: tuple[AuditEntry, ...]
+    now: datetime
+
+
+def violations_of(case: Case) -> tuple[Violation, ...]:
+    """Every promise that ``case`` breaks."""
+    return tuple(
+        Violation(invariant=number, subject=str(case.payment.payment_id), detail=detail)
+        for number, promise in INVARIANTS.items()
+        for detail in promise(case)
+    )
+
+
+def _settled_exactly_when_paid(case: Case) -> Iterator[str]:
+    payment = case.payment
+    settling = [c for c in payment.captures if c.disposition is Disposition.SETTLES]
+    if (payment.status is PaymentStatus.SUCCESS) != (len(settling) == 1):
+        yield f"It is {payment.status.value} with {len(settling)} settling captures."
+    for capture in settling:
+        accepted = any(
+            r.state is ReviewState.RESOLVED
+            and r.decision == "accept"
+            and r.subject == str(capture.capture_id)
+            for r in case.reviews
+        )
+        if capture.amount != payment.amount and not accepted:
+            yield f"It is settled by {capture.amount}, but {payment.amount} is owed and nobody accepted that."
+        attempt = next((a for a in payment.attempts if a.reference == capture.reference), None)
+        if attempt is None or attempt.status is not AttemptStatus.SUCCEEDED:
+            yield f"The attempt {capture.reference} settles it without having succeeded."
+
+
+def _one_live_attempt(case: Case) -> Iterator[str]:
+    live = [attempt.reference for attempt in case.payment.attempts if attempt.live]
+    if len(live) > 1:
+        yield f"It has {len(live)} live attempts: {', '.join(live)}."
+
+
+def _only_published_edges(case: Case) -> Iterator[str]:
+    status = PaymentStatus.PENDING
+    attempts: dict[str, AttemptStatus] = {}
+    for entry in case.audit:
+        for told in _events(entry):
+            try:
+                status = _walk(status, attempts, told)
+            except (IllegalTransition, KeyError) as error:
+                yield f"Change {entry.sequence}: {told.get('event')} is no edge: {error}"
+                return
+    if status is not case.payment.status:
+        yield f"Its changes lead to {status.value}, but it is {case.payment.status.value}."
+    for attempt in case.payment.attempts:
+        if attempts.get(attempt.reference) is not attempt.status:
+            yield f"The changes of {attempt.reference} do not lead to {attempt.status.value}."
+
+
+def _walk(status: PaymentStatus, attempts: dict[str, AttemptStatus], told: dict[str, Any]) -> PaymentStatus:
+    kind = getattr(happened, told["event"])
+    if any(kind is event for _, event in PAYMENT):
+        return following(PAYMENT, status, kind)
+    if kind is happened.AttemptClaimed:
+        attempts[told["reference"]] = AttemptStatus.CLAIMED
+    elif any(kind is event for _, event in ATTEMPT):
+        reference = told["reference"]
+        attempts[reference] = following(ATTEMPT, attempts[reference], kind)
+    return status
+
+
+def _each_change_told_once(case: Case) -> Iterator[str]:
+    sequences = [message.sequence for message in case.messages]
+    if sequences != list(range(1, case.payment.told + 1)):
+        yield f"Its messages are numbered {sequences}, and {case.payment.told} were told."
+    succeeded = _count(case, "PaymentSucceeded")
+    paid = sum(m.kind == "paid" and m.destination is Destination.ORDERS for m in case.messages)
+    if paid != succeeded:
+        yield f"It became paid {succeeded} times and {paid} messages say so."
+
+
+def _no_change_without_evidence(case: Case) -> Iterator[str]:
+    for attempt in case.payment.attempts:
+        outcomes = {
+            e.answer.outcome
+            for e in case.evidence
+            if e.reference == attempt.reference and e.observed_at >= attempt.claimed_at
+        }
+        if attempt.status is AttemptStatus.SUCCEEDED and Outcome.PAID not in outcomes:
+            yield f"The attempt {attempt.reference} succeeded without evidence of money."
+        if attempt.reason is Reason.DECLINED and Outcome.DECLINED not in outcomes:
+            yield f"The attempt {attempt.reference} is declined without evidence."
+    known = {e.evidence_id for e in case.evidence}
+    for capture in case.payment.captures:
+        if capture.capture_id not in known:
+            yield f"The money {capture.key} has no evidence."
+
+
+def _money_is_conserved(case: Case) -> Iterator[str]:
+    payment = case.payment
+    for capture in payment.captures:
+        if refundable(capture, payment.refunds) < zero(capture.amount.currency):
+            yield f"More than {capture.amount} of {capture.key} is refunded or reserved."
+        asked = {r.subject for r in case.reviews}
+        needs_person = capture.disposition is not Disposition.SETTLES
+        if needs_person and str(capture.capture_id) not in asked:
+            yield f"{capture.disposition.value} money {capture.key} was put before nobody."
+    recorded = _count(case, "CaptureRecorded")
+    if recorded != len(payment.captures):
+        yield f"{recorded} captures were recorded and {len(payment.captures)} are there."
+
+
+def _failed_only_on_a_clear_no(case: Case) -> Iterator[str]:
+    allowed = {
+        AttemptStatus.FAILED: {Reason.DECLINED, Reason.REFUSED, Reason.NOT_SENT, Reason.RETURNED},
+        AttemptStatus.EXPIRED: {
+            Reason.TIMED_OUT,
+            Reason.CANCELLED_BY_PAYER,
+            Reason.SUPERSEDED,
+            Reason.ORDER_CLOSED,
+            Reason.NEVER_CREATED,
+        },
+    }
+    for attempt in case.payment.attempts:
+        reasons = allowed.get(attempt.status, {None})
+        if attempt.reason not in reasons:
+            yield f"The attempt {attempt.reference} is {attempt.status.value} for {attempt.reason}."
+
+
+def _nothing_is_forgotten(case: Case) -> Iterator[str]:
+    captured = {capture.reference for capture in case.payment.captures}
+    for attempt in case.payment.attempts:
+        watched = attempt.watch_until is not None and case.now < attempt.watch_until
+        if attempt.reference in captured:
+            continue
+        if watched and attempt.next_check_at is None:
+            yield f"The attempt {attempt.reference} has no money and nobody asks about it any more."
+        if attempt.next_check_at is not None and case.now - attempt.next_check_at > OVERDUE:
+            yield f"The attempt {attempt.reference} should have been asked about at {attempt.next_check_at}."
+        claimed = attempt.status is AttemptStatus.CLAIMED
+        if claimed and case.now - attempt.claimed_at > CLAIM_LIFETIME + OVERDUE:
+            yield f"The claim {attempt.reference} was left behind."
+        if attempt.live and attempt.watch_until is not None and not watched:
+            overdue = case.now - attempt.watch_until > OVERDUE
+            if overdue:
+                yield f"The attempt {attempt.reference} is live although its watch has ended."
+
+
+def _trail_is_whole(case: Case) -> Iterator[str]:
+    previous = ""
+    for expected, entry in enumerate(case.audit, start=1):
+        if entry.sequence != expected:
+            yield f"Link {expected} of the audit trail is missing."
+            return
+        if entry.previous_hash != previous or chain_hash(entry) != entry.hash:
+            yield f"Link {entry.sequence} of the audit trail was changed."
+            return
+        previous = entry.hash
+    payment = case.payment
+    if (payment.version, payment.trail) != (len(case.audit), previous):
+        yield f"It is at version {payment.version}, and its trail ends at {len(case.audit)}."
+    elif case.audit and case.audit[-1].state_digest != state_digest(payment):
+        yield "Its rows were changed without a change being recorded."
+
+
+def _amounts_never_change(case: Case) -> Iterator[str]:
+    claimed = {
+        told["reference"]: told["amount"]
+        for entry in case.audit
+        for told in _events(entry)
+        if told["event"] == "AttemptClaimed"
+    }
+    for attempt in case.payment.attempts:
+        if claimed.get(attempt.reference) != str(attempt.amount):
+            yield f"The attempt {attempt.reference} asks for {attempt.amount}, which was never claimed."
+
+
+def _open_questions_are_asked(case: Case) -> Iterator[str]:
+    asked = {(review.kind, review.subject) for review in case.reviews}
+    for entry in case.audit:
+        for told in _events(entry):
+            if told["event"] == "ReviewOpened" and (ReviewKind(told["kind"]), told["subject"]) not in asked:
+                yield f"The question {told['kind']} about {told['subject']} is gone."
+
+
+def _events(entry: AuditEntry) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = json.loads(entry.events)
+    return events
+
+
+def _count(case: Case, event: str) -> int:
+    return sum(told["event"] == event for entry in case.audit for told in _events(entry))
+
+
+INVARIANTS: Final[dict[str, Callable[[Case], Iterator[str]]]] = {
+    "I1": _settled_exactly_when_paid,
+    "I2": _one_live_attempt,
+    "I3": _only_published_edges,
+    "I4": _each_change_told_once,
+    "I8": _no_change_without_evidence,
+    "I10": _money_is_conserved,
+    "I12": _failed_only_on_a_clear_no,
+    "I13": _nothing_is_forgotten,
+    "I14": _trail_is_whole,
+    "I16": _amounts_never_change,
+    "I19": _open_questions_are_asked,
+}
+"""By their number in ``docs/invariants.md``. I9, one capture key for one attempt, spans payments: the use-case."""

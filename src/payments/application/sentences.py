@@ -1,0 +1,181 @@
+"""What happened to a payment, in plain sentences for the people who ask why."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from payments.application.records import Destination, Message, MessageState, Notice
+from payments.domain.attempt import Attempt
+from payments.domain.evidence import Evidence
+from payments.domain.payment import Payment
+from payments.domain.review import Review, ReviewState
+from payments.domain.transitions import AttemptStatus, PaymentStatus
+
+_REASONS: Final = {
+    "declined": "the provider declined it",
+    "refused": "the provider refused to open a checkout",
+    "not_sent": "the provider could not be reached, so nothing was sent",
+    "timed_out": "nobody paid in time",
+    "cancelled_by_payer": "it was cancelled",
+    "superseded": "another attempt took its place",
+    "order_closed": "the order can no longer be paid",
+    "never_created": "the provider never knew it",
+    "returned": "the money went back",
+}
+
+_DISPOSITIONS: Final = {
+    "settles": "settles the payment",
+    "surplus": "is more than was owed",
+    "held": "is held until a person decides",
+}
+
+_EVENTS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+    "PaymentInitiated": lambda _: "The payment is processing: the payer has something to pay with.",
+    "PaymentSucceeded": lambda _: "The payment is paid.",
+    "PaymentFailed": lambda e: f"The payment is failed for now: {_REASONS[e['reason']]}. It may be retried.",
+    "PaymentRetried": lambda _: "The payment is processing again.",
+    "AttemptClaimed": lambda e: (
+        f"An attempt to collect {e['amount']} through {e['provider']} was put on record."
+    ),
+    "CheckoutOpened": lambda _: "The provider opened a checkout, and the payer was sent there.",
+    "OutcomeLost": lambda e: f"The provider's answer was lost, so the outcome is unknown: {e['detail']}",
+    "PayerSeen": lambda _: "The provider says that somebody is paying.",
+    "AttemptFailed": lambda e: f"The attempt failed: {_REASONS[e['reason']]}." + _why(e),
+    "AttemptExpired": lambda e: (
+        f"The attempt expired: {_REASONS[e['reason']]}. Money for it would still count."
+    ),
+    "AttemptReopened": lambda _: "The same checkout was handed out again.",
+    "AttemptSucceeded": lambda _: "Money arrived for this attempt.",
+    "PageClosed": lambda _: "Nobody can pay on its checkout any more.",
+    "CheckoutFoundLate": lambda _: "A checkout came back too late and was handed to nobody.",
+    "CaptureRecorded": lambda e: (
+        f"{e['amount']} arrived (transaction {e['key']}); it {_DISPOSITIONS[e['disposition']]}."
+    ),
+    "CaptureAccepted": lambda _: "The held money was accepted as the payment.",
+    "CaptureSurplus": lambda _: "The held money was accepted, as surplus.",
+    "RefundRecorded": lambda e: f"{e['amount']} went back at the provider.",
+    "RefundApproved": lambda _: "The refund was approved.",
+    "RefundRequested": lambda _: "The refund was asked for.",
+    "RefundSucceeded": lambda _: "The refund succeeded.",
+    "RefundFailed": lambda _: "The refund failed.",
+    "RefundOutcomeLost": lambda _: "The provider's answer about the refund was lost.",
+    "ReviewOpened": lambda e: f"A person has to decide ({e['kind']}): {e['detail']}",
+}
+
+_SENT: Final = {
+    MessageState.PENDING: "is waiting to be delivered",
+    MessageState.DELIVERED: "was delivered",
+    MessageState.PARKED: "was refused and is parked for a person",
+    MessageState.OVERTAKEN: "was overtaken by a newer one",
+}
+
+
+def of_event(event: dict[str, Any]) -> str:
+    """One event of the audit trail."""
+    return _EVENTS[event["event"]](event)
+
+
+def of_evidence(evidence: Evidence) -> str:
+    """One piece of evidence and why we asked."""
+    detail = f" ({evidence.answer.detail})" if evidence.answer.detail else ""
+    provider = "The provider"
+    return (
+        f"{provider}, asked because of {_CAUSES[evidence.cause]}, answered {evidence.answer.word!r}{detail}."
+    )
+
+
+_CAUSES: Final = {
+    "webhook": "its webhook",
+    "redirect": "the payer's return",
+    "sweep": "the schedule",
+    "initiate": "a new request to pay",
+    "cancel": "a request to cancel",
+    "operator": "an operator's question",
+}
+
+
+def of_notice(notice: Notice) -> str:
+    """One notice."""
+    handled = f"handled: {notice.outcome.replace('_', ' ')}" if notice.handled_at else "not handled yet"
+    return f"{notice.provider} sent a notice, {notice.word!r} ({handled}). It decides nothing by itself."
+
+
+def of_message(message: Message) -> str:
+    """One message of the outbox."""
+    who = "The orders service" if message.destination is Destination.ORDERS else "The payer's mail"
+    tries = f" after {message.tries} tries" if message.tries > 1 else ""
+    trouble = f" ({message.last_error})" if message.last_error else ""
+    return f"{who}: message {message.sequence}, {message.kind!r}, {_SENT[message.state]}{tries}{trouble}."
+
+
+def of_review(review: Review) -> str:
+    """One resolved review."""
+    return f"{review.actor} decided {review.decision!r} about {review.kind.value}: {review.reason}"
+
+
+def summary(payment: Payment) -> str:
+    """Where the payment stands, in one sentence."""
+    amount = f"{payment.amount} for order {payment.order_id}"
+    if payment.held_captures:
+        arrived = " and ".join(str(c.amount) for c in payment.held_captures)
+        return f"{amount}: {arrived} arrived and is held; the shop will accept it or return it."
+    if payment.status is PaymentStatus.SUCCESS:
+        settling = payment.settling_capture
+        by = payment.attempt(settling.reference).provider if settling else "a provider"
+        extra = "; more money arrived than was owed" if payment.received > payment.amount else ""
+        back = f"; {payment.given_back} went back" if payment.given_back.minor else ""
+        return f"{amount} is paid through {by}{extra}{back}."
+    attempt = payment.current_attempt
+    if attempt is None or payment.status is PaymentStatus.PENDING:
+        return f"{amount} is pending: nobody was given anything to pay with yet."
+    if payment.status is PaymentStatus.FAILED:
+        reason = _REASONS[attempt.reason.value] if attempt.reason else "no attempt is open"
+        return f"{amount} is not paid: {reason}. It may be retried, and late money still counts."
+    return f"{amount} is being paid through {attempt.provider}; the attempt is {attempt.status.value}."
+
+
+def waiting_for(
+    payment: Payment, messages: tuple[Message, ...], reviews: tuple[Review, ...]
+) -> tuple[str, ...]:
+    """What has to happen next, each in one sentence."""
+    captured = {capture.reference for capture in payment.captures}
+    waits = [
+        _waits(attempt)
+        for attempt in payment.attempts
+        if attempt.reference not in captured and attempt.next_check_at is not None
+    ]
+    waits += [f"A person's decision: {r.kind.value}." for r in reviews if r.state is ReviewState.OPEN]
+    waits += [
+        f"Delivery of message {m.sequence}, {m.kind!r}, next tried at {_instant(m.next_try_at)}."
+        for m in messages
+        if m.state is MessageState.PENDING
+    ]
+    return tuple(waits)
+
+
+def may_do(payment: Payment) -> tuple[str, ...]:
+    """What the payer or an operator may do now."""
+    if payment.held_captures:
+        return ("Wait for the shop's decision about the money that arrived.",)
+    if payment.status is PaymentStatus.SUCCESS:
+        return ()
+    live = payment.live_attempt
+    if live is not None:
+        return ("Pay on the open checkout.", "Cancel the attempt.", "Initiate again to get the checkout.")
+    return ("Initiate again to retry.",)
+
+
+def _waits(attempt: Attempt) -> str:
+    asked = f"asked {attempt.checks} times" if attempt.checks else "not asked yet"
+    last = f", last answer {attempt.last_word!r}" if attempt.last_word else ""
+    status = "open" if attempt.status is AttemptStatus.OPEN else attempt.status.value
+    when = _instant(attempt.next_check_at)
+    return f"{attempt.provider}'s answer about {attempt.reference} ({status}; {asked}{last}): next at {when}."
+
+
+def _instant(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at else "no set time"
+
+
+def _why(event: dict[str, Any]) -> str:
+    return f" {event['detail']}" if event.get("detail") else ""

@@ -1,0 +1,84 @@
+"""Answer once: the same Idempotency-Key and the same request get the stored answer."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
+import attrs
+
+from payments.application.answers import Answered
+from payments.application.ports.clock import Clock
+from payments.application.ports.identifiers import Identifiers
+from payments.application.ports.repository import Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import StoredAnswer
+from payments.domain.errors import IdempotencyKeyInFlight, IdempotencyKeyReused
+
+KEPT_FOR: Final = timedelta(hours=24)
+
+IN_FLIGHT_FOR: Final = timedelta(seconds=60)
+"""A process that died while answering holds its key this long; then the request may be made again."""
+
+
+@attrs.frozen
+class AnswerOnce:
+    """Keep the first final answer under the caller's key, per user and operation, for 24 hours."""
+
+    _clock: Clock
+    _identifiers: Identifiers
+    _unit_of_work: UnitOfWork
+
+    async def __call__(
+        self,
+        *,
+        user: str,
+        operation: str,
+        key: str,
+        fingerprint: str,
+        produce: Callable[[], Awaitable[Answered]],
+    ) -> Answered:
+        """The stored answer if there is one, else what ``produce`` answers; stored only if it is final.
+
+        Raises:
+            IdempotencyKeyInFlight: another request with this key is being answered.
+            IdempotencyKeyReused: the key belongs to a request with another fingerprint.
+        """
+        now = self._clock.now()
+        mine = StoredAnswer(
+            user=user,
+            operation=operation,
+            key=key,
+            fingerprint=fingerprint,
+            holder=self._identifiers.unique(),
+            expires_at=now + IN_FLIGHT_FOR,
+        )
+        stands = await self._unit_of_work.write(lambda transaction: transaction.begin_answer(mine, now))
+        if stands is not None and stands.holder != mine.holder:
+            return _replay(stands, fingerprint)
+        try:
+            answered = await produce()
+        except BaseException:
+            await self._drop(mine)
+            raise
+        if answered.final:
+            kept = attrs.evolve(
+                mine, status=answered.status, body=answered.body, expires_at=self._clock.now() + KEPT_FOR
+            )
+            await self._unit_of_work.write(lambda transaction: transaction.end_answer(kept))
+        else:
+            await self._drop(mine)
+        return answered
+
+    async def _drop(self, mine: StoredAnswer) -> None:
+        async def write(transaction: Transaction) -> None:
+            await transaction.drop_answer(mine.user, mine.operation, mine.key)
+
+        await self._unit_of_work.write(write)
+
+
+def _replay(stands: StoredAnswer, fingerprint: str) -> Answered:
+    if stands.fingerprint != fingerprint:
+        raise IdempotencyKeyReused
+    if stands.status is None:
+        raise IdempotencyKeyInFlight(retry_after_s=1.0)
+    return Answered(status=stands.status, body=stands.body, final=True, replayed=True)

@@ -1,0 +1,71 @@
+"""Check the invariants: the promises as predicates, over every payment there is."""
+
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from payments.application.answers import Violation
+from payments.application.invariants import Case, violations_of
+from payments.application.ports.clock import Clock
+from payments.application.ports.repository import Reads
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.domain.payment import Payment
+
+BATCH: Final = 500
+
+
+@attrs.frozen
+class CheckInvariants:
+    """Walk over all payments and report every broken promise. Reads only; safe beside a running service."""
+
+    _clock: Clock
+    _unit_of_work: UnitOfWork
+
+    async def __call__(self) -> tuple[Violation, ...]:
+        """What is broken; empty when nothing is."""
+        reads = self._unit_of_work.reads
+        found: list[Violation] = []
+        holders: dict[int, str] = {}
+        last: UUID | None = None
+        while batch := await reads.payments_after(last, BATCH):
+            for payment in batch:
+                found.extend(violations_of(await self._case(reads, payment)))
+                found.extend(_money_counted_twice(payment, holders))
+            last = batch[-1].payment_id
+        return tuple(found)
+
+    async def _case(self, reads: Reads, payment: Payment) -> Case:
+        # The records are read first and the payment last: a change between them is seen as a newer payment,
+        # read again, and never as a missing record.
+        while True:
+            case = Case(
+                payment=payment,
+                evidence=await reads.evidence_of(payment.payment_id),
+                messages=await reads.messages_of(payment.payment_id),
+                reviews=await reads.reviews_of(payment.payment_id),
+                audit=await reads.audit_of(payment.payment_id),
+                now=self._clock.now(),
+            )
+            present = await reads.payment(payment.payment_id)
+            if present is None or present == payment:
+                return case
+            payment = present
+
+
+def _money_counted_twice(payment: Payment, holders: dict[int, str]) -> list[Violation]:
+    """I9: one provider transaction counts for one attempt, over all payments."""
+    found = []
+    for capture in payment.captures:
+        # Eight bytes a capture keep a million of them small; the unique index is the guard, this the proof.
+        key = hash((capture.provider, capture.mode, capture.key))
+        holder = holders.setdefault(key, capture.reference)
+        if holder != capture.reference or sum(c.key == capture.key for c in payment.captures) > 1:
+            found.append(
+                Violation(
+                    invariant="I9",
+                    subject=str(payment.payment_id),
+                    detail=f"The money {capture.key} counts for {holder} and for {capture.reference}.",
+                )
+            )
+    return found

@@ -1,0 +1,352 @@
+"""Initiate: order -> claim (commit) -> provider -> record (commit) -> checkout (MODEL.md section 4)."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+import attrs
+
+from payments.application.addresses import Addresses
+from payments.application.answers import Initiated
+from payments.application.ports.clock import Clock
+from payments.application.ports.identifiers import Identifiers
+from payments.application.ports.orders import Order, Orders
+from payments.application.ports.providers import Checkout, CheckoutRequest, Flow, Provider, Providers
+from payments.application.ports.repository import Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.recording import record
+from payments.application.use_cases.cancel_payment import CancelPayment
+from payments.application.use_cases.close_checkout import CloseCheckout
+from payments.application.use_cases.replace_attempt import ReplaceAttempt
+from payments.domain.attempt import Attempt
+from payments.domain.errors import (
+    AttemptInFlight,
+    GatewayError,
+    OrderNotFound,
+    OrderNotPayable,
+    OutcomeUnknown,
+    PaymentAlreadyProcessed,
+    PaymentInFlight,
+    PaymentInReview,
+    PaymentNotFound,
+    PaymentSettled,
+    ProviderRejected,
+    ProviderUnavailable,
+)
+from payments.domain.events import Reason
+from payments.domain.initiation import Step, Wish, pages_to_close, plan
+from payments.domain.payment import Change, Payment, claim, close_page, lost, not_opened, opened, reopen
+from payments.domain.transitions import AttemptStatus, PaymentStatus
+from payments.domain.watching import next_check
+
+DEADLINE_S: Final = 12.0
+"""A request that waits for another one's checkout, or meets races, gives up after this long."""
+
+CALL_WITHIN_S: Final = 30.0
+"""A gateway call starts only this soon after its claim; an older claim is another process's to judge."""
+
+_REREAD_S: Final = 0.05
+_SHIELDED_S: Final = 2.0
+
+
+@attrs.frozen
+class InitiatePayment:
+    """Give the payer of an order a checkout to pay on, and never two that could both be paid unnoticed."""
+
+    _addresses: Addresses
+    _cancel: CancelPayment
+    _clock: Clock
+    _close: CloseCheckout
+    _identifiers: Identifiers
+    _orders: Orders
+    _providers: Providers
+    _replace: ReplaceAttempt
+    _unit_of_work: UnitOfWork
+
+    async def __call__(
+        self,
+        order_id: str,
+        user_id: str,
+        provider: str,
+        phone_number: str | None = None,
+        return_to: str | None = None,
+    ) -> Initiated:
+        """The checkout for ``order_id``: the live one if it serves, else a new one.
+
+        ``phone_number`` is for providers that prompt on a phone; ``return_to`` is a key of the configured
+        return pages.
+
+        Raises:
+            UnsupportedProvider, UnsupportedCurrency, UnsupportedAmount: this order cannot be paid so.
+            PaymentAlreadyProcessed, PaymentInReview, OrderNotPayable: it cannot be paid any more, or now.
+            OrderNotFound: absent, or somebody else's.
+            AttemptInFlight, PaymentInFlight: another checkout is in the way; repeat later.
+            ProviderRejected, ProviderUnavailable, OutcomeUnknown: what the provider said, or did not say.
+            OrdersUnavailable, StorageUnavailable: a part of ours gave no answer.
+        """
+        gateway = self._providers.named(provider)
+        payment = await self._unit_of_work.reads.payment_of_order(order_id)
+        _refuse_settled(payment, user_id)
+        order = await self._order(order_id, user_id, payment)
+        gateway.takes(order.amount)
+        phone = (phone_number or order.customer.phone_number) if gateway.flow is Flow.PROMPT else None
+        wish = Wish(provider=provider, amount=order.amount, order_version=order.version, phone=phone)
+        run = _Run(
+            order=order,
+            wish=wish,
+            gateway=gateway,
+            return_to=return_to,
+            give_up_at=self._clock.monotonic() + DEADLINE_S,
+        )
+        return await self._until_open(run, payment)
+
+    async def _order(self, order_id: str, user_id: str, payment: Payment | None) -> Order:
+        order = await self._orders.get(order_id)
+        # A payment never changes its payer: whoever the order belongs to now, foreign and absent look alike.
+        foreign = payment is not None and payment.payer != user_id
+        if order is None or order.user_id != user_id or foreign:
+            raise OrderNotFound
+        if not order.payable:
+            if payment is not None and payment.live_attempt is not None:
+                await self._close_for_order(payment)
+            raise OrderNotPayable
+        return order
+
+    async def _close_for_order(self, payment: Payment) -> None:
+        try:
+            await self._cancel.live_attempt(
+                payment, reason=Reason.ORDER_CLOSED, actor="system", cause="initiate"
+            )
+        except PaymentSettled as settled:
+            raise PaymentAlreadyProcessed(facts=settled.facts) from settled
+        except (AttemptInFlight, PaymentInFlight) as flying:
+            raise OrderNotPayable(facts=flying.facts, retry_after_s=flying.retry_after_s) from flying
+
+    async def _until_open(self, run: "_Run", payment: Payment | None) -> Initiated:
+        """Take step after step until there is a checkout; every step re-reads what it decides on."""
+        while True:
+            _refuse_settled(payment, run.order.user_id)
+            planned = plan(payment, run.wish, self._clock.now())
+            attempt = planned.attempt
+            if payment is None or attempt is None or planned.step is Step.CLAIM:
+                payment, mine = await self._claim(run, payment, superseding=None, page_closed=False)
+            elif planned.step is Step.REUSE:
+                return _initiated(payment, attempt, run.gateway)
+            elif planned.step is Step.REOPEN:
+                payment, mine = await self._reopen(payment, attempt), None
+            elif planned.step is Step.WAIT:
+                payment, mine = await self._reread(payment), None
+            else:
+                payment = await self._replace(payment, attempt, "initiate")
+                mine = None
+                if payment.live_attempt and payment.live_attempt.reference == attempt.reference:
+                    _refuse_settled(payment, run.order.user_id)
+                    closed = await self._close.cancel_page(payment.live_attempt)
+                    payment, mine = await self._claim(
+                        run, payment, superseding=attempt.reference, page_closed=closed
+                    )
+            if mine is not None:
+                payment = await self._open(run, payment, mine)
+                opened_now = payment.attempt(mine.reference)
+                if opened_now.status is AttemptStatus.OPEN:
+                    return _initiated(payment, opened_now, run.gateway)
+            if self._clock.monotonic() >= run.give_up_at:
+                raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))
+
+    async def _reread(self, payment: Payment) -> Payment:
+        await self._clock.sleep(_REREAD_S)
+        return await self._unit_of_work.reads.payment(payment.payment_id) or payment
+
+    async def _claim(
+        self, run: "_Run", payment: Payment | None, *, superseding: str | None, page_closed: bool
+    ) -> tuple[Payment, Attempt | None]:
+        """Put a new attempt on disk; None instead of it when another request was faster."""
+        if payment is not None:
+            for page in pages_to_close(payment, self._clock.now()):
+                await self._close(payment, page, reason=None, actor="system", cause="initiate")
+        now = self._clock.now()
+        new = Payment(
+            payment_id=self._identifiers.unique(),
+            order_id=run.order.order_id,
+            payer=run.order.user_id,
+            amount=run.order.amount,
+            order_version=run.order.version,
+            customer=run.order.customer,
+            created_at=now,
+            updated_at=now,
+        )
+        attempt = self._attempt(run)
+        claimed_at = self._clock.monotonic()
+
+        async def write(transaction: Transaction) -> tuple[Payment, Attempt | None]:
+            locked = await transaction.open_payment(new)
+            if any(a.reference == attempt.reference for a in locked.attempts):
+                return locked, attempt
+            live = locked.live_attempt
+            raced = (live.reference if live else None) != superseding
+            if raced or locked.settling_capture or locked.held_captures or locked.payer != new.payer:
+                return locked, None
+            started = (
+                close_page(locked, superseding, now=now) if superseding and page_closed else Change(locked)
+            )
+            claimed = claim(started.payment, attempt, customer=run.order.customer, now=now)
+            change = Change(claimed.payment, (*started.events, *claimed.events))
+            stored = record(locked, change, actor=f"payer:{locked.payer}", cause="initiate", now=now)
+            await transaction.save(stored)
+            return stored.after, attempt
+
+        after, mine = await self._unit_of_work.write(write)
+        if mine is not None and self._clock.monotonic() - claimed_at > CALL_WITHIN_S:
+            return await self._refused(after, mine, Reason.NOT_SENT, "The claim took too long."), None
+        return after, mine
+
+    def _attempt(self, run: "_Run") -> Attempt:
+        now, gateway = self._clock.now(), run.gateway
+        attempt = Attempt(
+            reference=self._identifiers.reference(),
+            provider=gateway.name,
+            mode=gateway.mode,
+            amount=run.order.amount,
+            order_version=run.order.version,
+            claimed_at=now,
+            payable_until=now + gateway.payable_for if gateway.payable_for else None,
+            watch_until=now + gateway.watched_for if gateway.watched_for else None,
+            next_check_at=None,
+            phone=run.wish.phone,
+            return_to=run.return_to,
+        )
+        return attrs.evolve(attempt, next_check_at=next_check(attempt, now))
+
+    async def _open(self, run: "_Run", payment: Payment, attempt: Attempt) -> Payment:
+        """Ask the provider for a checkout, at most once, and record whatever came of it."""
+        request = CheckoutRequest(
+            reference=attempt.reference,
+            amount=attempt.amount,
+            order_id=payment.order_id,
+            customer=run.order.customer,
+            phone=attempt.phone,
+            return_url=self._addresses.verify(attempt.provider, attempt.reference),
+        )
+        try:
+            checkout = await run.gateway.checkouts.open(request)
+        except asyncio.CancelledError:
+            await asyncio.shield(
+                asyncio.wait_for(self._lost(payment, attempt, "The call was cut off."), _SHIELDED_S)
+            )
+            raise
+        except GatewayError as trouble:
+            await self._not_opened(payment, attempt, trouble)
+        return await self._record(run, payment, attempt, checkout)
+
+    async def _not_opened(self, payment: Payment, attempt: Attempt, trouble: GatewayError) -> NoReturn:
+        if isinstance(trouble, ProviderRejected):
+            await self._refused(payment, attempt, Reason.REFUSED, trouble.detail)
+        elif isinstance(trouble, ProviderUnavailable):
+            await self._refused(payment, attempt, Reason.NOT_SENT, trouble.detail)
+        else:
+            await self._lost(payment, attempt, trouble.detail)
+        error = (
+            type(trouble) if isinstance(trouble, ProviderRejected | ProviderUnavailable) else OutcomeUnknown
+        )
+        retry_after_s = None if error is ProviderRejected else trouble.retry_after_s or 5.0
+        raise error(trouble.detail, facts=_facts(payment), retry_after_s=retry_after_s) from trouble
+
+    async def _record(self, run: "_Run", payment: Payment, attempt: Attempt, checkout: Checkout) -> Payment:
+        lifetime = run.gateway.payable_for
+
+        def change(locked: Payment) -> Change:
+            present = locked.attempt(attempt.reference)
+            if present.handed_out_at and present.checkout_url == checkout.url:
+                return Change(locked)
+            now = self._clock.now()
+            return opened(
+                locked,
+                attempt.reference,
+                checkout_url=checkout.url,
+                provider_reference=checkout.provider_reference,
+                payable_until=now + lifetime if lifetime else None,
+                now=now,
+            )
+
+        after = await self._write(payment, change, actor=f"provider:{attempt.provider}")
+        present = after.attempt(attempt.reference)
+        if present.status is AttemptStatus.OPEN:
+            return after
+        # Somebody ended the claim meanwhile: what came back is handed to nobody and closed again.
+        return await self._close(after, present, reason=None, actor="system", cause="initiate")
+
+    async def _reopen(self, payment: Payment, attempt: Attempt) -> Payment:
+        def change(locked: Payment) -> Change:
+            present = locked.attempt(attempt.reference)
+            free = locked.live_attempt is None and not locked.settling_capture and not locked.held_captures
+            if present.status is not AttemptStatus.FAILED or not free:
+                return Change(locked)
+            return reopen(locked, attempt.reference, now=self._clock.now())
+
+        return await self._write(payment, change, actor=f"payer:{payment.payer}")
+
+    async def _refused(self, payment: Payment, attempt: Attempt, reason: Reason, detail: str) -> Payment:
+        return await self._write(
+            payment,
+            lambda locked: not_opened(
+                locked, attempt.reference, reason=reason, detail=detail, now=self._clock.now()
+            ),
+            actor=f"provider:{attempt.provider}",
+        )
+
+    async def _lost(self, payment: Payment, attempt: Attempt, detail: str) -> Payment:
+        return await self._write(
+            payment,
+            lambda locked: lost(locked, attempt.reference, detail=detail, now=self._clock.now()),
+            actor=f"provider:{attempt.provider}",
+        )
+
+    async def _write(self, payment: Payment, change: Callable[[Payment], Change], *, actor: str) -> Payment:
+        async def write(transaction: Transaction) -> Payment:
+            locked = await transaction.lock_payment(payment.payment_id)
+            if locked is None:
+                raise PaymentNotFound
+            changed = change(locked)
+            if changed.payment == locked:
+                return locked
+            stored = record(locked, changed, actor=actor, cause="initiate", now=self._clock.now())
+            await transaction.save(stored)
+            return stored.after
+
+        return await self._unit_of_work.write(write)
+
+
+@attrs.frozen(kw_only=True)
+class _Run:
+    """What one initiate is about."""
+
+    order: Order
+    wish: Wish
+    gateway: Provider
+    return_to: str | None
+    give_up_at: float
+
+
+def _refuse_settled(payment: Payment | None, user_id: str) -> None:
+    if payment is None or payment.payer != user_id:
+        return
+    if payment.status is PaymentStatus.SUCCESS:
+        raise PaymentAlreadyProcessed(facts=_facts(payment))
+    if payment.held_captures:
+        raise PaymentInReview(facts=_facts(payment))
+
+
+def _facts(payment: Payment) -> dict[str, str]:
+    return {"payment_id": str(payment.payment_id)}
+
+
+def _initiated(payment: Payment, attempt: Attempt, gateway: Provider) -> Initiated:
+    return Initiated(
+        payment_id=payment.payment_id,
+        reference=attempt.reference,
+        status=payment.status,
+        provider=attempt.provider,
+        checkout_url=attempt.checkout_url or "",
+        flow=gateway.flow,
+        expires_at=attempt.payable_until,
+    )

@@ -1,0 +1,116 @@
+"""Process notices: settle what each is about, and mark it handled only when the answer says as much as it does."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from payments.application.ports.clock import Clock
+from payments.application.ports.identifiers import Identifiers
+from payments.application.ports.repository import Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import Claim, Notice
+from payments.application.use_cases.settle_payment import SettlePayment
+from payments.domain.events import ReviewKind
+from payments.domain.evidence import Outcome
+from payments.domain.payment import Payment
+from payments.domain.review import Review
+
+LEASE: Final = timedelta(seconds=60)
+BATCH: Final = 20
+
+AGAIN: Final = tuple(
+    timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 43200)
+)
+"""How long to wait before asking again about a notice that is not handled yet; then every twelve hours."""
+
+KEPT_FOR: Final = timedelta(hours=24)
+"""After this long an unhandled notice becomes a question for a person."""
+
+_NOT_YET: Final[dict[Claim, frozenset[Outcome]]] = {
+    Claim.PAID: frozenset({Outcome.PAYABLE, Outcome.IN_FLIGHT, Outcome.NOT_FOUND, Outcome.NOTHING}),
+    Claim.FAILED: frozenset({Outcome.NOTHING}),
+    Claim.RETURNED: frozenset(Outcome) - {Outcome.RETURNED},
+    Claim.OTHER: frozenset({Outcome.NOTHING}),
+}
+"""Answers that are less final than what the notice claims."""
+
+_QUESTION: Final = {Claim.RETURNED: ReviewKind.DISPUTE}
+
+
+@attrs.frozen
+class ProcessNotices:
+    """Work through the inbox. Leases keep several processes apart; a lost lease costs only a repeated question."""
+
+    _clock: Clock
+    _identifiers: Identifiers
+    _settle: SettlePayment
+    _unit_of_work: UnitOfWork
+
+    async def __call__(self, limit: int = BATCH) -> int:
+        """How many notices were looked at; 0 when none is due."""
+        now, token = self._clock.now(), self._identifiers.unique()
+        notices = await self._unit_of_work.write(
+            lambda transaction: transaction.lease_notices(now, until=now + LEASE, token=token, limit=limit)
+        )
+        async with asyncio.TaskGroup() as group:
+            for notice in notices:
+                group.create_task(self._handle(notice, token))
+        return len(notices)
+
+    async def _handle(self, notice: Notice, token: UUID) -> None:
+        outcome = await self._settled(notice)
+        now = self._clock.now()
+        question: Review | None = None
+        if outcome is None and now - notice.received_at >= KEPT_FOR:
+            question = await self._question(notice, now)
+            outcome = f"left to review {question.kind.value}"
+        if outcome is None:
+            wait = AGAIN[min(notice.tries, len(AGAIN) - 1)]
+            after = attrs.evolve(notice, tries=notice.tries + 1, next_try_at=now + wait)
+        else:
+            after = attrs.evolve(
+                notice, tries=notice.tries + 1, handled_at=now, next_try_at=None, outcome=outcome
+            )
+
+        async def write(transaction: Transaction) -> None:
+            if await transaction.finish_notice(after, token=token) and question is not None:
+                await transaction.add_review(question)
+
+        await self._unit_of_work.write(write)
+
+    async def _settled(self, notice: Notice) -> str | None:
+        """What became of the notice; None when it has to be looked at again."""
+        payment = await self._payment(notice)
+        if payment is None or notice.reference is None:
+            return None
+        if notice.claim is Claim.PAID and any(c.reference == notice.reference for c in payment.captures):
+            return "known already"
+        failed_at = notice.received_at if notice.claim is Claim.FAILED else None
+        settled = await self._settle.ask(payment, notice.reference, "webhook", failure_noticed_at=failed_at)
+        if settled.answer.outcome in _NOT_YET.get(notice.claim, frozenset()):
+            return None
+        return settled.rule.name.lower()
+
+    async def _payment(self, notice: Notice) -> Payment | None:
+        """The payment it is about, if the attempt belongs to the provider that sent it."""
+        if notice.reference is None:
+            return None
+        payment = await self._unit_of_work.reads.payment_with_reference(notice.reference)
+        if payment is None or payment.attempt(notice.reference).provider != notice.provider:
+            return None
+        return payment
+
+    async def _question(self, notice: Notice, now: datetime) -> Review:
+        payment = await self._payment(notice)
+        kind = _QUESTION.get(notice.claim, ReviewKind.STUCK_UNKNOWN) if payment else ReviewKind.ORPHAN
+        return Review(
+            review_id=self._identifiers.unique(),
+            kind=kind,
+            subject=notice.reference or notice.digest,
+            payment_id=payment.payment_id if payment else None,
+            detail=f"{notice.provider} said {notice.word!r}, and never confirmed it when asked.",
+            opened_at=now,
+        )

@@ -1,0 +1,68 @@
+"""Whether the live attempt may give way: asked before it is replaced or cancelled (MODEL.md 4.5, 4.6 and 5)."""
+
+from datetime import datetime
+
+import attrs
+
+from payments.application.ports.clock import Clock
+from payments.application.ports.providers import Flow, Providers
+from payments.application.use_cases.settle_payment import Settled, SettlePayment
+from payments.domain.attempt import Attempt
+from payments.domain.errors import AttemptInFlight, PaymentInFlight
+from payments.domain.evidence import Outcome
+from payments.domain.payment import Payment
+from payments.domain.transitions import AttemptStatus
+from payments.domain.watching import CLAIM_LIFETIME
+
+_MAY_GIVE_WAY = frozenset({Outcome.PAYABLE, Outcome.NOT_FOUND, Outcome.CLOSED, Outcome.DECLINED})
+_RETRY_AFTER_S = 30.0
+
+
+@attrs.frozen
+class ReplaceAttempt:
+    """Ask the provider of the live attempt once, apply the answer, and say whether it may be closed."""
+
+    _clock: Clock
+    _providers: Providers
+    _settle: SettlePayment
+
+    async def __call__(self, payment: Payment, attempt: Attempt, cause: str) -> Payment:
+        """The payment after asking. If ``attempt`` is still its live one, it may be closed or superseded.
+
+        Raises:
+            AttemptInFlight: its checkout is being opened at this moment.
+            PaymentInFlight: the payer may be paying on it, and it can still be paid on.
+        """
+        now = self._clock.now()
+        if attempt.status is AttemptStatus.CLAIMED and now - attempt.claimed_at <= CLAIM_LIFETIME:
+            raise AttemptInFlight(retry_after_s=1.0, facts={"payment_id": str(payment.payment_id)})
+        settled = await self._settle.ask(payment, attempt.reference, cause)
+        present = settled.attempt
+        if not present.live or settled.payment.held_captures or self._may_give_way(settled):
+            return settled.payment
+        now = self._clock.now()
+        if present.payable_until is not None and now < present.payable_until:
+            raise self._in_flight(settled.payment, present, now)
+        return settled.payment
+
+    def _may_give_way(self, settled: Settled) -> bool:
+        if settled.answer.outcome in _MAY_GIVE_WAY:
+            return True
+        # A hosted page whose address we never received cannot be paid by anyone: it gives way without an
+        # answer. That the payer was seen acting is what moves it from unknown to open.
+        provider = self._providers.by_name.get(settled.attempt.provider)
+        hosted = provider is None or provider.flow is Flow.HOSTED_PAGE
+        return hosted and settled.attempt.status is AttemptStatus.UNKNOWN
+
+    def _in_flight(self, payment: Payment, attempt: Attempt, now: datetime) -> PaymentInFlight:
+        provider = self._providers.by_name.get(attempt.provider)
+        left_s = (attempt.payable_until - now).total_seconds() if attempt.payable_until else _RETRY_AFTER_S
+        return PaymentInFlight(
+            retry_after_s=max(1.0, min(left_s, _RETRY_AFTER_S)),
+            facts={
+                "payment_id": str(payment.payment_id),
+                "provider": attempt.provider,
+                "checkout_url": attempt.checkout_url,
+                "next_action": {"type": provider.flow.value} if provider else None,
+            },
+        )

@@ -1,0 +1,79 @@
+"""Sweep: ask about every watched attempt by its schedule, whatever its status, and do what is left to do."""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+import attrs
+
+from payments.application.ports.clock import Clock
+from payments.application.ports.repository import Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.recording import record
+from payments.application.use_cases.close_checkout import CloseCheckout
+from payments.application.use_cases.settle_payment import Settled, SettlePayment
+from payments.domain.errors import PaymentNotFound
+from payments.domain.events import Reason
+from payments.domain.evidence import Outcome
+from payments.domain.payment import Payment, give_up
+from payments.domain.watching import Chore, chore
+
+LEASE: Final = timedelta(seconds=60)
+BATCH: Final = 20
+
+
+@attrs.frozen
+class SweepPayments:
+    """Leave nothing unasked: what no notice told us, the sweep finds out."""
+
+    _clock: Clock
+    _close: CloseCheckout
+    _settle: SettlePayment
+    _unit_of_work: UnitOfWork
+
+    async def __call__(self, limit: int = BATCH) -> int:
+        """How many attempts were asked about, at most ``limit``; 0 when none is due."""
+        now = self._clock.now()
+        references = await self._unit_of_work.write(
+            lambda transaction: transaction.lease_attempts(now, until=now + LEASE, limit=limit)
+        )
+        async with asyncio.TaskGroup() as group:
+            for reference in references:
+                group.create_task(self._look_after(reference))
+        return len(references)
+
+    async def _look_after(self, reference: str) -> None:
+        payment = await self._unit_of_work.reads.payment_with_reference(reference)
+        if payment is None:
+            return
+        settled = await self._settle.ask(payment, reference, "sweep")
+        await self._do(settled)
+
+    async def _do(self, settled: Settled) -> None:
+        todo = chore(
+            settled.attempt,
+            has_capture=any(c.reference == settled.reference for c in settled.payment.captures),
+            still_payable=settled.answer.outcome is Outcome.PAYABLE,
+            now=self._clock.now(),
+        )
+        if todo is Chore.GIVE_UP:
+            await self._give_up(settled.payment, settled.reference)
+        elif todo is Chore.TIME_OUT:
+            await self._close(
+                settled.payment, settled.attempt, reason=Reason.TIMED_OUT, actor="system", cause="sweep"
+            )
+        elif todo is Chore.CANCEL_PAGE:
+            await self._close(settled.payment, settled.attempt, reason=None, actor="system", cause="sweep")
+
+    async def _give_up(self, payment: Payment, reference: str) -> None:
+        async def write(transaction: Transaction) -> None:
+            locked = await transaction.lock_payment(payment.payment_id)
+            if locked is None:
+                raise PaymentNotFound
+            attempt = locked.attempt(reference)
+            if attempt.live and not any(c.reference == reference for c in locked.captures):
+                now = self._clock.now()
+                change = give_up(locked, reference, now=now)
+                await transaction.save(record(locked, change, actor="system", cause="sweep", now=now))
+
+        await self._unit_of_work.write(write)
