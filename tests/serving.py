@@ -1,0 +1,68 @@
+"""Serving an ASGI application, or a bare conversation of bytes, on a free loopback port."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+import uvicorn
+from starlette.types import ASGIApp
+
+Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[str]:
+    """The address, such as ``http://127.0.0.1:40123``, at which ``app`` answers until the block ends."""
+    # Named TCP, so that asyncio switches Nagle's algorithm off: it costs 40 ms an answer otherwise.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
+        listening.bind(("127.0.0.1", 0))
+        # What Server.serve() does without its ticks of a tenth of a second, and without taking over signals.
+        config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=1)
+        config.load()
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[listening])
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            await server.shutdown(sockets=[listening])
+
+
+@asynccontextmanager
+async def conversing(conversation: Conversation, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """The port at which every connection is given to ``conversation`` until the block ends."""
+    connections: set[asyncio.Task[None]] = set()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            connections.add(task)
+        try:
+            await conversation(reader, writer)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    server = await asyncio.start_server(converse, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+
+def plain_client(base_url: str = "") -> httpx.AsyncClient:
+    """A client for loopback HTTP. Without certificates to load it is made in no time."""
+    return httpx.AsyncClient(
+        base_url=base_url, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), timeout=10.0
+    )
+
+
+def free_port() -> int:
+    """A port nobody listens on at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
