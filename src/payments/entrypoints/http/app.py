@@ -1,0 +1,87 @@
+"""The application: puts table, desk and layers together."""
+
+from collections.abc import Callable
+from importlib.resources import files
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from payments.application.payments import Payments
+from payments.domain.errors import PaymentsError
+from payments.entrypoints.http.auth import Callers
+from payments.entrypoints.http.desk import Desk
+from payments.entrypoints.http.measures import Measures
+from payments.entrypoints.http.middleware import Around
+from payments.entrypoints.http.openapi import document
+from payments.entrypoints.http.problems import ProblemWriter, Refused
+from payments.entrypoints.http.reference import reference_page
+from payments.entrypoints.http.return_pages import ReturnPages
+from payments.entrypoints.http.routes import OPERATIONS, routes
+from payments.settings import AuthSettings, Settings
+
+
+def create_app(
+    payments: Payments, settings: Settings | None = None, *, on_notice: Callable[[], None] | None = None
+) -> Starlette:
+    """The HTTP interface of ``payments``, to be served or mounted in any ASGI application.
+
+    ``settings`` None means the environment. ``on_notice`` is called after each notice that was acknowledged,
+    to wake whoever works on them. ``app.state.draining = True`` makes ``/readyz`` say that it shuts down.
+
+    Raises:
+        ConfigurationInvalid: the environment holds no usable settings.
+        ValueError: a configured page is no address a payer could be sent to.
+    """
+    given = Settings.from_env() if settings is None else settings
+    desk = _desk(payments, given, on_notice)
+    around = Middleware(
+        Around, problems=desk.problems, measures=desk.measures, secure=given.public_url.startswith("https:")
+    )
+    app = Starlette(
+        routes=routes(desk),
+        middleware=[around],
+        exception_handlers=dict.fromkeys((PaymentsError, Refused, HTTPException), desk.problems.answer),
+    )
+    # A redirected POST looks lost to most clients, so both spellings of a path are routes of their own.
+    app.router.redirect_slashes = False
+    app.state.draining = False
+    return app
+
+
+def _desk(payments: Payments, settings: Settings, on_notice: Callable[[], None] | None) -> Desk:
+    pages = Environment(
+        loader=PackageLoader("payments.entrypoints.http"), autoescape=True, undefined=StrictUndefined
+    )
+    returns = ReturnPages.of(settings.public_url, settings.return_urls)
+    told = document(
+        OPERATIONS,
+        public_url=settings.public_url,
+        providers=payments.providers.by_name,
+        page_keys=returns.keys,
+    )
+    return Desk(
+        payments=payments,
+        settings=settings,
+        callers=None if settings.auth is None else _callers(settings.auth),
+        problems=ProblemWriter(f"{settings.public_url}/docs"),
+        returns=returns,
+        measures=Measures.fresh(),
+        pages=pages,
+        assets={file.name: file.read_bytes() for file in files(__package__).joinpath("static").iterdir()},
+        document=msgspec.json.encode(told),
+        reference=reference_page(pages, told),
+        on_notice=on_notice,
+    )
+
+
+def _callers(auth: AuthSettings) -> Callers:
+    return Callers.by(
+        auth.key.reveal(),
+        algorithm=auth.algorithm,
+        issuer=auth.issuer,
+        audience=auth.audience,
+        default_scopes=auth.default_scopes,
+    )

@@ -1,0 +1,155 @@
+"""Who is calling: bearer tokens (RFC 6750, RFC 7519, RFC 8725) with one fixed algorithm per key."""
+
+import enum
+import re
+from typing import Any, Final
+
+import attrs
+import jwt
+from starlette.requests import Request
+
+from payments.entrypoints.http.problems import INSUFFICIENT_SCOPE, UNAUTHENTICATED, Refused
+
+LEEWAY_S: Final = 30
+"""How far the clock of whoever issues tokens may differ from ours."""
+
+_COMPACT: Final = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE)
+_LONGEST: Final = 8 * 1024
+_SUBJECT: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
+_CHALLENGE: Final = 'Bearer realm="payments"'
+# What issuers call the claim or header that tells an access token from a refresh or an identity token.
+_TYPE_CLAIMS: Final = ("typ", "type", "token_type", "token_use")
+_ACCESS: Final = frozenset({"access", "bearer"})
+_ACCESS_HEADERS: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
+
+
+class Scope(enum.Enum):
+    """What a token may allow. Refund, collect and operate are never there by default."""
+
+    READ = "payments:read"
+    WRITE = "payments:write"
+    REFUND = "payments:refund"
+    COLLECT = "payments:collect"
+    OPERATE = "payments:operate"
+
+
+@attrs.frozen
+class Caller:
+    """Who is calling and what the token allows."""
+
+    user: str
+    """The token's ``sub``; empty for anybody."""
+    scopes: frozenset[str] = frozenset()
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the token carries ``scope``."""
+        return scope.value in self.scopes
+
+    @property
+    def owner(self) -> str | None:
+        """Whose records the caller may see: their own, or None for everybody's (an operator)."""
+        return None if self.may(Scope.OPERATE) else self.user
+
+    @property
+    def actor(self) -> str:
+        """How the audit trail names the caller."""
+        return f"operator:{self.user}" if self.may(Scope.OPERATE) else f"payer:{self.user}"
+
+
+ANYONE: Final = Caller("")
+
+
+@attrs.frozen(kw_only=True)
+class Callers:
+    """Admits callers by their token. Key, algorithm and what is required come from the settings alone.
+
+    Hints in a token's own header (``jku``, ``x5u``, ``jwk``, ``kid``) are never followed.
+    """
+
+    _key: Any = attrs.field(repr=False)
+    _algorithm: str
+    _issuer: str | None
+    _audience: str | None
+    _default_scopes: frozenset[str]
+
+    @classmethod
+    def by(
+        cls,
+        key: str,
+        *,
+        algorithm: str,
+        issuer: str | None = None,
+        audience: str | None = None,
+        default_scopes: tuple[str, ...] = (),
+    ) -> "Callers":
+        """Callers whose tokens are signed by ``key``: a secret (HS…) or a public key in PEM (RS…, ES…)."""
+        return cls(
+            key=jwt.get_algorithm_by_name(algorithm).prepare_key(key),
+            algorithm=algorithm,
+            issuer=issuer or None,
+            audience=audience or None,
+            default_scopes=frozenset(default_scopes),
+        )
+
+    def admit(self, request: Request, scopes: tuple[Scope, ...]) -> Caller:
+        """The caller, whose token carries one of ``scopes``.
+
+        Raises:
+            Refused: 401, the same for every bad token, or 403 for a good one that does not reach.
+        """
+        given = request.headers.getlist("authorization")
+        if not given:
+            raise Refused(UNAUTHENTICATED, WWW_Authenticate=_CHALLENGE)
+        caller = self._caller(given[0]) if len(given) == 1 else None
+        if caller is None:
+            raise Refused(UNAUTHENTICATED, WWW_Authenticate=f'{_CHALLENGE}, error="invalid_token"')
+        if not any(caller.may(scope) for scope in scopes):
+            needed = " or ".join(scope.value for scope in scopes)
+            asked = f'{_CHALLENGE}, error="insufficient_scope", scope="{scopes[0].value}"'
+            raise Refused(INSUFFICIENT_SCOPE, f"It needs the scope {needed}.", WWW_Authenticate=asked)
+        return caller
+
+    def _caller(self, authorization: str) -> Caller | None:
+        match = _COMPACT.fullmatch(authorization) if len(authorization) <= _LONGEST else None
+        if match is None:
+            return None
+        try:
+            token = jwt.decode_complete(
+                match[1],
+                self._key,
+                algorithms=[self._algorithm],
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=LEEWAY_S,
+                options={"require": self._required, "verify_aud": self._audience is not None},
+            )
+        # A header nested too deep, or holding numbers no float can hold, is read before any signature is.
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            return None
+        claims = token["payload"]
+        scopes = self._scopes(claims)
+        if scopes is None or not _is_access_token(token["header"], claims):
+            return None
+        return Caller(claims["sub"], scopes) if _SUBJECT.fullmatch(claims["sub"]) else None
+
+    @property
+    def _required(self) -> list[str]:
+        optional = {"iss": self._issuer, "aud": self._audience}
+        return ["exp", "sub", *(claim for claim, wanted in optional.items() if wanted)]
+
+    def _scopes(self, claims: dict[str, Any]) -> frozenset[str] | None:
+        if "scope" not in claims:
+            return self._default_scopes
+        given = claims["scope"]
+        return frozenset(given.split(" ")) if isinstance(given, str) else None
+
+
+def _is_access_token(header: dict[str, Any], claims: dict[str, Any]) -> bool:
+    """Whether nothing in the token says that it is meant for something else (RFC 8725 section 3.11)."""
+    said = [claims[name] for name in _TYPE_CLAIMS if name in claims]
+    typ = header.get("typ", "JWT")
+    return (
+        isinstance(typ, str)
+        and typ.lower() in _ACCESS_HEADERS
+        and all(isinstance(word, str) and word.lower() in _ACCESS for word in said)
+    )

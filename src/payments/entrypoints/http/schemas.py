@@ -1,0 +1,445 @@
+"""The shapes of requests and answers: what is parsed, what is written, and what ``/openapi.json`` declares.
+
+Answers are dictionary-based (``slots=False``): msgspec writes slotted classes in alphabetical order, and
+people read these documents.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Self, TypeAlias
+from uuid import UUID
+
+import attrs
+from msgspec import Meta
+
+from payments.application import answers
+from payments.application.ports.providers import Flow
+from payments.application.records import PaymentSummary, summary_of
+from payments.domain import attempt as attempts
+from payments.domain import payment as payments
+from payments.domain import refund as refunds
+from payments.domain.events import Reason
+from payments.domain.money import Money
+from payments.domain.transitions import AttemptStatus, PaymentStatus, RefundStatus
+
+ORDER_ID_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
+REFERENCE_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
+
+OrderId: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=ORDER_ID_PATTERN,
+        description="The shop's own name for the order: 1 to 64 letters, digits, _ or -.",
+        examples=["order_123"],
+    ),
+]
+ProviderName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z][a-z0-9_-]{0,31}$", description="A provider that is switched on.", examples=["chapa"]
+    ),
+]
+PhoneNumber: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^\+?[0-9]{7,15}$",
+        description="The payer's phone, where the provider prompts on it. Default: the order's customer's.",
+        examples=["+254700000000"],
+    ),
+]
+PageKey: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z0-9_-]{1,32}$",
+        description="The key of the configured page the payer comes back to. Default: our own status page.",
+    ),
+]
+Amount: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,4})?$",
+        description="Decimal text with exactly the currency's own digits.",
+        examples=["1000.00"],
+    ),
+]
+CurrencyCode: TypeAlias = Annotated[
+    str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.", examples=["ETB"])
+]
+Instant: TypeAlias = Annotated[
+    datetime, Meta(tz=True, description="RFC 3339, UTC.", examples=["2026-01-31T12:00:00Z"])
+]
+PaymentId: TypeAlias = Annotated[
+    UUID, Meta(description="UUID version 7.", examples=["019b76da-a800-7a3e-8a2c-5d3f6b1c9e40"])
+]
+Reference: TypeAlias = Annotated[
+    str,
+    Meta(description="Our own name for the attempt, unguessable.", examples=["p-q3m7zk5v2h4t6x1w9y8r0n2b4d"]),
+]
+CheckoutUrl: TypeAlias = Annotated[
+    str,
+    Meta(description="Where the payer pays.", examples=["https://checkout.chapa.co/checkout/payment/x"]),
+]
+
+
+@attrs.frozen(kw_only=True)
+class InitiateRequest:
+    """How the order is to be paid. Amount, currency and payer always come from the orders service."""
+
+    provider: ProviderName
+    phone_number: PhoneNumber | None = None
+    return_to: PageKey | None = None
+
+
+@attrs.frozen(kw_only=True)
+class HistoryRequest:
+    """Which of the caller's payments are wanted."""
+
+    status: Annotated[PaymentStatus, Meta(description="Only payments that stand so.")] | None = None
+    provider: ProviderName | None = None
+    order_id: OrderId | None = None
+    created_after: Annotated[datetime, Meta(tz=True, description="Only later ones; RFC 3339.")] | None = None
+    created_before: Annotated[datetime, Meta(tz=True, description="Only earlier ones; RFC 3339.")] | None = (
+        None
+    )
+    limit: Annotated[int, Meta(ge=1, le=100, description="How many at most.")] = 20
+    cursor: (
+        Annotated[
+            str,
+            Meta(pattern="^[A-Za-z0-9_-]{36}$", description="`next_cursor` of the page before, unchanged."),
+        ]
+        | None
+    ) = None
+
+
+@attrs.frozen(kw_only=True)
+class OffersRequest:
+    """Which order is to be paid."""
+
+    order_id: OrderId
+
+
+_SameReference: TypeAlias = Annotated[
+    str, Meta(pattern=REFERENCE_PATTERN, description="Our reference; all names given must agree.")
+]
+
+
+@attrs.frozen(kw_only=True)
+class ReturnRequest:
+    """How providers name our reference when they send the payer back."""
+
+    trx_ref: _SameReference | None = None
+    tx_ref: _SameReference | None = None
+    trxref: _SameReference | None = None
+    reference: _SameReference | None = None
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class NextAction:
+    """What the payer does next: ``redirect`` to ``url``, ``confirm_on_phone`` or ``pay_on_delivery``."""
+
+    type: Flow
+    url: CheckoutUrl
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Checkout:
+    """A checkout the payer can pay on now."""
+
+    payment_id: PaymentId
+    reference: Reference
+    status: PaymentStatus
+    provider: ProviderName
+    checkout_url: CheckoutUrl
+    next_action: NextAction
+    expires_at: Annotated[Instant | None, Meta(description="Until when it can be paid on; null: no end.")]
+
+    @classmethod
+    def of(cls, initiated: answers.Initiated) -> Self:
+        """What the use-case answered, as it is written."""
+        return cls(
+            payment_id=initiated.payment_id,
+            reference=initiated.reference,
+            status=initiated.status,
+            provider=initiated.provider,
+            checkout_url=initiated.checkout_url,
+            next_action=NextAction(type=initiated.flow, url=initiated.checkout_url),
+            expires_at=initiated.expires_at,
+        )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Failure:
+    """Why a payment is failed. It is not final: money that arrives later still counts."""
+
+    code: Reason
+    message: str
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class PaymentLine:
+    """One payment in a list."""
+
+    payment_id: PaymentId
+    order_id: OrderId
+    status: PaymentStatus
+    amount: Amount
+    currency: CurrencyCode
+    provider: ProviderName | None
+    reference: Reference | None
+    checkout_url: Annotated[
+        CheckoutUrl | None, Meta(description="Where the payer can pay right now, if anywhere.")
+    ]
+    amount_received: Amount
+    amount_refunded: Amount
+    failure: Failure | None
+    in_review: Annotated[bool, Meta(description="Money arrived that did not match; a person decides.")]
+    created_at: Instant
+    updated_at: Instant
+
+    @classmethod
+    def of(cls, summary: PaymentSummary, **more: Any) -> Self:
+        """One line of a history; ``more`` is what a subclass adds."""
+        return cls(
+            payment_id=summary.payment_id,
+            order_id=summary.order_id,
+            status=summary.status,
+            amount=summary.amount.decimal,
+            currency=summary.amount.currency.code,
+            provider=summary.provider,
+            reference=summary.reference,
+            checkout_url=summary.checkout_url,
+            amount_received=summary.received.decimal,
+            amount_refunded=summary.given_back.decimal,
+            failure=_failure(summary),
+            in_review=summary.in_review,
+            created_at=summary.created_at,
+            updated_at=summary.updated_at,
+            **more,
+        )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Attempt:
+    """One try to collect a payment through one provider."""
+
+    reference: Reference
+    provider: ProviderName
+    status: AttemptStatus
+    reason: Reason | None
+    amount: Amount
+    currency: CurrencyCode
+    provider_reference: Annotated[str | None, Meta(description="The provider's own name for it.")]
+    expires_at: Instant | None
+    created_at: Instant
+
+    @classmethod
+    def of(cls, attempt: attempts.Attempt) -> Self:
+        """An attempt, without what only we need to know."""
+        return cls(
+            reference=attempt.reference,
+            provider=attempt.provider,
+            status=attempt.status,
+            reason=attempt.reason,
+            amount=attempt.amount.decimal,
+            currency=attempt.amount.currency.code,
+            provider_reference=attempt.provider_reference,
+            expires_at=attempt.payable_until,
+            created_at=attempt.claimed_at,
+        )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Refund:
+    """Money that goes back, or went back."""
+
+    refund_id: UUID
+    capture_id: UUID
+    status: RefundStatus
+    amount: Amount
+    currency: CurrencyCode
+    reason: str
+    created_at: Instant
+
+    @classmethod
+    def of(cls, refund: refunds.Refund) -> Self:
+        """A refund, without who decided it."""
+        return cls(
+            refund_id=refund.refund_id,
+            capture_id=refund.capture_id,
+            status=refund.status,
+            amount=refund.amount.decimal,
+            currency=refund.amount.currency.code,
+            reason=refund.reason,
+            created_at=refund.created_at,
+        )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Payment(PaymentLine):
+    """What one payer owes for one order, with every try and every refund."""
+
+    attempts: tuple[Attempt, ...]
+    refunds: tuple[Refund, ...]
+
+    @classmethod
+    def whole(cls, payment: payments.Payment) -> Self:
+        """A payment of the domain, as its owner may see it."""
+        return cls.of(
+            summary_of(payment),
+            attempts=tuple(Attempt.of(attempt) for attempt in payment.attempts),
+            refunds=tuple(Refund.of(refund) for refund in payment.refunds),
+        )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class History:
+    """A page of payments, newest first."""
+
+    data: tuple[PaymentLine, ...]
+    has_more: bool
+    next_cursor: Annotated[str | None, Meta(description="Pass it as `cursor` for the next page.")]
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Step:
+    """One thing that happened."""
+
+    at: Instant
+    what: str
+    source: Annotated[str, Meta(description="evidence, notice, change, message or review.")]
+    reference: Reference | None
+    verdict: Annotated[str | None, Meta(description="Name of the rule that decided.")]
+    rule: Annotated[str | None, Meta(description="The rule's sentence.")]
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Explanation:
+    """Why a payment is what it is, what we wait for, and what may be done."""
+
+    payment_id: PaymentId
+    order_id: OrderId
+    status: PaymentStatus
+    summary: str
+    steps: Annotated[tuple[Step, ...], Meta(description="Oldest first.")]
+    waiting_for: tuple[str, ...]
+    next_check_at: Annotated[Instant | None, Meta(description="When the provider is asked next.")]
+    may_do: tuple[str, ...]
+
+    @classmethod
+    def of(cls, told: answers.Explanation) -> Self:
+        """What the use-case told, as it is written."""
+        return cls(
+            payment_id=told.payment_id,
+            order_id=told.order_id,
+            status=told.status,
+            summary=told.summary,
+            steps=tuple(
+                Step(
+                    at=step.at,
+                    what=step.what,
+                    source=step.source,
+                    reference=step.reference,
+                    verdict=step.verdict,
+                    rule=step.rule,
+                )
+                for step in told.steps
+            ),
+            waiting_for=told.waiting_for,
+            next_check_at=told.next_check_at,
+            may_do=told.may_do,
+        )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Offer:
+    """A provider and whether it can take this order's money."""
+
+    provider: ProviderName
+    type: Flow
+    available: bool
+    detail: Annotated[str, Meta(description="Why not, when it is not available.")]
+    minimum: Amount | None
+    maximum: Amount | None
+    currency: CurrencyCode | None
+    needs: Annotated[tuple[str, ...], Meta(description="Fields to send beyond `provider`.")]
+
+    @classmethod
+    def of(cls, offer: answers.Offer) -> Self:
+        """One offer of the use-case."""
+        span = offer.least or offer.most
+        return cls(
+            provider=offer.provider,
+            type=offer.flow,
+            available=offer.available,
+            detail=offer.detail,
+            minimum=_decimal(offer.least),
+            maximum=_decimal(offer.most),
+            currency=span.currency.code if span else None,
+            needs=offer.needs,
+        )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Offers:
+    """What can pay an order."""
+
+    data: tuple[Offer, ...]
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class NoticeReceipt:
+    """The notice is on disk. ``duplicate``: it already was."""
+
+    status: Annotated[str, Meta(pattern="^(stored|duplicate)$", examples=["stored"])]
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Health:
+    """A sign of life."""
+
+    status: Annotated[str, Meta(examples=["alive"])]
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class WrongField:
+    """One wrong field and what would be right."""
+
+    pointer: Annotated[str, Meta(description="JSON pointer into the body, or the name of a parameter.")]
+    detail: str
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Problem:
+    """RFC 9457. Some kinds carry further members, such as ``payment_id`` and ``checkout_url``."""
+
+    type: Annotated[str, Meta(description="Where this kind of problem is described.")]
+    title: str
+    status: Annotated[int, Meta(ge=400, le=599)]
+    code: Annotated[str, Meta(description="Stable; switch on this.")]
+    detail: str
+    error: Annotated[str, Meta(description="The title again.")]
+    request_id: Annotated[str, Meta(description="As in `X-Request-Id`.")]
+    errors: tuple[WrongField, ...]
+
+
+_SAID: Final = {
+    Reason.DECLINED: "The provider declined this try.",
+    Reason.REFUSED: "The provider refused to open a checkout.",
+    Reason.NOT_SENT: "The provider could not be reached.",
+    Reason.TIMED_OUT: "Nobody paid while the checkout was open.",
+    Reason.CANCELLED_BY_PAYER: "The payer cancelled it.",
+    Reason.SUPERSEDED: "Another try took its place.",
+    Reason.ORDER_CLOSED: "The order can no longer be paid.",
+    Reason.NEVER_CREATED: "The provider never opened a checkout.",
+    Reason.RETURNED: "The money arrived and was given back.",
+}
+
+
+def _failure(summary: PaymentSummary) -> Failure | None:
+    if summary.failure is None:
+        return None
+    code = Reason(summary.failure)
+    return Failure(code=code, message=summary.failure_detail or _SAID[code])
+
+
+def _decimal(amount: Money | None) -> str | None:
+    return None if amount is None else amount.decimal
