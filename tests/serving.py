@@ -28,7 +28,22 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            await server.shutdown(sockets=[listening])
+            await _end(server)
+
+
+async def _end(server: uvicorn.Server) -> None:
+    """Close everything; whoever is still being answered after a second is left in the middle."""
+    for listener in server.servers:
+        listener.close()
+    for connection in list(server.server_state.connections):
+        connection.shutdown()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1.0):
+            while server.server_state.connections or server.server_state.tasks:
+                await asyncio.sleep(0.002)
+    for task in server.server_state.tasks:
+        task.cancel()
+    await server.lifespan.shutdown()
 
 
 @asynccontextmanager
