@@ -1,0 +1,38 @@
+"""Instants and money as columns, both ways. The same in both databases, and exact."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from payments.domain.money import Currency, Money
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def instant(at: datetime) -> int:
+    """Whole microseconds since 1970 UTC; exact, as a datetime knows no less.
+
+    Raises:
+        TypeError: ``at`` has no time zone.
+    """
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def maybe_instant(at: datetime | None) -> int | None:
+    return None if at is None else instant(at)
+
+
+def at(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def maybe_at(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else at(microseconds)
+
+
+def money(minor: int, code: str) -> Money:
+    return Money(minor, Currency.of(code))
+
+
+def maybe_money(minor: int | None, code: str | None) -> Money | None:
+    return None if minor is None or code is None else money(minor, code)

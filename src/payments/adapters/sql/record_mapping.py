@@ -1,0 +1,259 @@
+"""The records around a payment as rows, both ways: evidence, notices, messages, reviews, audit, answers."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from payments.adapters.sql.conversion import at, instant, maybe_at, maybe_instant, maybe_money
+from payments.adapters.sql.runner import Row
+from payments.application.records import (
+    AuditEntry,
+    Backlog,
+    Claim,
+    Destination,
+    Message,
+    MessageState,
+    Notice,
+    StoredAnswer,
+)
+from payments.domain.events import ReviewKind
+from payments.domain.evidence import Answer, Channel, Evidence, Mode, Outcome, Rule
+from payments.domain.review import Review, ReviewState
+
+
+def evidence_of(row: Row) -> Evidence:
+    """A piece of evidence."""
+    return Evidence(
+        evidence_id=UUID(row["evidence_id"]),
+        payment_id=UUID(row["payment_id"]),
+        reference=row["reference"],
+        channel=Channel(row["channel"]),
+        cause=row["cause"],
+        answer=Answer(
+            outcome=Outcome(row["outcome"]),
+            word=row["word"],
+            reference=row["attested_reference"],
+            amount=maybe_money(row["attested_minor"], row["attested_currency"]),
+            mode=None if row["attested_mode"] is None else Mode(row["attested_mode"]),
+            provider_reference=row["provider_reference"],
+            capture_key=row["capture_key"],
+            fingerprint=row["fingerprint"],
+            detail=row["detail"],
+            returned=maybe_money(row["returned_minor"], row["returned_currency"]),
+        ),
+        rule=Rule[row["rule"].upper()],
+        observed_at=at(row["observed_at"]),
+    )
+
+
+def evidence_values(evidence: Evidence) -> dict[str, Any]:
+    """A piece of evidence's row."""
+    answer = evidence.answer
+    return {
+        "evidence_id": str(evidence.evidence_id),
+        "payment_id": str(evidence.payment_id),
+        "reference": evidence.reference,
+        "channel": evidence.channel.value,
+        "cause": evidence.cause,
+        "rule": evidence.rule.name.lower(),
+        "observed_at": instant(evidence.observed_at),
+        "outcome": answer.outcome.value,
+        "word": answer.word,
+        "attested_reference": answer.reference,
+        "attested_minor": answer.amount.minor if answer.amount else None,
+        "attested_currency": answer.amount.currency.code if answer.amount else None,
+        "attested_mode": answer.mode.value if answer.mode else None,
+        "provider_reference": answer.provider_reference,
+        "capture_key": answer.capture_key,
+        "fingerprint": answer.fingerprint,
+        "detail": answer.detail,
+        "returned_minor": answer.returned.minor if answer.returned else None,
+        "returned_currency": answer.returned.currency.code if answer.returned else None,
+    }
+
+
+def notice_of(row: Row) -> Notice:
+    """A notice."""
+    return Notice(
+        notice_id=UUID(row["notice_id"]),
+        provider=row["provider"],
+        digest=row["digest"],
+        sealed=bytes(row["sealed"]),
+        reference=row["reference"],
+        claim=Claim(row["claim"]),
+        word=row["word"],
+        received_at=at(row["received_at"]),
+        handled_at=maybe_at(row["handled_at"]),
+        outcome=row["outcome"],
+        next_try_at=maybe_at(row["next_try_at"]),
+        tries=row["tries"],
+    )
+
+
+def notice_values(notice: Notice) -> dict[str, Any]:
+    """A notice's row, leased by nobody."""
+    return {
+        "notice_id": str(notice.notice_id),
+        "provider": notice.provider,
+        "digest": notice.digest,
+        "sealed": notice.sealed,
+        "reference": notice.reference,
+        "claim": notice.claim.value,
+        "word": notice.word,
+        "received_at": instant(notice.received_at),
+        "handled_at": maybe_instant(notice.handled_at),
+        "outcome": notice.outcome,
+        "next_try_at": maybe_instant(notice.next_try_at),
+        "tries": notice.tries,
+        "lease": None,
+    }
+
+
+def message_of(row: Row) -> Message:
+    """A message of the outbox."""
+    return Message(
+        message_id=UUID(row["message_id"]),
+        payment_id=UUID(row["payment_id"]),
+        order_id=row["order_id"],
+        sequence=row["sequence"],
+        destination=Destination(row["destination"]),
+        kind=row["kind"],
+        body=bytes(row["body"]),
+        created_at=at(row["created_at"]),
+        state=MessageState(row["state"]),
+        next_try_at=maybe_at(row["next_try_at"]),
+        tries=row["tries"],
+        delivered_at=maybe_at(row["delivered_at"]),
+        last_error=row["last_error"],
+    )
+
+
+def message_values(message: Message) -> dict[str, Any]:
+    """A message's row, leased by nobody."""
+    return {
+        "message_id": str(message.message_id),
+        "payment_id": str(message.payment_id),
+        "order_id": message.order_id,
+        "sequence": message.sequence,
+        "destination": message.destination.value,
+        "kind": message.kind,
+        "body": message.body,
+        "created_at": instant(message.created_at),
+        "state": message.state.value,
+        "next_try_at": maybe_instant(message.next_try_at),
+        "tries": message.tries,
+        "delivered_at": maybe_instant(message.delivered_at),
+        "last_error": message.last_error,
+        "lease": None,
+    }
+
+
+def review_of(row: Row) -> Review:
+    """A review."""
+    return Review(
+        review_id=UUID(row["review_id"]),
+        kind=ReviewKind(row["kind"]),
+        subject=row["subject"],
+        payment_id=None if row["payment_id"] is None else UUID(row["payment_id"]),
+        detail=row["detail"],
+        opened_at=at(row["opened_at"]),
+        state=ReviewState(row["state"]),
+        decision=row["decision"],
+        actor=row["actor"],
+        reason=row["reason"],
+        resolved_at=maybe_at(row["resolved_at"]),
+    )
+
+
+def review_values(review: Review) -> dict[str, Any]:
+    """A review's row."""
+    return {
+        "review_id": str(review.review_id),
+        "kind": review.kind.value,
+        "subject": review.subject,
+        "payment_id": None if review.payment_id is None else str(review.payment_id),
+        "detail": review.detail,
+        "opened_at": instant(review.opened_at),
+        "state": review.state.value,
+        "decision": review.decision,
+        "actor": review.actor,
+        "reason": review.reason,
+        "resolved_at": maybe_instant(review.resolved_at),
+    }
+
+
+def audit_entry_of(row: Row) -> AuditEntry:
+    """A link of the audit trail."""
+    return AuditEntry(
+        payment_id=UUID(row["payment_id"]),
+        sequence=row["sequence"],
+        at=at(row["at"]),
+        actor=row["actor"],
+        cause=row["cause"],
+        events=bytes(row["events"]),
+        evidence_id=None if row["evidence_id"] is None else UUID(row["evidence_id"]),
+        state_digest=row["state_digest"],
+        previous_hash=row["previous_hash"],
+        hash=row["hash"],
+    )
+
+
+def audit_values(entry: AuditEntry) -> dict[str, Any]:
+    """A link's row."""
+    return {
+        "payment_id": str(entry.payment_id),
+        "sequence": entry.sequence,
+        "at": instant(entry.at),
+        "actor": entry.actor,
+        "cause": entry.cause,
+        "events": entry.events,
+        "evidence_id": None if entry.evidence_id is None else str(entry.evidence_id),
+        "state_digest": entry.state_digest,
+        "previous_hash": entry.previous_hash,
+        "hash": entry.hash,
+    }
+
+
+def answer_of(row: Row) -> StoredAnswer:
+    """An answer kept under its Idempotency-Key."""
+    return StoredAnswer(
+        user=row["user"],
+        operation=row["operation"],
+        key=row["key"],
+        fingerprint=row["fingerprint"],
+        holder=UUID(row["holder"]),
+        expires_at=at(row["expires_at"]),
+        status=row["status"],
+        body=bytes(row["body"]),
+    )
+
+
+def answer_values(answer: StoredAnswer) -> dict[str, Any]:
+    """An answer's row."""
+    return {
+        "user": answer.user,
+        "operation": answer.operation,
+        "key": answer.key,
+        "fingerprint": answer.fingerprint,
+        "holder": str(answer.holder),
+        "expires_at": instant(answer.expires_at),
+        "status": answer.status,
+        "body": answer.body,
+    }
+
+
+def backlog_of(row: Row, now: datetime) -> Backlog:
+    """What waits at ``now``."""
+    return Backlog(
+        notices=row["notices"],
+        oldest_notice_age_s=_age_s(row["oldest_notice"], now),
+        messages=row["messages"],
+        oldest_message_age_s=_age_s(row["oldest_message"], now),
+        parked=row["parked"],
+        open_reviews=row["open_reviews"],
+        unknown_attempts=row["unknown_attempts"],
+    )
+
+
+def _age_s(since: int | None, now: datetime) -> float:
+    return 0.0 if since is None else max(0.0, (instant(now) - since) / 1_000_000)

@@ -1,0 +1,228 @@
+"""What is kept, in SQL: the ports of the application over a runner. The same over each database."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import attrs
+
+from payments.adapters.sql import mapping, record_mapping, statements
+from payments.adapters.sql.conversion import instant
+from payments.adapters.sql.runner import NotUnique, Reader, Row, Runner, TryAgain
+from payments.adapters.sql.saving import save
+from payments.application.ports.repository import Reads, Transaction
+from payments.application.records import (
+    AuditEntry,
+    Backlog,
+    HistoryQuery,
+    Message,
+    Notice,
+    PaymentSummary,
+    StoredAnswer,
+    StoredChange,
+)
+from payments.domain.errors import StaleVersion
+from payments.domain.evidence import Evidence, Mode
+from payments.domain.payment import Payment
+from payments.domain.review import Review
+
+T = TypeVar("T")
+
+_EVER: Final = 2**63 - 1
+_FORGOTTEN_AT_A_TIME: Final = 4
+"""Expired answers removed by each new one: more than come in, so that they never pile up."""
+
+
+@attrs.frozen
+class SqlReads(Reads):
+    """Reads of committed state."""
+
+    _reader: Reader
+
+    async def payment(self, payment_id: UUID) -> Payment | None:
+        return await self._whole(statements.PAYMENT, payment_id=str(payment_id))
+
+    async def payment_of_order(self, order_id: str) -> Payment | None:
+        return await self._whole(statements.PAYMENT_OF_ORDER, order_id=order_id)
+
+    async def payment_with_reference(self, reference: str) -> Payment | None:
+        return await self._whole(statements.PAYMENT_WITH_REFERENCE, reference=reference)
+
+    async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
+        rows = await self._reader.fetch(_history_statement(query), _history_values(query))
+        return tuple(map(mapping.summary, rows))
+
+    async def evidence_of(self, payment_id: UUID) -> tuple[Evidence, ...]:
+        return await self._all(record_mapping.evidence_of, statements.EVIDENCE_OF, payment_id=str(payment_id))
+
+    async def messages_of(self, payment_id: UUID) -> tuple[Message, ...]:
+        return await self._all(record_mapping.message_of, statements.MESSAGES_OF, payment_id=str(payment_id))
+
+    async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
+        return await self._all(record_mapping.review_of, statements.REVIEWS_OF, payment_id=str(payment_id))
+
+    async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
+        return await self._all(record_mapping.audit_entry_of, statements.AUDIT_OF, payment_id=str(payment_id))
+
+    async def notices_about(self, reference: str) -> tuple[Notice, ...]:
+        return await self._all(record_mapping.notice_of, statements.NOTICES_ABOUT, reference=reference)
+
+    async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
+        # The empty text stands before every identifier.
+        after = "" if payment_id is None else str(payment_id)
+        return await self._all(mapping.payment_of, statements.PAYMENTS_AFTER, payment_id=after, limit=limit)
+
+    async def backlog(self, now: datetime) -> Backlog:
+        (row,) = await self._reader.fetch(statements.BACKLOG, {})
+        return record_mapping.backlog_of(row, now)
+
+    async def _whole(self, statement: Any, **values: Any) -> Payment | None:
+        row = await self._reader.fetch_one(statement, values)
+        return None if row is None else mapping.payment_of(row)
+
+    async def _all(self, record: Callable[[Row], T], statement: Any, **values: Any) -> tuple[T, ...]:
+        return tuple(map(record, await self._reader.fetch(statement, values)))
+
+
+def _history_statement(query: HistoryQuery) -> Any:
+    if query.order_id is not None:
+        return statements.HISTORY_OF_ORDER
+    if query.provider is not None:
+        return statements.HISTORY_WITH_BOTH if query.status else statements.HISTORY_WITH_PROVIDER
+    return statements.HISTORY_WITH_STATUS if query.status else statements.HISTORY
+
+
+def _history_values(query: HistoryQuery) -> dict[str, Any]:
+    """One range, from ``after`` up to (``before``, ``before_id``), neither end included."""
+    ends = [(_EVER, "")]
+    if query.created_before is not None:
+        # No identifier stands before the empty text, so nothing of that very instant is included.
+        ends.append((instant(query.created_before), ""))
+    if query.beyond is not None:
+        ends.append((instant(query.beyond[0]), str(query.beyond[1])))
+    before, before_id = min(ends)
+    return {
+        "payer": query.payer,
+        "order_id": query.order_id,
+        "status": query.status.value if query.status else None,
+        "provider": query.provider,
+        "after": -_EVER if query.created_after is None else instant(query.created_after),
+        "before": before,
+        "before_id": before_id,
+        "limit": query.limit,
+    }
+
+
+@attrs.frozen
+class SqlTransaction(Transaction):
+    """Reads and writes over a runner that is inside a transaction."""
+
+    _runner: Runner
+
+    async def open_payment(self, payment: Payment) -> Payment:
+        values = mapping.payment_values(payment)
+        await self._runner.run(statements.OPEN_PAYMENT, values)
+        await self._runner.fetch_one(statements.LOCK_ORDER, values)
+        row = await self._runner.fetch_one(statements.PAYMENT_OF_ORDER, values)
+        if row is None:
+            raise NotUnique(f"The payment id {payment.payment_id} is taken by another order's payment.")
+        return mapping.payment_of(row)
+
+    async def lock_payment(self, payment_id: UUID) -> Payment | None:
+        values = {"payment_id": str(payment_id)}
+        if await self._runner.fetch_one(statements.LOCK_PAYMENT, values) is None:
+            return None
+        row = await self._runner.fetch_one(statements.PAYMENT, values)
+        return None if row is None else mapping.payment_of(row)
+
+    async def attempt_holding(
+        self, provider: str, mode: Mode, key: str | None, provider_reference: str | None
+    ) -> str | None:
+        row = await self._runner.fetch_one(
+            statements.ATTEMPT_HOLDING,
+            {"provider": provider, "mode": mode.value, "key": key, "provider_reference": provider_reference},
+        )
+        return None if row is None else row["reference"]
+
+    async def has_evidence(self, evidence_id: UUID) -> bool:
+        values = {"evidence_id": str(evidence_id)}
+        return await self._runner.fetch_one(statements.HAS_EVIDENCE, values) is not None
+
+    async def save(self, change: StoredChange) -> None:
+        try:
+            await save(self._runner, change)
+        except NotUnique as taken:
+            raise StaleVersion(f"Another change came first: {taken}") from taken
+
+    async def add_review(self, review: Review) -> None:
+        await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(review))
+
+    async def add_notice(self, notice: Notice) -> bool:
+        return await self._runner.run(statements.ADD_NOTICE, record_mapping.notice_values(notice)) == 1
+
+    async def lease_notices(
+        self, now: datetime, *, until: datetime, token: UUID, limit: int
+    ) -> tuple[Notice, ...]:
+        rows = await self._runner.fetch(statements.DUE_NOTICES, {"now": instant(now), "limit": limit})
+        lease = {"next_try_at": instant(until), "lease": str(token)}
+        taken = [{"this_notice": row["notice_id"], **lease} for row in rows]
+        await self._runner.run_many(statements.LEASE_NOTICE, taken)
+        return tuple(map(record_mapping.notice_of, rows))
+
+    async def finish_notice(self, notice: Notice, *, token: UUID) -> bool:
+        values = record_mapping.notice_values(notice)
+        kept = {**values, "this_notice": values["notice_id"], "token": str(token)}
+        return await self._runner.run(statements.FINISH_NOTICE, kept) == 1
+
+    async def lease_messages(
+        self, now: datetime, *, until: datetime, token: UUID, limit: int
+    ) -> tuple[Message, ...]:
+        rows = await self._runner.fetch(statements.DUE_MESSAGES, {"now": instant(now), "limit": limit})
+        overtaken = [{"this_message": row["message_id"]} for row in rows if row["overtaken"]]
+        await self._runner.run_many(statements.OVERTAKE_MESSAGE, overtaken)
+        lease = {"next_try_at": instant(until), "lease": str(token)}
+        taken = [row for row in rows if not row["overtaken"]]
+        await self._runner.run_many(
+            statements.LEASE_MESSAGE, [{"this_message": row["message_id"], **lease} for row in taken]
+        )
+        return tuple(map(record_mapping.message_of, taken))
+
+    async def finish_message(self, message: Message, *, token: UUID) -> bool:
+        values = record_mapping.message_values(message)
+        kept = {**values, "this_message": values["message_id"], "token": str(token)}
+        return await self._runner.run(statements.FINISH_MESSAGE, kept) == 1
+
+    async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
+        rows = await self._runner.fetch(statements.DUE_ATTEMPTS, {"now": instant(now), "limit": limit})
+        references = [row["reference"] for row in rows]
+        postponed = [{"this_reference": name, "next_check_at": instant(until)} for name in references]
+        await self._runner.run_many(statements.POSTPONE_ATTEMPT, postponed)
+        return tuple(references)
+
+    async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
+        this = _this_answer(answer.user, answer.operation, answer.key)
+        await self._runner.run(statements.FORGET_ANSWER, {**this, "now": instant(now)})
+        await self._runner.run(
+            statements.FORGET_ANSWERS, {"now": instant(now), "limit": _FORGOTTEN_AT_A_TIME}
+        )
+        if await self._runner.run(statements.BEGIN_ANSWER, record_mapping.answer_values(answer)):
+            return None
+        row = await self._runner.fetch_one(statements.ANSWER, this)
+        if row is None:
+            raise TryAgain("The key was given back while it was being read.")
+        return record_mapping.answer_of(row)
+
+    async def end_answer(self, answer: StoredAnswer) -> None:
+        this = _this_answer(answer.user, answer.operation, answer.key)
+        values = record_mapping.answer_values(answer)
+        if not await self._runner.run(statements.END_ANSWER, {**this, **values}):
+            # The reservation ran out meanwhile, and was cleared away.
+            await self._runner.run(statements.BEGIN_ANSWER, values)
+
+    async def drop_answer(self, user: str, operation: str, key: str) -> None:
+        await self._runner.run(statements.DROP_ANSWER, _this_answer(user, operation, key))
+
+
+def _this_answer(user: str, operation: str, key: str) -> dict[str, str]:
+    return {"this_user": user, "this_operation": operation, "this_key": key}

@@ -1,0 +1,315 @@
+"""Every statement there is, as Core writes it. Nothing is put together at run time."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
+
+# Its ON CONFLICT compiles for both databases; SQLite's own compiles for SQLite alone.
+from sqlalchemy.dialects.postgresql import insert as insert_or
+
+from payments.adapters.sql.compiled import RowsAsJson
+from payments.adapters.sql.tables import (
+    ANSWERS,
+    ATTEMPTS,
+    AUDIT,
+    CAPTURES,
+    EVIDENCE,
+    MESSAGES,
+    NOTICES,
+    PAYMENTS,
+    REFUNDS,
+    REVIEWS,
+)
+
+
+def _set(table: Table, *fixed: str) -> Mapping[str, Any]:
+    """All columns of ``table`` but the ``fixed`` ones, each from the parameter of its name."""
+    return _from(*(column.name for column in table.columns if column.name not in fixed))
+
+
+def _rows(table: Table) -> ColumnElement[str]:
+    rows = select(RowsAsJson(*table.columns)).where(table.c.payment_id == PAYMENTS.c.payment_id)
+    return rows.correlate(PAYMENTS).scalar_subquery().label(table.name)
+
+
+def _from(*names: str) -> Mapping[str, Any]:
+    return {name: bindparam(name) for name in names}
+
+
+def _due(column: ColumnElement[int]) -> ColumnElement[bool]:
+    return column <= bindparam("now", type_=BigInteger)
+
+
+def _rows_with(table: Table, column: str, word: str) -> Select[Any]:
+    # Written out, not bound: a partial index serves only a condition that repeats its own.
+    return select(func.count()).select_from(table).where(table.c[column] == literal_column(f"'{word}'"))
+
+
+def _counted(number: Select[Any], name: str) -> ColumnElement[Any]:
+    return number.scalar_subquery().label(name)
+
+
+def _limit() -> Any:
+    return bindparam("limit", type_=BigInteger)
+
+
+# The payment, whole: one statement, so that it is seen as it was at one moment.
+
+_WHOLE: Final = select(*PAYMENTS.columns, _rows(ATTEMPTS), _rows(CAPTURES), _rows(REFUNDS))
+_OWNER: Final = ATTEMPTS.alias("owner")
+
+PAYMENT: Final = _WHOLE.where(PAYMENTS.c.payment_id == bindparam("payment_id"))
+PAYMENT_OF_ORDER: Final = _WHOLE.where(PAYMENTS.c.order_id == bindparam("order_id"))
+PAYMENT_WITH_REFERENCE: Final = _WHOLE.where(
+    PAYMENTS.c.payment_id
+    == select(_OWNER.c.payment_id).where(_OWNER.c.reference == bindparam("reference")).scalar_subquery()
+)
+PAYMENTS_AFTER: Final = (
+    _WHOLE.where(PAYMENTS.c.payment_id > bindparam("payment_id"))
+    .order_by(PAYMENTS.c.payment_id)
+    .limit(_limit())
+)
+
+# The lock stands apart from the read: PostgreSQL answers a locking read's subqueries from before the wait.
+LOCK_PAYMENT: Final = (
+    select(PAYMENTS.c.payment_id).where(PAYMENTS.c.payment_id == bindparam("payment_id")).with_for_update()
+)
+LOCK_ORDER: Final = (
+    select(PAYMENTS.c.payment_id).where(PAYMENTS.c.order_id == bindparam("order_id")).with_for_update()
+)
+
+OPEN_PAYMENT: Final = insert_or(PAYMENTS).on_conflict_do_nothing()
+SAVE_PAYMENT: Final = (
+    update(PAYMENTS)
+    .where(
+        PAYMENTS.c.payment_id == bindparam("this_payment"),
+        PAYMENTS.c.version == bindparam("version_before"),
+    )
+    .values(_set(PAYMENTS, "payment_id", "order_id", "payer", "created_at"))
+)
+
+ADD_ATTEMPT: Final = insert(ATTEMPTS)
+SAVE_ATTEMPT: Final = (
+    update(ATTEMPTS)
+    .where(ATTEMPTS.c.reference == bindparam("this_reference"))
+    .values(_set(ATTEMPTS, "reference", "payment_id", "position", "provider", "mode", "claimed_at"))
+)
+ADD_CAPTURE: Final = insert(CAPTURES)
+SAVE_CAPTURE: Final = (
+    update(CAPTURES)
+    .where(CAPTURES.c.capture_id == bindparam("this_capture"))
+    .values(_set(CAPTURES, "capture_id", "payment_id", "position", "reference", "provider", "mode", "key"))
+)
+ADD_REFUND: Final = insert(REFUNDS)
+SAVE_REFUND: Final = (
+    update(REFUNDS)
+    .where(REFUNDS.c.refund_id == bindparam("this_refund"))
+    .values(_set(REFUNDS, "refund_id", "payment_id", "position", "capture_id", "reference"))
+)
+
+ADD_EVIDENCE: Final = insert(EVIDENCE)
+ADD_AUDIT: Final = insert(AUDIT)
+ADD_MESSAGE: Final = insert(MESSAGES)
+ADD_REVIEW: Final = insert_or(REVIEWS).on_conflict_do_nothing()
+ADD_NOTICE: Final = insert_or(NOTICES).on_conflict_do_nothing()
+
+HAS_EVIDENCE: Final = select(EVIDENCE.c.evidence_id).where(EVIDENCE.c.evidence_id == bindparam("evidence_id"))
+ATTEMPT_HOLDING: Final = union_all(
+    select(CAPTURES.c.reference, literal_column("1").label("rank")).where(
+        CAPTURES.c.provider == bindparam("provider"),
+        CAPTURES.c.mode == bindparam("mode"),
+        CAPTURES.c.key == bindparam("key", type_=Text),
+    ),
+    select(ATTEMPTS.c.reference, literal_column("2").label("rank")).where(
+        ATTEMPTS.c.provider == bindparam("provider"),
+        ATTEMPTS.c.mode == bindparam("mode"),
+        ATTEMPTS.c.provider_reference == bindparam("provider_reference", type_=Text),
+    ),
+).order_by(literal_column("rank"))
+
+# What stands around a payment, oldest first.
+
+EVIDENCE_OF: Final = (
+    select(EVIDENCE)
+    .where(EVIDENCE.c.payment_id == bindparam("payment_id"))
+    .order_by(EVIDENCE.c.observed_at, EVIDENCE.c.evidence_id)
+)
+MESSAGES_OF: Final = (
+    select(MESSAGES).where(MESSAGES.c.payment_id == bindparam("payment_id")).order_by(MESSAGES.c.sequence)
+)
+REVIEWS_OF: Final = (
+    select(REVIEWS)
+    .where(REVIEWS.c.payment_id == bindparam("payment_id"))
+    .order_by(REVIEWS.c.opened_at, REVIEWS.c.review_id)
+)
+AUDIT_OF: Final = (
+    select(AUDIT).where(AUDIT.c.payment_id == bindparam("payment_id")).order_by(AUDIT.c.sequence)
+)
+NOTICES_ABOUT: Final = (
+    select(NOTICES)
+    .where(NOTICES.c.reference == bindparam("reference"))
+    .order_by(NOTICES.c.received_at, NOTICES.c.notice_id)
+)
+
+# A payer's history: a range of one index, read backwards from ``before``.
+
+_LINE: Final = select(
+    *(PAYMENTS.c[name] for name in ("payment_id", "order_id", "status", "amount_minor", "currency")),
+    *(PAYMENTS.c[name] for name in ("provider", "reference", "checkout_url", "received_minor")),
+    *(PAYMENTS.c[name] for name in ("given_back_minor", "failure", "failure_detail", "in_review")),
+    *(PAYMENTS.c[name] for name in ("created_at", "updated_at")),
+).where(PAYMENTS.c.payer == bindparam("payer"))
+
+_SPAN: Final = and_(
+    PAYMENTS.c.created_at > bindparam("after"),
+    tuple_(PAYMENTS.c.created_at, PAYMENTS.c.payment_id)
+    < tuple_(bindparam("before", type_=BigInteger), bindparam("before_id", type_=Text)),
+)
+_HAS_STATUS: Final = PAYMENTS.c.status == bindparam("status", type_=Text)
+_HAS_PROVIDER: Final = PAYMENTS.c.provider == bindparam("provider", type_=Text)
+
+
+def _newest_first(*filters: ColumnElement[bool]) -> Select[Any]:
+    newest_first = (PAYMENTS.c.created_at.desc(), PAYMENTS.c.payment_id.desc())
+    return _LINE.where(*filters, _SPAN).order_by(*newest_first).limit(_limit())
+
+
+HISTORY: Final = _newest_first()
+HISTORY_WITH_STATUS: Final = _newest_first(_HAS_STATUS)
+HISTORY_WITH_PROVIDER: Final = _newest_first(_HAS_PROVIDER)
+HISTORY_WITH_BOTH: Final = _newest_first(_HAS_PROVIDER, _HAS_STATUS)
+HISTORY_OF_ORDER: Final = _newest_first(
+    PAYMENTS.c.order_id == bindparam("order_id"),
+    or_(bindparam("status", type_=Text).is_(None), _HAS_STATUS),
+    or_(bindparam("provider", type_=Text).is_(None), _HAS_PROVIDER),
+)
+
+# The queues. Who takes rows holds them until the commit, and has them leased until they are due again.
+
+DUE_NOTICES: Final = (
+    select(NOTICES)
+    .where(_due(NOTICES.c.next_try_at))
+    .order_by(NOTICES.c.next_try_at, NOTICES.c.received_at, NOTICES.c.notice_id)
+    .limit(_limit())
+    .with_for_update(skip_locked=True)
+)
+LEASE_NOTICE: Final = (
+    update(NOTICES)
+    .where(NOTICES.c.notice_id == bindparam("this_notice"))
+    .values(_from("next_try_at", "lease"))
+)
+FINISH_NOTICE: Final = (
+    update(NOTICES)
+    .where(NOTICES.c.notice_id == bindparam("this_notice"), NOTICES.c.lease == bindparam("token"))
+    .values(_from("handled_at", "outcome", "next_try_at", "tries", "lease"))
+)
+
+_NEWER: Final = MESSAGES.alias("newer")
+_OVERTAKEN: Final = and_(
+    MESSAGES.c.destination == literal_column("'orders'"),
+    exists().where(
+        _NEWER.c.order_id == MESSAGES.c.order_id,
+        _NEWER.c.sequence > MESSAGES.c.sequence,
+        _NEWER.c.destination == literal_column("'orders'"),
+    ),
+)
+_BY_DUE: Final = (MESSAGES.c.next_try_at, MESSAGES.c.created_at, MESSAGES.c.message_id)
+
+DUE_MESSAGES: Final = (
+    select(MESSAGES, _OVERTAKEN.label("overtaken"))
+    .where(_due(MESSAGES.c.next_try_at))
+    .order_by(*_BY_DUE)
+    .limit(_limit())
+    .with_for_update(skip_locked=True, of=MESSAGES)
+)
+LEASE_MESSAGE: Final = (
+    update(MESSAGES)
+    .where(MESSAGES.c.message_id == bindparam("this_message"))
+    .values(_from("next_try_at", "lease"))
+)
+OVERTAKE_MESSAGE: Final = (
+    update(MESSAGES)
+    .where(MESSAGES.c.message_id == bindparam("this_message"))
+    .values(state=literal_column("'overtaken'"), next_try_at=null(), lease=null())
+)
+FINISH_MESSAGE: Final = (
+    update(MESSAGES)
+    .where(MESSAGES.c.message_id == bindparam("this_message"), MESSAGES.c.lease == bindparam("token"))
+    .values(
+        _from("state", "next_try_at", "tries", "delivered_at", "last_error", "lease"),
+    )
+)
+
+DUE_ATTEMPTS: Final = (
+    select(ATTEMPTS.c.reference)
+    .where(_due(ATTEMPTS.c.next_check_at))
+    .order_by(ATTEMPTS.c.next_check_at, ATTEMPTS.c.reference)
+    .limit(_limit())
+    .with_for_update(skip_locked=True)
+)
+POSTPONE_ATTEMPT: Final = (
+    update(ATTEMPTS).where(ATTEMPTS.c.reference == bindparam("this_reference")).values(_from("next_check_at"))
+)
+
+# Answers kept under an Idempotency-Key.
+
+_THIS_ANSWER: Final = (
+    ANSWERS.c.user == bindparam("this_user"),
+    ANSWERS.c.operation == bindparam("this_operation"),
+    ANSWERS.c.key == bindparam("this_key"),
+)
+_ANSWER_ID: Final = (ANSWERS.c.user, ANSWERS.c.operation, ANSWERS.c.key)
+
+ANSWER: Final = select(ANSWERS).where(*_THIS_ANSWER)
+BEGIN_ANSWER: Final = insert_or(ANSWERS).on_conflict_do_nothing()
+END_ANSWER: Final = (
+    update(ANSWERS)
+    .where(*_THIS_ANSWER)
+    .values(_from("fingerprint", "holder", "expires_at", "status", "body"))
+)
+DROP_ANSWER: Final = delete(ANSWERS).where(*_THIS_ANSWER, ANSWERS.c.status.is_(None))
+FORGET_ANSWER: Final = delete(ANSWERS).where(*_THIS_ANSWER, _due(ANSWERS.c.expires_at))
+FORGET_ANSWERS: Final = delete(ANSWERS).where(
+    tuple_(*_ANSWER_ID).in_(
+        select(*_ANSWER_ID)
+        .where(_due(ANSWERS.c.expires_at))
+        .order_by(ANSWERS.c.expires_at)
+        .limit(_limit())
+        .with_for_update(skip_locked=True)
+    )
+)
+
+# What waits, in one statement. Each number is read from an index that holds only the rows that count.
+
+_UNHANDLED: Final = NOTICES.c.next_try_at.is_not(None)
+_UNDELIVERED: Final = MESSAGES.c.next_try_at.is_not(None)
+
+BACKLOG: Final = select(
+    _counted(select(func.count()).select_from(NOTICES).where(_UNHANDLED), "notices"),
+    _counted(select(func.min(NOTICES.c.received_at)).where(_UNHANDLED), "oldest_notice"),
+    _counted(select(func.count()).select_from(MESSAGES).where(_UNDELIVERED), "messages"),
+    _counted(select(func.min(MESSAGES.c.created_at)).where(_UNDELIVERED), "oldest_message"),
+    _counted(_rows_with(MESSAGES, "state", "parked"), "parked"),
+    _counted(_rows_with(REVIEWS, "state", "open"), "open_reviews"),
+    _counted(_rows_with(ATTEMPTS, "status", "unknown"), "unknown_attempts"),
+)
