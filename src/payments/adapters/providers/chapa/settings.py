@@ -6,6 +6,7 @@ from typing import Final
 import attrs
 
 from payments.adapters.environment import Environment
+from payments.adapters.providers.chapa.payer_fields import LONGEST_TITLE, plain
 from payments.adapters.secret import Secret
 from payments.domain.evidence import Mode
 
@@ -29,6 +30,8 @@ class ChapaSettings:
     """All active ones; with none every notice is refused."""
     base_url: str = REAL_BASE_URL
     """Ends in ``/v1`` and without a slash."""
+    title: str = ""
+    """The shop's name on Chapa's page, at most 16 characters; empty: Chapa's own."""
     payable_for: timedelta = timedelta(minutes=MOST_LINK_MINUTES)
     watched_for: timedelta = WATCHED_FOR
 
@@ -38,10 +41,13 @@ def read_settings(environment: Environment, mode: Mode) -> ChapaSettings | None:
     key = environment.secret("CHAPA_SECRET_KEY")
     webhook_secrets = environment.secrets("CHAPA_WEBHOOK_SECRETS")
     base_url = environment.url("CHAPA_BASE_URL", REAL_BASE_URL)
+    title = environment.text("CHAPA_TITLE")
     link_minutes = environment.whole_number(
-        "CHAPA_LINK_MINUTES", MOST_LINK_MINUTES, least=5, most=MOST_LINK_MINUTES
+        "CHAPA_LINK_MINUTES", MOST_LINK_MINUTES, least=1, most=MOST_LINK_MINUTES
     )
     watched_for = environment.duration("CHAPA_WATCHED_FOR", WATCHED_FOR)
+    if title != plain(title, LONGEST_TITLE):
+        environment.refuse("CHAPA_TITLE", "Use at most 16 letters, digits, blanks, dots, - and _.")
     if key is None:
         return None
     _refuse_wrong_key(environment, key, mode)
@@ -59,6 +65,7 @@ def read_settings(environment: Environment, mode: Mode) -> ChapaSettings | None:
         secret_key=key,
         webhook_secrets=webhook_secrets,
         base_url=base_url if base_url.endswith("/v1") else f"{base_url}/v1",
+        title=title,
         payable_for=timedelta(minutes=link_minutes),
         watched_for=watched_for,
     )

@@ -1,0 +1,127 @@
+"""Calling Chapa's API v1 (fact sheet, section 1)."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import attrs
+import structlog
+
+from payments.adapters.http_client import Reply, exchange
+from payments.adapters.providers.chapa.settings import ChapaSettings
+from payments.adapters.providers.surroundings import Surroundings
+from payments.adapters.retry_after import retry_after_s
+from payments.application import strict_json
+from payments.domain.errors import GatewayError
+
+_LONGEST_MESSAGE_CHARACTERS: Final = 300
+
+
+@attrs.frozen(kw_only=True)
+class ChapaAnswer:
+    """One answer in Chapa's envelope; ``body`` is None when it is no JSON object."""
+
+    status: int
+    body: Mapping[str, Any] | None
+    retry_after_s: float | None = None
+
+    @property
+    def data(self) -> Mapping[str, Any] | None:
+        """The envelope's ``data``, when it is an object."""
+        data = self.body.get("data") if self.body else None
+        return data if isinstance(data, dict) else None
+
+    @property
+    def word(self) -> str:
+        """The envelope's own ``status``: "the call worked", never "it is paid" (section 4.3)."""
+        word = self.body.get("status") if self.body else None
+        return word if isinstance(word, str) else ""
+
+    @property
+    def message(self) -> str:
+        """``message`` as one line, whether it is a text or an object of texts by field (section 2.3)."""
+        return flattened(self.body.get("message")) if self.body else ""
+
+    def says(self, *phrases: str) -> bool:
+        """Whether ``message`` contains one of ``phrases``, case aside; the texts are no stable codes."""
+        said = self.message.casefold()
+        return any(phrase in said for phrase in phrases)
+
+
+@attrs.frozen(kw_only=True)
+class ChapaApi:
+    """Calls of one merchant account: the key goes in, one line is logged, and the envelope is read."""
+
+    settings: ChapaSettings
+    _surroundings: Surroundings
+
+    async def call(
+        self, name: str, method: str, path: str, fields: Mapping[str, Any] | None = None
+    ) -> ChapaAnswer:
+        """Call ``path`` under the base address, with ``fields`` as JSON.
+
+        Raises:
+            ProviderUnavailable: nothing was sent.
+            OutcomeUnknown: there was no whole answer.
+        """
+        headers = {
+            "authorization": f"Bearer {self.settings.secret_key.reveal()}",
+            "accept": "application/json",
+        }
+        content = None
+        if fields is not None:
+            headers["content-type"] = "application/json"
+            content = json.dumps(fields, ensure_ascii=True, separators=(",", ":")).encode()
+        client, clock = self._surroundings.client, self._surroundings.clock
+        request = client.build_request(
+            method, f"{self.settings.base_url}{path}", headers=headers, content=content
+        )
+        started = clock.monotonic()
+        log = structlog.get_logger().bind(provider="chapa", call=name)
+        try:
+            reply = await exchange(client, request)
+        except GatewayError as error:
+            log.warning(
+                "provider call", trouble=error.code, duration_ms=_since_ms(started, clock.monotonic())
+            )
+            raise
+        log.info(
+            "provider call",
+            status=reply.status,
+            provider_request_id=_printable(reply.headers.get("x-amzn-requestid", ""))[:64],
+            duration_ms=_since_ms(started, clock.monotonic()),
+        )
+        return self._read(reply)
+
+    def _read(self, reply: Reply) -> ChapaAnswer:
+        try:
+            body = strict_json.read_object(reply.body)
+        except ValueError:
+            body = None
+        wait_s = None
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            wait_s = retry_after_s(reply.headers.get("retry-after"), self._surroundings.clock.now())
+        return ChapaAnswer(status=reply.status, body=body, retry_after_s=wait_s)
+
+
+def flattened(message: Any) -> str:
+    """A message of Chapa as one printable line: ``amount: validation.required; tx_ref: ...``."""
+    match message:
+        case str():
+            text = message
+        case dict():
+            text = "; ".join(f"{field}: {flattened(said)}" for field, said in message.items())
+        case list():
+            text = ", ".join(flattened(said) for said in message)
+        case _:
+            text = ""
+    return _printable(text)[:_LONGEST_MESSAGE_CHARACTERS]
+
+
+def _printable(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _since_ms(started: float, ended: float) -> int:
+    return round((ended - started) * 1000)
