@@ -1,6 +1,5 @@
 """Deliver messages: from the outbox to the orders service and the payer, at least once, for as long as it takes."""
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
@@ -15,6 +14,7 @@ from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.records import Destination, Message, MessageState
+from payments.application.together import all_of
 from payments.domain import events as happened
 from payments.domain.errors import DeliveryFailed, MessageRefused
 from payments.domain.events import ReviewKind
@@ -41,9 +41,7 @@ class DeliverMessages:
         messages = await self._unit_of_work.write(
             lambda transaction: transaction.lease_messages(now, until=now + LEASE, token=token, limit=limit)
         )
-        async with asyncio.TaskGroup() as group:
-            for message in messages:
-                group.create_task(self._deliver(message, token))
+        await all_of(self._deliver(message, token) for message in messages)
         return len(messages)
 
     async def _deliver(self, message: Message, token: UUID) -> None:

@@ -1,6 +1,5 @@
 """Process notices: settle what each is about, and mark it handled only when the answer says as much as it does."""
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -12,6 +11,7 @@ from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import Claim, Notice
+from payments.application.together import all_of
 from payments.application.use_cases.settle_payment import SettlePayment
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome
@@ -55,9 +55,7 @@ class ProcessNotices:
         notices = await self._unit_of_work.write(
             lambda transaction: transaction.lease_notices(now, until=now + LEASE, token=token, limit=limit)
         )
-        async with asyncio.TaskGroup() as group:
-            for notice in notices:
-                group.create_task(self._handle(notice, token))
+        await all_of(self._handle(notice, token) for notice in notices)
         return len(notices)
 
     async def _handle(self, notice: Notice, token: UUID) -> None:

@@ -1,6 +1,5 @@
 """Sweep: ask about every watched attempt by its schedule, whatever its status, and do what is left to do."""
 
-import asyncio
 from datetime import timedelta
 from typing import Final
 
@@ -10,6 +9,7 @@ from payments.application.ports.clock import Clock
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
+from payments.application.together import all_of
 from payments.application.use_cases.close_checkout import CloseCheckout
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.domain.errors import PaymentNotFound
@@ -37,9 +37,7 @@ class SweepPayments:
         references = await self._unit_of_work.write(
             lambda transaction: transaction.lease_attempts(now, until=now + LEASE, limit=limit)
         )
-        async with asyncio.TaskGroup() as group:
-            for reference in references:
-                group.create_task(self._look_after(reference))
+        await all_of(self._look_after(reference) for reference in references)
         return len(references)
 
     async def _look_after(self, reference: str) -> None:

@@ -1,0 +1,299 @@
+"""What is kept, in memory: persistent maps of frozen records, one whole set of them per commit."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import attrs
+
+from payments.adapters.memory.uniqueness import refuse_duplicates
+from payments.application.ports.repository import Reads, Transaction
+from payments.application.records import (
+    AuditEntry,
+    Backlog,
+    Destination,
+    HistoryQuery,
+    Message,
+    MessageState,
+    Notice,
+    PaymentSummary,
+    StoredAnswer,
+    StoredChange,
+    summary_of,
+)
+from payments.domain.errors import StaleVersion
+from payments.domain.evidence import Evidence, Mode
+from payments.domain.payment import Payment
+from payments.domain.review import Review, ReviewState
+from payments.domain.transitions import AttemptStatus
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Answers = Mapping[tuple[str, str, str], StoredAnswer]
+
+
+@attrs.frozen(kw_only=True)
+class Tables:
+    """All records of one instant. A commit replaces the whole; nothing in it is ever changed."""
+
+    payments: Mapping[UUID, Payment] = attrs.field(factory=dict)
+    orders: Mapping[str, UUID] = attrs.field(factory=dict)
+    references: Mapping[str, UUID] = attrs.field(factory=dict)
+    evidence: Mapping[UUID, Evidence] = attrs.field(factory=dict)
+    notices: Mapping[str, Notice] = attrs.field(factory=dict)
+    notice_leases: Mapping[UUID, UUID] = attrs.field(factory=dict)
+    messages: Mapping[UUID, Message] = attrs.field(factory=dict)
+    message_leases: Mapping[UUID, UUID] = attrs.field(factory=dict)
+    reviews: Mapping[UUID, Review] = attrs.field(factory=dict)
+    audit: tuple[AuditEntry, ...] = ()
+    answers: Answers = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class MemoryReads(Reads):
+    """Reads of whatever is committed at the moment of each call."""
+
+    _tables: Callable[[], Tables]
+
+    async def payment(self, payment_id: UUID) -> Payment | None:
+        return self._tables().payments.get(payment_id)
+
+    async def payment_of_order(self, order_id: str) -> Payment | None:
+        tables = self._tables()
+        payment_id = tables.orders.get(order_id)
+        return tables.payments[payment_id] if payment_id else None
+
+    async def payment_with_reference(self, reference: str) -> Payment | None:
+        tables = self._tables()
+        payment_id = tables.references.get(reference)
+        return tables.payments[payment_id] if payment_id else None
+
+    async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
+        lines = [summary_of(p) for p in self._tables().payments.values() if p.payer == query.payer]
+        wanted = [line for line in lines if _wanted(line, query)]
+        wanted.sort(key=lambda line: (line.created_at, line.payment_id), reverse=True)
+        return tuple(wanted[: query.limit])
+
+    async def evidence_of(self, payment_id: UUID) -> tuple[Evidence, ...]:
+        found = [e for e in self._tables().evidence.values() if e.payment_id == payment_id]
+        return tuple(sorted(found, key=lambda e: (e.observed_at, e.evidence_id)))
+
+    async def messages_of(self, payment_id: UUID) -> tuple[Message, ...]:
+        found = [m for m in self._tables().messages.values() if m.payment_id == payment_id]
+        return tuple(sorted(found, key=lambda m: m.sequence))
+
+    async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
+        found = [r for r in self._tables().reviews.values() if r.payment_id == payment_id]
+        return tuple(sorted(found, key=lambda r: (r.opened_at, r.review_id)))
+
+    async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
+        found = [a for a in self._tables().audit if a.payment_id == payment_id]
+        return tuple(sorted(found, key=lambda a: a.sequence))
+
+    async def notices_about(self, reference: str) -> tuple[Notice, ...]:
+        found = [n for n in self._tables().notices.values() if n.reference == reference]
+        return tuple(sorted(found, key=lambda n: (n.received_at, n.notice_id)))
+
+    async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
+        tables = self._tables()
+        later = sorted(key for key in tables.payments if payment_id is None or key > payment_id)
+        return tuple(tables.payments[key] for key in later[:limit])
+
+    async def backlog(self, now: datetime) -> Backlog:
+        tables = self._tables()
+        notices = [n.received_at for n in tables.notices.values() if n.handled_at is None]
+        pending = [m.created_at for m in tables.messages.values() if m.state is MessageState.PENDING]
+        return Backlog(
+            notices=len(notices),
+            oldest_notice_age_s=_age_s(notices, now),
+            messages=len(pending),
+            oldest_message_age_s=_age_s(pending, now),
+            parked=sum(m.state is MessageState.PARKED for m in tables.messages.values()),
+            open_reviews=sum(r.state is ReviewState.OPEN for r in tables.reviews.values()),
+            unknown_attempts=sum(
+                a.status is AttemptStatus.UNKNOWN for p in tables.payments.values() for a in p.attempts
+            ),
+        )
+
+
+@attrs.define
+class MemoryTransaction(Transaction):
+    """Changes a copy of the tables; the unit of work publishes it, or drops it."""
+
+    tables: Tables
+
+    async def open_payment(self, payment: Payment) -> Payment:
+        known = self.tables.orders.get(payment.order_id)
+        if known is not None:
+            return self.tables.payments[known]
+        self._change(
+            payments={**self.tables.payments, payment.payment_id: payment},
+            orders={**self.tables.orders, payment.order_id: payment.payment_id},
+        )
+        return payment
+
+    async def lock_payment(self, payment_id: UUID) -> Payment | None:
+        return self.tables.payments.get(payment_id)
+
+    async def attempt_holding(
+        self, provider: str, mode: Mode, key: str | None, provider_reference: str | None
+    ) -> str | None:
+        for payment in self.tables.payments.values():
+            for capture in payment.captures:
+                if key is not None and (capture.provider, capture.mode, capture.key) == (provider, mode, key):
+                    return capture.reference
+        for payment in self.tables.payments.values():
+            for attempt in payment.attempts:
+                names = (attempt.provider, attempt.mode, attempt.provider_reference)
+                if provider_reference is not None and names == (provider, mode, provider_reference):
+                    return attempt.reference
+        return None
+
+    async def has_evidence(self, evidence_id: UUID) -> bool:
+        return evidence_id in self.tables.evidence
+
+    async def save(self, change: StoredChange) -> None:
+        after = change.after
+        stored = self.tables.payments.get(after.payment_id)
+        if stored is None or stored.version != change.before.version:
+            raise StaleVersion
+        refuse_duplicates(self.tables.payments.values(), after)
+        self._change(
+            payments={**self.tables.payments, after.payment_id: after},
+            references={**self.tables.references, **{a.reference: after.payment_id for a in after.attempts}},
+            messages={**self.tables.messages, **{m.message_id: m for m in change.messages}},
+        )
+        if change.evidence is not None:
+            self._change(evidence={**self.tables.evidence, change.evidence.evidence_id: change.evidence})
+        if change.audit is not None:
+            self._change(audit=(*self.tables.audit, change.audit))
+        for review in change.reviews:
+            await self.add_review(review)
+
+    async def add_review(self, review: Review) -> None:
+        for known in self.tables.reviews.values():
+            same = (known.kind, known.subject) == (review.kind, review.subject)
+            if same and known.state is ReviewState.OPEN:
+                return
+        self._change(reviews={**self.tables.reviews, review.review_id: review})
+
+    async def add_notice(self, notice: Notice) -> bool:
+        if notice.digest in self.tables.notices:
+            return False
+        self._change(notices={**self.tables.notices, notice.digest: notice})
+        return True
+
+    async def lease_notices(
+        self, now: datetime, *, until: datetime, token: UUID, limit: int
+    ) -> tuple[Notice, ...]:
+        due = [n for n in self.tables.notices.values() if n.next_try_at is not None and n.next_try_at <= now]
+        taken = sorted(due, key=lambda n: (n.next_try_at, n.notice_id))[:limit]
+        self._change(
+            notices={
+                **self.tables.notices,
+                **{n.digest: attrs.evolve(n, next_try_at=until) for n in taken},
+            },
+            notice_leases={**self.tables.notice_leases, **{n.notice_id: token for n in taken}},
+        )
+        return tuple(taken)
+
+    async def finish_notice(self, notice: Notice, *, token: UUID) -> bool:
+        if self.tables.notice_leases.get(notice.notice_id) != token:
+            return False
+        self._change(
+            notices={**self.tables.notices, notice.digest: notice},
+            notice_leases=_without(self.tables.notice_leases, notice.notice_id),
+        )
+        return True
+
+    async def lease_messages(
+        self, now: datetime, *, until: datetime, token: UUID, limit: int
+    ) -> tuple[Message, ...]:
+        newest: dict[str, int] = {}
+        for message in self.tables.messages.values():
+            if message.destination is Destination.ORDERS:
+                newest[message.order_id] = max(newest.get(message.order_id, 0), message.sequence)
+        due = [
+            m
+            for m in self.tables.messages.values()
+            if m.state is MessageState.PENDING and m.next_try_at is not None and m.next_try_at <= now
+        ]
+        taken = []
+        for message in sorted(due, key=lambda m: (m.next_try_at, m.message_id))[:limit]:
+            overtaken = (
+                message.destination is Destination.ORDERS and message.sequence < newest[message.order_id]
+            )
+            if overtaken:
+                self._keep(attrs.evolve(message, state=MessageState.OVERTAKEN, next_try_at=None))
+            else:
+                self._keep(attrs.evolve(message, next_try_at=until))
+                taken.append(message)
+        self._change(message_leases={**self.tables.message_leases, **{m.message_id: token for m in taken}})
+        return tuple(taken)
+
+    async def finish_message(self, message: Message, *, token: UUID) -> bool:
+        if self.tables.message_leases.get(message.message_id) != token:
+            return False
+        self._keep(message)
+        self._change(message_leases=_without(self.tables.message_leases, message.message_id))
+        return True
+
+    async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
+        due = [
+            (attempt.next_check_at, attempt.reference, payment)
+            for payment in self.tables.payments.values()
+            for attempt in payment.attempts
+            if attempt.next_check_at is not None and attempt.next_check_at <= now
+        ]
+        taken = sorted(due, key=lambda row: row[:2])[:limit]
+        for _, reference, payment in taken:
+            stored = self.tables.payments[payment.payment_id]
+            postponed = attrs.evolve(stored.attempt(reference), next_check_at=until)
+            self._change(
+                payments={**self.tables.payments, payment.payment_id: stored.with_attempt(postponed)}
+            )
+        return tuple(reference for _, reference, _ in taken)
+
+    async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
+        key = (answer.user, answer.operation, answer.key)
+        known = self.tables.answers.get(key)
+        if known is not None and known.expires_at > now:
+            return known
+        self._change(answers={**self.tables.answers, key: answer})
+        return None
+
+    async def end_answer(self, answer: StoredAnswer) -> None:
+        key = (answer.user, answer.operation, answer.key)
+        self._change(answers={**self.tables.answers, key: answer})
+
+    async def drop_answer(self, user: str, operation: str, key: str) -> None:
+        self._change(answers=_without(self.tables.answers, (user, operation, key)))
+
+    def _keep(self, message: Message) -> None:
+        self._change(messages={**self.tables.messages, message.message_id: message})
+
+    def _change(self, **changed: Any) -> None:
+        self.tables = attrs.evolve(self.tables, **changed)
+
+
+def _wanted(line: PaymentSummary, query: HistoryQuery) -> bool:
+    return all(_conditions(line, query))
+
+
+def _conditions(line: PaymentSummary, query: HistoryQuery) -> Iterator[bool]:
+    yield query.status in (None, line.status)
+    yield query.provider in (None, line.provider)
+    yield query.order_id in (None, line.order_id)
+    yield query.created_after is None or line.created_at > query.created_after
+    yield query.created_before is None or line.created_at < query.created_before
+    yield query.beyond is None or (line.created_at, line.payment_id) < query.beyond
+
+
+def _age_s(instants: list[datetime], now: datetime) -> float:
+    return max(0.0, (now - min(instants)).total_seconds()) if instants else 0.0
+
+
+def _without(mapping: Mapping[K, V], key: K) -> Mapping[K, V]:
+    return {k: v for k, v in mapping.items() if k != key}

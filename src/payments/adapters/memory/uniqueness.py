@@ -1,0 +1,41 @@
+"""What the databases' unique indexes refuse (MODEL.md section 1), refused in memory too."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from payments.domain.payment import Payment
+from payments.domain.transitions import Disposition
+
+
+class DuplicateKey(Exception):  # noqa: N818 -- named as the databases name it
+    """Two records claim what only one may have: a defect of the caller, as an integrity error would be."""
+
+
+def refuse_duplicates(payments: Iterable[Payment], changed: Payment) -> None:
+    """Return if ``changed`` may stand beside the other payments.
+
+    Raises:
+        DuplicateKey: naming the key that is taken.
+    """
+    own = Counter(_keys(changed))
+    twice = [key for key, count in own.items() if count > 1]
+    for payment in payments:
+        if payment.payment_id != changed.payment_id:
+            twice += [key for key in _keys(payment) if key in own]
+    if twice:
+        raise DuplicateKey(f"{twice[0]} is taken.")
+
+
+def _keys(payment: Payment) -> Iterator[tuple[str, ...]]:
+    for attempt in payment.attempts:
+        yield ("attempt reference", attempt.reference)
+        if attempt.live:
+            yield ("live attempt", str(payment.payment_id))
+        if attempt.provider_reference is not None:
+            yield ("provider reference", attempt.provider, attempt.mode.value, attempt.provider_reference)
+    for capture in payment.captures:
+        yield ("capture key", capture.provider, capture.mode.value, capture.key)
+        if capture.disposition is Disposition.SETTLES:
+            yield ("settling capture", str(payment.payment_id))
+    for refund in payment.refunds:
+        yield ("refund reference", refund.reference)

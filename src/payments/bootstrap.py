@@ -1,0 +1,253 @@
+"""The composition root: from settings to a working :class:`Payments`. The only file that knows punq.
+
+Things with a lifetime are built by small functions here and registered as instances; punq connects the
+use-cases. The container is a local variable that dies inside :func:`open_payments`.
+"""
+
+import secrets
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from email.headerregistry import Address
+from email.utils import parseaddr
+from functools import partial
+from typing import Any, cast
+
+import attrs
+import punq
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from payments.adapters.cipher import AesGcmCipher
+from payments.adapters.http_client import open_http_client
+from payments.adapters.memory.shared_state import MemorySharedState
+from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
+from payments.adapters.notifiers.console import ConsoleNotifier
+from payments.adapters.notifiers.smtp import SmtpNotifier, SmtpServer
+from payments.adapters.orders.http import HttpOrders
+from payments.adapters.orders.signing import Signer
+from payments.adapters.providers.listing import build_providers
+from payments.adapters.providers.surroundings import Surroundings
+from payments.adapters.sql import migrate
+from payments.adapters.sql.sqlite import open_sqlite
+from payments.adapters.system import RandomIdentifiers, SystemClock
+from payments.application.addresses import Addresses
+from payments.application.payments import Payments
+from payments.application.ports.cipher import Cipher
+from payments.application.ports.clock import Clock
+from payments.application.ports.identifiers import Identifiers
+from payments.application.ports.notifier import Notifier
+from payments.application.ports.orders import Orders
+from payments.application.ports.providers import Providers
+from payments.application.ports.shared_state import SharedState
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.use_cases.answer_once import AnswerOnce
+from payments.application.use_cases.cancel_payment import CancelPayment
+from payments.application.use_cases.check_invariants import CheckInvariants
+from payments.application.use_cases.close_checkout import CloseCheckout
+from payments.application.use_cases.deliver_messages import DeliverMessages
+from payments.application.use_cases.explain_payment import ExplainPayment
+from payments.application.use_cases.get_payment import GetPayment
+from payments.application.use_cases.initiate_payment import InitiatePayment
+from payments.application.use_cases.list_payments import ListPayments
+from payments.application.use_cases.measure_backlog import MeasureBacklog
+from payments.application.use_cases.offer_providers import OfferProviders
+from payments.application.use_cases.process_notices import ProcessNotices
+from payments.application.use_cases.receive_notice import ReceiveNotice
+from payments.application.use_cases.replace_attempt import ReplaceAttempt
+from payments.application.use_cases.settle_payment import SettlePayment
+from payments.application.use_cases.sweep_payments import SweepPayments
+from payments.domain.errors import ConfigurationInvalid, FieldError
+from payments.domain.evidence import Mode
+from payments.settings import Settings
+
+USE_CASES = (
+    AnswerOnce,
+    CancelPayment,
+    CheckInvariants,
+    CloseCheckout,
+    DeliverMessages,
+    ExplainPayment,
+    GetPayment,
+    InitiatePayment,
+    ListPayments,
+    MeasureBacklog,
+    OfferProviders,
+    ProcessNotices,
+    ReceiveNotice,
+    ReplaceAttempt,
+    SettlePayment,
+    SweepPayments,
+)
+
+_SQLITE = "sqlite:///"
+
+
+@attrs.frozen(kw_only=True)
+class Parts:
+    """Adapters that take the place of those the settings describe: for embedding and for tests."""
+
+    cipher: Cipher | None = None
+    clock: Clock | None = None
+    identifiers: Identifiers | None = None
+    notifier: Notifier | None = None
+    orders: Orders | None = None
+    providers: Providers | None = None
+    shared_state: SharedState | None = None
+    unit_of_work: UnitOfWork | None = None
+
+
+@asynccontextmanager
+async def open_payments(
+    settings: Settings | None = None, parts: Parts | None = None, *, read_only: bool = False
+) -> AsyncIterator[Payments]:
+    """Everything this service can do, open for as long as the block runs.
+
+    ``settings`` None means the ``PAYMENTS_*`` environment. ``parts`` replace single adapters. ``read_only``
+    opens the database beside a process that writes it.
+
+    Raises:
+        ConfigurationInvalid: something the service cannot do without is not configured.
+        StorageBusy: another process writes this SQLite database.
+        StorageUnavailable: the database cannot be opened.
+    """
+    chosen = settings or Settings.from_env()
+    given = parts or Parts()
+    async with AsyncExitStack() as resources:
+        client = await resources.enter_async_context(open_http_client())
+        clock = given.clock or SystemClock()
+        surroundings = Surroundings(client=client, clock=clock)
+        yield assemble(
+            Addresses(chosen.public_url),
+            cipher=given.cipher or _cipher(chosen),
+            clock=clock,
+            identifiers=given.identifiers or RandomIdentifiers(),
+            notifier=given.notifier or _notifier(chosen),
+            orders=given.orders or _orders(chosen, surroundings),
+            providers=given.providers or build_providers(chosen.provider_settings, surroundings),
+            shared_state=given.shared_state or MemorySharedState(clock),
+            unit_of_work=given.unit_of_work or await _unit_of_work(chosen, resources, read_only=read_only),
+        )
+
+
+def assemble(
+    addresses: Addresses,
+    *,
+    cipher: Cipher,
+    clock: Clock,
+    identifiers: Identifiers,
+    notifier: Notifier,
+    orders: Orders,
+    providers: Providers,
+    shared_state: SharedState,
+    unit_of_work: UnitOfWork,
+) -> Payments:
+    """The use-cases over these adapters. It opens nothing and closes nothing."""
+    container = punq.Container()
+    container.register(Addresses, instance=addresses)
+    container.register(Cipher, instance=cipher)
+    container.register(Clock, instance=clock)
+    container.register(Identifiers, instance=identifiers)
+    container.register(Notifier, instance=notifier)
+    container.register(Orders, instance=orders)
+    container.register(Providers, instance=providers)
+    container.register(SharedState, instance=shared_state)
+    container.register(UnitOfWork, instance=unit_of_work)
+    for use_case in USE_CASES:
+        container.register(use_case)
+    container.register(Payments)
+    return container.resolve(Payments)
+
+
+def migrate_database(settings: Settings) -> None:
+    """Bring the database's tables up to this version.
+
+    Raises:
+        StorageUnavailable: the database cannot be reached or changed.
+    """
+    if not settings.database_url.startswith("memory:"):
+        migrate.upgrade(settings.database_url)
+
+
+async def _unit_of_work(settings: Settings, resources: AsyncExitStack, *, read_only: bool) -> UnitOfWork:
+    url = settings.database_url
+    if url.startswith("memory:"):
+        return MemoryUnitOfWork()
+    if not url.startswith(_SQLITE):
+        raise ConfigurationInvalid(
+            "This database is not supported yet.",
+            errors=(FieldError("PAYMENTS_DATABASE_URL", "Use sqlite:///payments.db."),),
+        )
+    if migrate.pending(url):
+        if settings.mode is Mode.LIVE or read_only:
+            raise ConfigurationInvalid(
+                "The database's tables are not those of this version.",
+                errors=(FieldError("PAYMENTS_DATABASE_URL", "Run `payments migrate` first."),),
+            )
+        migrate.upgrade(url)
+    return await resources.enter_async_context(open_sqlite(url.removeprefix(_SQLITE), read_only=read_only))
+
+
+def _cipher(settings: Settings) -> Cipher:
+    # The sandbox may go without: raw notices of an earlier run then stay sealed, and nothing needs them.
+    keys = [key.reveal().encode() for key in settings.data_keys] or [secrets.token_bytes(32)]
+    return AesGcmCipher.of(keys)
+
+
+def _notifier(settings: Settings) -> Notifier:
+    if settings.mail is None:
+        return ConsoleNotifier(sys.stderr)
+    name, address = parseaddr(settings.mail.sender)
+    return SmtpNotifier(
+        server=SmtpServer.of(settings.mail.smtp_url), sender=Address(display_name=name, addr_spec=address)
+    )
+
+
+def _orders(settings: Settings, surroundings: Surroundings) -> Orders:
+    if settings.orders is None:
+        raise ConfigurationInvalid(
+            "There is no orders service to ask what is owed.",
+            errors=(
+                FieldError(
+                    "PAYMENTS_ORDERS_URL",
+                    "Set it with PAYMENTS_ORDERS_TOKEN and PAYMENTS_ORDERS_SIGNING_SECRETS,"
+                    " or pass Parts(orders=...).",
+                ),
+            ),
+        )
+    return HttpOrders(
+        client=surroundings.client,
+        url=settings.orders.url,
+        token=settings.orders.token.reveal(),
+        signer=Signer.of(secret.reveal() for secret in settings.orders.signing_secrets),
+        clock=surroundings.clock,
+    )
+
+
+class BlockingPayments:
+    """:class:`Payments` for programs without an event loop: the same calls, waited for.
+
+    ``blocking.initiate(order_id=..., user_id=..., provider=...)`` and every other field of the facade. It may
+    be used from several threads; all of them share one event loop in a thread of its own.
+    """
+
+    def __init__(self, payments: Payments, portal: BlockingPortal) -> None:
+        self._payments = payments
+        self._portal = portal
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        use_case = getattr(self._payments, name)
+        if not callable(use_case):
+            return cast("Callable[..., Any]", use_case)
+        return lambda *args, **kwargs: self._portal.call(partial(use_case, *args, **kwargs))
+
+
+@contextmanager
+def open_payments_sync(
+    settings: Settings | None = None, parts: Parts | None = None
+) -> Iterator[BlockingPayments]:
+    """The synchronous twin of :func:`open_payments`."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(open_payments(settings, parts)) as payments,
+    ):
+        yield BlockingPayments(payments, portal)

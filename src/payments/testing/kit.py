@@ -1,0 +1,102 @@
+"""The whole service in memory: for the tests of programs that use it, and for our own."""
+
+from datetime import timedelta
+
+import attrs
+
+from payments.adapters.cipher import AesGcmCipher
+from payments.adapters.memory.shared_state import MemorySharedState
+from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
+from payments.adapters.notifiers.memory import MemoryNotifier
+from payments.adapters.orders.memory import MemoryOrders
+from payments.application.addresses import Addresses
+from payments.application.payments import Payments
+from payments.application.ports.orders import Order
+from payments.application.ports.providers import Providers
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.bootstrap import assemble
+from payments.domain.money import Money
+from payments.domain.payment import Customer
+from payments.testing.clock import MovableClock
+from payments.testing.identifiers import CountingIdentifiers
+from payments.testing.provider import ScriptedProvider
+
+
+@attrs.frozen(kw_only=True)
+class InMemoryPayments:
+    """The service over in-memory adapters, and each of those in reach of the test."""
+
+    payments: Payments
+    clock: MovableClock
+    orders: MemoryOrders
+    notifier: MemoryNotifier
+    provider: ScriptedProvider
+    """The first one, called ``scripted``."""
+    unit_of_work: UnitOfWork
+
+    def order(
+        self,
+        order_id: str = "order_1",
+        amount: str = "1000.00",
+        currency: str = "ETB",
+        *,
+        payable: bool = True,
+    ) -> Order:
+        """Put an order of ``user_1`` in; putting it again changes it and its version."""
+        order = Order(
+            order_id=order_id,
+            user_id="user_1",
+            amount=Money.of(amount, currency),
+            payable=payable,
+            version=f"{amount}-{currency}-{payable}",
+            customer=Customer(email="sara@shop.et", first_name="Sara"),
+        )
+        self.orders.put(order)
+        return order
+
+    async def work(self) -> None:
+        """Do what the worker does, until nothing is due."""
+        while (
+            await self.payments.process_notices()
+            + await self.payments.deliver()
+            + await self.payments.sweep()
+        ):
+            pass
+
+    async def pass_time(self, span: timedelta, *, step: timedelta = timedelta(seconds=30)) -> None:
+        """Let ``span`` pass in steps, with the worker at work all the while."""
+        until = self.clock.now() + span
+        while self.clock.now() < until:
+            self.clock.advance(min(step, until - self.clock.now()))
+            await self.work()
+
+
+def in_memory_payments(
+    *providers: ScriptedProvider, unit_of_work: UnitOfWork | None = None
+) -> InMemoryPayments:
+    """A service that needs nothing and forgets everything; ``providers`` default to one called ``scripted``.
+
+    Each call makes a new one; several may live in one process.
+    """
+    scripted = providers or (ScriptedProvider(),)
+    clock, orders, notifier = MovableClock(), MemoryOrders(), MemoryNotifier()
+    storage = unit_of_work or MemoryUnitOfWork()
+    payments = assemble(
+        Addresses("http://payments.example"),
+        cipher=AesGcmCipher.of([b"in-memory-payments-key-0001"]),
+        clock=clock,
+        identifiers=CountingIdentifiers(),
+        notifier=notifier,
+        orders=orders,
+        providers=Providers({scripted_one.name: scripted_one.provider() for scripted_one in scripted}),
+        shared_state=MemorySharedState(clock),
+        unit_of_work=storage,
+    )
+    return InMemoryPayments(
+        payments=payments,
+        clock=clock,
+        orders=orders,
+        notifier=notifier,
+        provider=scripted[0],
+        unit_of_work=storage,
+    )

@@ -1,0 +1,152 @@
+"""A provider that does what a test tells it to: hosted pages, answers, notices and trouble."""
+
+import hmac
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import attrs
+
+from payments.application.ports.providers import (
+    Cancellations,
+    Cancelled,
+    Checkout,
+    CheckoutRequest,
+    Checkouts,
+    Flow,
+    Hint,
+    Provider,
+    Question,
+    Range,
+    RawNotice,
+    StatusChecks,
+    Webhooks,
+)
+from payments.application.records import Claim
+from payments.domain.errors import GatewayError, NoticeForged, NoticeMalformed
+from payments.domain.evidence import Answer, Mode, Outcome
+from payments.domain.money import Currency, Money
+
+SECRET: Final = "the-scripted-providers-secret"  # noqa: S105 -- a double's secret, on purpose public
+
+
+@attrs.define
+class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
+    """A provider with hosted pages, in memory.
+
+    A page is payable until :meth:`pays`, :meth:`declines` or a cancel. ``trouble`` is what the next openings
+    raise, first to last; ``accepts_in_trouble`` makes it create the page all the same.
+    """
+
+    name: str = "scripted"
+    mode: Mode = Mode.TEST
+    trouble: list[GatewayError] = attrs.field(factory=list)
+    accepts_in_trouble: bool = False
+    cancels: bool = True
+    silent: bool = False
+    """Answers no question: every check is ``nothing``."""
+    _answers: dict[str, Answer] = attrs.field(factory=dict, init=False)
+    _requests: dict[str, CheckoutRequest] = attrs.field(factory=dict, init=False)
+    calls: Counter[str] = attrs.field(factory=Counter, init=False)
+    """How often ``open``, ``check`` and ``cancel`` were called."""
+
+    def provider(self, *, payable_for: timedelta = timedelta(minutes=60)) -> Provider:
+        """This, as the service sees it."""
+        return Provider(
+            name=self.name,
+            mode=self.mode,
+            flow=Flow.HOSTED_PAGE,
+            ranges={code: _range(code) for code in ("ETB", "USD", "KES", "NGN", "GHS")},
+            payable_for=payable_for,
+            watched_for=timedelta(hours=72),
+            checkouts=self,
+            checks=self,
+            cancellations=self if self.cancels else None,
+            webhooks=self,
+        )
+
+    def pays(self, reference: str, *, amount: Money | None = None, **attested: Any) -> None:
+        """Somebody pays on the page of ``reference``; ``attested`` replaces facts of the answer."""
+        paid = Answer(
+            outcome=Outcome.PAID,
+            word="success",
+            reference=reference,
+            amount=amount or self._requests[reference].amount,
+            mode=self.mode,
+            provider_reference=f"T-{reference}",
+            capture_key=f"T-{reference}",
+        )
+        self._answers[reference] = attrs.evolve(paid, **attested)
+
+    def declines(self, reference: str, *, fingerprint: str | None = "first", detail: str = "") -> None:
+        """A try to pay fails; the page stays open."""
+        self._answers[reference] = Answer(
+            outcome=Outcome.DECLINED,
+            word="failed",
+            reference=reference,
+            fingerprint=fingerprint,
+            detail=detail,
+        )
+
+    def answers(self, reference: str, answer: Answer) -> None:
+        """Whatever is asked about ``reference`` is answered so from now on."""
+        self._answers[reference] = answer
+
+    def notice(self, reference: str, claim: Claim = Claim.PAID, **more: Any) -> RawNotice:
+        """A signed notice about ``reference``."""
+        body = json.dumps({"reference": reference, "claim": claim.value, **more}).encode()
+        return RawNotice(headers=(("x-signature", _signature(body)),), body=body)
+
+    @property
+    def opened(self) -> Mapping[str, CheckoutRequest]:
+        """Every page that exists, by reference."""
+        return self._requests
+
+    async def open(self, request: CheckoutRequest) -> Checkout:
+        self.calls["open"] += 1
+        trouble = self.trouble.pop(0) if self.trouble else None
+        if trouble is None or self.accepts_in_trouble:
+            self._requests[request.reference] = request
+            self._answers.setdefault(
+                request.reference,
+                Answer(outcome=Outcome.PAYABLE, word="pending", reference=request.reference),
+            )
+        if trouble is not None:
+            raise trouble
+        return Checkout(url=f"https://{self.name}.example/pay/{request.reference}")
+
+    async def check(self, question: Question) -> Answer:
+        self.calls["check"] += 1
+        if self.silent:
+            return Answer(outcome=Outcome.NOTHING, word="HTTP 503")
+        unknown = Answer(outcome=Outcome.NOT_FOUND, word="not found")
+        return self._answers.get(question.reference, unknown)
+
+    async def cancel(self, reference: str) -> Cancelled:
+        self.calls["cancel"] += 1
+        if self.silent:
+            return Cancelled.UNKNOWN
+        return Cancelled.CLOSED if reference in self._requests else Cancelled.NOT_FOUND
+
+    def read(self, notice: RawNotice) -> Hint:
+        signatures = [value for name, value in notice.headers if name == "x-signature"]
+        if len(signatures) != 1 or not hmac.compare_digest(
+            signatures[0].encode(), _signature(notice.body).encode()
+        ):
+            raise NoticeForged
+        try:
+            told = json.loads(notice.body)
+            return Hint(reference=told["reference"], claim=Claim(told["claim"]), word=told["claim"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise NoticeMalformed from error
+
+
+def _range(code: str) -> Range:
+    currency = Currency.of(code)
+    return Range(Money.of("1", currency), Money.of("1000000", currency))
+
+
+def _signature(body: bytes) -> str:
+    return hmac.digest(SECRET.encode(), body, "sha256").hex()
