@@ -25,13 +25,13 @@ def announce(simulation: Simulation, transaction: Transaction, event: str, statu
     """Send the webhook of an event, if there is somewhere to send it."""
     switches = simulation.switchboard.current(transaction.tx_ref)
     webhooks = _webhooks(simulation, switches, transaction, event, status)
-    simulation.deliveries.start([webhooks])
+    simulation.deliveries.start(transaction.tx_ref, [webhooks])
 
 
 def announce_success(simulation: Simulation, transaction: Transaction) -> None:
     """Send callback and webhook of a payment that no browser is waiting for."""
     groups = _success_groups(simulation, transaction)
-    simulation.deliveries.start(list(groups.values()))
+    simulation.deliveries.start(transaction.tx_ref, list(groups.values()))
 
 
 async def announce_success_to_browser(simulation: Simulation, transaction: Transaction) -> None:
@@ -42,18 +42,14 @@ async def announce_success_to_browser(simulation: Simulation, transaction: Trans
     groups = _success_groups(simulation, transaction)
     steps = list(groups)
     redirect = steps.index("redirect")
-    later = time.time() + _REDIRECT_LEAD_S
-    before = [groups[step] for step in steps[:redirect]]
-    after = [[_not_before(delivery, later) for delivery in groups[step]] for step in steps[redirect + 1 :]]
-    tried = simulation.deliveries.start(before, then=after)
-    if any(delivery.due_at > time.time() for group in before for delivery in group):
-        return
+    tried = simulation.deliveries.start(
+        transaction.tx_ref,
+        [groups[step] for step in steps[:redirect]],
+        then=[groups[step] for step in steps[redirect + 1 :]],
+        then_after_s=_REDIRECT_LEAD_S,
+    )
     with suppress(TimeoutError):
         await asyncio.wait_for(tried.wait(), _REDIRECT_WAIT_S)
-
-
-def _not_before(delivery: Delivery, at: float) -> Delivery:
-    return attrs.evolve(delivery, due_at=max(delivery.due_at, at))
 
 
 def _success_groups(simulation: Simulation, transaction: Transaction) -> dict[str, list[Delivery]]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakValueDictionary
 
 import attrs
 import httpx
@@ -59,6 +60,9 @@ class Deliveries:
     _client: httpx.AsyncClient | None = attrs.field(default=None, init=False)
     _waiting: dict[str, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
     _chains: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _latest: WeakValueDictionary[str, asyncio.Task[None]] = attrs.field(
+        factory=WeakValueDictionary, init=False
+    )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -92,19 +96,24 @@ class Deliveries:
     def put(self, delivery: Delivery) -> None:
         self._documents.put(_KIND, delivery.id, attrs.asdict(delivery))
 
-    def start(self, groups: Groups, then: Groups = ()) -> asyncio.Event:
-        """Store all, then send group after group, each after the first try of the one before.
+    def start(
+        self, tx_ref: str, groups: Groups, then: Groups = (), then_after_s: float = 0.0
+    ) -> asyncio.Event:
+        """Store all messages of one event, then try them once, group after group.
 
-        The event is set when all of `groups` were tried, before those of `then` are.
+        The event is set when `groups` were tried; those of `then` follow after a while. Events of one
+        transaction go in turn, but what is late or held back is not waited for.
         """
-        for group in (*groups, *then):
-            for delivery in group:
-                self.put(delivery)
-                if delivery.held:
-                    held = [*self.held(delivery.tx_ref), delivery.id]
-                    self._documents.put(_HELD, delivery.tx_ref, {"ids": held})
+        for delivery in (one for group in (*groups, *then) for one in group):
+            self.put(delivery)
+            if delivery.held:
+                ids = [*self.held(tx_ref), delivery.id]
+                self._documents.put(_HELD, tx_ref, {"ids": ids})
         tried = asyncio.Event()
-        task = asyncio.get_running_loop().create_task(self._chain(groups, then, tried))
+        earlier = self._latest.get(tx_ref)
+        chain = self._chain(earlier, groups, tried, then, then_after_s)
+        task = asyncio.get_running_loop().create_task(chain)
+        self._latest[tx_ref] = task
         self._chains.add(task)
         task.add_done_callback(self._chains.discard)
         return tried
@@ -122,10 +131,21 @@ class Deliveries:
             task.cancel()
         self._waiting.clear()
 
-    async def _chain(self, groups: Groups, then: Groups, tried: asyncio.Event) -> None:
+    async def _chain(
+        self,
+        earlier: asyncio.Task[None] | None,
+        groups: Groups,
+        tried: asyncio.Event,
+        then: Groups,
+        then_after_s: float,
+    ) -> None:
+        if earlier is not None:
+            await asyncio.wait({earlier})
         for group in groups:
             await self._first_tries(group)
         tried.set()
+        if then:
+            await asyncio.sleep(then_after_s)
         for group in then:
             await self._first_tries(group)
 
@@ -138,14 +158,10 @@ class Deliveries:
     async def _first_try(self, delivery: Delivery) -> None:
         if delivery.state != "pending":
             return
-        if delivery.held or delivery.due_at > time.time():
+        if delivery.due_at <= time.time():
+            delivery = await self._try(delivery)
+        if delivery.state == "pending":
             self._wait_for(delivery)
-            if not delivery.held:
-                await asyncio.wait({self._waiting[delivery.id]}, timeout=delivery.due_at - time.time() + 1.0)
-            return
-        tried = await self._try(delivery)
-        if tried.state == "pending":
-            self._wait_for(tried)
 
     def _release_held(self, newer: Delivery) -> None:
         """Let go what was held back until this newer webhook of its transaction had been tried."""

@@ -1,0 +1,45 @@
+"""A simulated Chapa on a real socket, and a shop for it to tell."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from payments.simulators.chapa import ChapaSimulatorConfig, create_chapa_simulator
+from tests.integration.simulators.serving import (
+    TEST_KEY,
+    Merchant,
+    Sandbox,
+    address_of,
+    listening,
+    serving,
+)
+
+SECRET = "whsec_local_0001"
+
+
+@pytest.fixture(scope="module")
+async def shared_sandbox(anyio_backend: str) -> AsyncIterator[Sandbox]:
+    """Open one sandbox for all tests of a file; the next fixture empties it for each."""
+    bound, merchant = listening(), Merchant()
+    headers = {"Authorization": f"Bearer {TEST_KEY}"}
+    async with serving(merchant.app(), listening()) as merchant_url:
+        config = ChapaSimulatorConfig(
+            public_url=address_of(bound),
+            webhook_url=f"{merchant_url}/hook",
+            webhook_secret=SECRET,
+            retry_unit_s=0.05,
+        )
+        async with (
+            serving(create_chapa_simulator(config), bound) as url,
+            httpx.AsyncClient(base_url=url, headers=headers, timeout=10) as client,
+        ):
+            yield Sandbox(url=url, client=client, merchant=merchant, merchant_url=merchant_url)
+
+
+@pytest.fixture
+async def sandbox(shared_sandbox: Sandbox) -> Sandbox:
+    await shared_sandbox.client.post("/_sim/reset")
+    shared_sandbox.merchant.received.clear()
+    shared_sandbox.merchant.answers.clear()
+    return shared_sandbox

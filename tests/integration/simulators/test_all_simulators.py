@@ -1,0 +1,85 @@
+"""All simulators in one application, served alone and mounted in another."""
+
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from payments.simulators.app import create_simulators, mailbox_port, simulators_at
+from payments.simulators.lifespans import running
+from tests.integration.simulators.serving import TEST_KEY, address_of, listening, serving
+
+pytestmark = pytest.mark.anyio
+
+
+def simulators(public_url: str, state_directory: Path | None = None) -> Starlette:
+    return create_simulators(
+        simulators_at(
+            public_url,
+            webhook_url=None,
+            webhook_secret="s",
+            orders_token="t",
+            orders_signing_secrets=(),
+            state_directory=state_directory,
+        )
+    )
+
+
+def mounted(inner: Starlette) -> Starlette:
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with running(inner):
+            yield
+
+    return Starlette(routes=[Mount("/simulators", inner)], lifespan=lifespan)
+
+
+@pytest.mark.parametrize("prefix", ["", "/simulators"])
+async def test_every_page_and_its_styles_are_reached_under_any_prefix(prefix: str) -> None:
+    bound = listening()
+    inner = simulators(f"{address_of(bound)}{prefix}")
+    async with (
+        serving(mounted(inner) if prefix else inner, bound) as url,
+        httpx.AsyncClient(base_url=url) as client,
+    ):
+        assert mailbox_port(inner) > 0
+        index = await client.get(f"{prefix}/")
+        pages = re.findall(r'<h2><a href="([^"]+)"', index.text)
+        assert pages == [f"{prefix}/{name}/" for name in ("chapa", "orders", "mailbox")]
+        for address in [f"{prefix}/", *pages]:
+            page = await client.get(address)
+            assert page.status_code == 200
+            for style in re.findall(r'rel="stylesheet" href="([^"]+)"', page.text):
+                assert (await client.get(style)).headers["content-type"].startswith("text/css")
+
+
+@pytest.mark.parametrize("prefix", ["", "/simulators"])
+async def test_a_payment_goes_through_under_any_prefix(prefix: str) -> None:
+    bound = listening()
+    inner = simulators(f"{address_of(bound)}{prefix}")
+    async with (
+        serving(mounted(inner) if prefix else inner, bound) as url,
+        httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {TEST_KEY}"}) as client,
+    ):
+        answer = await client.post(
+            f"{prefix}/chapa/v1/transaction/initialize",
+            json={"amount": "10", "currency": "ETB", "tx_ref": "mounted"},
+        )
+        page_url = answer.json()["data"]["checkout_url"]
+        page = await client.get(page_url)
+        action = re.search(r'action="([^"]+/pay)"', page.text)
+        assert action is not None
+        paid = await client.post(action[1], data={"wallet": "telebirr:0900123456"}, follow_redirects=True)
+        assert str(paid.url) == page_url
+        assert "Paid." in paid.text
+
+
+async def test_each_simulator_keeps_its_own_file(tmp_path: Path) -> None:
+    async with running(simulators("http://127.0.0.1", tmp_path)):
+        assert {"chapa.db", "orders.db", "mailbox.db"} <= set(os.listdir(tmp_path))  # noqa: PTH208 (a test)
