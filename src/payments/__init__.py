@@ -9,7 +9,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# The names are fetched when they are first used, so that `import payments.domain` loads the domain and no more.
+# The names are fetched when first used, so that `import payments.domain` loads the domain and no more.
 if TYPE_CHECKING:
     from payments.application.payments import Payments
     from payments.bootstrap import BlockingPayments, Parts, open_payments, open_payments_sync

@@ -247,4 +247,4 @@ INVARIANTS: Final[dict[str, Callable[[Case], Iterator[str]]]] = {
     "I16": _amounts_never_change,
     "I19": _open_questions_are_asked,
 }
-"""By their number in ``docs/invariants.md``. I9, one capture key for one attempt, spans payments: the use-case."""
+"""By number. I9, one capture key for one attempt, spans payments and stands in the use-case."""

@@ -21,7 +21,7 @@ from payments.application.use_cases.sweep_payments import SweepPayments
 
 @attrs.frozen(kw_only=True)
 class Payments:
-    """Everything this service can do. Made by :func:`payments.open_payments`; every entrypoint holds only this."""
+    """Everything this service can do, made by :func:`payments.open_payments`; entrypoints hold only this."""
 
     initiate: InitiatePayment
     settle: SettlePayment

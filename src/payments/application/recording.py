@@ -32,7 +32,19 @@ def record(
         return StoredChange(before=before, after=change.payment, evidence=evidence)
     after, messages = messages_for(change.payment, change.events, now)
     after = attrs.evolve(after, version=before.version + 1)
-    entry = _link(after, change.events, actor, cause, now, evidence)
+    entry = AuditEntry(
+        payment_id=after.payment_id,
+        sequence=after.version,
+        at=now,
+        actor=actor,
+        cause=cause,
+        events=_canonical([_told(event) for event in change.events]),
+        evidence_id=evidence.evidence_id if evidence else None,
+        state_digest=state_digest(after),
+        previous_hash=after.trail,
+        hash="",
+    )
+    entry = attrs.evolve(entry, hash=chain_hash(entry))
     return StoredChange(
         before=before,
         after=attrs.evolve(after, trail=entry.hash),
@@ -52,8 +64,21 @@ def state_digest(payment: Payment) -> str:
         [payment.payment_id, payment.order_id, payment.payer, payment.amount, payment.order_version],
         [payment.status, payment.version, payment.told, payment.last_told, payment.created_at],
         [
-            [a.reference, a.provider, a.mode, a.amount, a.order_version, a.claimed_at, a.status, a.reason]
-            + [a.handed_out_at, a.checkout_url, a.page_closed, a.reopened_at, a.declines]
+            [
+                a.reference,
+                a.provider,
+                a.mode,
+                a.amount,
+                a.order_version,
+                a.claimed_at,
+                a.status,
+                a.reason,
+                a.handed_out_at,
+                a.checkout_url,
+                a.page_closed,
+                a.reopened_at,
+                a.declines,
+            ]
             for a in payment.attempts
         ],
         [attrs.astuple(c, recurse=False) for c in payment.captures],
@@ -66,29 +91,6 @@ def chain_hash(entry: AuditEntry) -> str:
     """The hash that ``entry`` must carry: over all its fields and its predecessor's hash."""
     fields = attrs.asdict(entry, recurse=False, filter=lambda field, _value: field.name != "hash")
     return _digest([[name, fields[name]] for name in sorted(fields)])
-
-
-def _link(
-    after: Payment,
-    events: tuple[happened.Event, ...],
-    actor: str,
-    cause: str,
-    now: datetime,
-    evidence: Evidence | None,
-) -> AuditEntry:
-    entry = AuditEntry(
-        payment_id=after.payment_id,
-        sequence=after.version,
-        at=now,
-        actor=actor,
-        cause=cause,
-        events=_canonical([_told(event) for event in events]),
-        evidence_id=evidence.evidence_id if evidence else None,
-        state_digest=state_digest(after),
-        previous_hash=after.trail,
-        hash="",
-    )
-    return attrs.evolve(entry, hash=chain_hash(entry))
 
 
 def _told(event: happened.Event) -> dict[str, Any]:

@@ -201,7 +201,7 @@ def lost(payment: Payment, reference: str, *, detail: str, now: datetime) -> Cha
 
 
 def not_opened(payment: Payment, reference: str, *, reason: Reason, detail: str, now: datetime) -> Change:
-    """Record that the provider definitely opened nothing (``refused``), or was never reached (``not_sent``)."""
+    """Record that the provider opened nothing (``refused``), or was never reached (``not_sent``)."""
     attempt = payment.attempt(reference)
     if attempt.status is not AttemptStatus.CLAIMED:
         return Change(payment)

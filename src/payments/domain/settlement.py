@@ -32,7 +32,7 @@ class Finding:
     answer: Answer
     now: datetime
     bound: frozenset[str] = frozenset()
-    """Facts (``reference``, ``amount``, ``mode``) that the provider never attests and that our own request binds."""
+    """Facts (``reference``, ``amount``, ``mode``) the provider never attests and our own request binds."""
     key_holder: str | None = None
     """The attempt, of whichever payment, that already holds the answer's capture key."""
     failure_noticed_at: datetime | None = None
@@ -58,7 +58,7 @@ class Settlement:
 
 
 def settle(payment: Payment, finding: Finding) -> Settlement:
-    """Apply ``finding`` to the attempt it is about. Total: every answer has a verdict, and success is absorbing."""
+    """Apply ``finding`` to the attempt it is about. Every answer has a verdict, and success is absorbing."""
     attempt = payment.attempt(finding.reference)
     checked = attrs.evolve(
         attempt,
@@ -113,7 +113,7 @@ def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
 
 
 def _unproven(attempt: Attempt, finding: Finding) -> Rule | None:
-    """Why paid money proves nothing here: each fact must be attested and equal, or bound by our own request."""
+    """Why money proves nothing here: each fact must be attested and equal, or bound by our own request."""
     answer, bound = finding.answer, finding.bound
     missing = {
         fact

@@ -7,7 +7,7 @@ from payments.domain.payment import Payment
 from payments.domain.transitions import Disposition
 
 
-class DuplicateKey(Exception):  # noqa: N818 -- named as the databases name it
+class DuplicateKey(Exception):
     """Two records claim what only one may have: a defect of the caller, as an integrity error would be."""
 
 

@@ -73,7 +73,7 @@ class Transaction(Protocol):
 
     @abstractmethod
     async def open_payment(self, payment: Payment) -> Payment:
-        """Store ``payment`` (version 0, no attempts) unless its order has one; lock and return what is stored."""
+        """Store ``payment`` (version 0, no attempts) unless its order has one; lock and return the stored."""
 
     @abstractmethod
     async def lock_payment(self, payment_id: UUID) -> Payment | None:
@@ -109,11 +109,11 @@ class Transaction(Protocol):
     async def lease_notices(
         self, now: datetime, *, until: datetime, token: UUID, limit: int
     ) -> tuple[Notice, ...]:
-        """Take up to ``limit`` unhandled notices that are due, oldest first; others see them again at ``until``."""
+        """Take up to ``limit`` unhandled notices that are due, oldest first; due again at ``until``."""
 
     @abstractmethod
     async def finish_notice(self, notice: Notice, *, token: UUID) -> bool:
-        """Store what became of a leased notice (handled, or when to look again); False if the lease was lost."""
+        """Store what became of a leased notice; False if the lease was lost meanwhile."""
 
     @abstractmethod
     async def lease_messages(
@@ -130,7 +130,7 @@ class Transaction(Protocol):
 
     @abstractmethod
     async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
-        """References of up to ``limit`` attempts whose check is due, most overdue first; postponed to ``until``."""
+        """References of up to ``limit`` attempts due for a check, most overdue first; due again at ``until``."""
 
     @abstractmethod
     async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:

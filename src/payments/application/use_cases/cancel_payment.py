@@ -35,7 +35,7 @@ class CancelPayment:
         return await self.live_attempt(payment, reason=Reason.CANCELLED_BY_PAYER, actor=actor, cause="cancel")
 
     async def live_attempt(self, payment: Payment, *, reason: Reason, actor: str, cause: str) -> Payment:
-        """The payment with its live attempt asked about and closed for ``reason``. Raises as the call does."""
+        """The payment with its live attempt asked about and closed for ``reason``; it raises alike."""
         _refuse_settled(payment)
         live = payment.live_attempt
         if live is None:

@@ -1,4 +1,4 @@
-"""Deliver messages: from the outbox to the orders service and the payer, at least once, for as long as it takes."""
+"""Deliver messages: from the outbox to the orders service and the payer, for as long as it takes."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,7 +27,7 @@ SLOWEST: Final = timedelta(minutes=5)
 
 @attrs.frozen
 class DeliverMessages:
-    """Send what was committed, with its own bytes. There is no last try; what is refused for good is parked."""
+    """Send what was committed, with its own bytes. There is no last try; what is refused is parked."""
 
     _clock: Clock
     _identifiers: Identifiers
@@ -92,7 +92,7 @@ class DeliverMessages:
 
 
 def _wait(message: Message, asked_for_s: float | None) -> timedelta:
-    """1 s doubling to 5 min, spread over half of it by the message's own name so that no two march in step."""
+    """1 s doubling to 5 min, spread over half of it by the message's own name: no two march in step."""
     longest = min(SLOWEST, timedelta(seconds=2 ** min(message.tries - 1, 9)))
     spread = uuid5(message.message_id, str(message.tries)).int % 1000 / 2000
     return max(longest * (0.5 + spread), timedelta(seconds=min(asked_for_s or 0.0, 3600.0)))

@@ -1,4 +1,4 @@
-"""Process notices: settle what each is about, and mark it handled only when the answer says as much as it does."""
+"""Process notices: settle what each is about; it is handled when the answer says as much as it does."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -42,7 +42,7 @@ _QUESTION: Final = {Claim.RETURNED: ReviewKind.DISPUTE}
 
 @attrs.frozen
 class ProcessNotices:
-    """Work through the inbox. Leases keep several processes apart; a lost lease costs only a repeated question."""
+    """Work through the inbox. Leases keep processes apart; a lost lease costs only a repeated question."""
 
     _clock: Clock
     _identifiers: Identifiers

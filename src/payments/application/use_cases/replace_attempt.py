@@ -1,4 +1,4 @@
-"""Whether the live attempt may give way: asked before it is replaced or cancelled (MODEL.md 4.5, 4.6 and 5)."""
+"""Whether the live attempt may give way, before it is replaced or cancelled (MODEL.md 4.5, 4.6 and 5)."""
 
 from datetime import datetime
 
