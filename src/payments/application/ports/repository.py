@@ -130,7 +130,7 @@ class Transaction(Protocol):
 
     @abstractmethod
     async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
-        """References of up to ``limit`` attempts due for a check, most overdue first; due again at ``until``."""
+        """References of up to ``limit`` attempts due for a check, most overdue first; postponed to ``until``."""
 
     @abstractmethod
     async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:

@@ -24,6 +24,7 @@ from payments.domain.errors import (
     GatewayError,
     OrderNotFound,
     OrderNotPayable,
+    OrdersUnavailable,
     OutcomeUnknown,
     PaymentAlreadyProcessed,
     PaymentInFlight,
@@ -44,6 +45,9 @@ DEADLINE_S: Final = 12.0
 
 CALL_WITHIN_S: Final = 30.0
 """A gateway call starts only this soon after its claim; an older claim is another process's to judge."""
+
+RETRY_AFTER_S: Final = 5.0
+"""When to repeat after trouble that said nothing about it."""
 
 _REREAD_S: Final = 0.05
 _SHIELDED_S: Final = 2.0
@@ -101,7 +105,13 @@ class InitiatePayment:
         return await self._until_open(run, payment)
 
     async def _order(self, order_id: str, user_id: str, payment: Payment | None) -> Order:
-        order = await self._orders.get(order_id)
+        try:
+            order = await self._orders.get(order_id)
+        except OrdersUnavailable as trouble:
+            facts = _facts(payment) if payment and payment.payer == user_id else {}
+            raise OrdersUnavailable(
+                trouble.detail, facts=facts, retry_after_s=trouble.retry_after_s or RETRY_AFTER_S
+            ) from trouble
         # A payment never changes its payer: whoever the order belongs to now, foreign and absent look alike.
         foreign = payment is not None and payment.payer != user_id
         if order is None or order.user_id != user_id or foreign:
@@ -248,7 +258,7 @@ class InitiatePayment:
         error = (
             type(trouble) if isinstance(trouble, ProviderRejected | ProviderUnavailable) else OutcomeUnknown
         )
-        retry_after_s = None if error is ProviderRejected else trouble.retry_after_s or 5.0
+        retry_after_s = None if error is ProviderRejected else trouble.retry_after_s or RETRY_AFTER_S
         raise error(trouble.detail, facts=_facts(payment), retry_after_s=retry_after_s) from trouble
 
     async def _record(self, run: "_Run", payment: Payment, attempt: Attempt, checkout: Checkout) -> Payment:
