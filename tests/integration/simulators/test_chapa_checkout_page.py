@@ -116,6 +116,7 @@ async def test_leaving_sends_nothing_and_the_link_can_still_be_paid(sandbox: San
     page_url = await sandbox.opened("pay-1")
     left = await sandbox.client.post(f"{page_url}/leave")
     assert "left without paying" in left.text
+    assert f"{sandbox.merchant_url}/return?order=1" in left.text
     assert (await sandbox.verify("pay-1")).json()["data"]["status"] == "pending"
     assert await sandbox.webhooks() == []
     assert (await sandbox.client.get(page_url)).status_code == 200

@@ -144,9 +144,14 @@ def _page(
 
 
 def _closed(request: Request, transaction: Transaction, link: str) -> Response:
-    status = HTTPStatus.OK if link == "paid" else HTTPStatus.GONE
     return PAGES.render(
-        request, "closed.html", status=status, transaction=transaction, amount=_amount(transaction), link=link
+        request,
+        "closed.html",
+        status=HTTPStatus.OK if link == "paid" else HTTPStatus.GONE,
+        transaction=transaction,
+        amount=_amount(transaction),
+        wallet=wallet(transaction.method or ""),
+        link=link,
     )
 
 
