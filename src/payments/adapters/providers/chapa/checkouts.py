@@ -11,6 +11,7 @@ import attrs
 from payments.adapters.providers.chapa.api import ChapaAnswer, ChapaApi
 from payments.adapters.providers.chapa.payer_fields import (
     LONGEST_DESCRIPTION,
+    LONGEST_TITLE,
     payer_fields,
     plain,
 )
@@ -69,7 +70,7 @@ def checkout_fields(request: CheckoutRequest, settings: ChapaSettings) -> dict[s
     if not _AMOUNT.fullmatch(amount) or not _REFERENCE.fullmatch(request.reference):
         raise ProviderRejected("Chapa does not take this amount or reference.")
     customization = {
-        "title": settings.title,
+        "title": plain(settings.title, LONGEST_TITLE),
         "description": plain(f"Order {request.order_id}", LONGEST_DESCRIPTION),
     }
     return {
