@@ -1,5 +1,6 @@
 """Checklist rows 4 and 6, from the payer's side: the page, its forms, and where it ends."""
 
+import asyncio
 import re
 from html.parser import HTMLParser
 
@@ -130,6 +131,14 @@ async def test_a_bank_asks_for_its_code(sandbox: Sandbox) -> None:
     form = {"wallet": "awash_bank:0900123456", "otp": "12345"}
     assert (await sandbox.client.post(f"{page_url}/pay", data=form)).status_code == 303
     assert (await sandbox.verify("pay-1")).json()["data"]["status"] == "success"
+
+
+async def test_a_double_click_pays_once(sandbox: Sandbox) -> None:
+    page_url = await sandbox.opened("pay-1")
+    click = {"wallet": "telebirr:0900123456"}
+    await asyncio.gather(*(sandbox.client.post(f"{page_url}/pay", data=click) for _ in range(8)))
+    await asyncio.gather(*(sandbox.act("pay-1", "pay") for _ in range(4)))
+    assert len(await sandbox.webhooks()) == 1
 
 
 async def test_a_paid_page_says_so_and_leads_back(sandbox: Sandbox) -> None:

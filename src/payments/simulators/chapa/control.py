@@ -66,12 +66,13 @@ Act = Callable[[Simulation, Transaction, dict[str, Any]], str | None]
 
 async def act(simulation: Simulation, request: Request) -> JSONResponse:
     """Carry out one of the actions on a transaction; 409 tells why it cannot be."""
-    transaction = simulation.ledger.by_tx_ref(request.path_params["tx_ref"])
-    action = _ACTIONS.get(request.path_params["action"])
-    if transaction is None or action is None:
-        return _problem(HTTPStatus.NOT_FOUND, "unknown tx_ref or action")
     try:
-        refused = action(simulation, transaction, await control_body(request))
+        body = await control_body(request)
+        transaction = simulation.ledger.by_tx_ref(request.path_params["tx_ref"])
+        action = _ACTIONS.get(request.path_params["action"])
+        if transaction is None or action is None:
+            return _problem(HTTPStatus.NOT_FOUND, "unknown tx_ref or action")
+        refused = action(simulation, transaction, body)
     except ValueError as error:
         return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
     if refused is not None:

@@ -57,9 +57,9 @@ async def show_order(service: OrdersService, request: Request) -> JSONResponse:
 async def put_order(service: OrdersService, request: Request) -> JSONResponse:
     """Create an order, or edit one and raise its version."""
     order_id = request.path_params["order_id"]
-    known = service.records.order(order_id)
     try:
         changes = await control_body(request)
+        known = service.records.order(order_id)
         order = _created(order_id, changes) if known is None else _edited(known, changes)
     except ValueError as mistake:
         return error(HTTPStatus.UNPROCESSABLE_ENTITY, str(mistake))
