@@ -32,7 +32,7 @@ async def show(simulation: Simulation, request: Request) -> Response:
 
 async def pay(simulation: Simulation, request: Request) -> Response:
     """Try to pay: success redirects to the shop, anything else leaves the page open for another try."""
-    # Read first: nothing may wait between seeing that the link is open and paying, or a double click pays twice.
+    # Read first: nothing may wait between seeing the link open and paying, or a double click pays twice.
     form = await _form(request)
     transaction, closed = await _open_transaction(simulation, request)
     if transaction is None:
