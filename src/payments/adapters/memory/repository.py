@@ -7,7 +7,7 @@ from uuid import UUID
 
 import attrs
 
-from payments.adapters.memory.uniqueness import refuse_duplicates
+from payments.adapters.memory.uniqueness import refuse_duplicates, refuse_rewriting
 from payments.application.ports.repository import Reads, Transaction
 from payments.application.records import (
     AuditEntry,
@@ -160,6 +160,7 @@ class MemoryTransaction(Transaction):
         if stored is None or stored.version != change.before.version:
             raise StaleVersion
         refuse_duplicates(self.tables.payments.values(), after)
+        refuse_rewriting(change, self.tables.messages.values(), self.tables.evidence, self.tables.audit)
         self._change(
             payments={**self.tables.payments, after.payment_id: after},
             references={**self.tables.references, **{a.reference: after.payment_id for a in after.attempts}},

@@ -1,8 +1,10 @@
 """What the databases' unique indexes refuse (MODEL.md section 1), refused in memory too."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from uuid import UUID
 
+from payments.application.records import AuditEntry, Message, StoredChange
 from payments.domain.payment import Payment
 from payments.domain.transitions import Disposition
 
@@ -24,6 +26,28 @@ def refuse_duplicates(payments: Iterable[Payment], changed: Payment) -> None:
             twice += [key for key in _keys(payment) if key in own]
     if twice:
         raise DuplicateKey(f"{twice[0]} is taken.")
+
+
+def refuse_rewriting(
+    change: StoredChange,
+    messages: Iterable[Message],
+    evidence: Collection[UUID],
+    audit: Iterable[AuditEntry],
+) -> None:
+    """Return if what ``change`` adds to the outbox, the evidence and the audit trail is new there.
+
+    Raises:
+        DuplicateKey: naming the place that is taken.
+    """
+    told = {(message.order_id, message.sequence) for message in change.messages}
+    ids = {message.message_id for message in change.messages}
+    if any((m.order_id, m.sequence) in told or m.message_id in ids for m in messages):
+        raise DuplicateKey("A message's id, or its place in its order's sequence, is taken.")
+    if change.evidence is not None and change.evidence.evidence_id in evidence:
+        raise DuplicateKey(f"The evidence {change.evidence.evidence_id} is stored already.")
+    new = change.audit
+    if new and any((a.payment_id, a.sequence) == (new.payment_id, new.sequence) for a in audit):
+        raise DuplicateKey(f"Place {new.sequence} of the audit trail is taken.")
 
 
 def _keys(payment: Payment) -> Iterator[tuple[str, ...]]:

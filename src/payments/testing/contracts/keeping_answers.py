@@ -1,0 +1,83 @@
+"""What every store keeps about answers under an Idempotency-Key: reserved once, then answered again."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+
+import attrs
+
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import StoredAnswer
+from payments.testing.contracts.promises import promise
+from payments.testing.contracts.stored import NOW, after_s, an_answer
+
+FINAL = an_answer(status=201, body=b'{"refund_id": "1"}\x00', expires_at=after_s(86_400))
+
+
+class AnswersContract(ABC):
+    """Reserving, keeping and giving back."""
+
+    @abstractmethod
+    def stage(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A unit of work over an empty store."""
+
+    async def test_a_key_is_reserved_once_and_says_by_whom(self) -> None:
+        async with self.stage() as units:
+            first = await _begin(units, an_answer(1))
+            second = await _begin(units, an_answer(2, fingerprint="other"))
+            promise("a free key is reserved, said with None.", kept=first is None)
+            promise(f"a reserved key answers what stands: {second!r}.", kept=second == an_answer(1))
+
+    async def test_of_many_who_reserve_at_once_one_does(self) -> None:
+        async with self.stage() as units:
+            told = await asyncio.gather(*(_begin(units, an_answer(number)) for number in range(1, 21)))
+            winners = sum(stands is None for stands in told)
+            promise(f"of 20 at once one reserves the key, not {winners}.", kept=winners == 1)
+
+    async def test_a_final_answer_is_answered_again_byte_for_byte(self) -> None:
+        async with self.stage() as units:
+            await _begin(units, an_answer())
+            await units.write(lambda transaction: transaction.end_answer(FINAL))
+            stands = await _begin(units, an_answer(2), after_s(86_399))
+            promise(f"a final answer stands until it expires: {stands!r}.", kept=stands == FINAL)
+
+    async def test_an_expired_answer_counts_as_absent(self) -> None:
+        async with self.stage() as units:
+            await _begin(units, an_answer())
+            await units.write(lambda transaction: transaction.end_answer(FINAL))
+            late = an_answer(2, expires_at=after_s(90_000))
+            promise("an expired answer is absent.", kept=await _begin(units, late, after_s(86_400)) is None)
+            stands = await _begin(units, an_answer(3), after_s(86_401))
+            promise(f"its key belongs to whoever came then: {stands!r}.", kept=stands == late)
+
+    async def test_an_abandoned_reservation_ends(self) -> None:
+        async with self.stage() as units:
+            await _begin(units, an_answer())
+            stands = await _begin(units, an_answer(2), after_s(60))
+            promise("a reservation whose holder died ends.", kept=stands is None)
+
+    async def test_a_key_given_back_is_free(self) -> None:
+        async with self.stage() as units:
+            await _begin(units, an_answer())
+            mine = an_answer()
+            await units.write(lambda t: t.drop_answer(mine.user, mine.operation, mine.key))
+            promise("a key given back is free.", kept=await _begin(units, an_answer(2)) is None)
+
+    async def test_users_operations_and_keys_are_apart(self) -> None:
+        async with self.stage() as units:
+            mine = an_answer()
+            others = [
+                attrs.evolve(mine, user="43"),
+                attrs.evolve(mine, operation="initiate"),
+                attrs.evolve(mine, key="key-2"),
+            ]
+            for answer in (mine, *others):
+                promise("a key is one user's, for one operation.", kept=await _begin(units, answer) is None)
+            await units.write(lambda t: t.drop_answer("43", mine.operation, mine.key))
+            stands = await _begin(units, an_answer(2))
+            promise("giving one key back frees no other.", kept=stands == mine)
+
+
+async def _begin(units: UnitOfWork, answer: StoredAnswer, now: datetime = NOW) -> StoredAnswer | None:
+    return await units.write(lambda transaction: transaction.begin_answer(answer, now))

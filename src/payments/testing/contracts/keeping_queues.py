@@ -1,0 +1,295 @@
+"""What every store keeps about its queues: leased to one at a time, and only the holder may finish."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import Destination, Message, MessageState, Notice
+from payments.testing.contracts.promises import promise
+from payments.testing.contracts.stored import (
+    FAILED,
+    a_message,
+    a_notice,
+    a_payment,
+    after_s,
+    an_attempt,
+    keep,
+    numbered,
+)
+
+MINE, THEIRS = numbered(9, 1), numbered(9, 2)
+
+
+class QueuesContract(ABC):
+    """The inbox, the outbox, and what is due to be asked about."""
+
+    @abstractmethod
+    def stage(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A unit of work over an empty store."""
+
+    async def test_a_notice_comes_back_as_stored_and_a_duplicate_is_recognised(self) -> None:
+        async with self.stage() as units:
+            ignored = a_notice(2, handled_at=after_s(2), outcome="ignored", next_try_at=None, tries=3)
+            again = attrs.evolve(a_notice(9), digest=a_notice(1).digest)
+            told = [await _add(units, notice) for notice in (ignored, a_notice(1), again, a_notice(1))]
+            promise(
+                f"only new digests are stored, said with True: {told}.",
+                kept=told == [True, True, False, False],
+            )
+            found = await units.reads.notices_about(an_attempt().reference)
+            promise(
+                f"notices are read as stored, oldest first; found {found!r}.",
+                kept=found == (a_notice(1), ignored),
+            )
+
+    async def test_of_many_equal_notices_at_once_one_is_stored(self) -> None:
+        async with self.stage() as units:
+            equal = [attrs.evolve(a_notice(n), digest=a_notice(1).digest) for n in range(1, 31)]
+            told = await asyncio.gather(*(_add(units, notice) for notice in equal))
+            promise(f"of 30 equal notices one is stored, not {sum(told)}.", kept=sum(told) == 1)
+
+    async def test_a_notice_without_a_reference_is_kept_too(self) -> None:
+        async with self.stage() as units:
+            await _add(units, a_notice(1, reference=None))
+            (leased,) = await _lease_notices(units, after_s(1))
+            promise("a notice may name nothing.", kept=leased == a_notice(1, reference=None))
+
+    async def test_due_notices_are_leased_oldest_first(self) -> None:
+        async with self.stage() as units:
+            handled = a_notice(2, handled_at=after_s(2), next_try_at=None)
+            for notice in (a_notice(5), a_notice(3), handled, a_notice(1), a_notice(9), a_notice(4)):
+                await _add(units, notice)
+            leased = await _lease_notices(units, after_s(5), limit=3)
+            promise(f"the oldest due notices come first: {_n(leased)}.", kept=_n(leased) == [1, 3, 4])
+            rest = await _lease_notices(units, after_s(5), limit=3)
+            promise(f"what is leased, handled or not due is not seen: {_n(rest)}.", kept=_n(rest) == [5])
+
+    async def test_a_leased_notice_is_seen_again_when_the_lease_ends(self) -> None:
+        async with self.stage() as units:
+            await _add(units, a_notice(1))
+            await _lease_notices(units, after_s(1), until=after_s(60))
+            early = await _lease_notices(units, after_s(59.999999))
+            again = await _lease_notices(units, after_s(60))
+            promise("a leased notice is not seen before its lease ends.", kept=early == ())
+            promise("a leased notice is seen again when its lease ends.", kept=_n(again) == [1])
+
+    async def test_many_who_lease_at_once_get_different_notices(self) -> None:
+        async with self.stage() as units:
+            for number in range(1, 21):
+                await _add(units, a_notice(number))
+            leases = await asyncio.gather(*(_lease_notices(units, after_s(99), limit=3) for _ in range(8)))
+            taken = sorted(number for lease in leases for number in _n(lease))
+            promise(f"each due notice is leased once: {taken}.", kept=taken == list(range(1, 21)))
+
+    async def test_a_finished_notice_stays_finished(self) -> None:
+        async with self.stage() as units:
+            await _add(units, a_notice(1))
+            (leased,) = await _lease_notices(units, after_s(1))
+            done = attrs.evolve(
+                leased, handled_at=after_s(2), outcome="settled", next_try_at=None, tries=leased.tries + 1
+            )
+            promise("the holder of a lease may finish.", kept=await _finish_notice(units, done))
+            promise("a finished lease is lost.", kept=not await _finish_notice(units, done))
+            (found,) = await units.reads.notices_about(an_attempt().reference)
+            promise(f"what became of a notice is stored whole; found {found!r}.", kept=found == done)
+            promise("a handled notice is not seen again.", kept=not await _lease_notices(units, after_s(999)))
+
+    async def test_a_notice_may_be_looked_at_again_later(self) -> None:
+        async with self.stage() as units:
+            await _add(units, a_notice(1))
+            (leased,) = await _lease_notices(units, after_s(1))
+            later = attrs.evolve(leased, next_try_at=after_s(15), tries=1)
+            await _finish_notice(units, later)
+            early = await _lease_notices(units, after_s(14))
+            again = await _lease_notices(units, after_s(15))
+            promise("it is not seen before its next try.", kept=early == ())
+            promise(f"it is seen at its next try, with its tries; {again!r}.", kept=again == (later,))
+
+    async def test_a_lost_notice_lease_finishes_nothing(self) -> None:
+        async with self.stage() as units:
+            await _add(units, a_notice(1))
+            (leased,) = await _lease_notices(units, after_s(1), until=after_s(60))
+            done = attrs.evolve(leased, handled_at=after_s(61), next_try_at=None, outcome="settled")
+            stranger = await _finish_notice(units, done, token=THEIRS)
+            promise("only the holder of a lease may finish.", kept=not stranger)
+            await _lease_notices(units, after_s(60), until=after_s(120), token=THEIRS)
+            promise("who lost a lease finishes nothing.", kept=not await _finish_notice(units, done))
+            (found,) = await units.reads.notices_about(an_attempt().reference)
+            promise("who lost a lease changes nothing.", kept=found.handled_at is None)
+            promise(
+                "who took the lease over may finish.", kept=await _finish_notice(units, done, token=THEIRS)
+            )
+
+    async def test_due_messages_are_leased_oldest_first_with_their_bytes(self) -> None:
+        async with self.stage() as units:
+            await _send(units, *(_mail(number) for number in (4, 2, 9, 1, 3)))
+            leased = await _lease_messages(units, after_s(4), limit=3)
+            promise(f"the oldest due messages come first: {_m(leased)}.", kept=_m(leased) == [1, 2, 3])
+            promise("a leased message carries its frozen bytes.", kept=leased[0].body == _mail(1).body)
+            rest = await _lease_messages(units, after_s(4))
+            promise(f"what is leased or not due is not seen: {_m(rest)}.", kept=_m(rest) == [4])
+
+    async def test_a_leased_message_is_seen_again_when_the_lease_ends(self) -> None:
+        async with self.stage() as units:
+            await _send(units, _mail(1))
+            await _lease_messages(units, after_s(1), until=after_s(60))
+            early = await _lease_messages(units, after_s(59))
+            again = await _lease_messages(units, after_s(60))
+            promise("a leased message is not seen before its lease ends.", kept=early == ())
+            promise("a leased message is seen again when its lease ends.", kept=_m(again) == [1])
+
+    async def test_a_delivered_message_stays_delivered(self) -> None:
+        async with self.stage() as units:
+            await _send(units, _mail(1))
+            (leased,) = await _lease_messages(units, after_s(1))
+            done = _delivered(leased)
+            promise("the holder of a lease may finish.", kept=await _finish_message(units, done))
+            promise("a finished lease is lost.", kept=not await _finish_message(units, done))
+            found = await units.reads.messages_of(a_payment().payment_id)
+            promise(f"what became of a message is stored whole; found {found!r}.", kept=found == (done,))
+            promise(
+                "a delivered message is not seen again.", kept=not await _lease_messages(units, after_s(999))
+            )
+
+    async def test_an_undelivered_message_is_tried_again_and_a_parked_one_is_not(self) -> None:
+        async with self.stage() as units:
+            await _send(units, _mail(1), _mail(2))
+            first, second = await _lease_messages(units, after_s(2))
+            again = attrs.evolve(first, next_try_at=after_s(30), tries=1, last_error="HTTP 503")
+            parked = attrs.evolve(
+                second, state=MessageState.PARKED, next_try_at=None, tries=1, last_error="HTTP 410"
+            )
+            await _finish_message(units, again)
+            await _finish_message(units, parked)
+            early = await _lease_messages(units, after_s(29))
+            due = await _lease_messages(units, after_s(30))
+            promise("a message is not tried before its time.", kept=early == ())
+            promise(f"only the undelivered one is tried again; {due!r}.", kept=due == (again,))
+
+    async def test_a_lost_message_lease_finishes_nothing(self) -> None:
+        async with self.stage() as units:
+            await _send(units, _mail(1))
+            (leased,) = await _lease_messages(units, after_s(1), until=after_s(60))
+            await _lease_messages(units, after_s(60), until=after_s(120), token=THEIRS)
+            done = _delivered(leased)
+            promise("who lost a lease finishes nothing.", kept=not await _finish_message(units, done))
+            (found,) = await units.reads.messages_of(a_payment().payment_id)
+            promise("who lost a lease changes nothing.", kept=found.state is MessageState.PENDING)
+            promise(
+                "who took the lease over may finish.", kept=await _finish_message(units, done, token=THEIRS)
+            )
+
+    async def test_a_newer_message_of_an_order_overtakes_its_older_ones(self) -> None:
+        async with self.stage() as units:
+            await _send(units, a_message(1), _mail(2), a_message(3), a_message(4), _mail(5))
+            leased = await _lease_messages(units, after_s(9))
+            promise(
+                f"the newest of an order, and all mail, is sent: {_m(leased)}, not [2, 4, 5].",
+                kept=_m(leased) == [2, 4, 5],
+            )
+            found = await units.reads.messages_of(a_payment().payment_id)
+            states = [message.state for message in found if message.sequence in {1, 3}]
+            promise("overtaken messages are marked so.", kept=states == [MessageState.OVERTAKEN] * 2)
+            lease = await _lease_messages(units, after_s(999))
+            promise(f"overtaken messages are never seen again: {_m(lease)}.", kept=_m(lease) == [2, 4, 5])
+
+    async def test_a_message_overtaken_by_a_delivered_one_is_not_sent(self) -> None:
+        async with self.stage() as units:
+            await _send(units, a_message(1, next_try_at=after_s(100)), a_message(2))
+            (leased,) = await _lease_messages(units, after_s(2))
+            await _finish_message(units, _delivered(leased))
+            late = await _lease_messages(units, after_s(100))
+            promise("what a delivered message overtook is not sent.", kept=late == ())
+
+    async def test_orders_overtake_only_their_own(self) -> None:
+        async with self.stage() as units:
+            await _send(units, a_message(1))
+            other = a_message(2, payment_id=a_payment(2).payment_id, order_id="order_2")
+            await keep(units, a_payment(2), messages=(other,))
+            leased = await _lease_messages(units, after_s(9))
+            promise(f"no order overtakes another: {_m(leased)}.", kept=_m(leased) == [1, 2])
+
+    async def test_due_attempts_come_most_overdue_first_and_are_postponed(self) -> None:
+        async with self.stage() as units:
+            times = {1: 3.0, 2: 1.0, 3: None, 4: 2.0, 5: 9.0}
+            for number, seconds in times.items():
+                due = None if seconds is None else after_s(seconds)
+                attempt = an_attempt(number, next_check_at=due, status=FAILED)
+                await keep(units, a_payment(number, attempts=(attempt,)))
+            first = await _lease_attempts(units, after_s(3), limit=2)
+            wanted = (an_attempt(2).reference, an_attempt(4).reference)
+            promise(f"the most overdue come first: {first}.", kept=first == wanted)
+            rest = await _lease_attempts(units, after_s(3))
+            promise(f"postponed attempts are not due: {rest}.", kept=rest == (an_attempt(1).reference,))
+            found = await units.reads.payment(a_payment(2).payment_id)
+            kept = found is not None and found.attempts[0].next_check_at == after_s(60)
+            promise("a leased attempt is postponed.", kept=kept)
+            again = await _lease_attempts(units, after_s(60))
+            promise("a postponed attempt is due again.", kept=set(wanted) <= set(again))
+
+    async def test_many_who_lease_attempts_at_once_get_different_ones(self) -> None:
+        async with self.stage() as units:
+            for number in range(1, 11):
+                await keep(units, a_payment(number, attempts=(an_attempt(number),)))
+            leases = await asyncio.gather(*(_lease_attempts(units, after_s(9), limit=3) for _ in range(5)))
+            taken = sorted(reference for lease in leases for reference in lease)
+            wanted = [an_attempt(number).reference for number in range(1, 11)]
+            promise(f"each due attempt is leased once: {len(taken)}.", kept=taken == wanted)
+
+
+def _mail(number: int) -> Message:
+    return a_message(number, destination=Destination.PAYER, kind="declined")
+
+
+def _delivered(message: Message) -> Message:
+    return attrs.evolve(
+        message,
+        state=MessageState.DELIVERED,
+        next_try_at=None,
+        delivered_at=after_s(2),
+        tries=message.tries + 1,
+    )
+
+
+def _n(notices: tuple[Notice, ...]) -> list[int]:
+    return [notice.notice_id.int >> 80 for notice in notices]
+
+
+def _m(messages: tuple[Message, ...]) -> list[int]:
+    return [message.sequence for message in messages]
+
+
+async def _send(units: UnitOfWork, *messages: Message) -> None:
+    await keep(units, a_payment(), messages=messages)
+
+
+async def _add(units: UnitOfWork, notice: Notice) -> bool:
+    return await units.write(lambda transaction: transaction.add_notice(notice))
+
+
+async def _lease_notices(units: UnitOfWork, now: datetime, **options: Any) -> tuple[Notice, ...]:
+    chosen = {"until": after_s(1000), "token": MINE, "limit": 100, **options}
+    return await units.write(lambda transaction: transaction.lease_notices(now, **chosen))
+
+
+async def _finish_notice(units: UnitOfWork, notice: Notice, token: Any = MINE) -> bool:
+    return await units.write(lambda transaction: transaction.finish_notice(notice, token=token))
+
+
+async def _lease_messages(units: UnitOfWork, now: datetime, **options: Any) -> tuple[Message, ...]:
+    chosen = {"until": after_s(900), "token": MINE, "limit": 100, **options}
+    return await units.write(lambda transaction: transaction.lease_messages(now, **chosen))
+
+
+async def _finish_message(units: UnitOfWork, message: Message, token: Any = MINE) -> bool:
+    return await units.write(lambda transaction: transaction.finish_message(message, token=token))
+
+
+async def _lease_attempts(units: UnitOfWork, now: datetime, limit: int = 100) -> tuple[str, ...]:
+    until = after_s(60)
+    return await units.write(lambda transaction: transaction.lease_attempts(now, until=until, limit=limit))

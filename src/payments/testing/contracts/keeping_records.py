@@ -1,0 +1,198 @@
+"""What every store keeps around a payment: evidence, messages, reviews, the audit trail, the backlog."""
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
+
+import attrs
+
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import AuditEntry, Backlog, Destination, Message, MessageState, Notice
+from payments.domain.events import ReviewKind
+from payments.domain.evidence import Answer, Channel, Evidence, Mode, Outcome, Rule
+from payments.domain.money import Money
+from payments.domain.payment import Payment
+from payments.domain.transitions import AttemptStatus
+from payments.testing.contracts.promises import promise, promise_to_raise
+from payments.testing.contracts.stored import (
+    NOW,
+    a_message,
+    a_notice,
+    a_payment,
+    a_review,
+    after_s,
+    an_attempt,
+    an_entry,
+    change,
+    keep,
+    numbered,
+    some_evidence,
+)
+
+A_WHOLE_ANSWER = Answer(
+    outcome=Outcome.RETURNED,
+    word="reversed",
+    reference=an_attempt().reference,
+    amount=Money.of("0.01", "ETB"),
+    mode=Mode.LIVE,
+    provider_reference="C-1",
+    capture_key="AP-1",
+    fingerprint="a|b",
+    detail="ተመላሽ",
+    returned=Money.of("0", "KWD"),
+)
+
+
+class RecordsContract(ABC):
+    """The records around a payment."""
+
+    @abstractmethod
+    def stage(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A unit of work over an empty store."""
+
+    async def test_evidence_comes_back_as_stored_oldest_first(self) -> None:
+        async with self.stage() as units:
+            stored = [
+                some_evidence(3, observed_at=after_s(1)),
+                some_evidence(
+                    2,
+                    observed_at=after_s(2),
+                    channel=Channel.COLLECTOR,
+                    answer=A_WHOLE_ANSWER,
+                    rule=Rule.RETURNED,
+                ),
+                some_evidence(1, observed_at=after_s(3)),
+            ]
+            payment = await keep(units, a_payment(attempts=(an_attempt(),)), evidence=stored[1])
+            for evidence in (stored[2], stored[0]):
+                payment = await _one_more(units, payment, evidence=evidence)
+            found = await units.reads.evidence_of(payment.payment_id)
+            promise(f"evidence is read as stored, oldest first; found {found!r}.", kept=list(found) == stored)
+
+    async def test_every_rule_and_outcome_can_be_kept(self) -> None:
+        async with self.stage() as units:
+            payment = await keep(units, a_payment(attempts=(an_attempt(),)))
+            stored = [
+                some_evidence(number, rule=rule, answer=Answer(outcome=outcome, word=""))
+                for number, (rule, outcome) in enumerate(zip(Rule, [*Outcome] * 3, strict=False))
+            ]
+            for evidence in stored:
+                payment = await _one_more(units, payment, evidence=evidence)
+            found = await units.reads.evidence_of(payment.payment_id)
+            promise("every verdict can be kept.", kept=list(found) == stored)
+
+    async def test_messages_come_back_with_their_bytes_by_sequence(self) -> None:
+        async with self.stage() as units:
+            stored = [
+                a_message(1, created_at=after_s(9)),
+                a_message(2, destination=Destination.PAYER, kind="confirmation"),
+                a_message(3, state=MessageState.PARKED, next_try_at=None, tries=7, last_error="HTTP 410"),
+                a_message(4, state=MessageState.DELIVERED, next_try_at=None, delivered_at=after_s(5)),
+            ]
+            payment = await keep(units, a_payment(), messages=(stored[2], stored[0]))
+            await _one_more(units, payment, messages=(stored[3], stored[1]))
+            found = await units.reads.messages_of(payment.payment_id)
+            promise(f"messages are read as stored, by sequence; found {found!r}.", kept=list(found) == stored)
+
+    async def test_a_sequence_number_is_given_once_per_order(self) -> None:
+        async with self.stage() as units:
+            payment = await keep(units, a_payment(), messages=(a_message(),))
+            again = a_message(2, sequence=1)
+            with promise_to_raise(Exception, "an order's messages have numbers of their own."):
+                await _one_more(units, payment, messages=(again,))
+            found = await units.reads.messages_of(payment.payment_id)
+            promise("a refused change leaves no message.", kept=found == (a_message(),))
+
+    async def test_the_audit_trail_comes_back_by_sequence(self) -> None:
+        async with self.stage() as units:
+            first = an_entry(1, evidence_id=numbered(4, 1), previous_hash="")
+            second = an_entry(2, at=NOW, previous_hash=first.hash, events=b"[]")
+            payment = await keep(units, a_payment(trail=first.hash), audit=first)
+            await _one_more(units, payment, audit=second)
+            found = await units.reads.audit_of(payment.payment_id)
+            promise(f"the trail is read by sequence; found {found!r}.", kept=found == (first, second))
+
+    async def test_a_place_in_the_audit_trail_is_taken_once(self) -> None:
+        async with self.stage() as units:
+            payment = await keep(units, a_payment(), audit=an_entry(1))
+            with promise_to_raise(Exception, "the audit trail is append-only."):
+                await _one_more(units, payment, audit=an_entry(1, actor="somebody else"))
+            found = await units.reads.audit_of(payment.payment_id)
+            promise("an audit entry is never replaced.", kept=found == (an_entry(1),))
+
+    async def test_one_review_is_open_per_kind_and_subject(self) -> None:
+        async with self.stage() as units:
+            first, other = a_review(1), a_review(2)
+            same = a_review(3, subject=first.subject, detail="again")
+            kind = a_review(4, subject=first.subject, kind=ReviewKind.DISPUTE)
+            await keep(units, a_payment(), reviews=(first, same, other))
+            await units.write(lambda transaction: transaction.add_review(same))
+            await units.write(lambda transaction: transaction.add_review(kind))
+            found = await units.reads.reviews_of(a_payment().payment_id)
+            promise(
+                f"a question is open once; found {[r.review_id.int >> 80 for r in found]}, not [1, 2, 4].",
+                kept=found == (first, other, kind),
+            )
+
+    async def test_an_orphan_is_a_review_of_no_payment(self) -> None:
+        async with self.stage() as units:
+            orphan = a_review(kind=ReviewKind.ORPHAN, payment_id=None)
+            await units.write(lambda transaction: transaction.add_review(orphan))
+            backlog = await units.reads.backlog(NOW)
+            promise("a review may be about no payment of ours.", kept=backlog.open_reviews == 1)
+
+    async def test_nothing_waits_in_an_empty_store(self) -> None:
+        async with self.stage() as units:
+            backlog = await units.reads.backlog(NOW)
+            nothing = Backlog(
+                notices=0,
+                oldest_notice_age_s=0.0,
+                messages=0,
+                oldest_message_age_s=0.0,
+                parked=0,
+                open_reviews=0,
+                unknown_attempts=0,
+            )
+            promise(f"nothing waits in an empty store; found {backlog!r}.", kept=backlog == nothing)
+
+    async def test_what_waits_is_counted_with_the_age_of_the_oldest(self) -> None:
+        async with self.stage() as units:
+            parked = a_message(5, state=MessageState.PARKED, next_try_at=None)
+            delivered = a_message(6, state=MessageState.DELIVERED, next_try_at=None)
+            unknown = an_attempt(status=AttemptStatus.UNKNOWN)
+            await keep(
+                units,
+                a_payment(attempts=(unknown,)),
+                messages=(a_message(3, next_try_at=after_s(99)), a_message(4), parked, delivered),
+                reviews=(a_review(1), a_review(2)),
+            )
+            handled = a_notice(1, handled_at=NOW, next_try_at=None)
+            for notice in (a_notice(2, next_try_at=after_s(99)), a_notice(7), handled):
+                await _stored(units, notice)
+            backlog = await units.reads.backlog(after_s(12))
+            wanted = Backlog(
+                notices=2,
+                oldest_notice_age_s=10.0,
+                messages=2,
+                oldest_message_age_s=9.0,
+                parked=1,
+                open_reviews=2,
+                unknown_attempts=1,
+            )
+            promise(f"the backlog is {wanted!r}, not {backlog!r}.", kept=backlog == wanted)
+
+
+async def _one_more(
+    units: UnitOfWork,
+    before: Payment,
+    *,
+    evidence: Evidence | None = None,
+    messages: tuple[Message, ...] = (),
+    audit: AuditEntry | None = None,
+) -> Payment:
+    after = attrs.evolve(before, version=before.version + 1)
+    await change(units, before, after, evidence=evidence, messages=messages, audit=audit)
+    return after
+
+
+async def _stored(units: UnitOfWork, notice: Notice) -> None:
+    await units.write(lambda transaction: transaction.add_notice(notice))

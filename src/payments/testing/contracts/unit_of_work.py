@@ -1,0 +1,21 @@
+"""What every unit of work and its repository keep: the whole contract, to inherit in one test class."""
+
+from payments.testing.contracts.keeping_answers import AnswersContract
+from payments.testing.contracts.keeping_history import HistoryContract
+from payments.testing.contracts.keeping_names import NamesContract
+from payments.testing.contracts.keeping_payments import PaymentsContract
+from payments.testing.contracts.keeping_queues import QueuesContract
+from payments.testing.contracts.keeping_records import RecordsContract
+from payments.testing.contracts.keeping_units import UnitsContract
+
+
+class UnitOfWorkContract(
+    UnitsContract,
+    PaymentsContract,
+    NamesContract,
+    HistoryContract,
+    RecordsContract,
+    QueuesContract,
+    AnswersContract,
+):
+    """Inherit it in a test class, and say how the stage is set: a unit of work over an empty store."""

@@ -1,0 +1,33 @@
+"""The unit-of-work contract over SQLite and in memory."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
+from payments.adapters.sql import migrate
+from payments.adapters.sql.sqlite import open_sqlite
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.testing.contracts.unit_of_work import UnitOfWorkContract
+
+pytestmark = pytest.mark.anyio
+
+
+class TestSqliteUnitOfWork(UnitOfWorkContract):
+    @pytest.fixture(autouse=True)
+    def _place(self, tmp_path: Path) -> None:
+        self.database = tmp_path / "payments.db"
+
+    @asynccontextmanager
+    async def stage(self) -> AsyncIterator[UnitOfWork]:
+        migrate.upgrade(f"sqlite:///{self.database}")
+        async with open_sqlite(str(self.database)) as unit_of_work:
+            yield unit_of_work
+
+
+class TestMemoryUnitOfWork(UnitOfWorkContract):
+    @asynccontextmanager
+    async def stage(self) -> AsyncIterator[UnitOfWork]:
+        yield MemoryUnitOfWork()
