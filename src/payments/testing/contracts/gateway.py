@@ -1,0 +1,360 @@
+"""What every gateway with a checkout keeps."""
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
+from typing import Final, Protocol
+
+import attrs
+
+from payments.application.ports.providers import (
+    Cancelled,
+    Checkout,
+    CheckoutRequest,
+    Provider,
+    Question,
+    RawNotice,
+    Webhooks,
+)
+from payments.application.records import Claim
+from payments.domain.errors import (
+    GatewayError,
+    NoticeForged,
+    NoticeMalformed,
+    OutcomeUnknown,
+    ProviderRejected,
+    ProviderUnavailable,
+)
+from payments.domain.evidence import Answer, Outcome
+from payments.domain.money import Money
+from payments.domain.payment import Customer
+from payments.testing.contracts.promises import BrokenPromise, promise, promise_to_raise
+
+REFERENCE: Final = "p-abcdefghijklmnopqrstuvwxyz"
+OTHER_REFERENCE: Final = "p-zyxwvutsrqponmlkjihgfedcba"
+_NOT_YET: Final = frozenset({Outcome.PAYABLE, Outcome.IN_FLIGHT})
+
+
+class GatewayStage(Protocol):
+    """A gateway, and the provider behind it with a payer before it."""
+
+    provider: Provider
+    amount: Money
+    """An amount this provider takes."""
+
+    @abstractmethod
+    async def told(self, reference: str) -> tuple[Money, ...]:
+        """The amount of each checkout the provider opened under ``reference``."""
+
+    @abstractmethod
+    async def pay(self, reference: str, amount: Money | None = None) -> None:
+        """The payer pays, what is due or another ``amount``."""
+
+    @abstractmethod
+    async def fail(self, reference: str) -> None:
+        """A try of the payer fails; they may try again."""
+
+    @abstractmethod
+    async def give_back(self, reference: str) -> None:
+        """The provider gives the payer's money back."""
+
+    @abstractmethod
+    async def lose_answers(self) -> None:
+        """Calls are carried out from now on, and their answers lost."""
+
+    @abstractmethod
+    async def break_down(self) -> None:
+        """Calls are answered with nonsense from now on."""
+
+    @abstractmethod
+    async def vanish(self) -> None:
+        """Nothing can be sent to the provider any more."""
+
+    @abstractmethod
+    async def lock_out(self) -> None:
+        """The provider does not believe our credentials any more."""
+
+    @abstractmethod
+    async def recover(self) -> None:
+        """End lost answers and breakdowns."""
+
+    @abstractmethod
+    def sign(self, body: bytes) -> RawNotice:
+        """``body`` as the provider itself would send it."""
+
+    @abstractmethod
+    def paid_notice(self, reference: str) -> bytes:
+        """The body of a notice that says the checkout of ``reference`` was paid."""
+
+
+class GatewayContract(ABC):
+    """Inherit it in a test class, and say how the stage is set."""
+
+    @abstractmethod
+    def stage(self) -> AbstractAsyncContextManager[GatewayStage]:
+        """A gateway before a fresh provider."""
+
+    async def test_a_checkout_is_opened_for_exactly_the_amount(self) -> None:
+        async with self.stage() as stage:
+            checkout = await stage.provider.checkouts.open(request_for(stage))
+            told = await stage.told(REFERENCE)
+            promise(f"open asks for exactly {stage.amount}; asked were {told}.", kept=told == (stage.amount,))
+            promise(
+                "open returns a page, or the provider's own reference.",
+                kept=bool(checkout.url or checkout.provider_reference),
+            )
+
+    async def test_an_open_checkout_is_not_paid(self) -> None:
+        async with self.stage() as stage:
+            checkout = await stage.provider.checkouts.open(request_for(stage))
+            answer = await ask(stage, checkout)
+            promise(
+                f"a checkout nobody paid on is payable or in flight, not {answer!r}.",
+                kept=answer.outcome in _NOT_YET and answer.capture_key is None,
+            )
+
+    async def test_money_is_attested_fact_by_fact(self) -> None:
+        async with self.stage() as stage:
+            checkout = await stage.provider.checkouts.open(request_for(stage))
+            await stage.pay(REFERENCE)
+            answer, again = await ask(stage, checkout), await ask(stage, checkout)
+            attested_or_bound(stage, answer)
+            promise(
+                f"asking again names the same money, not {again.capture_key!r}.",
+                kept=answer.capture_key == again.capture_key,
+            )
+
+    async def test_what_arrived_is_said_and_not_what_was_asked(self) -> None:
+        async with self.stage() as stage:
+            if "amount" in stage.provider.bound:
+                return
+            checkout = await stage.provider.checkouts.open(request_for(stage))
+            other = attrs.evolve(stage.amount, minor=stage.amount.minor - 100)
+            await stage.pay(REFERENCE, other)
+            answer = await ask(stage, checkout)
+            promise(
+                f"check tells the amount that arrived, {other}, not {answer.amount}.",
+                kept=answer.amount == other,
+            )
+
+    async def test_a_failed_try_is_declined_and_later_money_still_seen(self) -> None:
+        async with self.stage() as stage:
+            checkout = await stage.provider.checkouts.open(request_for(stage))
+            await stage.fail(REFERENCE)
+            first = await ask(stage, checkout)
+            promise(f"a failed try is declined, not {first!r}.", kept=first.outcome is Outcome.DECLINED)
+            again = await ask(stage, checkout)
+            promise("the same failed try looks the same again.", kept=first.fingerprint == again.fingerprint)
+            await stage.fail(REFERENCE)
+            second = await ask(stage, checkout)
+            promise(
+                "another failed try looks different, or none can be told apart.",
+                kept=first.fingerprint is None or first.fingerprint != second.fingerprint,
+            )
+            await stage.pay(REFERENCE)
+            paid = await ask(stage, checkout)
+            promise(f"money after a failed try is paid, not {paid!r}.", kept=paid.outcome is Outcome.PAID)
+
+    async def test_money_given_back_is_the_money_that_came(self) -> None:
+        async with self.stage() as stage:
+            checkout = await stage.provider.checkouts.open(request_for(stage))
+            await stage.pay(REFERENCE)
+            paid = await ask(stage, checkout)
+            await stage.give_back(REFERENCE)
+            answer = await ask(stage, checkout)
+            promise(
+                f"money given back is returned, under the key it came with, not {answer!r}.",
+                kept=answer.outcome is Outcome.RETURNED and answer.capture_key == paid.capture_key,
+            )
+
+    async def test_an_unknown_reference_is_not_found(self) -> None:
+        async with self.stage() as stage:
+            answer = await ask(stage, reference=OTHER_REFERENCE)
+            promise(
+                f"what the provider does not know is not found, not {answer!r}.",
+                kept=answer.outcome is Outcome.NOT_FOUND,
+            )
+
+    async def test_a_lost_answer_leaves_the_outcome_unknown(self) -> None:
+        async with self.stage() as stage:
+            await stage.lose_answers()
+            with promise_to_raise(OutcomeUnknown, "open raises OutcomeUnknown when its answer was lost."):
+                await stage.provider.checkouts.open(request_for(stage))
+            told = await stage.told(REFERENCE)
+            promise(f"open opens at most once; it opened {len(told)} times.", kept=len(told) <= 1)
+
+    async def test_nonsense_leaves_the_outcome_unknown(self) -> None:
+        async with self.stage() as stage:
+            await stage.break_down()
+            with promise_to_raise(OutcomeUnknown, "open raises OutcomeUnknown for nonsense."):
+                await stage.provider.checkouts.open(request_for(stage))
+
+    async def test_what_was_not_sent_did_not_happen(self) -> None:
+        async with self.stage() as stage:
+            await stage.vanish()
+            with promise_to_raise(
+                ProviderUnavailable, "open raises ProviderUnavailable if nothing was sent."
+            ):
+                await stage.provider.checkouts.open(request_for(stage))
+
+    async def test_a_refused_key_is_a_definite_no_that_does_not_repeat_the_key(self) -> None:
+        async with self.stage() as stage:
+            await stage.lock_out()
+            with promise_to_raise(ProviderRejected, "open raises ProviderRejected for refused credentials."):
+                await stage.provider.checkouts.open(request_for(stage))
+
+    async def test_an_amount_out_of_range_is_refused_before_it_is_sent(self) -> None:
+        async with self.stage() as stage:
+            span = stage.provider.ranges[stage.amount.currency.code]
+            for minor in (span.least.minor - 1, span.most.minor + 1):
+                request = request_for(stage, amount=attrs.evolve(stage.amount, minor=minor))
+                with promise_to_raise(ProviderRejected, "open raises ProviderRejected out of its range."):
+                    await stage.provider.checkouts.open(request)
+            promise("open sends nothing that is out of range.", kept=not await stage.told(REFERENCE))
+
+    async def test_no_trouble_of_asking_is_information(self) -> None:
+        for trouble in ("lose_answers", "break_down", "vanish", "lock_out"):
+            async with self.stage() as stage:
+                checkout = await stage.provider.checkouts.open(request_for(stage))
+                await stage.pay(REFERENCE)
+                await getattr(stage, trouble)()
+                answer = await ask(stage, checkout)
+                promise(
+                    f"check answers nothing after {trouble}, not {answer!r}.",
+                    kept=answer.outcome is Outcome.NOTHING and bool(answer.word),
+                )
+
+    async def test_a_closed_checkout_says_nothing_about_money(self) -> None:
+        async with self.stage() as stage:
+            if stage.provider.cancellations is None:
+                return
+            checkout = await stage.provider.checkouts.open(request_for(stage))
+            for _ in range(2):
+                cancelled = await close(stage, REFERENCE)
+                promise(
+                    f"cancel closes, and repeats; it said {cancelled}.", kept=cancelled is Cancelled.CLOSED
+                )
+            answer = await ask(stage, checkout)
+            promise(
+                f"a closed checkout is not paid, declined or returned: {answer!r}.",
+                kept=answer.outcome in {*_NOT_YET, Outcome.CLOSED},
+            )
+            await stage.pay(REFERENCE)
+            paid = await ask(stage, checkout)
+            promise(f"money on a closed checkout is paid, not {paid!r}.", kept=paid.outcome is Outcome.PAID)
+
+    async def test_cancelling_never_claims_what_it_does_not_know(self) -> None:
+        async with self.stage() as stage:
+            if stage.provider.cancellations is None:
+                return
+            unknown = await close(stage, OTHER_REFERENCE)
+            promise(
+                f"what is not there is not found; it said {unknown}.", kept=unknown is Cancelled.NOT_FOUND
+            )
+            await stage.provider.checkouts.open(request_for(stage))
+            for trouble in (stage.lose_answers, stage.break_down, stage.lock_out):
+                await stage.recover()
+                await trouble()
+                cancelled = await close(stage, REFERENCE)
+                promise(f"trouble leaves it unknown, not {cancelled}.", kept=cancelled is Cancelled.UNKNOWN)
+
+    async def test_a_genuine_notice_names_the_attempt_and_its_claim(self) -> None:
+        async with self.stage() as stage:
+            if stage.provider.webhooks is None:
+                return
+            hint = stage.provider.webhooks.read(stage.sign(stage.paid_notice(REFERENCE)))
+            promise(
+                f"a notice of money names the attempt and claims paid; it said {hint!r}.",
+                kept=hint.reference == REFERENCE and hint.claim is Claim.PAID,
+            )
+
+    async def test_a_notice_about_somebody_elses_reference_is_ignored(self) -> None:
+        async with self.stage() as stage:
+            if stage.provider.webhooks is None:
+                return
+            hint = stage.provider.webhooks.read(stage.sign(stage.paid_notice("order-17")))
+            promise(
+                f"a reference that has not our form is ignored; it said {hint!r}.",
+                kept=hint.reference is None and hint.claim is Claim.IGNORED,
+            )
+
+    async def test_whatever_the_signature_does_not_cover_is_forged(self) -> None:
+        async with self.stage() as stage:
+            webhooks = stage.provider.webhooks
+            if webhooks is None:
+                return
+            genuine = stage.sign(stage.paid_notice(REFERENCE))
+            forged(webhooks, attrs.evolve(genuine, headers=()), "without its signature")
+            forged(webhooks, attrs.evolve(genuine, body=genuine.body + b" "), "with a byte more")
+            forged(webhooks, attrs.evolve(genuine, body=b""), "without its body")
+            doubled = attrs.evolve(genuine, headers=genuine.headers * 2)
+            forged(webhooks, doubled, "with its signature there twice")
+            for position in range(0, len(genuine.body), 7):
+                changed = bytearray(genuine.body)
+                changed[position] ^= 1
+                forged(webhooks, attrs.evolve(genuine, body=bytes(changed)), f"with byte {position} changed")
+
+    async def test_a_signed_notice_that_cannot_be_read_is_malformed(self) -> None:
+        async with self.stage() as stage:
+            if stage.provider.webhooks is None:
+                return
+            for body in (b"", b"[]", b"{", b"\xff"):
+                with promise_to_raise(NoticeMalformed, f"read raises NoticeMalformed for a signed {body!r}."):
+                    stage.provider.webhooks.read(stage.sign(body))
+
+
+def request_for(stage: GatewayStage, *, amount: Money | None = None) -> CheckoutRequest:
+    """A request with everything an order may bring."""
+    return CheckoutRequest(
+        reference=REFERENCE,
+        amount=amount or stage.amount,
+        order_id="order_123",
+        customer=Customer(email="sara@shop.et", first_name="Sara", last_name="Tesfaye"),
+        return_url=f"https://pay.shop.et/payments/verify/{stage.provider.name}/?trx_ref={REFERENCE}",
+    )
+
+
+async def ask(stage: GatewayStage, checkout: Checkout | None = None, *, reference: str = REFERENCE) -> Answer:
+    """What check answers; raising is a broken promise."""
+    provider_reference = checkout.provider_reference if checkout else None
+    question = Question(reference=reference, provider_reference=provider_reference, amount=stage.amount)
+    try:
+        return await stage.provider.checks.check(question)
+    except GatewayError as error:
+        raise BrokenPromise(
+            f"Broken promise: check never raises for trouble. It raised {error!r}."
+        ) from error
+
+
+async def close(stage: GatewayStage, reference: str) -> Cancelled:
+    """What cancel answers; raising, and losing the ability meanwhile, are broken promises."""
+    cancellations = stage.provider.cancellations
+    if cancellations is None:
+        raise BrokenPromise("Broken promise: a provider that can cancel always can.")
+    try:
+        return await cancellations.cancel(reference)
+    except GatewayError as error:
+        raise BrokenPromise(
+            f"Broken promise: cancel never raises for trouble. It raised {error!r}."
+        ) from error
+
+
+def forged(webhooks: Webhooks, notice: RawNotice, how: str) -> None:
+    """Expect ``notice`` to be refused."""
+    with promise_to_raise(NoticeForged, f"read raises NoticeForged for a notice {how}."):
+        webhooks.read(notice)
+
+
+def attested_or_bound(stage: GatewayStage, answer: Answer) -> None:
+    """Expect money, with each fact attested and right, or declared to be bound by our own request."""
+    promise(f"paid money is paid, not {answer!r}.", kept=answer.outcome is Outcome.PAID)
+    facts = {
+        "reference": (answer.reference, REFERENCE),
+        "amount": (answer.amount, stage.amount),
+        "mode": (answer.mode, stage.provider.mode),
+    }
+    for fact, (attested, expected) in facts.items():
+        promise(
+            f"paid money attests its {fact}, {expected}, not {attested}.",
+            kept=attested == expected or (attested is None and fact in stage.provider.bound),
+        )
+    promise("paid money has a key of its own.", kept=bool(answer.capture_key))
