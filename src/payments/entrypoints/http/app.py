@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from importlib.resources import files
 
-import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,7 +16,6 @@ from payments.entrypoints.http.measures import Measures
 from payments.entrypoints.http.middleware import Around
 from payments.entrypoints.http.openapi import document
 from payments.entrypoints.http.problems import ProblemWriter, Refused
-from payments.entrypoints.http.reference import reference_page
 from payments.entrypoints.http.return_pages import ReturnPages
 from payments.entrypoints.http.routes import OPERATIONS, routes
 from payments.settings import AuthSettings, Settings
@@ -71,8 +69,7 @@ def _desk(payments: Payments, settings: Settings, on_notice: Callable[[], None] 
         measures=Measures.fresh(),
         pages=pages,
         assets={file.name: file.read_bytes() for file in files(__package__).joinpath("static").iterdir()},
-        document=msgspec.json.encode(told),
-        reference=reference_page(pages, told),
+        document=told,
         on_notice=on_notice,
     )
 

@@ -1,6 +1,7 @@
 """The desk: everything a handler may need, made once per application."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 from jinja2 import Environment
@@ -28,9 +29,7 @@ class Desk:
     """The templates of our own pages; everything in them is escaped."""
     assets: Mapping[str, bytes]
     """Style sheets and the like, by file name."""
-    document: bytes
-    """``/openapi.json``."""
-    reference: str
-    """``/docs``, rendered."""
+    document: Mapping[str, Any]
+    """The OpenAPI document."""
     on_notice: Callable[[], None] | None
     """Called after a notice was stored and acknowledged."""

@@ -5,20 +5,21 @@ from typing import Final
 
 from starlette.responses import Response
 
-from payments.entrypoints.http.answering import page
+from payments.entrypoints.http.answering import json_answer, page
 from payments.entrypoints.http.desk import Desk
 from payments.entrypoints.http.operation import Answer, Call, Operation, Who
 from payments.entrypoints.http.problems import NOT_FOUND, Refused
+from payments.entrypoints.http.reference import reference_page
 
 
 async def document(desk: Desk, _call: Call) -> Response:
     """Answer with the OpenAPI document."""
-    return Response(desk.document, media_type="application/json", headers={"Cache-Control": "no-cache"})
+    return json_answer(desk.document)
 
 
 async def reference(desk: Desk, _call: Call) -> Response:
     """Answer with the document as a page."""
-    return page(desk.reference)
+    return page(reference_page(desk.pages, desk.document))
 
 
 async def asset(desk: Desk, call: Call) -> Response:

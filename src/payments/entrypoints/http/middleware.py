@@ -12,7 +12,7 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, reset_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 from structlog.typing import FilteringBoundLogger
 from uuid_utils.compat import uuid7
 
@@ -59,7 +59,8 @@ class Around:
         started_s = time.perf_counter()
         outcome = _Outcome()
         answer = _sender(send, outcome, self._headers(request_id))
-        tokens = bind_contextvars(request_id=request_id)
+        before = get_contextvars()
+        bind_contextvars(request_id=request_id)
         log: FilteringBoundLogger = structlog.get_logger("payments.http")
         try:
             await self.app(scope, receive, answer)
@@ -69,7 +70,9 @@ class Around:
             await self._failed(log, scope, receive, answer, outcome)
         finally:
             self._note(log, scope, outcome.status or _CLIENT_GONE, time.perf_counter() - started_s)
-            reset_contextvars(**tokens)
+            # A server may serve the next request in this very task: nothing of this one may stick to it.
+            clear_contextvars()
+            bind_contextvars(**before)
 
     def _headers(self, request_id: str) -> tuple[tuple[bytes, bytes], ...]:
         named = (b"x-request-id", request_id.encode())
@@ -106,9 +109,9 @@ def _identifier(scope: Scope) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """The template of the route that matched."""
-    operation = scope.get("payments.operation")
-    return operation.path if operation is not None else "unmatched"
+    """The template of the path that matched."""
+    route: str = scope.get("payments.route", "unmatched")
+    return route
 
 
 def _sender(send: Send, outcome: _Outcome, headers: tuple[tuple[bytes, bytes], ...]) -> Send:

@@ -88,7 +88,7 @@ def _name_what_is_configured(schemas: Tree, providers: list[str], page_keys: lis
     if wish is None:
         return
     if providers:
-        wish["properties"]["provider"]["enum"] = providers
+        wish["properties"]["provider"] |= {"enum": providers, "examples": providers[:1]}
     page, nobody = wish["properties"]["return_to"]["anyOf"]
     if page_keys:
         page["enum"] = page_keys

@@ -1,6 +1,7 @@
 """``/docs``: the OpenAPI document as a page for people, made on the server from the document alone."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
@@ -8,7 +9,7 @@ from jinja2 import Environment
 
 from payments.entrypoints.http.problems import EDGE, STATUS, kind_of
 
-Tree = dict[str, Any]
+Tree = Mapping[str, Any]
 
 
 @attrs.frozen(kw_only=True)
@@ -130,7 +131,7 @@ def _resolved(document: Tree, schema: Tree) -> Tree:
     if "$ref" not in schema:
         return schema
     named: Tree = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
-    return named | {name: value for name, value in schema.items() if name != "$ref"}
+    return {**named, **{name: value for name, value in schema.items() if name != "$ref"}}
 
 
 def _options(schema: Tree) -> list[Tree]:

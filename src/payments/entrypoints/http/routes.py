@@ -54,7 +54,7 @@ def routes(desk: Desk) -> list[Route]:
     ]
     made = []
     for path in dict.fromkeys(operation.path for operation in wanted):
-        here = Dispatch.of(desk, [operation for operation in wanted if operation.path == path])
+        here = Dispatch.of(desk, path, [operation for operation in wanted if operation.path == path])
         made += [Route(spelling, here) for spelling in _spellings(path)]
     return made
 
@@ -68,22 +68,23 @@ class Dispatch:
     """One path: finds the operation for a method, admits the caller and lets it answer."""
 
     _desk: Desk
+    _path: str
     _by_method: dict[str, Operation]
     _allow: str
 
     @classmethod
-    def of(cls, desk: Desk, operations: Iterable[Operation]) -> "Dispatch":
-        """The operations that share a path. HEAD is answered where GET is."""
+    def of(cls, desk: Desk, path: str, operations: Iterable[Operation]) -> "Dispatch":
+        """The operations that share ``path``. HEAD is answered where GET is."""
         by_method = {operation.method: operation for operation in operations}
         if "GET" in by_method:
             by_method["HEAD"] = by_method["GET"]
-        return cls(desk, by_method, ", ".join(sorted(by_method)))
+        return cls(desk, path, by_method, ", ".join(sorted(by_method)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["payments.route"] = self._path
         operation = self._by_method.get(scope["method"])
         if operation is None:
             raise HTTPException(405, headers={"Allow": self._allow})
-        scope["payments.operation"] = operation
         request = Request(scope, receive, send)
         caller = self._admitted(request, operation)
         response = await operation.handle(self._desk, Call(request, caller))

@@ -136,7 +136,7 @@ class ReturnRequest:
 class NextAction:
     """What the payer does next: ``redirect`` to ``url``, ``confirm_on_phone`` or ``pay_on_delivery``."""
 
-    type: Flow
+    type: Annotated[Flow, Meta(examples=["redirect"])]
     url: CheckoutUrl
 
 
@@ -146,7 +146,7 @@ class Checkout:
 
     payment_id: PaymentId
     reference: Reference
-    status: PaymentStatus
+    status: Annotated[PaymentStatus, Meta(examples=["processing"])]
     provider: ProviderName
     checkout_url: CheckoutUrl
     next_action: NextAction
@@ -180,7 +180,7 @@ class PaymentLine:
 
     payment_id: PaymentId
     order_id: OrderId
-    status: PaymentStatus
+    status: Annotated[PaymentStatus, Meta(examples=["success"])]
     amount: Amount
     currency: CurrencyCode
     provider: ProviderName | None
@@ -223,7 +223,7 @@ class Attempt:
 
     reference: Reference
     provider: ProviderName
-    status: AttemptStatus
+    status: Annotated[AttemptStatus, Meta(examples=["succeeded"])]
     reason: Reason | None
     amount: Amount
     currency: CurrencyCode
@@ -317,7 +317,7 @@ class Explanation:
 
     payment_id: PaymentId
     order_id: OrderId
-    status: PaymentStatus
+    status: Annotated[PaymentStatus, Meta(examples=["success"])]
     summary: str
     steps: Annotated[tuple[Step, ...], Meta(description="Oldest first.")]
     waiting_for: tuple[str, ...]
@@ -354,7 +354,7 @@ class Offer:
     """A provider and whether it can take this order's money."""
 
     provider: ProviderName
-    type: Flow
+    type: Annotated[Flow, Meta(examples=["redirect"])]
     available: bool
     detail: Annotated[str, Meta(description="Why not, when it is not available.")]
     minimum: Amount | None
