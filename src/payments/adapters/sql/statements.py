@@ -108,23 +108,26 @@ SAVE_PAYMENT: Final = (
     .values(_set(PAYMENTS, "payment_id", "order_id", "payer", "created_at"))
 )
 
+# What never changes once it is stored, and is therefore never written again.
+_TERMS: Final = ("provider", "mode", "amount_minor", "currency", "order_version")
+
 ADD_ATTEMPT: Final = insert(ATTEMPTS)
 SAVE_ATTEMPT: Final = (
     update(ATTEMPTS)
     .where(ATTEMPTS.c.reference == bindparam("this_reference"))
-    .values(_set(ATTEMPTS, "reference", "payment_id", "position", "provider", "mode", "claimed_at"))
+    .values(_set(ATTEMPTS, "reference", "payment_id", "position", "claimed_at", *_TERMS))
 )
 ADD_CAPTURE: Final = insert(CAPTURES)
 SAVE_CAPTURE: Final = (
     update(CAPTURES)
     .where(CAPTURES.c.capture_id == bindparam("this_capture"))
-    .values(_set(CAPTURES, "capture_id", "payment_id", "position", "reference", "provider", "mode", "key"))
+    .values(_set(CAPTURES, "capture_id", "payment_id", "position", "reference", "key", *_TERMS))
 )
 ADD_REFUND: Final = insert(REFUNDS)
 SAVE_REFUND: Final = (
     update(REFUNDS)
     .where(REFUNDS.c.refund_id == bindparam("this_refund"))
-    .values(_set(REFUNDS, "refund_id", "payment_id", "position", "capture_id", "reference"))
+    .values(_set(REFUNDS, "refund_id", "payment_id", "position", "capture_id", "reference", *_TERMS))
 )
 
 ADD_EVIDENCE: Final = insert(EVIDENCE)

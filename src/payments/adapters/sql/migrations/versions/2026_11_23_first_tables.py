@@ -30,6 +30,8 @@ def upgrade() -> None:
     _reviews()
     _notices()
     _answers()
+    for table in ("evidence", "audit"):
+        _append_only(table)
 
 
 def downgrade() -> None:
@@ -49,9 +51,17 @@ def _only(condition: str) -> dict[str, Any]:
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
+def _append_only(table: str) -> None:
+    for deed in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER {table}_no_{deed.lower()} BEFORE {deed} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, 'the table {table} is append-only'); END"
+        )
+
+
 def _one_of(table: str, column: str, *words: str) -> sa.CheckConstraint:
     listed = ", ".join(f"'{word}'" for word in " ".join(words).split())
-    return sa.CheckConstraint(f"{column} IN ({listed})", name=f"ck_{table}_{column}")
+    return sa.CheckConstraint(f"{column} IN ({listed})", name=op.f(f"ck_{table}_{column}"))
 
 
 def _payments() -> None:
@@ -83,8 +93,8 @@ def _payments() -> None:
         sa.Column("failure_detail", sa.Text(), nullable=False),
         sa.Column("in_review", sa.Boolean(), nullable=False),
         _one_of("payments", "status", "pending processing success failed"),
-        sa.CheckConstraint("amount_minor > 0", name="ck_payments_amount"),
-        sa.CheckConstraint("version >= 0", name="ck_payments_version"),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_payments_amount")),
+        sa.CheckConstraint("version >= 0", name=op.f("ck_payments_version")),
         sa.PrimaryKeyConstraint("payment_id", name="pk_payments"),
     )
     op.create_index("payments_order", "payments", ["order_id"], unique=True)
@@ -132,7 +142,7 @@ def _attempts() -> None:
             "order_closed never_created returned",
         ),
         _one_of("attempts", "status", "claimed open unknown succeeded failed expired"),
-        sa.CheckConstraint("amount_minor > 0", name="ck_attempts_amount"),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_attempts_amount")),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.payment_id"], name="fk_attempts_payment_id"),
         sa.PrimaryKeyConstraint("reference", name="pk_attempts"),
     )
@@ -173,9 +183,9 @@ def _captures() -> None:
         sa.Column("captured_at", sa.BigInteger(), nullable=False),
         sa.Column("receipt", _NAME, nullable=True),
         _one_of("captures", "disposition", "settles surplus held"),
-        sa.CheckConstraint("key <> ''", name="ck_captures_key"),
+        sa.CheckConstraint("key <> ''", name=op.f("ck_captures_key")),
         _one_of("captures", "mode", "test live"),
-        sa.CheckConstraint("amount_minor > 0", name="ck_captures_amount"),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_captures_amount")),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.payment_id"], name="fk_captures_payment_id"),
         sa.ForeignKeyConstraint(["reference"], ["attempts.reference"], name="fk_captures_reference"),
         sa.PrimaryKeyConstraint("capture_id", name="pk_captures"),
@@ -212,7 +222,7 @@ def _refunds() -> None:
         sa.Column("provider_reference", _NAME, nullable=True),
         sa.Column("callback_token_hash", _NAME, nullable=True),
         _one_of("refunds", "status", "awaiting_approval reserved requested unknown succeeded failed"),
-        sa.CheckConstraint("amount_minor > 0", name="ck_refunds_amount"),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_refunds_amount")),
         sa.ForeignKeyConstraint(["capture_id"], ["captures.capture_id"], name="fk_refunds_capture_id"),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.payment_id"], name="fk_refunds_payment_id"),
         sa.PrimaryKeyConstraint("refund_id", name="pk_refunds"),
@@ -255,10 +265,10 @@ def _evidence() -> None:
             "no_longer_live no_information",
         ),
         sa.CheckConstraint(
-            "(attested_minor IS NULL) = (attested_currency IS NULL)", name="ck_evidence_attested"
+            "(attested_minor IS NULL) = (attested_currency IS NULL)", name=op.f("ck_evidence_attested")
         ),
         sa.CheckConstraint(
-            "(returned_minor IS NULL) = (returned_currency IS NULL)", name="ck_evidence_returned"
+            "(returned_minor IS NULL) = (returned_currency IS NULL)", name=op.f("ck_evidence_returned")
         ),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.payment_id"], name="fk_evidence_payment_id"),
         sa.ForeignKeyConstraint(["reference"], ["attempts.reference"], name="fk_evidence_reference"),
@@ -302,7 +312,7 @@ def _messages() -> None:
         sa.Column("delivered_at", sa.BigInteger(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=False),
         sa.Column("lease", _ID, nullable=True),
-        sa.CheckConstraint("(state = 'pending') = (next_try_at IS NOT NULL)", name="ck_messages_due"),
+        sa.CheckConstraint("(state = 'pending') = (next_try_at IS NOT NULL)", name=op.f("ck_messages_due")),
         _one_of("messages", "destination", "orders payer"),
         _one_of("messages", "state", "pending delivered parked overtaken"),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.payment_id"], name="fk_messages_payment_id"),
@@ -369,7 +379,7 @@ def _notices() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("lease", _ID, nullable=True),
         _one_of("notices", "claim", "paid failed returned other ignored"),
-        sa.CheckConstraint("(handled_at IS NULL) = (next_try_at IS NOT NULL)", name="ck_notices_due"),
+        sa.CheckConstraint("(handled_at IS NULL) = (next_try_at IS NOT NULL)", name=op.f("ck_notices_due")),
         sa.PrimaryKeyConstraint("notice_id", name="pk_notices"),
     )
     op.create_index("notices_digest", "notices", ["digest"], unique=True)

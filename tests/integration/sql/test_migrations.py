@@ -1,0 +1,156 @@
+"""Migrations make exactly the tables of the code, both ways, all or nothing."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import NullPool
+
+from payments.adapters.sql import migrate
+from payments.adapters.sql.lock_file import only_writer
+from payments.adapters.sql.tables import METADATA
+from payments.domain.errors import ConfigurationInvalid, StorageBusy, StorageUnavailable
+
+REVISIONS = [
+    revision.revision
+    for revision in ScriptDirectory(str(Path(migrate.__file__).with_name("migrations"))).walk_revisions()
+][::-1]
+
+
+@contextmanager
+def connected(path: Path) -> Iterator[Connection]:
+    with create_engine(f"sqlite:///{path}", poolclass=NullPool).connect() as connection:
+        yield connection
+
+
+def written_out(path: Path) -> dict[str, list[str]]:
+    """Each table's and index's own words, in no order."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type IN ('table', 'index')"
+        ).fetchall()
+    return {
+        name: sorted(" ".join(part.split()) for part in re.split(r",\s*\n", text.rstrip().rstrip(")")))
+        for name, text in rows
+        if name != "alembic_version"
+    }
+
+
+def contents(path: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(
+            "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+        ).fetchall()
+
+
+def test_the_migrated_tables_are_those_of_the_code(database: Path) -> None:
+    with connected(database) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_checks_and_conditions_of_indexes_are_those_of_the_code_too(database: Path, tmp_path: Path) -> None:
+    by_code = tmp_path / "by_code.db"
+    with connected(by_code) as connection:
+        METADATA.create_all(connection)
+        connection.commit()
+    assert written_out(database) == written_out(by_code)
+
+
+def test_every_revision_goes_up_down_and_up_again(tmp_path: Path) -> None:
+    path = tmp_path / "payments.db"
+    url = f"sqlite:///{path}"
+    for before, revision in zip([None, *REVISIONS], REVISIONS, strict=False):
+        migrate.upgrade(url, revision)
+        once = contents(path)
+        migrate.downgrade(url, before or "base")
+        assert migrate.current_revision(url) == before
+        migrate.upgrade(url, revision)
+        assert contents(path) == once
+        assert migrate.current_revision(url) == revision
+    assert not migrate.pending(url)
+    migrate.downgrade(url, "base")
+    assert contents(path) == [("table", "alembic_version")]
+
+
+def test_migrating_again_changes_nothing(database: Path) -> None:
+    before = contents(database)
+    migrate.upgrade(f"sqlite:///{database}")
+    assert contents(database) == before
+
+
+def test_looking_makes_no_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'payments.db'}"
+    assert migrate.pending(url)
+    assert migrate.current_revision(url) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_may_be_called_anything(tmp_path: Path) -> None:
+    folder = tmp_path / "100% sure #1 የክፍያ"
+    folder.mkdir()
+    url = f"sqlite:///{folder / 'payments.db'}"
+    migrate.upgrade(url)
+    assert (folder / "payments.db").exists()
+    assert not migrate.pending(url)
+
+
+def test_a_migration_that_breaks_off_leaves_what_was_before(tmp_path: Path) -> None:
+    path = tmp_path / "payments.db"
+    with closing(sqlite3.connect(path)) as connection:
+        # The last table of the first revision is in the way.
+        connection.execute("CREATE TABLE answers (x)")
+    with pytest.raises(StorageUnavailable, match="table answers already exists"):
+        migrate.upgrade(f"sqlite:///{path}")
+    assert contents(path) == [("table", "answers")]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE answers")
+    migrate.upgrade(f"sqlite:///{path}")
+    assert not migrate.pending(f"sqlite:///{path}")
+
+
+def test_nobody_migrates_under_a_process_that_writes(database: Path) -> None:
+    url = f"sqlite:///{database}"
+    with only_writer(database):
+        assert not migrate.pending(url)
+        with pytest.raises(StorageBusy, match="takes exactly one"):
+            migrate.upgrade(url)
+        with pytest.raises(StorageBusy):
+            migrate.downgrade(url, "base")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_alone_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationInvalid, match="SQLite needs a file"):
+        migrate.upgrade(url)
+
+
+def test_what_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+    path = tmp_path / "payments.db"
+    path.write_bytes(b"not a database, but long enough to be taken for one" * 100)
+    with pytest.raises(StorageUnavailable, match="not a database"):
+        migrate.pending(f"sqlite:///{path}")
+
+
+@pytest.mark.parametrize("table", ["audit", "evidence"])
+@pytest.mark.parametrize("deed", ["UPDATE {} SET payment_id = 'x'", "DELETE FROM {}"])
+def test_evidence_and_the_audit_trail_are_append_only(database: Path, table: str, deed: str) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        values = {
+            "audit": ("'p', 1, 0, 'a', 'c', x'', NULL, '', '', ''"),
+            "evidence": (
+                "'e', 'p', 'r', 'collector', '', 'settled', 0, 'paid', '', "
+                "NULL, NULL, NULL, NULL, NULL, NULL, NULL, '', NULL, NULL"
+            ),
+        }
+        connection.execute(f"INSERT INTO {table} VALUES ({values[table]})")  # noqa: S608 - names from the table above
+        with pytest.raises(sqlite3.IntegrityError, match=f"the table {table} is append-only"):
+            connection.execute(deed.format(table))

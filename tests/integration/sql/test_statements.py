@@ -1,0 +1,103 @@
+"""Statements are written once, compiled once, and answered from their indexes."""
+
+import ast
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Executable, Table
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import asyncpg
+
+from payments.adapters.sql import statements
+from payments.adapters.sql.compiled import Compiled, Statements, compiled
+
+SOURCES = sorted(Path(statements.__file__).parent.glob("*.py"))
+
+STATEMENTS = {
+    name: value
+    for name, value in vars(statements).items()
+    if isinstance(value, Executable) and not isinstance(value, Table) and not name.startswith("_")
+}
+
+BY_KEY = r"sqlite_autoindex_\w+_1 \(\w+=\?( AND \w+=\?)*\)"
+
+PLANS = {
+    "PAYMENT": BY_KEY,
+    "PAYMENT_OF_ORDER": r"payments_order \(order_id=\?\)",
+    "PAYMENT_WITH_REFERENCE": BY_KEY,
+    "PAYMENTS_AFTER": r"sqlite_autoindex_payments_1 \(payment_id>\?\)",
+    "LOCK_PAYMENT": BY_KEY,
+    "LOCK_ORDER": r"payments_order \(order_id=\?\)",
+    "SAVE_PAYMENT": BY_KEY,
+    "SAVE_ATTEMPT": BY_KEY,
+    "HAS_EVIDENCE": BY_KEY,
+    "ATTEMPT_HOLDING": r"captures_key \(provider=\? AND mode=\? AND key=\?\)",
+    "HISTORY": r"payments_payer \(payer=\? AND created_at>\? AND \(created_at,payment_id\)<\(\?,\?\)\)",
+    "HISTORY_WITH_STATUS": r"payments_payer_status \(payer=\? AND status=\? AND created_at>\?",
+    "HISTORY_WITH_PROVIDER": r"payments_payer_provider \(payer=\? AND provider=\? AND created_at>\?",
+    "HISTORY_WITH_BOTH": r"payments_payer_(status|provider) \(payer=\? AND \w+=\? AND created_at>\?",
+    "HISTORY_OF_ORDER": r"payments_order \(order_id=\?\)",
+    "NOTICES_ABOUT": r"notices_reference \(reference=\?\)",
+    "DUE_NOTICES": r"notices_due \(next_try_at<\?\)",
+    "DUE_MESSAGES": r"messages_due \(next_try_at<\?\)",
+    "DUE_ATTEMPTS": r"attempts_due \(next_check_at<\?\)",
+    "FINISH_NOTICE": BY_KEY,
+    "FINISH_MESSAGE": BY_KEY,
+    "ANSWER": BY_KEY,
+    "FORGET_ANSWERS": r"answers_expiry \(expires_at<\?\)",
+}
+
+
+def plan(database: Path, statement: Compiled) -> str:
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", [None] * len(statement.names))
+        return "\n".join(row[3] for row in rows)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_hot_statement_is_answered_from_its_index(name: str, database: Path) -> None:
+    found = plan(database, compiled(STATEMENTS[name], sqlite.dialect()))
+    assert re.search(f"USING (COVERING )?INDEX {PLANS[name]}", found), found
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_statement_reads_a_whole_table_or_sorts_it(name: str, database: Path) -> None:
+    found = plan(database, compiled(STATEMENTS[name], sqlite.dialect()))
+    # A scan of a partial index reads the rows that count, and no other.
+    counted = r"SCAN (messages|reviews|attempts) USING INDEX (messages_parked|reviews_open|attempts_unknown)"
+    scans = [line for line in found.splitlines() if "SCAN" in line and not re.fullmatch(counted, line)]
+    assert scans in ([], ["SCAN CONSTANT ROW"])
+    assert "TEMP B-TREE" not in found
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_statement_is_one_for_postgresql_too(name: str) -> None:
+    text = compiled(STATEMENTS[name], asyncpg.dialect()).text
+    assert "?" not in text
+    assert re.match(r"\(?(SELECT|INSERT|UPDATE|DELETE)", text)
+
+
+def test_a_statement_is_compiled_once() -> None:
+    texts = Statements(sqlite.dialect())
+    assert texts[statements.HISTORY] is texts[statements.HISTORY]
+    assert texts[statements.HISTORY] is not texts[statements.HISTORY_WITH_STATUS]
+
+
+def test_a_forgotten_value_is_noticed_before_the_database_is() -> None:
+    with pytest.raises(KeyError, match="payment_id"):
+        compiled(statements.PAYMENT, sqlite.dialect()).arguments({"order_id": "order_1"})
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_no_statement_is_written_as_text(path: Path) -> None:
+    said = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.match(r"\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE|ALTER|DROP)\b", node.value)
+    ]
+    assert said == []
