@@ -1,0 +1,233 @@
+"""The settings as one value: what is read, what is refused, and that every mistake is said at once."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from payments.adapters.providers.chapa import ChapaSettings
+from payments.adapters.secret import Secret
+from payments.domain.errors import ConfigurationInvalid
+from payments.domain.evidence import Mode
+from payments.settings import AuthSettings, HttpSettings, LoggingSettings, MailSettings, Settings
+
+TEST_KEY = "CHASECK_TEST-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7"
+LIVE_KEY = "CHASECK-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7"
+STRONG = "9fK2mQ7xLw4TzB8vRn3PdH6sYc5JgA1u"
+SIGNING = "whsec_YUIzZEU2Z0g5aksybU41cFE4c1QxdlcB"
+PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
+
+LIVE = {
+    "PAYMENTS_MODE": "live",
+    "PAYMENTS_DATABASE_URL": "postgresql://pay:secret@db1:5432,db2:5432/payments",
+    "PAYMENTS_PUBLIC_URL": "https://pay.shop.et/",
+    "PAYMENTS_RETURN_URLS": "shop=https://shop.et/paid",
+    "PAYMENTS_CHAPA_SECRET_KEY": LIVE_KEY,
+    "PAYMENTS_CHAPA_WEBHOOK_SECRETS": STRONG,
+    "PAYMENTS_ORDERS_URL": "https://orders.shop.et/api",
+    "PAYMENTS_ORDERS_TOKEN": STRONG,
+    "PAYMENTS_ORDERS_SIGNING_SECRETS": SIGNING,
+    "PAYMENTS_AUTH_KEY": STRONG,
+    "PAYMENTS_AUTH_ISSUER": "https://accounts.shop.et",
+    "PAYMENTS_AUTH_AUDIENCE": "payments",
+    "PAYMENTS_SMTP_URL": "smtp://pay:secret@mail.shop.et:587",
+    "PAYMENTS_MAIL_FROM": "Shop <pay@shop.et>",
+    "PAYMENTS_DATA_KEYS": STRONG,
+}
+
+
+def refused(**changes: str | None) -> dict[str, str]:
+    """What is wrong with the live settings after ``changes``; None takes a variable out."""
+    variables = LIVE | {f"PAYMENTS_{name}": value for name, value in changes.items()}
+    with pytest.raises(ConfigurationInvalid) as caught:
+        Settings.from_env({name: value for name, value in variables.items() if value is not None})
+    return {mistake.pointer.removeprefix("PAYMENTS_"): mistake.detail for mistake in caught.value.errors}
+
+
+def test_nothing_at_all_is_a_sandbox_without_providers() -> None:
+    settings = Settings.from_env({})
+    assert settings == Settings()
+    assert (settings.mode, settings.database_url) == (Mode.TEST, "sqlite:///payments.db")
+    assert settings.public_url == "http://127.0.0.1:8000"
+    assert settings.provider_settings == {}
+    assert (settings.orders, settings.auth, settings.mail, settings.data_keys) == (None, None, None, ())
+
+
+def test_everything_that_can_be_said_arrives() -> None:
+    settings = Settings.from_env(LIVE | {"PAYMENTS_CHAPA_LINK_MINUTES": "30", "PAYMENTS_METRICS": "off"})
+    assert settings.mode is Mode.LIVE
+    assert settings.public_url == "https://pay.shop.et"
+    assert settings.return_urls == {"shop": "https://shop.et/paid"}
+    assert settings.provider_settings == {
+        "chapa": ChapaSettings(
+            mode=Mode.LIVE,
+            secret_key=Secret(LIVE_KEY),
+            webhook_secrets=(Secret(STRONG),),
+            base_url="https://api.chapa.co/v1",
+            payable_for=timedelta(minutes=30),
+            watched_for=timedelta(hours=72),
+        )
+    }
+    assert settings.orders is not None
+    assert settings.orders.url == "https://orders.shop.et/api"
+    assert settings.auth == AuthSettings(
+        key=Secret(STRONG),
+        algorithm="HS256",
+        issuer="https://accounts.shop.et",
+        audience="payments",
+        default_scopes=("payments:read", "payments:write"),
+    )
+    assert settings.mail == MailSettings(
+        smtp_url="smtp://pay:secret@mail.shop.et:587", sender="Shop <pay@shop.et>"
+    )
+    assert settings.data_keys == (Secret(STRONG),)
+    assert settings.http == HttpSettings(metrics=False)
+    assert settings.logging == LoggingSettings(level="info", format="json")
+
+
+def test_neither_the_settings_nor_their_table_show_a_secret() -> None:
+    settings = Settings.from_env(LIVE)
+    for shown in (repr(settings), "\n".join(map(str, settings.rows()))):
+        for secret in (LIVE_KEY, STRONG, SIGNING, ":secret@"):
+            assert secret not in shown
+    rows = {row.name: row for row in settings.rows()}
+    assert rows["CHAPA_SECRET_KEY"].shown == f"set, {len(LIVE_KEY)} bytes"
+    assert rows["CHAPA_LINK_MINUTES"].source == "default"
+    assert rows["PUBLIC_URL"].source == "environment"
+
+
+def test_every_mistake_is_said_at_once_and_none_repeats_a_secret() -> None:
+    with pytest.raises(ConfigurationInvalid) as caught:
+        Settings.from_env(
+            {"PAYMENTS_MODE": "live", "PAYMENTS_CHAPA_SECRET_KEY": TEST_KEY, "PAYMENTS_PORT": "x"}
+        )
+    assert [mistake.pointer.removeprefix("PAYMENTS_") for mistake in caught.value.errors] == [
+        "PORT",
+        "PUBLIC_URL",
+        "CHAPA_SECRET_KEY",
+        "CHAPA_WEBHOOK_SECRETS",
+        "ORDERS_URL",
+        "ORDERS_TOKEN",
+        "ORDERS_SIGNING_SECRETS",
+        "AUTH_KEY",
+        "SMTP_URL",
+        "DATA_KEYS",
+    ]
+    for mistake in caught.value.errors:
+        assert mistake.pointer in str(caught.value)
+        assert mistake.detail in str(caught.value)
+    assert TEST_KEY not in str(caught.value)
+
+
+SECRETS = [
+    "CHAPA_SECRET_KEY",
+    "CHAPA_WEBHOOK_SECRETS",
+    "ORDERS_TOKEN",
+    "ORDERS_SIGNING_SECRETS",
+    "AUTH_KEY",
+    "DATA_KEYS",
+]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("value", ["", "   ", "short", "change-me-change-me-change-me-1", None])
+def test_live_mode_refuses_an_empty_short_default_or_missing_secret_and_names_it(
+    name: str, value: str | None
+) -> None:
+    mistakes = refused(**{name: value})
+    # Without its key Chapa is off, and then nobody could pay.
+    assert set(mistakes) <= {name, "PROVIDERS"}
+    assert mistakes
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLIC_URL", "http://pay.shop.et"),
+        ("PUBLIC_URL", None),
+        ("RETURN_URLS", "shop=http://shop.et/paid"),
+        ("CHAPA_BASE_URL", "http://127.0.0.1:8000/chapa"),
+        ("CHAPA_SECRET_KEY", TEST_KEY),
+        ("CHAPA_SECRET_KEY", "CHAPUBK-aB3dE6gH9jK2mN5pQ8sT1vW4yZ7"),
+        ("CHAPA_WEBHOOK_SECRETS", LIVE_KEY),
+        ("ORDERS_URL", "http://orders.shop.et"),
+        ("ORDERS_URL", None),
+        ("SMTP_URL", None),
+        ("SMTP_URL", "mail.shop.et"),
+        ("SMTP_URL", "smtp://"),
+        ("MAIL_FROM", None),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "Shop <pay@shop.et>\nBcc: x@y.et"),
+        ("LOG_LEVEL", "debug"),
+        ("DATABASE_URL", "memory://"),
+        ("DATABASE_URL", "mysql://u:p@h/db"),
+        ("AUTH_ALGORITHM", "no-algorithm"),
+        ("AUTH_KEY", PEM),
+        ("AUTH_KEY", STRONG[:30]),
+        ("AUTH_DEFAULT_SCOPES", "payments:read payments:refund"),
+        ("PROVIDERS", "chapa,paypal"),
+        ("CHAPA_LINK_MINUTES", "61"),
+        ("CHAPA_TITLE", "A shop's name that is too long"),
+    ],
+)
+def test_live_mode_refuses_what_is_unsafe_or_senseless_and_names_it(name: str, value: str | None) -> None:
+    mistakes = refused(**{name: value})
+    assert list(mistakes) == [name]
+    assert not any(secret in mistakes[name] for secret in (TEST_KEY, LIVE_KEY, STRONG[:30], PEM))
+
+
+def test_an_unknown_mode_is_no_mode() -> None:
+    assert list(refused(MODE="production")) == ["MODE", "CHAPA_SECRET_KEY"]
+
+
+def test_a_shared_secret_is_no_public_key() -> None:
+    assert list(refused(AUTH_ALGORITHM="RS256")) == ["AUTH_KEY"]
+
+
+def test_the_sandbox_refuses_a_live_key() -> None:
+    with pytest.raises(ConfigurationInvalid, match="live key"):
+        Settings.from_env({"PAYMENTS_CHAPA_SECRET_KEY": LIVE_KEY})
+
+
+def test_a_provider_named_without_keys_is_refused_and_one_not_named_is_off() -> None:
+    with pytest.raises(ConfigurationInvalid, match="chapa is switched on but has no keys"):
+        Settings.from_env({"PAYMENTS_PROVIDERS": "chapa"})
+    settings = Settings.from_env({"PAYMENTS_CHAPA_SECRET_KEY": TEST_KEY, "PAYMENTS_PROVIDERS": " chapa "})
+    assert list(settings.provider_settings) == ["chapa"]
+
+
+@pytest.mark.parametrize(
+    "address", ["https://chapa.proxy.et", "https://chapa.proxy.et/", "https://chapa.proxy.et/v1/"]
+)
+def test_chapas_address_may_be_written_with_or_without_its_version(address: str) -> None:
+    settings = Settings.from_env(LIVE | {"PAYMENTS_CHAPA_BASE_URL": address})
+    assert settings.provider_settings["chapa"].base_url == "https://chapa.proxy.et/v1"
+
+
+def test_a_public_key_is_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_text(PEM)
+    variables = {name: value for name, value in LIVE.items() if name != "PAYMENTS_AUTH_KEY"}
+    settings = Settings.from_env(
+        variables | {"PAYMENTS_AUTH_KEY_FILE": str(path), "PAYMENTS_AUTH_ALGORITHM": "es256"}
+    )
+    assert settings.auth is not None
+    assert (settings.auth.algorithm, settings.auth.key) == ("ES256", Secret(PEM.strip()))
+
+
+def test_half_an_orders_service_is_refused_in_the_sandbox_too() -> None:
+    with pytest.raises(ConfigurationInvalid) as caught:
+        Settings.from_env({"PAYMENTS_ORDERS_URL": "http://127.0.0.1:9000"})
+    assert [mistake.pointer for mistake in caught.value.errors] == [
+        "PAYMENTS_ORDERS_TOKEN",
+        "PAYMENTS_ORDERS_SIGNING_SECRETS",
+    ]
+
+
+def test_the_public_address_follows_the_port() -> None:
+    assert Settings.from_env({"PAYMENTS_PORT": "8123"}).public_url == "http://127.0.0.1:8123"
+
+
+def test_a_misspelt_variable_is_shown_and_refuses_nothing() -> None:
+    rows = Settings.from_env({"PAYMENTS_PROVIDRS": "chapa"}).rows()
+    assert [(row.name, row.source) for row in rows if row.source == "unknown"] == [("PROVIDRS", "unknown")]
