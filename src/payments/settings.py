@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import attrs
 
 from payments.adapters.environment import Environment, Row
+from payments.adapters.notifiers.smtp import SmtpServer
 from payments.adapters.orders.signing import Signer
 from payments.adapters.providers.listing import available_providers
 from payments.adapters.secret import Secret
@@ -28,6 +29,7 @@ _MODES: Final = {"sandbox": Mode.TEST, "live": Mode.LIVE}
 _ALGORITHMS: Final = ("HS256", "RS256", "ES256")
 _LEAST_HS256_BYTES: Final = 32  # RFC 7518, section 3.2
 _LEAST_DATA_KEY_BYTES: Final = 16  # what the cipher takes at all
+_MAIL_SCHEMES: Final = ("smtp", "smtp+starttls", "smtps")
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -58,7 +60,7 @@ class MailSettings:
     """The server that takes our mail, and who it is from."""
 
     smtp_url: str = attrs.field(repr=without_password)
-    """``smtp://`` or ``smtps://``, with user and password where the server wants them."""
+    """``smtp+starttls://`` or ``smtps://`` where the server wants user and password, else ``smtp://``."""
     sender: str
 
 
@@ -234,13 +236,14 @@ def _refuse_wrong_auth_key(environment: Environment, key: Secret, algorithm: str
 
 
 def _mail(environment: Environment) -> MailSettings | None:
-    url = environment.private_url("SMTP_URL", "", ("smtp", "smtps"))
+    url = environment.private_url("SMTP_URL", "", _MAIL_SCHEMES)
     sender = environment.text("MAIL_FROM")
     if url:
         try:
-            split_address(url, ("smtp", "smtps"))
+            split_address(url, _MAIL_SCHEMES)
+            SmtpServer.of(url)
         except ValueError as error:
-            environment.refuse("SMTP_URL", f"{error} Use smtp://user:password@mail.example.com:587.")
+            environment.refuse("SMTP_URL", f"{error} Use smtp+starttls://user:password@mail.example.com:587.")
     if not url:
         if environment.live:
             _require(environment, "SMTP_URL", "Say which server takes our mail.")

@@ -30,7 +30,7 @@ LIVE = {
     "PAYMENTS_AUTH_KEY": STRONG,
     "PAYMENTS_AUTH_ISSUER": "https://accounts.shop.et",
     "PAYMENTS_AUTH_AUDIENCE": "payments",
-    "PAYMENTS_SMTP_URL": "smtp://pay:secret@mail.shop.et:587",
+    "PAYMENTS_SMTP_URL": "smtp+starttls://pay:secret@mail.shop.et:587",
     "PAYMENTS_MAIL_FROM": "Shop <pay@shop.et>",
     "PAYMENTS_DATA_KEYS": STRONG,
 }
@@ -78,7 +78,7 @@ def test_everything_that_can_be_said_arrives() -> None:
         default_scopes=("payments:read", "payments:write"),
     )
     assert settings.mail == MailSettings(
-        smtp_url="smtp://pay:secret@mail.shop.et:587", sender="Shop <pay@shop.et>"
+        smtp_url="smtp+starttls://pay:secret@mail.shop.et:587", sender="Shop <pay@shop.et>"
     )
     assert settings.data_keys == (Secret(STRONG),)
     assert settings.http == HttpSettings(metrics=False)
@@ -155,6 +155,7 @@ def test_live_mode_refuses_an_empty_short_default_or_missing_secret_and_names_it
         ("SMTP_URL", None),
         ("SMTP_URL", "mail.shop.et"),
         ("SMTP_URL", "smtp://"),
+        ("SMTP_URL", "smtp://pay:secret@mail.shop.et:587"),
         ("MAIL_FROM", None),
         ("MAIL_FROM", "nobody"),
         ("MAIL_FROM", "Shop <pay@shop.et>\nBcc: x@y.et"),
