@@ -333,7 +333,7 @@ class StaleVersion(StorageError):
 
 
 class IllegalTransition(PaymentsError):
-    """An event that the tables of MODEL.md section 2 do not allow: a defect of ours."""
+    """An event that the tables of ``transitions`` do not allow: a defect of ours."""
 
     code = "illegal_transition"
     title = "The change is not allowed"
