@@ -92,7 +92,7 @@ class Settings:
     public_url: str = f"http://127.0.0.1:{DEFAULT_PORT}"
     """Where payers and providers find us, without a slash at its end."""
     return_urls: Mapping[str, str] = attrs.field(factory=dict)
-    """The pages a payer may be sent back to, by key; the first is the default."""
+    """The pages a payer may be sent back to, by key; without a key it is our own status page."""
     provider_settings: Mapping[str, Any] = attrs.field(factory=dict)
     """The groups of the providers that are switched on, by name."""
     orders: OrdersSettings | None = None

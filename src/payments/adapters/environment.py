@@ -113,7 +113,7 @@ class Environment:
         return address.rstrip("/") if base else address
 
     def urls(self, name: str) -> Mapping[str, str]:
-        """``key=url`` pairs, separated by commas or blanks; the first is the one used by default."""
+        """``key=url`` pairs, separated by commas or blanks, in their order."""
         text = self.text(name)
         found: dict[str, str] = {}
         for pair in re.split(r"[,\s]+(?=[^,\s=]+=https?://)", text) if text else ():
