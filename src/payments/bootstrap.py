@@ -24,6 +24,7 @@ from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.adapters.notifiers.console import ConsoleNotifier
 from payments.adapters.notifiers.smtp import SmtpNotifier, SmtpServer
 from payments.adapters.orders.http import HttpOrders
+from payments.adapters.orders.memory import MemoryOrders
 from payments.adapters.orders.signing import Signer
 from payments.adapters.providers.listing import build_providers
 from payments.adapters.providers.surroundings import Surroundings
@@ -122,7 +123,7 @@ async def open_payments(
             clock=clock,
             identifiers=given.identifiers or RandomIdentifiers(),
             notifier=given.notifier or _notifier(chosen),
-            orders=given.orders or _orders(chosen, surroundings),
+            orders=given.orders or _orders(chosen, surroundings, read_only=read_only),
             providers=given.providers or build_providers(chosen.provider_settings, surroundings),
             shared_state=given.shared_state or MemorySharedState(clock),
             unit_of_work=given.unit_of_work or await _unit_of_work(chosen, resources, read_only=read_only),
@@ -202,7 +203,10 @@ def _notifier(settings: Settings) -> Notifier:
     )
 
 
-def _orders(settings: Settings, surroundings: Surroundings) -> Orders:
+def _orders(settings: Settings, surroundings: Surroundings, *, read_only: bool) -> Orders:
+    if settings.orders is None and read_only:
+        # Whoever looks at a database, or at a copy of one, asks nobody what is owed.
+        return MemoryOrders()
     if settings.orders is None:
         raise ConfigurationInvalid(
             "There is no orders service to ask what is owed.",

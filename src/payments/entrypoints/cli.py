@@ -1,0 +1,257 @@
+"""``payments``: the command line.
+
+Exit codes: 0 done; 1 something was found (a broken invariant, nothing to explain); 2 wrong usage;
+69 something we need is not available; 78 the configuration cannot be used. Secrets come from the environment
+or from files it names, never from arguments.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
+
+from payments.bootstrap import migrate_database, open_payments
+from payments.domain.errors import ConfigurationInvalid, PaymentsError
+from payments.entrypoints import reports, states
+from payments.entrypoints.http.openapi import document
+from payments.entrypoints.http.routes import OPERATIONS
+from payments.entrypoints.logging import configure_logging
+from payments.entrypoints.serving import run, serve_payments
+from payments.entrypoints.tokens import sign_token
+from payments.settings import Settings
+
+FOUND: Final = 1
+USAGE: Final = 2
+UNAVAILABLE: Final = 69
+CONFIGURATION: Final = 78
+INTERRUPTED: Final = 130
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Write JSON, for scripts.")]
+Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command the arguments name (those of the process by default), and exit."""
+    sys.exit(exit_code(sys.argv[1:] if arguments is None else arguments))
+
+
+def exit_code(arguments: Sequence[str]) -> int:
+    """What the command came to. Trouble is one clear sentence on standard error, never a traceback."""
+    app = command_line()
+    try:
+        code = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return _said(f"{error}\nSee: payments --help", USAGE)
+    except ConfigurationInvalid as error:
+        # The detail may repeat the list below it; its first line is the sentence.
+        lines = [error.detail.partition("\n")[0], *(f"  {e.pointer}: {e.detail}" for e in error.errors)]
+        return _said("\n".join(lines), CONFIGURATION)
+    except PaymentsError as error:
+        return _said(error.detail, UNAVAILABLE)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough; Python must not complain about it while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def command_line() -> App:
+    """All commands."""
+    app = App(
+        name="payments",
+        help="One API, one state machine and one truth in front of payment providers.",
+        version=version("payments"),
+        help_format="plaintext",
+        suppress_keyboard_interrupt=False,
+    )
+    app["--help"].group = app["--version"].group = "Options"
+    for command in (serve, demo, simulators, migrate, check, why, sweep, token, states_, openapi, settings_):
+        app.command(command, name=command.__name__.rstrip("_"))
+    return app
+
+
+def serve(*, host: str | None = None, port: Port | None = None) -> None:
+    """Serve HTTP and work on what is due, until SIGTERM; then drain and stop within 30 seconds.
+
+    Parameters
+    ----------
+    host
+        Listen on this address instead of PAYMENTS_HOST.
+    port
+        Listen on this port instead of PAYMENTS_PORT.
+    """
+    given = {"PAYMENTS_HOST": host, "PAYMENTS_PORT": None if port is None else str(port)}
+    settings = Settings.from_env(os.environ | {name: value for name, value in given.items() if value})
+    configure_logging(settings.logging, sys.stderr)
+    run(serve_payments(settings, _say))
+
+
+def demo(
+    *, port: Port = 8000, host: str = "127.0.0.1", fresh: bool = False, state: Path = Path(".payments-demo")
+) -> None:
+    """Run the whole demonstration on one loopback port: service, simulators, mailbox and a shop.
+
+    Parameters
+    ----------
+    port
+        Listen on this port.
+    host
+        Listen on this loopback address.
+    fresh
+        Forget the orders, payments and mails of earlier runs.
+    state
+        Keep them in this directory.
+    """
+    _require_the_demo_extra()
+    from payments.entrypoints.demo import run_demo  # noqa: PLC0415 -- needs the demo extra
+
+    run(run_demo(host=host, port=port, directory=state, fresh=fresh, environ=os.environ, announce=_say))
+
+
+def simulators(*, port: Port = 9000, host: str = "127.0.0.1", state: Path | None = None) -> None:
+    """Run the simulators alone and print the variables that point a service at them.
+
+    Tokens and secrets are those of the environment where it has them, and made up otherwise.
+
+    Parameters
+    ----------
+    port
+        Listen on this port.
+    host
+        Listen on this address.
+    state
+        Keep what they know in this directory; without it they forget when they stop.
+    """
+    _require_the_demo_extra()
+    from payments.entrypoints.demo import run_simulators  # noqa: PLC0415 -- needs the demo extra
+
+    settings = Settings.from_env()
+    configure_logging(settings.logging, sys.stderr)
+    run(run_simulators(settings, host=host, port=port, directory=state, announce=_say))
+
+
+def migrate(*, json: Json = False) -> None:
+    """Bring the database's tables up to this version."""
+    migrate_database(Settings.from_env())
+    _say(reports.as_json({"migrated": True}) if json else "The database's tables are those of this version.")
+
+
+def check(*, json: Json = False) -> int:
+    """Check every invariant over every payment; exit 1 if one is broken. Safe beside a running service."""
+
+    async def checked() -> int:
+        async with open_payments(Settings.from_env(), read_only=True) as payments:
+            violations = await payments.check()
+        _say(reports.violations_as_json(violations) if json else reports.violations_as_text(violations))
+        return FOUND if violations else 0
+
+    return run(checked())
+
+
+def why(reference: str, *, json: Json = False) -> int:
+    """Tell the story of a payment: what happened, by which rule, what we wait for.
+
+    Parameters
+    ----------
+    reference
+        Our reference of one of its attempts (p-...), or its payment id.
+    """
+
+    async def told() -> int:
+        async with open_payments(Settings.from_env(), read_only=True) as payments:
+            story = await reports.story_of(payments, reference)
+        if story is None:
+            return _said(f"There is no attempt or payment called {reference}.", FOUND)
+        _say(reports.story_as_json(story) if json else reports.story_as_text(story))
+        return 0
+
+    return run(told())
+
+
+def sweep(*, json: Json = False) -> None:
+    """Ask the providers now about every attempt that is due. Only where no service is running on SQLite."""
+
+    async def swept() -> None:
+        async with open_payments(Settings.from_env()) as payments:
+            asked = await reports.with_progress("Asked about", payments.sweep)
+        _say(reports.as_json({"asked": asked}) if json else f"{asked} attempts were due and asked about.")
+
+    run(swept())
+
+
+def token(
+    *,
+    user: str = "demo-user",
+    scope: str = "payments:read payments:write",
+    hours: Annotated[int, Parameter(validator=Number(gte=1, lte=24 * 365))] = 24,
+    json: Json = False,
+) -> None:
+    """Sign a bearer token with PAYMENTS_AUTH_KEY, for development; refused in live mode.
+
+    Parameters
+    ----------
+    user
+        Whose token: the "sub" that orders carry as user_id.
+    scope
+        What it allows, separated by blanks.
+    hours
+        How long it is good for.
+    """
+    signed = sign_token(Settings.from_env(), user=user, scope=scope, valid_for=timedelta(hours=hours))
+    _say(reports.as_json({"token": signed, "user": user, "scope": scope}) if json else signed)
+
+
+def states_(*, markdown: bool = False) -> None:
+    """Show the state machines.
+
+    Parameters
+    ----------
+    markdown
+        As docs/states.md, with Mermaid diagrams.
+    """
+    _say((states.as_markdown() if markdown else states.as_text()).rstrip("\n"))
+
+
+def openapi() -> None:
+    """Write the OpenAPI document of this configuration."""
+    settings = Settings.from_env()
+    told = document(
+        OPERATIONS,
+        public_url=settings.public_url,
+        providers=settings.provider_settings,
+        page_keys=settings.return_urls,
+    )
+    _say(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+
+
+def settings_(*, json: Json = False) -> None:
+    """Show every setting and where it comes from; secrets are masked."""
+    rows = Settings.from_env().rows()
+    _say(reports.rows_as_json(rows) if json else reports.rows_as_text(rows))
+
+
+def _require_the_demo_extra() -> None:
+    try:
+        import aiosmtpd.smtp  # noqa: F401, PLC0415 -- asked for, not used: the extra may be missing
+    except ImportError as error:
+        raise ConfigurationInvalid(
+            "The simulated mailbox needs aiosmtpd, which is not installed: pip install 'payments[demo]'."
+        ) from error
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _said(text: str, code: int) -> int:
+    print(text, file=sys.stderr, flush=True)
+    return code

@@ -1,0 +1,116 @@
+"""``payments demo``: put together, serve, tell."""
+
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from payments.bootstrap import open_payments
+from payments.domain.errors import ConfigurationInvalid, FieldError
+from payments.entrypoints.demo.app import Demo, create_demo
+from payments.entrypoints.demo.banner import banner
+from payments.entrypoints.demo.shop_client import open_shop_client
+from payments.entrypoints.demo.state import open_state
+from payments.entrypoints.demo.surroundings import USER, DemoAddresses, as_shell, environment_of
+from payments.entrypoints.http import create_app
+from payments.entrypoints.logging import configure_logging
+from payments.entrypoints.serving import Service, listen, serve_with
+from payments.entrypoints.tokens import sign_token
+from payments.entrypoints.worker import Worker
+from payments.settings import SCOPES, Settings
+from payments.simulators.app import create_simulators, mailbox_port, simulators_at
+from payments.simulators.lifespans import running
+
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_TOKEN_FOR: Final = timedelta(days=30)
+_HEEDED: Final = ("PAYMENTS_LOG_LEVEL", "PAYMENTS_LOG_FORMAT")
+
+
+async def run_demo(
+    *,
+    host: str,
+    port: int,
+    directory: Path,
+    fresh: bool,
+    environ: Mapping[str, str],
+    announce: Callable[[str], None],
+) -> None:
+    """Run the demonstration until asked to stop; ``announce`` gets what a newcomer needs to know.
+
+    Of ``environ`` only how to log is heeded: real keys stay unused.
+
+    Raises:
+        ConfigurationInvalid: live mode, or a host that others could reach.
+        PortTaken: the port is in use.
+        StorageBusy: another demonstration runs on this directory.
+    """
+    _refuse_anything_real(host, environ)
+    with listen(host, port) as listening, open_state(directory, fresh=fresh) as state:
+        bound = int(listening.getsockname()[1])
+        addresses = DemoAddresses(public=f"http://{'[::1]' if host == '::1' else host}:{bound}")
+        simulators = create_simulators(
+            simulators_at(
+                addresses.simulators,
+                webhook_url=addresses.notices,
+                webhook_secret=state.secrets.chapa_webhook_secret,
+                orders_token=state.secrets.orders_token,
+                orders_signing_secrets=(state.secrets.orders_signing_secret,),
+                state_directory=state.simulators,
+            )
+        )
+        async with running(simulators):
+            variables = environment_of(
+                state.secrets,
+                addresses,
+                database=state.database,
+                smtp_port=mailbox_port(simulators),
+                port=bound,
+            )
+            state.write_private(state.environment_file, as_shell(variables))
+            heeded = {name: environ[name] for name in _HEEDED if name in environ}
+            settings = Settings.from_env({"PAYMENTS_LOG_LEVEL": "warning"} | variables | heeded)
+            configure_logging(settings.logging, sys.stderr)
+            token = sign_token(settings, user=USER, scope=" ".join(SCOPES), valid_for=_TOKEN_FOR)
+            ignored = sorted(n for n in environ if n.startswith("PAYMENTS_") and n not in _HEEDED)
+            demo = Demo(
+                settings=settings,
+                addresses=addresses,
+                token=token,
+                chapa_secret_key=state.secrets.chapa_secret_key,
+                simulators=simulators,
+            )
+            told = banner(addresses, token, state.environment_file, ignored)
+            await _serve(demo, listening, started=lambda: announce(told))
+
+
+def _refuse_anything_real(host: str, environ: Mapping[str, str]) -> None:
+    if host not in _LOOPBACK:
+        raise ConfigurationInvalid(
+            f"The demonstration is for this machine alone: its host is {', '.join(_LOOPBACK)}, not {host}."
+        )
+    if environ.get("PAYMENTS_MODE", "").strip().lower() == "live":
+        raise ConfigurationInvalid(
+            "The demonstration moves no real money.",
+            errors=(
+                FieldError("PAYMENTS_MODE", "Take live out, or start the service with `payments serve`."),
+            ),
+        )
+
+
+async def _serve(demo: Demo, listening: socket.socket, *, started: Callable[[], None]) -> None:
+    # Connections wait on the socket from now on, so nobody who is asked too early is refused.
+    async with (
+        open_payments(demo.settings) as payments,
+        open_shop_client(demo.addresses, demo.token) as client,
+    ):
+        worker = Worker(payments)
+        service = create_app(payments, demo.settings, on_notice=worker.wake)
+
+        def stopping() -> None:
+            service.state.draining = True
+            worker.stop()
+
+        app = create_demo(demo, service, client)
+        await serve_with(worker, Service(app=app, started=started, stopping=stopping), listening)

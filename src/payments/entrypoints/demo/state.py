@@ -1,0 +1,142 @@
+"""What a demonstration keeps between runs: a directory with its database, simulators' memory and secrets."""
+
+import base64
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Self
+
+import attrs
+
+from payments.domain.errors import ConfigurationInvalid, StorageBusy
+
+_SECRETS_FILE: Final = "secrets.json"
+_OURS: Final = ("payments.db*", "simulators", "env", _SECRETS_FILE)
+"""What ``--fresh`` removes; whatever else lies in the directory stays."""
+
+if sys.platform == "win32":
+
+    def _locked(_descriptor: int) -> bool:
+        return True
+
+else:
+    import fcntl
+
+    def _locked(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@attrs.frozen(kw_only=True)
+class DemoSecrets:
+    """Secrets made up for this demonstration alone."""
+
+    auth_key: str = attrs.field(repr=False)
+    data_key: str = attrs.field(repr=False)
+    orders_token: str = attrs.field(repr=False)
+    orders_signing_secret: str = attrs.field(repr=False)
+    chapa_secret_key: str = attrs.field(repr=False)
+    chapa_webhook_secret: str = attrs.field(repr=False)
+
+    @classmethod
+    def fresh(cls) -> Self:
+        """New ones, from the operating system's randomness."""
+        return cls(
+            auth_key=secrets.token_hex(32),
+            data_key=secrets.token_hex(32),
+            orders_token=secrets.token_hex(20),
+            orders_signing_secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+            chapa_secret_key="CHASECK_TEST-" + secrets.token_hex(16),
+            chapa_webhook_secret=secrets.token_hex(20),
+        )
+
+
+@attrs.frozen
+class DemoState:
+    """The directory, held by this process alone."""
+
+    directory: Path
+    secrets: DemoSecrets
+
+    @property
+    def database(self) -> Path:
+        """The service's SQLite file."""
+        return self.directory / "payments.db"
+
+    @property
+    def simulators(self) -> Path:
+        """The directory of the simulators' files."""
+        return self.directory / "simulators"
+
+    @property
+    def environment_file(self) -> Path:
+        """The ``PAYMENTS_*`` variables of this demonstration, for a shell to read."""
+        return self.directory / "env"
+
+    def write_private(self, file: Path, text: str) -> None:
+        """Write ``text`` so that only the owner can read it, at no moment anybody else."""
+        _write_private(file, text)
+
+
+@contextmanager
+def open_state(directory: Path, *, fresh: bool) -> Iterator[DemoState]:
+    """The state in ``directory``, made if it is not there; ``fresh`` forgets what was there.
+
+    Raises:
+        StorageBusy: another demonstration runs on it.
+        ConfigurationInvalid: the directory cannot be used.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigurationInvalid(f"{directory} cannot be used: {error.strerror}.") from error
+    try:
+        if not _locked(descriptor):
+            raise StorageBusy(
+                f"Another demonstration runs on {directory}. Stop it, or name another directory with --state."
+            )
+        if fresh:
+            _forget(directory)
+        yield DemoState(directory.resolve(), _kept_secrets(directory / _SECRETS_FILE))
+    finally:
+        os.close(descriptor)
+
+
+def _forget(directory: Path) -> None:
+    for pattern in _OURS:
+        for found in directory.glob(pattern):
+            if found.is_dir() and not found.is_symlink():
+                shutil.rmtree(found)
+            else:
+                found.unlink()
+
+
+def _kept_secrets(file: Path) -> DemoSecrets:
+    try:
+        kept = DemoSecrets(**json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        kept = DemoSecrets.fresh()
+        _write_private(file, json.dumps(attrs.asdict(kept), indent=2) + "\n")
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigurationInvalid(f"{file} cannot be read. Start over with --fresh.") from error
+    return kept
+
+
+def _write_private(file: Path, text: str) -> None:
+    # Written beside and moved over, so that a crash leaves the old file or the new one, never half of one.
+    beside = file.with_name(f".{file.name}.new")
+    beside.unlink(missing_ok=True)
+    with os.fdopen(
+        os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as opened:
+        opened.write(text)
+    beside.replace(file)

@@ -1,0 +1,101 @@
+"""Logs: one line an event, for people or as JSON, with the request's identifiers and without secrets."""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any, Final, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from payments.settings import LoggingSettings
+
+MASK: Final = "[redacted]"
+
+_SECRET_NAMES: Final = re.compile(
+    r"(?:^|_)(?:authorization|cookie|passkey|password|secret|secrets|signature|token|otp|email|phone|phone_number)(?:$|_)"
+    r"|api_?key|secret_?key|private_?key|signing_?key",
+    re.IGNORECASE,
+)
+# What is secret wherever it stands: keys of providers and webhooks, bearer tokens, passwords in addresses.
+_SECRETS: Final = re.compile(
+    r"CHASECK(?:_TEST)?-[A-Za-z0-9-]+"
+    r"|\b[sp]k_(?:test|live)_[A-Za-z0-9]+"
+    r"|\bwhsec_[A-Za-z0-9+/=]+"
+    r"|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
+    r"|(?<=[Bb]earer )[^\s\"',]+"
+    r"|(?<=[Bb]asic )[^\s\"',]+"
+    r"|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"
+)
+_CARD: Final = re.compile(r"(?<![\w.-])[0-9](?:[ -]?[0-9]){12,18}(?![\w-])", re.ASCII)
+_QUIET: Final = ("aiosmtplib", "alembic", "asyncio", "httpx", "uvicorn.access", "uvicorn.error", "mail.log")
+
+
+def configure_logging(settings: LoggingSettings, stream: TextIO) -> None:
+    """Send all logs of this process, ours and the libraries', to ``stream``."""
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    ours: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    closing: list[Processor] = [structlog.processors.format_exc_info, redacted]
+    structlog.configure(
+        processors=[*ours, *closing, _renderer(settings.format, stream)],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=ours,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *closing,
+                _renderer(settings.format, stream),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name in _QUIET:
+        # Their news is ours to tell; their warnings are welcome.
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """``event`` without secrets: by the names of its fields, and by what values look like."""
+    return {name: MASK if _SECRET_NAMES.search(name) else _cleaned(value) for name, value in event.items()}
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return _CARD.sub(_card_masked, _SECRETS.sub(MASK, value))
+    if isinstance(value, Mapping):
+        return {
+            name: MASK if _SECRET_NAMES.search(str(name)) else _cleaned(inner)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_cleaned(inner) for inner in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return _cleaned(str(value))
+
+
+def _card_masked(match: re.Match[str]) -> str:
+    """Thirteen to nineteen digits whose last one is right (ISO/IEC 7812, Luhn) may be a card."""
+    digits = [int(character) for character in match[0] if character.isdigit()]
+    doubled = [
+        digit if place % 2 == 0 else sum(divmod(2 * digit, 10)) for place, digit in enumerate(digits[::-1])
+    ]
+    return MASK if sum(doubled) % 10 == 0 else match[0]
+
+
+def _renderer(style: str, stream: TextIO) -> Processor:
+    if style == "json":
+        return structlog.processors.JSONRenderer()
+    # The default traceback of a console with rich shows local variables, and secrets are among them.
+    return structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
