@@ -1,0 +1,320 @@
+"""SQLite as one process uses it: safe settings, one fair writer, and errors that leave nothing half done."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+
+from payments.adapters.sql.sqlite import SqliteDatabase, open_sqlite, open_sqlite_database
+from payments.adapters.sql.sqlite_connection import READING, WRITING, assert_pragmas
+from payments.adapters.sql.unit_of_work import TIMES, SqlUnitOfWork
+from payments.application.ports.repository import Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import Notice, StoredChange
+from payments.domain.errors import ConfigurationInvalid, StaleVersion, StorageBusy, StorageUnavailable
+from payments.testing.contracts.stored import a_notice, a_payment, an_attempt, keep
+
+pytestmark = pytest.mark.anyio
+
+
+@contextmanager
+def another_program(database: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that knows nothing of our lock file and holds SQLite's write lock."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+
+
+async def opened(units: UnitOfWork, number: int) -> None:
+    await units.write(lambda transaction: transaction.open_payment(a_payment(number)))
+
+
+async def added(units: UnitOfWork, notice: Notice) -> None:
+    await units.write(lambda transaction: transaction.add_notice(notice))
+
+
+async def stored(units: UnitOfWork) -> int:
+    return len(await units.reads.payments_after(None, 1000))
+
+
+async def test_every_setting_holds_on_the_connections(database: Path) -> None:
+    async with open_sqlite_database(database) as sqlite:
+        writer, reader = sqlite._writer, sqlite._reads._connection
+        assert writer is not None
+        for connection, pragmas in ((writer, WRITING), (reader, READING)):
+            found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas}
+            assert found == dict(pragmas)
+        assert reader.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reader.execute("CREATE TABLE x (y)")
+
+
+def test_a_setting_that_does_not_hold_is_said(database: Path) -> None:
+    with (
+        closing(sqlite3.connect(database)) as connection,
+        pytest.raises(StorageUnavailable, match="keeps foreign_keys at 0; payments are only safe with 1"),
+    ):
+        assert_pragmas(connection, {"foreign_keys": 1})
+
+
+@pytest.mark.parametrize("path", ["", ":memory:", "file::memory:?cache=shared"])
+async def test_a_database_in_memory_alone_is_refused(path: str) -> None:
+    with pytest.raises(ConfigurationInvalid, match="SQLite needs a file"):
+        async with open_sqlite(path):
+            pass
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+async def test_a_database_that_is_not_there_is_not_made(tmp_path: Path, read_only: bool) -> None:  # noqa: FBT001 - a column of the table above
+    path = tmp_path / "payments.db"
+    with pytest.raises(StorageUnavailable, match=r"does not exist: run `payments migrate` first"):
+        async with open_sqlite(str(path), read_only=read_only):
+            pass
+    assert not path.exists()
+
+
+async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+    path = tmp_path / "payments.db"
+    path.write_bytes(b"certainly no database of ours" * 1000)
+    with pytest.raises(StorageUnavailable, match="not a database"):
+        async with open_sqlite(str(path)):
+            pass
+
+
+async def test_a_second_writer_is_refused_until_the_first_has_gone(database: Path) -> None:
+    async with open_sqlite(str(database)) as first:
+        with pytest.raises(StorageBusy, match=r"payments\.db; SQLite takes exactly one.*PostgreSQL"):
+            async with open_sqlite(str(database)):
+                pass
+        await opened(first, 1)
+    async with open_sqlite(str(database)) as second:
+        assert await stored(second) == 1
+
+
+async def test_a_reader_beside_the_writer_sees_what_is_committed_and_writes_nothing(database: Path) -> None:
+    async with open_sqlite(str(database)) as writer, open_sqlite(str(database), read_only=True) as reader:
+        for number in (1, 2):
+            await opened(writer, number)
+            assert await stored(reader) == number
+        with pytest.raises(StorageUnavailable, match="for reading only"):
+            await opened(reader, 3)
+    async with open_sqlite(str(database), read_only=True) as alone:
+        assert await stored(alone) == 2
+
+
+async def test_writers_take_turns_in_the_order_they_asked(database: Path) -> None:
+    turns: list[int] = []
+    writers, times = 32, 6
+
+    async with open_sqlite(str(database)) as units:
+
+        async def write_often(writer: int) -> None:
+            for time in range(times):
+
+                async def work(transaction: Transaction) -> None:
+                    turns.append(writer)
+                    await transaction.add_notice(a_notice(writer * 100 + time))  # noqa: B023 - awaited at once
+
+                await units.write(work)
+
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(write_often(writer) for writer in range(writers)))
+    assert len(turns) == writers * times
+    for writer in range(writers):
+        places = [place for place, who in enumerate(turns) if who == writer]
+        waits = [later - earlier for earlier, later in pairwise(places)]
+        assert max(waits) <= writers, "nobody has two turns while another waits"
+
+
+async def test_whoever_waits_too_long_for_a_turn_is_told(database: Path) -> None:
+    async with open_sqlite_database(database, wait_s=0.05) as sqlite:
+        units = SqlUnitOfWork(sqlite)
+        inside, leave = asyncio.Event(), asyncio.Event()
+
+        async def slow(transaction: Transaction) -> None:
+            await transaction.open_payment(a_payment(1))
+            inside.set()
+            await leave.wait()
+
+        first = asyncio.create_task(units.write(slow))
+        await inside.wait()
+        with pytest.raises(StorageUnavailable, match="Other writers kept the database busy"):
+            await opened(units, 2)
+        leave.set()
+        await first
+        await opened(units, 3)
+        assert await stored(units) == 2
+
+
+async def test_another_programs_lock_is_waited_for_without_holding_up_the_event_loop(database: Path) -> None:
+    async with open_sqlite(str(database)) as units:
+        with another_program(database) as other:
+            writing = asyncio.create_task(opened(units, 1))
+            for _ in range(20):
+                await asyncio.sleep(0.005)
+            assert not writing.done()
+            assert await stored(units) == 0
+            other.execute("ROLLBACK")
+            await writing
+        assert await stored(units) == 1
+
+
+async def test_another_programs_lock_is_not_waited_for_forever(database: Path) -> None:
+    async with open_sqlite_database(database, wait_s=0.05) as sqlite:
+        units = SqlUnitOfWork(sqlite)
+        with another_program(database), pytest.raises(StorageUnavailable, match="locked"):
+            await opened(units, 1)
+        await opened(units, 1)
+
+
+async def test_a_full_disk_rolls_back_and_is_recovered_from(database: Path) -> None:
+    async with open_sqlite_database(database) as sqlite:
+        units = SqlUnitOfWork(sqlite)
+        assert sqlite._writer is not None
+        await opened(units, 1)
+        (pages,) = sqlite._writer.execute("PRAGMA page_count").fetchone()
+        sqlite._writer.execute(f"PRAGMA max_page_count = {pages + 2}").fetchall()
+        told = 0
+
+        async def fill() -> None:
+            nonlocal told
+            for number in range(1, 50):
+                notice = a_notice(number, sealed=bytes(3000))
+                await added(units, notice)
+                told += 1
+
+        with pytest.raises(StorageUnavailable, match="full"):
+            await fill()
+        assert 0 < told < 49
+        assert len(await units.reads.notices_about(a_notice(1).reference or "")) == told
+        sqlite._writer.execute("PRAGMA max_page_count = 100000").fetchall()
+        await added(units, a_notice(99))
+
+
+async def test_an_error_that_work_ignores_still_ends_its_transaction(database: Path) -> None:
+    async with open_sqlite(str(database)) as units:
+        before = await keep(units, a_payment(1, attempts=(an_attempt(1),)))
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.add_notice(a_notice(1))
+            two_live = attrs.evolve(before, version=2, attempts=(an_attempt(1), an_attempt(2)))
+            with suppress(StaleVersion):
+                await transaction.save(StoredChange(before=before, after=two_live))
+
+        with pytest.raises(StorageUnavailable, match="transaction has ended"):
+            await units.write(work)
+        assert await units.reads.payment(before.payment_id) == before
+        assert await units.reads.notices_about(an_attempt(1).reference) == ()
+
+
+class Slow(sqlite3.Connection):
+    """Its commits wait until they are let go."""
+
+    arrived: ClassVar[threading.Event]
+    let_go: ClassVar[threading.Event]
+
+    def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            self.arrived.set()
+            self.let_go.wait(30)
+        return super().execute(sql, *arguments)
+
+
+async def test_a_commit_that_was_cancelled_ends_before_the_next_writer_begins(database: Path) -> None:
+    Slow.arrived, Slow.let_go = threading.Event(), threading.Event()
+    async with open_sqlite_database(database, connection=Slow) as sqlite:
+        units = SqlUnitOfWork(sqlite)
+        first = asyncio.create_task(opened(units, 1))
+        await asyncio.to_thread(Slow.arrived.wait, 30)
+        second = asyncio.create_task(opened(units, 2))
+        for _ in range(3):
+            first.cancel()
+            await asyncio.sleep(0)
+        assert await stored(units) == 0, "reading goes on while a commit waits for the disk"
+        assert not first.done()
+        assert not second.done()
+        Slow.let_go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        await second
+        assert await stored(units) == 2
+
+
+class Doubtful(sqlite3.Connection):
+    """The disk fails at a commit: after it was kept, or before."""
+
+    kept: ClassVar[bool]
+    failures: ClassVar[int]
+
+    def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+        if sql != "COMMIT" or Doubtful.failures == 0:
+            return super().execute(sql, *arguments)
+        Doubtful.failures -= 1
+        if self.kept:
+            super().execute(sql)
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+        raise error
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_work_whose_commit_was_in_doubt_runs_again_and_recognises_itself(
+    database: Path,
+    kept: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    Doubtful.kept, Doubtful.failures = kept, 1
+    seen: list[bool] = []
+
+    async def work(transaction: Transaction) -> bool:
+        seen.append(await transaction.add_notice(a_notice(1)))
+        return seen[-1]
+
+    async with open_sqlite_database(database, connection=Doubtful) as sqlite:
+        units = SqlUnitOfWork(sqlite)
+        await units.write(work)
+        assert seen == [True, not kept]
+        assert await units.reads.notices_about(a_notice(1).reference or "") == (a_notice(1),)
+
+
+async def test_a_disk_that_never_confirms_is_an_outage_after_a_few_tries(database: Path) -> None:
+    Doubtful.kept, Doubtful.failures = False, 100
+    async with open_sqlite_database(database, connection=Doubtful) as sqlite:
+        units = SqlUnitOfWork(sqlite)
+        with pytest.raises(StorageUnavailable, match="did not confirm: disk I/O error"):
+            await opened(units, 1)
+        assert Doubtful.failures == 100 - TIMES
+        Doubtful.failures = 0
+        await opened(units, 1)
+        assert await stored(units) == 1
+
+
+async def test_a_transaction_that_has_ended_writes_nothing_more(database: Path) -> None:
+    async with open_sqlite(str(database)) as units:
+        kept: list[Transaction] = []
+
+        async def work(transaction: Transaction) -> None:
+            kept.append(transaction)
+
+        await units.write(work)
+        with pytest.raises(StorageUnavailable, match="transaction has ended"):
+            await kept[0].open_payment(a_payment(1))
+        assert await stored(units) == 0
+
+
+async def test_reading_does_not_hold_back_the_log(database: Path) -> None:
+    async with open_sqlite_database(database) as sqlite:
+        units = SqlUnitOfWork(sqlite)
+        for number in range(1, 40):
+            await opened(units, number)
+            await units.reads.payment(a_payment(1).payment_id)
+        assert isinstance(sqlite, SqliteDatabase)
+        assert sqlite._writer is not None
+        busy, pages, moved = sqlite._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        assert (busy, pages) == (0, moved)
