@@ -17,7 +17,7 @@ from payments.entrypoints.http.middleware import Around
 from payments.entrypoints.http.openapi import document
 from payments.entrypoints.http.problems import ProblemWriter, Refused
 from payments.entrypoints.http.return_pages import ReturnPages
-from payments.entrypoints.http.routes import OPERATIONS, routes
+from payments.entrypoints.http.routes import open_operations, routes
 from payments.settings import AuthSettings, Settings
 
 
@@ -39,7 +39,7 @@ def create_app(
         Around, problems=desk.problems, measures=desk.measures, secure=given.public_url.startswith("https:")
     )
     app = Starlette(
-        routes=routes(desk),
+        routes=routes(desk, open_operations(given.http)),
         middleware=[around],
         exception_handlers=dict.fromkeys((PaymentsError, Refused, HTTPException), desk.problems.answer),
     )
@@ -55,7 +55,7 @@ def _desk(payments: Payments, settings: Settings, on_notice: Callable[[], None] 
     )
     returns = ReturnPages.of(settings.public_url, settings.return_urls)
     told = document(
-        OPERATIONS,
+        open_operations(settings.http),
         public_url=settings.public_url,
         providers=payments.providers.by_name,
         page_keys=returns.keys,

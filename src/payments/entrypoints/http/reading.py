@@ -21,6 +21,9 @@ from payments.entrypoints.http.problems import (
 )
 
 MAX_BODY_BYTES: Final = 64 * 1024
+HEARD_OUT_BYTES: Final = 1024 * 1024
+"""What is too large, but not larger than this, is heard out and thrown away: a client that is cut off while
+it still sends sees a broken connection instead of our answer."""
 BODY_DEADLINE_S: Final = 5.0
 """How long a body may take to arrive, all of it."""
 
@@ -40,7 +43,7 @@ async def raw_body(request: Request, *, deadline_s: float = BODY_DEADLINE_S) -> 
         Refused: 413 too large, by its header or by what arrives; 408 not whole within ``deadline_s``.
     """
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > MAX_BODY_BYTES):
+    if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > HEARD_OUT_BYTES):
         raise _too_large()
     pieces: list[bytes] = []
     length = 0
@@ -48,11 +51,14 @@ async def raw_body(request: Request, *, deadline_s: float = BODY_DEADLINE_S) -> 
         async with asyncio.timeout(deadline_s):
             async for piece in request.stream():
                 length += len(piece)
-                if length > MAX_BODY_BYTES:
-                    raise _too_large()
-                pieces.append(piece)
+                if length <= MAX_BODY_BYTES:
+                    pieces.append(piece)
+                elif length > HEARD_OUT_BYTES:
+                    break
     except TimeoutError:
         raise Refused(REQUEST_TIMEOUT, Connection="close") from None
+    if length > MAX_BODY_BYTES:
+        raise _too_large()
     return b"".join(pieces)
 
 

@@ -1,6 +1,6 @@
 """The route table: every operation of the service, and how paths and methods find them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import attrs
@@ -26,6 +26,7 @@ from payments.entrypoints.http.auth import ANYONE, Caller
 from payments.entrypoints.http.desk import Desk
 from payments.entrypoints.http.operation import Call, Operation
 from payments.entrypoints.http.problems import UNAUTHENTICATED, Refused
+from payments.settings import HttpSettings
 
 OPERATIONS: Final = (
     initiate.INITIATE,
@@ -47,14 +48,16 @@ OPERATIONS: Final = (
 """In the order they are matched: a fixed path stands before one that would swallow it."""
 
 
-def routes(desk: Desk) -> list[Route]:
+def open_operations(http: HttpSettings) -> tuple[Operation, ...]:
+    """The operations that are not switched off."""
+    return tuple(operation for operation in OPERATIONS if http.metrics or operation is not health.METRICS)
+
+
+def routes(desk: Desk, operations: Sequence[Operation]) -> list[Route]:
     """Every path, with and without its trailing slash: nothing is ever redirected, least of all a POST."""
-    wanted = [
-        operation for operation in OPERATIONS if desk.settings.http.metrics or operation is not health.METRICS
-    ]
     made = []
-    for path in dict.fromkeys(operation.path for operation in wanted):
-        here = Dispatch.of(desk, path, [operation for operation in wanted if operation.path == path])
+    for path in dict.fromkeys(operation.path for operation in operations):
+        here = Dispatch.of(desk, path, [operation for operation in operations if operation.path == path])
         made += [Route(spelling, here) for spelling in _spellings(path)]
     return made
 

@@ -41,10 +41,10 @@ async def come_back(desk: Desk, call: Call) -> Response:
         payment = await desk.payments.settle(reference, "redirect", coalesce_s=COALESCE_S, budget_s=BUDGET_S)
     except ReferenceNotFound:
         return _away(desk.returns.neutral())
-    except StorageError:
+    except StorageError as error:
         # A payer who has just paid is told "confirming", which is true, and not shown a problem document.
         log: FilteringBoundLogger = structlog.get_logger("payments.http")
-        await log.aexception("return_not_settled", provider=provider)
+        await log.aerror("return_not_settled", provider=provider, error=str(error))
         return _away(desk.returns.neutral())
     attempt = payment.attempt(reference)
     if attempt.provider != provider:
