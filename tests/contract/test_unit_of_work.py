@@ -1,5 +1,6 @@
 """The unit-of-work contract over SQLite and in memory."""
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,14 +16,20 @@ from payments.testing.contracts.unit_of_work import UnitOfWorkContract
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "payments.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
 class TestSqliteUnitOfWork(UnitOfWorkContract):
     @pytest.fixture(autouse=True)
-    def _place(self, tmp_path: Path) -> None:
-        self.database = tmp_path / "payments.db"
+    def _fresh(self, migrated: Path, tmp_path: Path) -> None:
+        self.database = shutil.copy(migrated, tmp_path / "payments.db")
 
     @asynccontextmanager
     async def stage(self) -> AsyncIterator[UnitOfWork]:
-        migrate.upgrade(f"sqlite:///{self.database}")
         async with open_sqlite(str(self.database)) as unit_of_work:
             yield unit_of_work
 

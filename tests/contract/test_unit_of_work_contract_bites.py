@@ -1,0 +1,305 @@
+"""Broken stores, each with one promise broken: the contract catches it and says which."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import attrs
+import pytest
+
+from payments.adapters.memory.repository import MemoryReads, MemoryTransaction, Tables
+from payments.application.ports.repository import Reads, Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import (
+    HistoryQuery,
+    Message,
+    MessageState,
+    Notice,
+    PaymentSummary,
+    StoredAnswer,
+    StoredChange,
+)
+from payments.domain.evidence import Evidence, Mode
+from payments.domain.payment import Payment
+from payments.domain.review import Review
+from payments.testing.contracts.promises import BrokenPromise
+from payments.testing.contracts.unit_of_work import UnitOfWorkContract
+
+pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
+
+
+@attrs.define
+class Store(UnitOfWork):
+    """A store without a lock; whole in all else, unless what it is given is broken."""
+
+    transaction: type[MemoryTransaction] = MemoryTransaction
+    reading: type[MemoryReads] = MemoryReads
+    tables: Tables = attrs.field(factory=Tables)
+
+    @property
+    def reads(self) -> Reads:
+        return self.reading(lambda: self.tables)
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        transaction = self.transaction(self.tables)
+        result = await work(transaction)
+        self.tables = transaction.tables
+        return result
+
+
+class NoRollback(Store):
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        transaction = self.transaction(self.tables)
+        try:
+            return await work(transaction)
+        finally:
+            self.tables = transaction.tables
+
+
+class DirtyReads(Store):
+    """Everybody sees what one unit of work is about to write."""
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        before, store = self.tables, self
+
+        class Seen(MemoryTransaction):
+            def _change(self, **changed: Any) -> None:
+                super()._change(**changed)
+                store.tables = self.tables
+
+        try:
+            return await work(Seen(self.tables))
+        except BaseException:
+            self.tables = before
+            raise
+
+
+class AnyVersion(MemoryTransaction):
+    async def save(self, change: StoredChange) -> None:
+        stored = self.tables.payments.get(change.after.payment_id, change.before)
+        await super().save(attrs.evolve(change, before=stored))
+
+
+class AnyKey(MemoryTransaction):
+    """Refuses no capture key, live attempt or reference twice."""
+
+    async def save(self, change: StoredChange) -> None:
+        others = {key: p for key, p in self.tables.payments.items() if key != change.after.payment_id}
+        mine = {change.after.payment_id: self.tables.payments[change.after.payment_id]}
+        self._change(payments=mine)
+        bare = attrs.evolve(change.after, attempts=(), captures=(), refunds=())
+        await super().save(attrs.evolve(change, after=bare))
+        self._change(payments={**others, change.after.payment_id: change.after})
+
+
+class SecondPayments(MemoryTransaction):
+    async def open_payment(self, payment: Payment) -> Payment:
+        self._change(
+            payments={**self.tables.payments, payment.payment_id: payment},
+            orders={**self.tables.orders, payment.order_id: payment.payment_id},
+        )
+        return payment
+
+
+class NobodyHolds(MemoryTransaction):
+    async def attempt_holding(
+        self, provider: str, mode: Mode, key: str | None, provider_reference: str | None
+    ) -> str | None:
+        return await super().attempt_holding(provider, Mode.TEST, key, provider_reference)
+
+
+class NoFencing(MemoryTransaction):
+    async def finish_notice(self, notice: Notice, *, token: UUID) -> bool:
+        self._change(notices={**self.tables.notices, notice.digest: notice})
+        return True
+
+    async def finish_message(self, message: Message, *, token: UUID) -> bool:
+        self._keep(message)
+        return True
+
+
+class NoLeases(MemoryTransaction):
+    """Whoever asks is given what is due, however often."""
+
+    async def lease_notices(
+        self, now: datetime, *, until: datetime, token: UUID, limit: int
+    ) -> tuple[Notice, ...]:
+        before = self.tables.notices
+        taken = await super().lease_notices(now, until=until, token=token, limit=limit)
+        self._change(notices=before)
+        return taken
+
+    async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
+        before = self.tables.payments
+        taken = await super().lease_attempts(now, until=until, limit=limit)
+        self._change(payments=before)
+        return taken
+
+
+class NothingOvertakes(MemoryTransaction):
+    async def lease_messages(
+        self, now: datetime, *, until: datetime, token: UUID, limit: int
+    ) -> tuple[Message, ...]:
+        due = [
+            m
+            for m in self.tables.messages.values()
+            if m.state is MessageState.PENDING and m.next_try_at is not None and m.next_try_at <= now
+        ]
+        return tuple(sorted(due, key=lambda m: m.sequence)[:limit])
+
+
+class EveryNotice(MemoryTransaction):
+    async def add_notice(self, notice: Notice) -> bool:
+        await super().add_notice(notice)
+        return True
+
+
+class EveryReview(MemoryTransaction):
+    async def add_review(self, review: Review) -> None:
+        self._change(reviews={**self.tables.reviews, review.review_id: review})
+
+
+class EternalAnswers(MemoryTransaction):
+    async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
+        return await super().begin_answer(answer, datetime.min.replace(tzinfo=now.tzinfo))
+
+
+class Forgetful(MemoryTransaction):
+    async def has_evidence(self, evidence_id: UUID) -> bool:
+        return False
+
+
+class Unsorted(MemoryReads):
+    async def evidence_of(self, payment_id: UUID) -> tuple[Evidence, ...]:
+        return (await super().evidence_of(payment_id))[::-1]
+
+
+class PagesByTime(MemoryReads):
+    """Between two pages it loses what is as old as the last line."""
+
+    async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
+        if query.beyond is not None:
+            query = attrs.evolve(query, beyond=None, created_before=query.beyond[0])
+        return await super().history(query)
+
+
+class Nosy(MemoryReads):
+    async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
+        everybody = {payment.payer for payment in self._tables().payments.values()}
+        lines = [await super(Nosy, self).history(attrs.evolve(query, payer=payer)) for payer in everybody]
+        return tuple(line for found in lines for line in found)
+
+
+BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
+    (
+        NoRollback,
+        "test_work_that_raises_leaves_nothing",
+        "nothing stays of a unit of work that did not commit; work that raised left a payment",
+    ),
+    (
+        NoRollback,
+        "test_a_cancelled_unit_leaves_nothing_and_blocks_nobody",
+        "a cancelled unit of work left a payment",
+    ),
+    (NoRollback, "test_a_failed_unit_takes_back_no_other", "a rolled back change leaves what was before"),
+    (DirtyReads, "test_nobody_reads_what_is_not_committed", "no reader sees an uncommitted notice"),
+    (Store, "test_changes_of_one_payment_happen_one_after_the_other", "changed by one at a time"),
+    (
+        lambda: Store(AnyVersion),
+        "test_a_change_from_another_version_is_stale_and_leaves_nothing",
+        "save raises StaleVersion for a change of an older version. It raised nothing",
+    ),
+    (lambda: Store(AnyKey), "test_a_capture_key_counts_once", "a provider's transaction counts once"),
+    (lambda: Store(AnyKey), "test_a_payment_has_one_live_attempt", "a second live attempt of a payment"),
+    (lambda: Store(AnyKey), "test_one_capture_settles_a_payment", "a second settling capture"),
+    (
+        lambda: Store(SecondPayments),
+        "test_an_order_has_one_payment_and_the_first_one_stands",
+        "open_payment answers the order's first payment",
+    ),
+    (
+        lambda: Store(NobodyHolds),
+        "test_whoever_holds_money_or_a_provider_reference_is_known",
+        r"attempt_holding.*LIVE.* is None, not p-",
+    ),
+    (lambda: Store(NoFencing), "test_a_lost_notice_lease_finishes_nothing", "only the holder of a lease"),
+    (lambda: Store(NoFencing), "test_a_lost_message_lease_finishes_nothing", "who lost a lease finishes"),
+    (
+        lambda: Store(NoLeases),
+        "test_a_leased_notice_is_seen_again_when_the_lease_ends",
+        "a leased notice is not seen before its lease ends",
+    ),
+    (
+        lambda: Store(NoLeases),
+        "test_many_who_lease_attempts_at_once_get_different_ones",
+        "each due attempt is leased once",
+    ),
+    (
+        lambda: Store(NothingOvertakes),
+        "test_a_newer_message_of_an_order_overtakes_its_older_ones",
+        "the newest of an order, and all mail, is sent",
+    ),
+    (
+        lambda: Store(EveryNotice),
+        "test_a_notice_comes_back_as_stored_and_a_duplicate_is_recognised",
+        "only new digests are stored, said with True",
+    ),
+    (
+        lambda: Store(EveryReview),
+        "test_one_review_is_open_per_kind_and_subject",
+        "a question is open once",
+    ),
+    (
+        lambda: Store(EternalAnswers),
+        "test_an_expired_answer_counts_as_absent",
+        "an expired answer is absent",
+    ),
+    (
+        lambda: Store(Forgetful),
+        "test_a_unit_that_runs_again_recognises_itself",
+        "stored evidence is known",
+    ),
+    (
+        lambda: Store(reading=Unsorted),
+        "test_evidence_comes_back_as_stored_oldest_first",
+        "evidence is read as stored, oldest first",
+    ),
+    (
+        lambda: Store(reading=PagesByTime),
+        "test_pages_meet_each_payment_once_whatever_comes_meanwhile",
+        "pages meet each payment once, in order",
+    ),
+    (
+        lambda: Store(reading=Nosy),
+        "test_a_payer_sees_their_own_payments_alone",
+        "a payer sees only theirs",
+    ),
+]
+
+
+@attrs.frozen
+class OverBroken(UnitOfWorkContract):
+    make: Callable[[], UnitOfWork]
+
+    @asynccontextmanager
+    async def stage(self) -> AsyncIterator[UnitOfWork]:
+        yield self.make()
+
+
+@pytest.mark.parametrize(("make", "test", "sentence"), BITES, ids=[bite[2][:40] for bite in BITES])
+async def test_the_contract_catches_a_broken_store(
+    make: Callable[[], UnitOfWork], test: str, sentence: str
+) -> None:
+    with pytest.raises(BrokenPromise, match=sentence):
+        await getattr(OverBroken(make), test)()
+
+
+async def test_a_store_with_nothing_broken_but_its_lock_keeps_the_rest() -> None:
+    whole = OverBroken(Store)
+    for _, test, _ in BITES:
+        if test != "test_changes_of_one_payment_happen_one_after_the_other":
+            await getattr(whole, test)()
