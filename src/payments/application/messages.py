@@ -39,10 +39,10 @@ def _told_of(
             *_mail(payment, "confirmation", payment.amount.decimal, payment.amount.currency.code, None),
         )
     if isinstance(event, happened.PaymentFailed):
-        if payment.last_told == "failed":
-            return ()
         failed = (Destination.ORDERS, "failed", {"reason": event.reason.value})
-        return (failed, *_declined_mail(payment, events))
+        # The order is known to be unpaid; that this attempt was declined may still be news to the payer.
+        news = () if payment.last_told == "failed" else (failed,)
+        return (*news, *_declined_mail(payment, events))
     if isinstance(event, happened.RefundRecorded | happened.RefundSucceeded):
         refund = next(r for r in payment.refunds if r.refund_id == event.refund_id)
         return (*_refund_told(payment, refund), *_refund_mail(payment, refund))

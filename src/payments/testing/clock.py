@@ -10,7 +10,10 @@ from payments.application.ports.clock import Clock
 
 @attrs.define
 class MovableClock(Clock):
-    """Stands still until :meth:`advance`, or until somebody sleeps: sleeping moves it, and takes no time."""
+    """Stands still until :meth:`advance`, or until somebody sleeps: sleeping moves it, and takes no time.
+
+    Those who sleep at the same time sleep together: a second each is one second.
+    """
 
     _now: datetime = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
     _elapsed_s: float = attrs.field(default=0.0, init=False)
@@ -22,8 +25,10 @@ class MovableClock(Clock):
         return self._elapsed_s
 
     async def sleep(self, seconds: float) -> None:
-        self.advance(timedelta(seconds=seconds))
+        wakes_at_s = self._elapsed_s + seconds
         await asyncio.sleep(0)
+        if self._elapsed_s < wakes_at_s:
+            self.advance(timedelta(seconds=wakes_at_s - self._elapsed_s))
 
     def advance(self, span: timedelta) -> None:
         """Let ``span`` pass."""

@@ -1,0 +1,18 @@
+"""The shop of every story, whose promises are checked when the story ends."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from payments.testing import in_memory_payments
+from tests.unit.use_cases.shop import HesitatingProvider, Shop
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Shop]:
+    """A shop with one order; at the end every invariant must hold."""
+    provider, other = HesitatingProvider(), HesitatingProvider(name="other")
+    kit = in_memory_payments(provider, other)
+    kit.order()
+    yield Shop(kit=kit, provider=provider, other=other)
+    assert await kit.payments.check() == ()
