@@ -1,5 +1,6 @@
 """Instants and money as columns, both ways. The same in both databases, and exact."""
 
+import functools
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -7,6 +8,10 @@ from payments.domain.money import Currency, Money
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+
+_currency = functools.cache(Currency.of)
+"""There are fewer than two hundred, and every row has at least one."""
 
 
 def instant(at: datetime) -> int:
@@ -31,7 +36,7 @@ def maybe_at(microseconds: int | None) -> datetime | None:
 
 
 def money(minor: int, code: str) -> Money:
-    return Money(minor, Currency.of(code))
+    return Money(minor, _currency(code))
 
 
 def maybe_money(minor: int | None, code: str | None) -> Money | None:

@@ -4,7 +4,7 @@ Columns are called like the fields they hold wherever they can be.
 """
 
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -22,11 +22,14 @@ from payments.domain.payment import Customer, Payment
 from payments.domain.refund import Refund
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
 
+_COLUMNS: Final = {table: tuple(table.columns.keys()) for table in (ATTEMPTS, CAPTURES, REFUNDS)}
+
 
 def _children(table: Table, answer: str | None) -> list[dict[str, Any]]:
     """The rows that :class:`RowsAsJson` answered, by their places in the payment."""
-    names = table.columns.keys()
-    rows = [dict(zip(names, row, strict=True)) for row in msgspec.json.decode(answer or "[]")]
+    if answer is None or answer == "[]":
+        return []
+    rows = [dict(zip(_COLUMNS[table], row, strict=True)) for row in msgspec.json.decode(answer)]
     return sorted(rows, key=itemgetter("position"))
 
 
