@@ -1,4 +1,5 @@
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -81,11 +82,19 @@ async def test_the_list_answers_without_its_trailing_slash(door: Door) -> None:
     assert (await door.client.get("/payments")).json() == await page(door)
 
 
-@given(instant=st.datetimes(timezones=st.just(cursors._EPOCH.tzinfo)), name=st.uuids())
+@given(
+    instant=st.datetimes(datetime(1970, 1, 1), datetime(6535, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 -- the strategy adds the zone
+    name=st.uuids(),
+)
 def test_a_cursor_is_read_as_it_was_written(instant: Any, name: Any) -> None:
     written = cursors.written((instant, name))
-    assert len(written) == 36
+    assert re.fullmatch(cursors.PATTERN, written)
     assert cursors.read(written) == (instant, name)
+
+
+@given(cursor=st.from_regex(cursors.PATTERN, fullmatch=True))
+def test_everything_of_the_declared_form_is_a_cursor(cursor: str) -> None:
+    assert cursors.written(cursors.read(cursor)) == cursor
 
 
 @given(text=st.text(max_size=50) | st.binary(max_size=40).map(lambda raw: raw.decode("latin-1")))

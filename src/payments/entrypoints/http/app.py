@@ -12,12 +12,13 @@ from payments.application.payments import Payments
 from payments.domain.errors import PaymentsError
 from payments.entrypoints.http.auth import Callers
 from payments.entrypoints.http.desk import Desk
+from payments.entrypoints.http.dispatching import routes
 from payments.entrypoints.http.measures import Measures
 from payments.entrypoints.http.middleware import Around
 from payments.entrypoints.http.openapi import document
 from payments.entrypoints.http.problems import ProblemWriter, Refused
 from payments.entrypoints.http.return_pages import ReturnPages
-from payments.entrypoints.http.routes import open_operations, routes
+from payments.entrypoints.http.routes import open_operations
 from payments.settings import AuthSettings, Settings
 
 

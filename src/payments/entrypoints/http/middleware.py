@@ -10,7 +10,6 @@ from typing import Final
 
 import attrs
 import structlog
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
@@ -20,8 +19,10 @@ from uuid_utils.compat import uuid7
 from payments.entrypoints.http.measures import Measures
 from payments.entrypoints.http.problems import INTERNAL_ERROR, Problem, ProblemWriter
 
-_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_IDENTIFIER: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _CLIENT_GONE: Final = 499
+_PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
+_WORTH_A_LINE: Final = 400
 _LOGGED_PARTS: Final = ("provider", "order_id", "payment_id")
 # A token in a path, as M-Pesa's callbacks have one, is a secret: only these parts of a path reach the log.
 _HEADERS: Final = (
@@ -94,7 +95,9 @@ class Around:
         self.measures.request(scope["method"], route, status, seconds)
         parts = scope.get("path_params", {})
         said = {name: parts[name][:64] for name in _LOGGED_PARTS if name in parts}
-        log.info(
+        # Probes come every few seconds and say nothing as long as they are answered well.
+        told = log.debug if route in _PROBES and status < _WORTH_A_LINE else log.info
+        told(
             "request",
             method=scope["method"],
             route=route,
@@ -106,8 +109,8 @@ class Around:
 
 def _identifier(scope: Scope) -> str:
     """The caller's X-Request-Id if it is harmless, else a new one."""
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _IDENTIFIER.fullmatch(given) else uuid7().hex
+    given: bytes = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return given.decode() if _IDENTIFIER.fullmatch(given) else uuid7().hex
 
 
 def _route(scope: Scope) -> str:

@@ -20,6 +20,7 @@ from payments.domain import refund as refunds
 from payments.domain.events import Reason
 from payments.domain.money import Money
 from payments.domain.transitions import AttemptStatus, PaymentStatus, RefundStatus
+from payments.entrypoints.http import cursors
 
 ORDER_ID_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
 REFERENCE_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
@@ -104,7 +105,7 @@ class HistoryRequest:
     cursor: (
         Annotated[
             str,
-            Meta(pattern="^[A-Za-z0-9_-]{36}$", description="`next_cursor` of the page before, unchanged."),
+            Meta(pattern=cursors.PATTERN, description="`next_cursor` of the page before, unchanged."),
         ]
         | None
     ) = None
