@@ -14,11 +14,14 @@ Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[str]:
-    """The address, such as ``http://127.0.0.1:40123``, at which ``app`` answers until the block ends."""
+async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+    """The address, such as ``http://127.0.0.1:40123``, at which ``app`` answers until the block ends.
+
+    ``port`` 0 takes a free one.
+    """
     # Named TCP, so that asyncio switches Nagle's algorithm off: it costs 40 ms an answer otherwise.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
-        listening.bind(("127.0.0.1", 0))
+        listening.bind(("127.0.0.1", port))
         # What Server.serve() does without its ticks of a tenth of a second, and without taking over signals.
         config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=1)
         config.load()

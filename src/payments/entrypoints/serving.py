@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from payments.bootstrap import open_payments
+from payments.bootstrap import Parts, open_payments
 from payments.domain.errors import ConfigurationInvalid
 from payments.entrypoints.http import create_app
 from payments.entrypoints.worker import Worker
@@ -142,8 +142,12 @@ class Service:
             raise RuntimeError("The application did not start.")
 
 
-async def serve_payments(settings: Settings, announce: Callable[[str], None]) -> None:
+async def serve_payments(
+    settings: Settings, announce: Callable[[str], None], parts: Parts | None = None
+) -> None:
     """Serve HTTP and work, in one process, until asked to stop; ``announce`` gets one line for people.
+
+    ``parts`` replace single adapters, as :func:`~payments.bootstrap.open_payments` has it.
 
     Raises:
         PortTaken: the port of the settings is in use.
@@ -151,7 +155,7 @@ async def serve_payments(settings: Settings, announce: Callable[[str], None]) ->
         StorageBusy: another process writes the database.
     """
     with listen(settings.http.host, settings.http.port) as listening:
-        async with open_payments(settings) as payments:
+        async with open_payments(settings, parts) as payments:
             worker = Worker(payments)
             app = create_app(payments, settings, on_notice=worker.wake)
 

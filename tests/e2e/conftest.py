@@ -1,0 +1,35 @@
+"""What a story asks for: the world outside, and a service in it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from payments.bootstrap import migrate_database
+from payments.settings import Settings
+from tests.e2e.outside_world import Outside, outside_world
+from tests.e2e.service_process import imported_once
+from tests.e2e.story import Story, open_story
+
+
+@pytest.fixture(scope="session")
+async def outside(anyio_backend: str) -> AsyncIterator[Outside]:
+    """The simulators, once for all stories of a test process."""
+    imported_once()
+    async with outside_world() as world:
+        yield world
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with its tables and nothing in them, for stories to begin with a copy of it."""
+    path = tmp_path_factory.mktemp("database") / "empty.db"
+    migrate_database(Settings.from_env({"PAYMENTS_DATABASE_URL": f"sqlite:///{path}"}))
+    return path
+
+
+@pytest.fixture
+async def story(outside: Outside, empty_database: Path, tmp_path: Path) -> AsyncIterator[Story]:
+    """A running service on a fresh database. When the story ends, every promise must be kept."""
+    async with open_story(outside, empty_database, tmp_path) as told:
+        yield told

@@ -1,0 +1,241 @@
+"""One story: an order, a payer, a service process on a fresh database, and short questions about all of them."""
+
+import asyncio
+import shutil
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import httpx
+import jwt
+
+from payments import open_payments
+from payments.application.answers import Explanation, Violation
+from payments.application.ports.notifier import Notifier
+from payments.application.records import Message
+from payments.bootstrap import Parts
+from payments.settings import Settings
+from tests.e2e.browser import Browser
+from tests.e2e.moved_clock import MovedClock, clock_at
+from tests.e2e.outside_world import ORDERS_SIGNING_SECRET, ORDERS_TOKEN, WEBHOOK_SECRET, Outside
+from tests.e2e.service_process import ServiceProcess
+from tests.serving import free_port, plain_client
+
+AUTH_KEY = "the-key-that-signs-the-tokens-of-the-stories"
+ORDER = "order_1"
+PAYER = "sara"
+MAIL = "sara@shop.et"
+DEADLINE_S = 10.0
+
+T = TypeVar("T")
+
+
+def environment(outside: Outside, database: Path, port: int) -> dict[str, str]:
+    """The variables of a service in the midst of the simulators."""
+    return {
+        "PAYMENTS_DATABASE_URL": f"sqlite:///{database}",
+        "PAYMENTS_PORT": str(port),
+        "PAYMENTS_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "PAYMENTS_AUTH_KEY": AUTH_KEY,
+        "PAYMENTS_CHAPA_SECRET_KEY": "CHASECK_TEST-0123456789abcdefghijABCDEFGHIJKL",
+        "PAYMENTS_CHAPA_WEBHOOK_SECRETS": WEBHOOK_SECRET,
+        "PAYMENTS_CHAPA_BASE_URL": f"{outside.url}/chapa/v1",
+        "PAYMENTS_ORDERS_URL": f"{outside.url}/orders",
+        "PAYMENTS_ORDERS_TOKEN": ORDERS_TOKEN,
+        "PAYMENTS_ORDERS_SIGNING_SECRETS": ORDERS_SIGNING_SECRET,
+        "PAYMENTS_SMTP_URL": f"smtp://127.0.0.1:{outside.smtp_port}",
+        "PAYMENTS_MAIL_FROM": "Shop <pay@shop.et>",
+        "PAYMENTS_DATA_KEYS": "the-key-that-seals-the-notices-of-the-stories",
+        "PAYMENTS_LOG_FORMAT": "json",
+    }
+
+
+def token(user: str = PAYER, *, scope: str = "payments:read payments:write", **claims: Any) -> str:
+    """A bearer token; ``claims`` replace or add to what a good one says."""
+    now = datetime.now(UTC)
+    good = {"sub": user, "scope": scope, "iat": now, "exp": now + timedelta(days=30)}
+    return jwt.encode(good | claims, AUTH_KEY, algorithm="HS256")
+
+
+async def until(
+    ask: Callable[[], Awaitable[T]], wanted: Callable[[T], object], *, within_s: float = DEADLINE_S
+) -> T:
+    """The first answer that is as wanted; fails with the last one when the deadline passes."""
+    deadline = time.monotonic() + within_s
+    while not wanted(answer := await ask()):
+        assert time.monotonic() < deadline, f"It did not happen in time; the last answer was {answer}"
+        await asyncio.sleep(0.02)
+    return answer
+
+
+@attrs.frozen(kw_only=True)
+class Story:
+    """Everything a story is made of."""
+
+    outside: Outside
+    service: ServiceProcess
+    clock: MovedClock
+    client: httpx.AsyncClient
+    """Sends the payer's token unless told otherwise."""
+    browser: Browser
+    database: Path
+    settings: Settings
+
+    async def start(self) -> None:
+        """Start the service and wait until it is ready."""
+        self.service.start()
+        await until(self._ready, bool)
+
+    async def start_again(self, *, after: timedelta = timedelta(0)) -> None:
+        """Start it on the same database, after this much time."""
+        self.clock.move(after)
+        await self.start()
+
+    async def _ready(self) -> bool:
+        assert self.service.alive, self.service.log()
+        try:
+            return (await self.client.get("/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def post(self, path: str, **more: Any) -> httpx.Response:
+        return await self.client.post(path, **more)
+
+    async def initiate(self, order_id: str = ORDER, **more: Any) -> httpx.Response:
+        return await self.post(f"/payments/initiate/{order_id}/", json={"provider": "chapa"}, **more)
+
+    async def initiated(self, order_id: str = ORDER) -> dict[str, Any]:
+        """What initiate answers, which must be a checkout."""
+        answer = await self.initiate(order_id)
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    async def refused(self, status: int, code: str, order_id: str = ORDER) -> dict[str, Any]:
+        """The problem that initiate answers, which must be this one."""
+        answer = await self.initiate(order_id)
+        return problem(answer, status, code)
+
+    async def payment(self, payment_id: str) -> dict[str, Any]:
+        answer = await self.client.get(f"/payments/{payment_id}/")
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    async def until_status(self, payment_id: str, status: str) -> dict[str, Any]:
+        return await until(lambda: self.payment(payment_id), lambda told: told["status"] == status)
+
+    async def until_told(self, status: str, order_id: str = ORDER) -> dict[str, Any]:
+        """The order, once its service knows that its payment is so."""
+        return await until(
+            lambda: self.outside.order(order_id), lambda order: order["payment_status"] == status
+        )
+
+    async def until_mailed(self, count: int = 1) -> list[dict[str, Any]]:
+        return await until(lambda: self.outside.mails(MAIL), lambda mails: len(mails) >= count)
+
+    async def until_at_rest(self) -> None:
+        """Wait until inbox and outbox are empty, so that nothing more will be told."""
+        await until(self._waiting, lambda waiting: waiting == 0)
+
+    async def _waiting(self) -> int:
+        return self.count("notices WHERE handled_at IS NULL") + self.count("messages WHERE state = 'pending'")
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the database holds, read beside the running service."""
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+            return connection.execute(sql).fetchall()
+
+    def count(self, what: str) -> int:
+        """How many rows of a table there are, ``WHERE`` included if wanted."""
+        return int(self.rows(f"SELECT count(*) FROM {what}")[0][0])  # noqa: S608 -- our own tables
+
+    async def told_once(self, *kinds: str, order_id: str = ORDER) -> None:
+        """The orders service took exactly these messages, in this order, and was sent none twice."""
+        order = await self.outside.order(order_id)
+        taken = [(message["payment_status"], message["outcome"]) for message in order["messages"]]
+        assert taken == [(kind, "applied") for kind in kinds]
+
+    async def check(self) -> tuple[Violation, ...]:
+        return await check_database(self.settings, self.database, self.clock)
+
+    async def why(self, reference: str) -> Explanation:
+        """What ``payments why`` tells, read beside the running service."""
+        async with open_payments(self.settings, Parts(notifier=Nobody()), read_only=True) as payments:
+            return await payments.explain.by_reference(reference)
+
+    async def tells(self, reference: str, *sentences: str) -> None:
+        """``payments why`` says each of these, in this order."""
+        story = await self.why(reference)
+        told = [story.summary, *(step.what for step in story.steps), *story.waiting_for, *story.may_do]
+        place = 0
+        for sentence in sentences:
+            found = next((i for i, said in enumerate(told[place:], place) if sentence in said), None)
+            assert found is not None, f"{sentence!r} is not told (after {told[:place]}): {told[place:]}"
+            place = found
+
+
+class Nobody(Notifier):
+    """Reading commands write to nobody."""
+
+    async def notify(self, message: Message) -> None:
+        raise AssertionError(message)
+
+
+async def check_database(settings: Settings, database: Path, clock: MovedClock) -> tuple[Violation, ...]:
+    """What ``payments check`` finds in a database file, beside whoever writes it."""
+    chosen = attrs.evolve(settings, database_url=f"sqlite:///{database}")
+    async with open_payments(chosen, Parts(clock=clock), read_only=True) as payments:
+        return await payments.check()
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The problem document of ``answer``, which must be clear and of this kind."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    told: dict[str, Any] = answer.json()
+    assert (answer.status_code, told["status"], told["code"]) == (status, status, code), told
+    assert told["title"]
+    assert told["detail"]
+    assert told["error"]
+    assert told["request_id"] == answer.headers["x-request-id"]
+    return told
+
+
+@asynccontextmanager
+async def open_story(
+    outside: Outside, empty_database: Path, directory: Path, more: Mapping[str, str] | None = None
+) -> AsyncIterator[Story]:
+    """A story about ``order_1`` of 1000.00 ETB, with everything outside forgotten and the service running."""
+    database, port = directory / "payments.db", free_port()
+    shutil.copyfile(empty_database, database)
+    environ = environment(outside, database, port) | dict(more or {})
+    process = ServiceProcess(
+        environ=environ, clock_path=directory / "clock", log_path=directory / "service.log"
+    )
+    clock = clock_at(process.clock_path)
+    await outside.reset()
+    await outside.switch_chapa(webhook_url=f"{environ['PAYMENTS_PUBLIC_URL']}/payments/verify/chapa/")
+    customer = {"email": MAIL, "first_name": "Sara", "last_name": "Tesfaye", "phone_number": "0911234567"}
+    await outside.put_order(ORDER, user_id=PAYER, amount="1000.00", currency="ETB", customer=customer)
+    async with plain_client(environ["PAYMENTS_PUBLIC_URL"]) as client, plain_client() as payer:
+        client.headers["authorization"] = f"Bearer {token()}"
+        story = Story(
+            outside=outside,
+            service=process,
+            clock=clock,
+            client=client,
+            browser=Browser(payer),
+            database=database,
+            settings=Settings.from_env(environ),
+        )
+        try:
+            await story.start()
+            yield story
+            assert await story.check() == ()
+        finally:
+            process.stop_at_once()
