@@ -9,8 +9,9 @@ from payments.entrypoints.http import payment
 from payments.entrypoints.http.answering import json_answer
 from payments.entrypoints.http.auth import Scope
 from payments.entrypoints.http.desk import Desk
+from payments.entrypoints.http.fields import PaymentId
 from payments.entrypoints.http.operation import Answer, Call, Operation, Who
-from payments.entrypoints.http.schemas import Payment, PaymentId
+from payments.entrypoints.http.schemas import Payment
 
 
 async def cancel(desk: Desk, call: Call) -> Response:

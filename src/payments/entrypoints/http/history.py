@@ -11,7 +11,8 @@ from payments.entrypoints.http.answering import json_answer
 from payments.entrypoints.http.auth import Scope
 from payments.entrypoints.http.desk import Desk
 from payments.entrypoints.http.operation import Answer, Call, Operation, Who
-from payments.entrypoints.http.schemas import History, HistoryRequest, PaymentLine
+from payments.entrypoints.http.requests import HistoryRequest
+from payments.entrypoints.http.schemas import History, PaymentLine
 
 
 async def list_payments(desk: Desk, call: Call) -> Response:

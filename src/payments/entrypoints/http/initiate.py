@@ -15,9 +15,11 @@ from payments.domain.errors import FieldError, InvalidRequest, PaymentsError
 from payments.entrypoints.http import reading
 from payments.entrypoints.http.auth import Scope
 from payments.entrypoints.http.desk import Desk
+from payments.entrypoints.http.fields import OrderId
 from payments.entrypoints.http.operation import Answer, Call, Operation, Who
 from payments.entrypoints.http.problems import MEDIA_TYPE, problem_of
-from payments.entrypoints.http.schemas import Checkout, InitiateRequest, OrderId
+from payments.entrypoints.http.requests import InitiateRequest
+from payments.entrypoints.http.schemas import Checkout
 
 # Anything else may be answered differently tomorrow, so it is never kept under an Idempotency-Key.
 _FINAL: Final = frozenset({400, 404, 422})

@@ -11,7 +11,8 @@ from payments.domain.errors import PaymentsError
 from payments.entrypoints.http import problems
 from payments.entrypoints.http.operation import Answer, Operation, Who
 from payments.entrypoints.http.problems import Kind, kind_of
-from payments.entrypoints.http.schemas import Checkout, InitiateRequest, Payment, Problem
+from payments.entrypoints.http.requests import InitiateRequest
+from payments.entrypoints.http.schemas import Checkout, Payment, Problem
 
 Tree = dict[str, Any]
 

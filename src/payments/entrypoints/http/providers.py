@@ -10,7 +10,8 @@ from payments.entrypoints.http.answering import json_answer
 from payments.entrypoints.http.auth import Scope
 from payments.entrypoints.http.desk import Desk
 from payments.entrypoints.http.operation import Answer, Call, Operation, Who
-from payments.entrypoints.http.schemas import Offer, Offers, OffersRequest
+from payments.entrypoints.http.requests import OffersRequest
+from payments.entrypoints.http.schemas import Offer, Offers
 
 
 async def offer(desk: Desk, call: Call) -> Response:

@@ -1,11 +1,10 @@
-"""The shapes of requests and answers: what is parsed, what is written, and what ``/openapi.json`` declares.
+"""The shapes of answers: what is written, and what ``/openapi.json`` declares.
 
-Answers are dictionary-based (``slots=False``): msgspec writes slotted classes in alphabetical order, and
-people read these documents.
+They are dictionary-based (``slots=False``): msgspec writes slotted classes in alphabetical order, and people
+read these documents.
 """
 
-from datetime import datetime
-from typing import Annotated, Any, Final, Self, TypeAlias
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 import attrs
@@ -20,117 +19,16 @@ from payments.domain import refund as refunds
 from payments.domain.events import Reason
 from payments.domain.money import Money
 from payments.domain.transitions import AttemptStatus, PaymentStatus, RefundStatus
-from payments.entrypoints.http import cursors
-
-ORDER_ID_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
-REFERENCE_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
-
-OrderId: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=ORDER_ID_PATTERN,
-        description="The shop's own name for the order: 1 to 64 letters, digits, _ or -.",
-        examples=["order_123"],
-    ),
-]
-ProviderName: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern="^[a-z][a-z0-9_-]{0,31}$", description="A provider that is switched on.", examples=["chapa"]
-    ),
-]
-PhoneNumber: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"^\+?[0-9]{7,15}$",
-        description="The payer's phone, where the provider prompts on it. Default: the order's customer's.",
-        examples=["+254700000000"],
-    ),
-]
-PageKey: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern="^[A-Za-z0-9_-]{1,32}$",
-        description="The key of the configured page the payer comes back to. Default: our own status page.",
-    ),
-]
-Amount: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,4})?$",
-        description="Decimal text with exactly the currency's own digits.",
-        examples=["1000.00"],
-    ),
-]
-CurrencyCode: TypeAlias = Annotated[
-    str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.", examples=["ETB"])
-]
-Instant: TypeAlias = Annotated[
-    datetime, Meta(tz=True, description="RFC 3339, UTC.", examples=["2026-01-31T12:00:00Z"])
-]
-PaymentId: TypeAlias = Annotated[
-    UUID, Meta(description="UUID version 7.", examples=["019b76da-a800-7a3e-8a2c-5d3f6b1c9e40"])
-]
-Reference: TypeAlias = Annotated[
-    str,
-    Meta(description="Our own name for the attempt, unguessable.", examples=["p-q3m7zk5v2h4t6x1w9y8r0n2b4d"]),
-]
-CheckoutUrl: TypeAlias = Annotated[
-    str,
-    Meta(description="Where the payer pays.", examples=["https://checkout.chapa.co/checkout/payment/x"]),
-]
-
-
-@attrs.frozen(kw_only=True)
-class InitiateRequest:
-    """How the order is to be paid. Amount, currency and payer always come from the orders service."""
-
-    provider: ProviderName
-    phone_number: PhoneNumber | None = None
-    return_to: PageKey | None = None
-
-
-@attrs.frozen(kw_only=True)
-class HistoryRequest:
-    """Which of the caller's payments are wanted."""
-
-    status: Annotated[PaymentStatus, Meta(description="Only payments that stand so.")] | None = None
-    provider: ProviderName | None = None
-    order_id: OrderId | None = None
-    created_after: Annotated[datetime, Meta(tz=True, description="Only later ones; RFC 3339.")] | None = None
-    created_before: Annotated[datetime, Meta(tz=True, description="Only earlier ones; RFC 3339.")] | None = (
-        None
-    )
-    limit: Annotated[int, Meta(ge=1, le=100, description="How many at most.")] = 20
-    cursor: (
-        Annotated[
-            str,
-            Meta(pattern=cursors.PATTERN, description="`next_cursor` of the page before, unchanged."),
-        ]
-        | None
-    ) = None
-
-
-@attrs.frozen(kw_only=True)
-class OffersRequest:
-    """Which order is to be paid."""
-
-    order_id: OrderId
-
-
-_SameReference: TypeAlias = Annotated[
-    str, Meta(pattern=REFERENCE_PATTERN, description="Our reference; all names given must agree.")
-]
-
-
-@attrs.frozen(kw_only=True)
-class ReturnRequest:
-    """How providers name our reference when they send the payer back."""
-
-    trx_ref: _SameReference | None = None
-    tx_ref: _SameReference | None = None
-    trxref: _SameReference | None = None
-    reference: _SameReference | None = None
+from payments.entrypoints.http.fields import (
+    Amount,
+    CheckoutUrl,
+    CurrencyCode,
+    Instant,
+    OrderId,
+    PaymentId,
+    ProviderName,
+    Reference,
+)
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -15,9 +15,11 @@ from payments.domain.errors import ReferenceNotFound, StorageError, UnsupportedP
 from payments.entrypoints.http import reading
 from payments.entrypoints.http.answering import json_answer
 from payments.entrypoints.http.desk import Desk
+from payments.entrypoints.http.fields import REFERENCE_PATTERN, ProviderName
 from payments.entrypoints.http.operation import Answer, Call, Operation, Who
 from payments.entrypoints.http.problems import CONTENT_TOO_LARGE, NOT_FOUND, REQUEST_TIMEOUT, Refused
-from payments.entrypoints.http.schemas import REFERENCE_PATTERN, NoticeReceipt, ProviderName, ReturnRequest
+from payments.entrypoints.http.requests import ReturnRequest
+from payments.entrypoints.http.schemas import NoticeReceipt
 
 COALESCE_S: Final = 10.0
 """However often payers come back, a provider is asked about one reference this seldom."""

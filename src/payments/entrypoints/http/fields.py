@@ -1,0 +1,68 @@
+"""The fields of requests and answers: what each may look like, and what it means."""
+
+from datetime import datetime
+from typing import Annotated, Final, TypeAlias
+from uuid import UUID
+
+from msgspec import Meta
+
+ORDER_ID_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
+REFERENCE_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
+
+OrderId: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=ORDER_ID_PATTERN,
+        description="The shop's own name for the order: 1 to 64 letters, digits, _ or -.",
+        examples=["order_123"],
+    ),
+]
+ProviderName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z][a-z0-9_-]{0,31}$", description="A provider that is switched on.", examples=["chapa"]
+    ),
+]
+PhoneNumber: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^\+?[0-9]{7,15}$",
+        description="The payer's phone, where the provider prompts on it. Default: the order's customer's.",
+        examples=["+254700000000"],
+    ),
+]
+PageKey: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z0-9_-]{1,32}$",
+        description="The key of the configured page the payer comes back to. Default: our own status page.",
+    ),
+]
+Amount: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,4})?$",
+        description="Decimal text with exactly the currency's own digits.",
+        examples=["1000.00"],
+    ),
+]
+CurrencyCode: TypeAlias = Annotated[
+    str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.", examples=["ETB"])
+]
+Instant: TypeAlias = Annotated[
+    datetime, Meta(tz=True, description="RFC 3339, UTC.", examples=["2026-01-31T12:00:00Z"])
+]
+PaymentId: TypeAlias = Annotated[
+    UUID, Meta(description="UUID version 7.", examples=["019b76da-a800-7a3e-8a2c-5d3f6b1c9e40"])
+]
+Reference: TypeAlias = Annotated[
+    str,
+    Meta(description="Our own name for the attempt, unguessable.", examples=["p-q3m7zk5v2h4t6x7w2y4r6n2b4d"]),
+]
+CheckoutUrl: TypeAlias = Annotated[
+    str,
+    Meta(description="Where the payer pays.", examples=["https://checkout.chapa.co/checkout/payment/x"]),
+]
+GivenReference: TypeAlias = Annotated[
+    str, Meta(pattern=REFERENCE_PATTERN, description="Our reference; all names given must agree.")
+]

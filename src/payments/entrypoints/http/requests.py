@@ -1,0 +1,58 @@
+"""The shapes of requests. Each is closed: a field that is not here is refused."""
+
+from datetime import datetime
+from typing import Annotated
+
+import attrs
+from msgspec import Meta
+
+from payments.domain.transitions import PaymentStatus
+from payments.entrypoints.http import cursors
+from payments.entrypoints.http.fields import GivenReference, OrderId, PageKey, PhoneNumber, ProviderName
+
+
+@attrs.frozen(kw_only=True)
+class InitiateRequest:
+    """How the order is to be paid. Amount, currency and payer always come from the orders service."""
+
+    provider: ProviderName
+    phone_number: PhoneNumber | None = None
+    return_to: PageKey | None = None
+
+
+@attrs.frozen(kw_only=True)
+class HistoryRequest:
+    """Which of the caller's payments are wanted."""
+
+    status: Annotated[PaymentStatus, Meta(description="Only payments that stand so.")] | None = None
+    provider: ProviderName | None = None
+    order_id: OrderId | None = None
+    created_after: Annotated[datetime, Meta(tz=True, description="Only later ones; RFC 3339.")] | None = None
+    created_before: Annotated[datetime, Meta(tz=True, description="Only earlier ones; RFC 3339.")] | None = (
+        None
+    )
+    limit: Annotated[int, Meta(ge=1, le=100, description="How many at most.")] = 20
+    cursor: (
+        Annotated[
+            str,
+            Meta(pattern=cursors.PATTERN, description="`next_cursor` of the page before, unchanged."),
+        ]
+        | None
+    ) = None
+
+
+@attrs.frozen(kw_only=True)
+class OffersRequest:
+    """Which order is to be paid."""
+
+    order_id: OrderId
+
+
+@attrs.frozen(kw_only=True)
+class ReturnRequest:
+    """How providers name our reference when they send the payer back."""
+
+    trx_ref: GivenReference | None = None
+    tx_ref: GivenReference | None = None
+    trxref: GivenReference | None = None
+    reference: GivenReference | None = None
