@@ -42,7 +42,8 @@ async def _end(server: uvicorn.Server) -> None:
         connection.shutdown()
     with suppress(TimeoutError):
         async with asyncio.timeout(1.0):
-            while server.server_state.connections or server.server_state.tasks:
+            # uvicorn tells nobody when a connection ends.
+            while server.server_state.connections or server.server_state.tasks:  # noqa: ASYNC110 -- as above
                 await asyncio.sleep(0.002)
     for task in server.server_state.tasks:
         task.cancel()

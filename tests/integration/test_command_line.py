@@ -1,0 +1,247 @@
+"""The commands, run as ``payments`` runs them: what they print, where, and their exit codes."""
+
+import json
+import socket
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from openapi_spec_validator import validate
+
+from payments.adapters.sql.lock_file import only_writer
+from payments.entrypoints.cli import command_line, exit_code
+
+KEY = "k" * 40
+COMMANDS = (
+    "serve",
+    "demo",
+    "simulators",
+    "migrate",
+    "check",
+    "why",
+    "sweep",
+    "token",
+    "states",
+    "openapi",
+    "settings",
+)
+
+
+@pytest.fixture(autouse=True)
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A sandbox on an empty database; the path of its file."""
+    database = tmp_path / "payments.db"
+    variables = {
+        "DATABASE_URL": f"sqlite:///{database}",
+        "ORDERS_URL": "http://127.0.0.1:9",
+        "ORDERS_TOKEN": "t" * 30,
+        "ORDERS_SIGNING_SECRETS": "whsec_" + "A" * 40,
+        "AUTH_KEY": KEY,
+        "CHAPA_SECRET_KEY": "CHASECK_TEST-" + "0123456789abcdef" * 2,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(f"PAYMENTS_{name}", value)
+    monkeypatch.setenv("COLUMNS", "200")
+    return database
+
+
+def as_json(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code([]) == 0
+    listed = capsys.readouterr().out
+    for command in COMMANDS:
+        assert f" {command} " in listed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["pay"], ["serve", "--prot", "1"], ["why"], ["serve", "--port", "x"], ["serve", "--port", "70000"]],
+)
+def test_wrong_usage_is_two_and_one_sentence(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.endswith("See: payments --help\n")
+    assert "Traceback" not in said.err
+
+
+def test_every_mistake_of_the_configuration_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PAYMENTS_MODE", "live")
+    monkeypatch.setenv("PAYMENTS_PORT", "none")
+    for command in ("serve", "check", "sweep", "token", "openapi", "settings", "migrate"):
+        assert exit_code([command]) == 78
+        said = capsys.readouterr()
+        assert "PAYMENTS_PORT" in said.err
+        assert "PAYMENTS_CHAPA_SECRET_KEY" in said.err
+        assert "Traceback" not in said.err
+        assert KEY not in said.err
+
+
+def test_no_command_takes_a_secret_as_an_argument() -> None:
+    app = command_line()
+    taken = {
+        word
+        for name in app
+        if not name.startswith("-")
+        for argument in app[name].assemble_argument_collection()
+        for word in argument.names
+    }
+    assert "--port" in taken
+    assert not [word for word in taken if any(w in word for w in ("secret", "password", "key", "token"))]
+
+
+def test_an_empty_database_keeps_every_promise(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["migrate", "--json"]) == 0
+    assert as_json(capsys) == {"migrated": True}
+    assert exit_code(["check"]) == 0
+    assert capsys.readouterr().out == "Every promise is kept.\n"
+    assert exit_code(["check", "--json"]) == 0
+    assert as_json(capsys) == {"ok": True, "violations": []}
+
+
+def test_a_database_that_was_never_migrated_is_said_with_the_remedy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert exit_code(["check"]) in {69, 78}
+    assert "payments migrate" in capsys.readouterr().err
+
+
+def test_looking_needs_no_orders_service(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(["migrate"]) == 0
+    for name in ("URL", "TOKEN", "SIGNING_SECRETS"):
+        monkeypatch.delenv(f"PAYMENTS_ORDERS_{name}")
+    assert exit_code(["check"]) == 0
+    assert exit_code(["serve"]) == 78
+    assert "PAYMENTS_ORDERS_URL" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["p-" + "a" * 26, "01890a5d-ac96-774b-bcce-b302099a8057", "nonsense"])
+def test_why_finds_nothing_where_nothing_is(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["migrate"]) == 0
+    assert exit_code(["why", name, "--json"]) == 1
+    assert name in capsys.readouterr().err
+
+
+def test_a_sweep_says_how_much_it_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["sweep"]) == 0
+    assert capsys.readouterr().out == "0 attempts were due and asked about.\n"
+    assert exit_code(["sweep", "--json"]) == 0
+    assert as_json(capsys) == {"asked": 0}
+
+
+def test_two_processes_never_write_one_sqlite_database(
+    configured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(["migrate"]) == 0
+    with only_writer(configured):
+        assert exit_code(["sweep"]) == 69
+        said = capsys.readouterr().err
+        assert "Another process is writing" in said
+        assert "Traceback" not in said
+        assert exit_code(["check"]) == 0
+
+
+def test_a_taken_port_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for command in ("serve", "simulators", "demo"):
+            assert exit_code([command, "--port", str(port)]) == 78
+            said = capsys.readouterr().err
+            assert f"Port {port} on 127.0.0.1 cannot be used" in said
+            assert "Traceback" not in said
+
+
+def test_a_token_is_signed_for_development(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["token", "--user", "sara", "--scope", "payments:read", "--hours", "1"]) == 0
+    claims = jwt.decode(capsys.readouterr().out.strip(), KEY, algorithms=["HS256"])
+    assert (claims["sub"], claims["scope"], claims["exp"] - claims["iat"]) == ("sara", "payments:read", 3600)
+    assert exit_code(["token", "--json"]) == 0
+    assert set(as_json(capsys)) == {"token", "user", "scope"}
+
+
+def test_without_a_key_no_token_is_signed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PAYMENTS_AUTH_KEY")
+    assert exit_code(["token"]) == 78
+    assert "PAYMENTS_AUTH_KEY" in capsys.readouterr().err
+
+
+def test_settings_are_shown_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["settings"]) == 0
+    shown = capsys.readouterr().out
+    assert "PAYMENTS_AUTH_KEY" in shown
+    assert exit_code(["settings", "--json"]) == 0
+    said = capsys.readouterr().out
+    rows = {row["name"]: row for row in json.loads(said)}
+    assert rows["PAYMENTS_MODE"] == {"name": "PAYMENTS_MODE", "value": "sandbox", "source": "default"}
+    assert rows["PAYMENTS_AUTH_KEY"]["source"] == "environment"
+    for secret in (KEY, "t" * 30, "whsec_A", "CHASECK_TEST-0"):
+        assert secret not in shown + said
+
+
+def test_the_openapi_document_is_valid_and_needs_no_database(
+    configured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(["openapi"]) == 0
+    document = as_json(capsys)
+    validate(document)
+    assert "/payments/initiate/{order_id}/" in document["paths"]
+    assert not configured.exists()
+
+
+def test_states_are_shown_for_people_and_for_the_documentation(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["states"]) == 0
+    assert "processing  ─ payment succeeded ─▶  success" in capsys.readouterr().out
+    assert exit_code(["states", "--markdown"]) == 0
+    assert capsys.readouterr().out.startswith("# States\n")
+
+
+def test_a_planted_inconsistency_is_found_and_named(
+    configured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(["migrate"]) == 0
+    paid_by_nobody = "01890a5d-ac96-774b-bcce-b302099a8057"
+    row = {
+        "payment_id": paid_by_nobody,
+        "order_id": "order_123",
+        "payer": "sara",
+        "amount_minor": 100_000,
+        "currency": "ETB",
+        "order_version": "1",
+        "created_at": 1_700_000_000_000_000,
+        "updated_at": 1_700_000_000_000_000,
+        "status": "success",
+        "version": 1,
+        "told": 0,
+        "last_told": "",
+        "trail": "",
+        "received_minor": 0,
+        "given_back_minor": 0,
+        "failure_detail": "",
+        "in_review": 0,
+    }
+    with sqlite3.connect(configured) as connection:
+        connection.execute(
+            f"INSERT INTO payments ({', '.join(row)}) VALUES ({', '.join(':' + name for name in row)})",  # noqa: S608 -- the names stand above
+            row,
+        )
+    assert exit_code(["check"]) == 1
+    assert paid_by_nobody in capsys.readouterr().out
+    assert exit_code(["check", "--json"]) == 1
+    told = as_json(capsys)
+    assert not told["ok"]
+    assert {violation["subject"] for violation in told["violations"]} == {paid_by_nobody}
+    assert exit_code(["why", paid_by_nobody]) == 0
+    assert f"Order order_123, payment {paid_by_nobody}: success" in capsys.readouterr().out

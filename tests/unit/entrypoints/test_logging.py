@@ -1,0 +1,146 @@
+"""Logs tell what happened and to which request, and no secret."""
+
+import base64
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from payments.entrypoints.logging import MASK, configure_logging
+from payments.settings import LoggingSettings
+
+CANARIES = (
+    "CHASECK_TEST-0123456789abcdef0123456789abcdef",
+    "CHASECK-live-0123456789abcdef",
+    "sk_live_0123456789abcdef",
+    "whsec_" + base64.b64encode(b"a" * 32).decode(),
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJkZW1vIn0.c2lnbmF0dXJl",
+    "Bearer opaque-token-of-somebody",
+    "smtp://us:p4ssw0rd@mail.example.com",
+    "postgresql://us:p4ssw0rd@db.example.com/payments",
+    "4111 1111 1111 1111",
+    "5500-0000-0000-0004",
+)
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """Where logs go in this test; afterwards they go where they went before."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield io.StringIO()
+    structlog.reset_defaults()
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def as_json(stream: io.StringIO, level: str = "info") -> structlog.typing.FilteringBoundLogger:
+    configure_logging(LoggingSettings(level=level, format="json"), stream)
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger("test")
+    return logger
+
+
+def test_a_line_carries_the_request_it_belongs_to(stream: io.StringIO) -> None:
+    log = as_json(stream)
+    with bound_contextvars(request_id="r-1", payment_id="p-1"):
+        log.info("settled", amount_minor=100)
+    log.info("elsewhere")
+    first, second = lines(stream)
+    assert first["event"] == "settled"
+    assert (first["request_id"], first["payment_id"], first["amount_minor"]) == ("r-1", "p-1", 100)
+    assert first["timestamp"].endswith("Z")
+    assert "request_id" not in second
+
+
+@pytest.mark.parametrize("canary", CANARIES)
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_secret_is_not_written_wherever_it_stands(stream: io.StringIO, canary: str, style: str) -> None:
+    configure_logging(LoggingSettings(level="debug", format=style), stream)
+    log = structlog.get_logger("test")
+    secret = canary.removeprefix("Bearer ").rpartition("@")[0].partition("us:")[2] or canary.removeprefix(
+        "Bearer "
+    )
+    sentence = f"call with {canary}"
+    log.info(sentence, url=f"x {canary} y", nested={"list": [canary]}, thing=Exception(canary))
+    logging.getLogger("some.library").warning("it said %s", canary)
+    try:
+        int(canary)
+    except ValueError:
+        log.exception("failed")
+        logging.getLogger("some.library").exception("failed")
+    assert secret not in stream.getvalue()
+    assert stream.getvalue().count(MASK) >= 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token",
+        "access_token",
+        "api_key",
+        "secret_key",
+        "Authorization",
+        "password",
+        "webhook_secret",
+        "email",
+    ],
+)
+def test_a_field_named_like_a_secret_is_masked(stream: io.StringIO, name: str) -> None:
+    as_json(stream).info("said", **{name: "harmless looking"}, headers={name: "harmless looking"})
+    (line,) = lines(stream)
+    assert line[name] == MASK
+    assert line["headers"] == {name: MASK}
+
+
+def test_identifiers_and_amounts_stay_readable(stream: io.StringIO) -> None:
+    told = {
+        "reference": "p-abcdefghijklmnopqrstuvwxyz",
+        "payment_id": "01890a5d-ac96-774b-bcce-b302099a8057",
+        "order_id": "order_1001",
+        "key": "charge",
+        "took_ms": 1.5,
+        "at_us": 1614265330000000,
+        "none": None,
+    }
+    as_json(stream).info("said", **told)
+    (line,) = lines(stream)
+    assert {name: line[name] for name in told} == told
+
+
+def test_nobody_can_write_a_line_of_their_own(stream: io.StringIO) -> None:
+    as_json(stream).info("said", name='x\n{"event": "forged"}')
+    assert len(stream.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_traceback_shows_no_local_variables(stream: io.StringIO, style: str) -> None:
+    configure_logging(LoggingSettings(level="info", format=style), stream)
+
+    def fails() -> None:
+        hidden = "local-" + "canary"
+        raise ValueError(len(hidden))
+
+    try:
+        fails()
+    except ValueError:
+        structlog.get_logger("test").exception("failed")
+    assert "ValueError" in stream.getvalue()
+    assert "local-canary" not in stream.getvalue()
+
+
+def test_the_level_holds_for_us_and_for_libraries(stream: io.StringIO) -> None:
+    log = as_json(stream, level="warning")
+    log.info("quiet")
+    logging.getLogger("some.library").info("quiet")
+    log.warning("loud")
+    logging.getLogger("some.library").warning("loud")
+    assert [line["event"] for line in lines(stream)] == ["loud", "loud"]
