@@ -17,7 +17,7 @@ LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requir
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test check format lock clean
+.PHONY: help run test check format docs lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,9 @@ check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changi
 format: $(VENV)/dev.stamp ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
+
+docs: $(VENV)/dev.stamp ## write the tables and diagrams of docs/ anew, from the code
+	@$(BIN)/python -m docs.tables
 
 # Both locks name versions and hashes and no host. The development lock holds the running one.
 COMPILE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

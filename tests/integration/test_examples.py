@@ -1,0 +1,73 @@
+"""The examples run, each as its own docstring says."""
+
+import runpy
+from pathlib import Path
+
+import attrs
+import httpx
+import jwt
+import pytest
+
+from examples.mount import SETTINGS
+from examples.mount import app as mounted_shop
+from examples.orders_receiver import ORDERS, SECRETS
+from examples.orders_receiver import app as receiver
+from examples.own_orders import TestShopOrders  # noqa: F401 -- collected here: each of its tests runs
+from payments.adapters.orders.http import HttpOrders
+from payments.adapters.system import SystemClock
+from payments.domain.errors import DeliveryFailed
+from payments.testing.contracts.orders import A_MESSAGE
+from tests.serving import plain_client, serving
+
+pytestmark = pytest.mark.anyio
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def test_one_payment_is_made_inside_a_program(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "embed.py"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("pay at    https://scripted.example/pay/p-")
+    assert lines[1:] == [
+        "status    success",
+        "the order paid",
+        "the payer Payment received: 1000.00 ETB for order order_1",
+        "check     every promise is kept",
+    ]
+
+
+async def test_payments_answer_inside_another_application() -> None:
+    assert SETTINGS.auth is not None
+    token = jwt.encode({"sub": "user_1", "exp": 2**31}, SETTINGS.auth.key.reveal(), algorithm="HS256")
+    async with serving(mounted_shop) as url, plain_client(url) as client:
+        assert (await client.get("/")).text.startswith("The shop.")
+        assert (await client.get("/readyz")).json() == {"status": "ready"}
+        history = await client.get("/payments/", headers={"Authorization": f"Bearer {token}"})
+        assert history.json() == {"data": [], "has_more": False, "next_cursor": None}
+        absent = await client.post(
+            "/payments/initiate/order_1/",
+            json={"provider": "scripted"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        assert (absent.status_code, absent.json()["code"]) == (404, "order_not_found")
+
+
+async def test_a_receiver_believes_what_is_signed_and_goes_by_the_sequence() -> None:
+    async with serving(receiver) as url, plain_client() as client:
+        teller = _teller(client, url, SECRETS)
+        await teller.tell(A_MESSAGE)
+        await teller.tell(A_MESSAGE)
+        failed = A_MESSAGE.body.replace(b'"paid"', b'"failed"')
+        await teller.tell(attrs.evolve(A_MESSAGE, body=failed))
+        assert ORDERS[A_MESSAGE.order_id]["payment_status"] == "paid"
+        newer = failed.replace(b'"sequence": 1', b'"sequence": 3')
+        await teller.tell(attrs.evolve(A_MESSAGE, body=newer))
+        assert ORDERS[A_MESSAGE.order_id]["payment_status"] == "failed"
+        forger = _teller(client, url, "whsec_" + "A" * 44)
+        with pytest.raises(DeliveryFailed, match="401"):
+            await forger.tell(attrs.evolve(A_MESSAGE, order_id="order_124"))
+        assert "order_124" not in ORDERS
+
+
+def _teller(client: httpx.AsyncClient, url: str, secret: str) -> HttpOrders:
+    return HttpOrders.of(client, url=url, token="any", signing_secrets=(secret,), clock=SystemClock())
