@@ -7,10 +7,11 @@ use-cases. The container is a local variable that dies inside :func:`open_paymen
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from email.headerregistry import Address
 from email.utils import parseaddr
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import attrs
@@ -29,6 +30,7 @@ from payments.adapters.orders.signing import Signer
 from payments.adapters.providers.listing import build_providers
 from payments.adapters.providers.surroundings import Surroundings
 from payments.adapters.sql import migrate
+from payments.adapters.sql.lock_file import only_writer
 from payments.adapters.sql.sqlite import open_sqlite
 from payments.adapters.system import RandomIdentifiers, SystemClock
 from payments.application.addresses import Addresses
@@ -167,6 +169,16 @@ def migrate_database(settings: Settings) -> None:
     """
     if not settings.database_url.startswith("memory:"):
         migrate.upgrade(settings.database_url)
+
+
+def hold(place: Path) -> AbstractContextManager[None]:
+    """Be the one process that uses ``place`` for as long as the block runs; a file beside it is locked.
+
+    Raises:
+        StorageBusy: another process holds it.
+        StorageUnavailable: the file cannot be made.
+    """
+    return only_writer(place)
 
 
 async def _unit_of_work(settings: Settings, resources: AsyncExitStack, *, read_only: bool) -> UnitOfWork:

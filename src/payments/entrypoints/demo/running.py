@@ -7,12 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from starlette.applications import Starlette
+
 from payments.bootstrap import open_payments
 from payments.domain.errors import ConfigurationInvalid, FieldError
 from payments.entrypoints.demo.app import Demo, create_demo
 from payments.entrypoints.demo.banner import banner
 from payments.entrypoints.demo.shop_client import open_shop_client
-from payments.entrypoints.demo.state import open_state
+from payments.entrypoints.demo.state import DemoState, open_state
 from payments.entrypoints.demo.surroundings import USER, DemoAddresses, as_shell, environment_of
 from payments.entrypoints.http import create_app
 from payments.entrypoints.logging import configure_logging
@@ -50,39 +52,44 @@ async def run_demo(
     with listen(host, port) as listening, open_state(directory, fresh=fresh) as state:
         bound = int(listening.getsockname()[1])
         addresses = DemoAddresses(public=f"http://{'[::1]' if host == '::1' else host}:{bound}")
-        simulators = create_simulators(
-            simulators_at(
-                addresses.simulators,
-                webhook_url=addresses.notices,
-                webhook_secret=state.secrets.chapa_webhook_secret,
-                orders_token=state.secrets.orders_token,
-                orders_signing_secrets=(state.secrets.orders_signing_secret,),
-                state_directory=state.simulators,
-            )
-        )
+        simulators = _simulators(state, addresses)
         async with running(simulators):
-            variables = environment_of(
-                state.secrets,
-                addresses,
-                database=state.database,
-                smtp_port=mailbox_port(simulators),
-                port=bound,
-            )
-            state.write_private(state.environment_file, as_shell(variables))
-            heeded = {name: environ[name] for name in _HEEDED if name in environ}
-            settings = Settings.from_env({"PAYMENTS_LOG_LEVEL": "warning"} | variables | heeded)
+            settings = _settings(state, addresses, mailbox_port(simulators), bound, environ)
             configure_logging(settings.logging, sys.stderr)
-            token = sign_token(settings, user=USER, scope=" ".join(SCOPES), valid_for=_TOKEN_FOR)
-            ignored = sorted(n for n in environ if n.startswith("PAYMENTS_") and n not in _HEEDED)
             demo = Demo(
                 settings=settings,
                 addresses=addresses,
-                token=token,
+                token=sign_token(settings, user=USER, scope=" ".join(SCOPES), valid_for=_TOKEN_FOR),
                 chapa_secret_key=state.secrets.chapa_secret_key,
                 simulators=simulators,
             )
-            told = banner(addresses, token, state.environment_file, ignored)
+            ignored = sorted(n for n in environ if n.startswith("PAYMENTS_") and n not in _HEEDED)
+            told = banner(addresses, demo.token, state.environment_file, ignored)
             await _serve(demo, listening, started=lambda: announce(told))
+
+
+def _simulators(state: DemoState, addresses: DemoAddresses) -> Starlette:
+    return create_simulators(
+        simulators_at(
+            addresses.simulators,
+            webhook_url=addresses.notices,
+            webhook_secret=state.secrets.chapa_webhook_secret,
+            orders_token=state.secrets.orders_token,
+            orders_signing_secrets=(state.secrets.orders_signing_secret,),
+            state_directory=state.simulators,
+        )
+    )
+
+
+def _settings(
+    state: DemoState, addresses: DemoAddresses, smtp_port: int, port: int, environ: Mapping[str, str]
+) -> Settings:
+    variables = environment_of(
+        state.secrets, addresses, database=state.database, smtp_port=smtp_port, port=port
+    )
+    state.write_private(state.environment_file, as_shell(variables))
+    heeded = {name: environ[name] for name in _HEEDED if name in environ}
+    return Settings.from_env({"PAYMENTS_LOG_LEVEL": "warning"} | variables | heeded)
 
 
 def _refuse_anything_real(host: str, environ: Mapping[str, str]) -> None:

@@ -30,7 +30,7 @@ class Face(enum.Enum):
 
 LABELS: Final = {
     Face.OPEN: "To pay",
-    Face.CONFIRMING: "Confirming",
+    Face.CONFIRMING: "Waiting",
     Face.FAILED: "Not paid yet",
     Face.REVIEW: "In review",
     Face.PAID: "Paid",
@@ -68,9 +68,11 @@ class OrderView:
 
     @property
     def can_pay(self) -> bool:
-        """Whether a form to pay makes sense."""
-        usable = self.face in {Face.OPEN, Face.FAILED, Face.CONFIRMING} and not self.arrived
-        return usable and any(offer.available for offer in self.offers)
+        """Whether a form to pay makes sense: while a checkout is open, only if there is another way."""
+        ways = sum(offer.available for offer in self.offers)
+        if self.checkout_url is not None:
+            return ways > 1
+        return self.face in {Face.OPEN, Face.FAILED, Face.CONFIRMING} and not self.arrived and ways > 0
 
     @property
     def arrived(self) -> bool:

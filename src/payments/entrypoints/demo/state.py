@@ -5,34 +5,19 @@ import json
 import os
 import secrets
 import shutil
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
 import attrs
 
+from payments.bootstrap import hold
 from payments.domain.errors import ConfigurationInvalid, StorageBusy
 
 _SECRETS_FILE: Final = "secrets.json"
 _OURS: Final = ("payments.db*", "simulators", "env", _SECRETS_FILE)
 """What ``--fresh`` removes; whatever else lies in the directory stays."""
-
-if sys.platform == "win32":
-
-    def _locked(_descriptor: int) -> bool:
-        return True
-
-else:
-    import fcntl
-
-    def _locked(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 @attrs.frozen(kw_only=True)
@@ -96,19 +81,18 @@ def open_state(directory: Path, *, fresh: bool) -> Iterator[DemoState]:
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigurationInvalid(f"{directory} cannot be used: {error.strerror}.") from error
-    try:
-        if not _locked(descriptor):
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold(directory / "demonstration"))
+        except StorageBusy as busy:
             raise StorageBusy(
                 f"Another demonstration runs on {directory}. Stop it, or name another directory with --state."
-            )
+            ) from busy
         if fresh:
             _forget(directory)
         yield DemoState(directory.resolve(), _kept_secrets(directory / _SECRETS_FILE))
-    finally:
-        os.close(descriptor)
 
 
 def _forget(directory: Path) -> None:
