@@ -13,7 +13,12 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import attrs
+import httpx
 
+from payments.adapters.http_client import open_http_client
+from payments.adapters.orders.http import HttpOrders
+from payments.adapters.orders.signing import Signer
+from payments.adapters.system import SystemClock
 from payments.bootstrap import Parts
 from payments.entrypoints.logging import configure_logging
 from payments.entrypoints.serving import run, serve_payments
@@ -33,7 +38,25 @@ def _serve(environ: Mapping[str, str], clock_path: Path, log_path: Path) -> None
     os.dup2(log.fileno(), sys.stderr.fileno())
     settings = Settings.from_env(environ)
     configure_logging(settings.logging, sys.stderr)
-    run(serve_payments(settings, lambda line: print(line, file=log), Parts(clock=clock_at(clock_path))))
+
+    async def serve() -> None:
+        async with open_http_client() as client:
+            parts = Parts(clock=clock_at(clock_path), orders=_orders(settings, client))
+            await serve_payments(settings, lambda line: print(line, file=log), parts)
+
+    run(serve())
+
+
+def _orders(settings: Settings, client: httpx.AsyncClient) -> HttpOrders:
+    """The orders service, told the machine's own time: it refuses signatures of another hour."""
+    assert settings.orders is not None
+    return HttpOrders(
+        client=client,
+        url=settings.orders.url,
+        token=settings.orders.token.reveal(),
+        signer=Signer.of(secret.reveal() for secret in settings.orders.signing_secrets),
+        clock=SystemClock(),
+    )
 
 
 @attrs.define

@@ -155,6 +155,10 @@ class Story:
         """How many rows of a table there are, ``WHERE`` included if wanted."""
         return int(self.rows(f"SELECT count(*) FROM {what}")[0][0])  # noqa: S608 -- our own tables
 
+    async def reviews(self) -> list[str]:
+        """The kinds of the questions that wait for a person."""
+        return [str(kind) for (kind,) in self.rows("SELECT kind FROM reviews WHERE state = 'open'")]
+
     async def told_once(self, *kinds: str, order_id: str = ORDER) -> None:
         """The orders service took exactly these messages, in this order, and was sent none twice."""
         order = await self.outside.order(order_id)
