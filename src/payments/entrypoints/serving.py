@@ -33,13 +33,6 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 
-class PortTaken(ConfigurationInvalid):
-    """Somebody else listens where we were told to."""
-
-    code = "port_taken"
-    title = "The port is taken"
-
-
 def run(main: Coroutine[Any, Any, T]) -> T:
     """What ``main`` returns, run on uvloop where there is one."""
     if sys.platform == "win32":
@@ -53,8 +46,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket on which connections wait from now on; port 0 takes a free one.
 
     Raises:
-        PortTaken: somebody else listens there.
-        ConfigurationInvalid: this machine has no such address.
+        ConfigurationInvalid: somebody else listens there, or this machine has no such address.
     """
     listening: socket.socket | None = None
     try:
@@ -71,7 +63,9 @@ def listen(host: str, port: int) -> socket.socket:
             listening.close()
         if isinstance(error, socket.gaierror):
             raise ConfigurationInvalid(f"{host} is no address of this machine.") from error
-        raise PortTaken(f"Port {port} on {host} cannot be used: {error.strerror}. Choose another.") from error
+        raise ConfigurationInvalid(
+            f"Port {port} on {host} cannot be used: {error.strerror}. Choose another."
+        ) from error
     return listening
 
 
@@ -150,8 +144,7 @@ async def serve_payments(
     ``parts`` replace single adapters, as :func:`~payments.bootstrap.open_payments` has it.
 
     Raises:
-        PortTaken: the port of the settings is in use.
-        ConfigurationInvalid: something the service cannot do without is not configured.
+        ConfigurationInvalid: the port is in use, or something the service needs is not configured.
         StorageBusy: another process writes the database.
     """
     with listen(settings.http.host, settings.http.port) as listening:

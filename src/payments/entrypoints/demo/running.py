@@ -44,8 +44,7 @@ async def run_demo(
     Of ``environ`` only how to log is heeded: real keys stay unused.
 
     Raises:
-        ConfigurationInvalid: live mode, or a host that others could reach.
-        PortTaken: the port is in use.
+        ConfigurationInvalid: live mode, a host that others could reach, or a port in use.
         StorageBusy: another demonstration runs on this directory.
     """
     _refuse_anything_real(host, environ)

@@ -50,7 +50,7 @@ async def run_simulators(
     """Serve the simulators until asked to stop; ``announce`` gets the variables that point a service at them.
 
     Raises:
-        PortTaken: the port is in use.
+        ConfigurationInvalid: the port is in use.
     """
     shared = _Shared.of(settings)
     with listen(host, port) as listening:
