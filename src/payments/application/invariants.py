@@ -1,4 +1,4 @@
-"""The promises of DESIGN.md section 1 as predicates over one payment and all its records.
+"""The promises of the README as predicates over one payment and all its records.
 
 One module for ``payments check``, the simulation and the crash loops. Numbers follow the catalogue in
 ``docs/invariants.md``. Every function returns what is broken, in sentences; an empty tuple is the proof.

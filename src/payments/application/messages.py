@@ -1,4 +1,4 @@
-"""Who is told what when a payment changes (MODEL.md section 6). Building a message cannot fail a payment."""
+"""Who is told what when a payment changes (docs/model.md 6). Building a message cannot fail a payment."""
 
 import json
 from datetime import datetime

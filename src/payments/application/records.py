@@ -1,4 +1,4 @@
-"""The records around a payment: notices, messages, audit trail and stored answers (MODEL.md section 1)."""
+"""The records around a payment: notices, messages, audit trail and stored answers (docs/model.md 1)."""
 
 import enum
 from datetime import datetime

@@ -14,7 +14,7 @@ from payments.domain.transitions import ATTEMPT, LIVE, AttemptStatus, following
 
 @attrs.frozen(kw_only=True)
 class Attempt:
-    """One try. Reference, provider, mode, amount and currency never change (MODEL.md section 1)."""
+    """One try. Reference, provider, mode, amount and currency never change (docs/model.md section 1)."""
 
     reference: str
     provider: str

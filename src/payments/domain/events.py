@@ -29,7 +29,7 @@ class Reason(enum.Enum):
 
 
 class ReviewKind(enum.Enum):
-    """The questions only a person can answer (MODEL.md section 8)."""
+    """The questions only a person can answer (docs/model.md section 8)."""
 
     AMOUNT_MISMATCH = "amount_mismatch"
     CURRENCY_MISMATCH = "currency_mismatch"

@@ -17,7 +17,7 @@ class Mode(enum.Enum):
 
 
 class Outcome(enum.Enum):
-    """What an answer means; every word of every provider maps to exactly one (MODEL.md section 3)."""
+    """What an answer means; every word of every provider maps to exactly one (docs/model.md section 3)."""
 
     PAID = "paid"
     DECLINED = "declined"

@@ -1,4 +1,4 @@
-"""What to do when a payer wants to pay: a pure decision (MODEL.md section 4, steps 3 and 4)."""
+"""What to do when a payer wants to pay: a pure decision (docs/model.md section 4, steps 3 and 4)."""
 
 import enum
 from datetime import datetime

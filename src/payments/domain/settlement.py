@@ -1,4 +1,4 @@
-"""Settle: apply evidence to an attempt. The one way money state changes (MODEL.md section 3).
+"""Settle: apply evidence to an attempt. The one way money state changes (docs/model.md section 3).
 
 A pure decision: what the provider answered and what we know go in; the next payment, the events that explain
 it and the verdict come out.

@@ -1,4 +1,4 @@
-"""The statuses, and the tables (status, event) -> status of MODEL.md section 2. Nothing else.
+"""The statuses, and the tables (status, event) -> status of docs/model.md section 2. Nothing else.
 
 The diagram in ``docs/states.md``, the enums of the OpenAPI document and the tests come from these tables.
 """

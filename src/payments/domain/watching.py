@@ -1,4 +1,4 @@
-"""When an attempt is asked about, and when waiting ends (MODEL.md section 3, "Watching")."""
+"""When an attempt is asked about, and when waiting ends (docs/model.md section 3, "Watching")."""
 
 import enum
 from datetime import datetime, timedelta

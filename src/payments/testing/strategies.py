@@ -30,7 +30,7 @@ def references() -> SearchStrategy[str]:
 
 
 def order_ids() -> SearchStrategy[str]:
-    """Order ids as CONTRACT.md section 2 allows them."""
+    """Order ids as docs/http.md allows them."""
     return st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 
 

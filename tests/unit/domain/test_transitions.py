@@ -19,7 +19,7 @@ from payments.domain.transitions import (
     following,
 )
 
-# MODEL.md section 2, written out by hand: the tables are compared with it, not with themselves.
+# docs/model.md section 2, written out by hand: the tables are compared with it, not with themselves.
 MODEL_PAYMENT = {"pending": {"processing"}, "processing": {"success", "failed"}, "failed": {"processing"}}
 MODEL_ATTEMPT = {
     "claimed": {"open", "unknown", "failed", "expired", "succeeded"},

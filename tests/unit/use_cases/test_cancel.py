@@ -1,4 +1,4 @@
-"""Cancel (MODEL.md section 5)."""
+"""Cancel (docs/model.md section 5)."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Initiate, in the order of MODEL.md section 4: when there is a checkout, when another, and when none."""
+"""Initiate, in the order of docs/model.md 4: when there is a checkout, when another, and when none."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Which money counts (MODEL.md section 3, "Matching"): each fact must be attested and equal."""
+"""Which money counts (docs/model.md section 3, "Matching"): each fact must be attested and equal."""
 
 import pytest
 

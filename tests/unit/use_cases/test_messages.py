@@ -1,4 +1,4 @@
-"""Who is told what, and how it gets there (MODEL.md section 6)."""
+"""Who is told what, and how it gets there (docs/model.md section 6)."""
 
 import json
 from datetime import timedelta

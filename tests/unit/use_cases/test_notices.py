@@ -1,4 +1,4 @@
-"""Notices: received, and handled (MODEL.md section 3, "Handled"). A notice never decides anything."""
+"""Notices: received, and handled (docs/model.md section 3, "Handled"). A notice never decides anything."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Recording what the gateway said, and claims that meet each other (MODEL.md section 4, "Recording")."""
+"""Recording what the gateway said, and claims that meet each other (docs/model.md section 4, "Recording")."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""What each answer of a provider does (MODEL.md section 3, the table of outcomes)."""
+"""What each answer of a provider does (docs/model.md section 3, the table of outcomes)."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Who is asked about, when, and until when (MODEL.md section 3, "Watching"), and what the sweep does."""
+"""Who is asked about, when, and until when (docs/model.md section 3, "Watching"), and what the sweep does."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What the databases' unique indexes refuse (MODEL.md section 1), refused in memory too."""
+"""What the databases' unique indexes refuse (docs/model.md section 1), refused in memory too."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator

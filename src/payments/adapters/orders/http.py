@@ -1,4 +1,4 @@
-"""The orders service over HTTP (CONTRACT.md section 2, "Orders service")."""
+"""The orders service over HTTP (docs/http.md, "What an orders service has to do")."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

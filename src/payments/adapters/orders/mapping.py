@@ -1,4 +1,4 @@
-"""From the orders service's answer to an order (CONTRACT.md section 2, "Orders service")."""
+"""From the orders service's answer to an order (docs/http.md, "What an orders service has to do")."""
 
 import re
 from typing import Any, Final

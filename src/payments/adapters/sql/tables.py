@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy Core writes them (MODEL.md section 1). The same in both databases.
+"""The tables, as SQLAlchemy Core writes them (docs/model.md section 1). The same in both databases.
 
 Instants are whole microseconds since 1970-01-01 UTC, identifiers 36-character text, money minor units beside
 a currency code. Nothing here has a default: what is stored was said.

@@ -23,7 +23,7 @@ class Order:
 
 
 class Orders(Protocol):
-    """The orders service (CONTRACT.md section 2, "Orders service")."""
+    """The orders service (docs/http.md, "What an orders service has to do")."""
 
     @abstractmethod
     async def get(self, order_id: str) -> Order | None:

@@ -1,4 +1,4 @@
-"""Cancel: stop a live attempt that nobody has paid (MODEL.md section 5)."""
+"""Cancel: stop a live attempt that nobody has paid (docs/model.md section 5)."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Initiate: order -> claim (commit) -> provider -> record (commit) -> checkout (MODEL.md section 4)."""
+"""Initiate: order -> claim (commit) -> provider -> record (commit) -> checkout (docs/model.md section 4)."""
 
 import asyncio
 from collections.abc import Callable

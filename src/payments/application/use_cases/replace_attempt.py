@@ -1,4 +1,4 @@
-"""Whether the live attempt may give way, before it is replaced or cancelled (MODEL.md 4.5, 4.6 and 5)."""
+"""Whether the live attempt may give way, before it is replaced or cancelled (docs/model.md 4.5, 4.6, 5)."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What every store keeps about names: money, attempts and refunds have their own (MODEL.md section 1)."""
+"""What every store keeps about names: money, attempts and refunds have their own (docs/model.md 1)."""
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager

@@ -109,7 +109,7 @@ def _refusal(answer: ChapaAnswer) -> GatewayError:
     if answer.body is None or answer.status not in _CLIENT_ERRORS or answer.status in _UNDECIDED:
         return OutcomeUnknown(f"Chapa answered {answer.status}, which does not say whether it did anything.")
     if answer.says("has been used before"):
-        # Our reference is random and never used twice (MODEL.md sections 1 and 4), so it was this very
+        # Our reference is random and never used twice (docs/model.md sections 1 and 4), so it was this very
         # request that arrived before, repeated on the way: there is a page whose address we never got.
         # "Rejected" would say that there is none, and nobody would cancel it.
         return OutcomeUnknown("Chapa has this reference already; the answer that had the link was lost.")

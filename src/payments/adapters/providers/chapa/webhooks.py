@@ -104,6 +104,7 @@ def _claim(event: Any, status: Any) -> Claim:
         return _STATUSES.get(status, Claim.OTHER) if isinstance(status, str) else Claim.OTHER
     if not isinstance(event, str):
         return Claim.IGNORED
-    # MODEL.md section 3 ignores what is no charge or refund event; of those, new ones still say "look again".
+    # What is no charge or refund event is ignored (docs/model.md section 3); new ones of those say "look
+    # again".
     unlisted = Claim.OTHER if event.startswith(("charge.", "refund.")) else Claim.IGNORED
     return _EVENTS.get(event, unlisted)
