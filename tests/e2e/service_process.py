@@ -1,7 +1,7 @@
 """A service as a process of its own, on a database file: started, killed, and started again.
 
-The process is forked from one that has imported everything, so a start takes a tenth of a second. What it then
-runs is what ``payments serve`` runs; ``test_the_command.py`` starts the command itself.
+The process is forked from one that has imported everything, so a start takes a tenth of a second. What it
+then runs is what ``payments serve`` runs; ``test_the_command.py`` starts the command itself.
 """
 
 import asyncio
@@ -107,7 +107,6 @@ class ServiceProcess:
         return self._process
 
     async def _ended(self, process: ForkServerProcess, *, within_s: float) -> int:
-        async with asyncio.timeout(within_s):
-            while process.exitcode is None:
-                await asyncio.sleep(0.01)
+        await asyncio.to_thread(process.join, within_s)
+        assert process.exitcode is not None, "it did not end in time"
         return process.exitcode

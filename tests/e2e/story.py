@@ -1,4 +1,4 @@
-"""One story: an order, a payer, a service process on a fresh database, and short questions about all of them."""
+"""One story: an order, a payer, a service process on a fresh database, and short questions about them."""
 
 import asyncio
 import shutil
@@ -89,6 +89,10 @@ class Story:
     async def start(self) -> None:
         """Start the service and wait until it is ready."""
         self.service.start()
+        await self.until_ready()
+
+    async def until_ready(self) -> None:
+        """Wait until whoever serves this story's address is ready."""
         await until(self._ready, bool)
 
     async def start_again(self, *, after: timedelta = timedelta(0)) -> None:
@@ -97,7 +101,6 @@ class Story:
         await self.start()
 
     async def _ready(self) -> bool:
-        assert self.service.alive, self.service.log()
         try:
             return (await self.client.get("/readyz")).status_code == 200
         except httpx.TransportError:
@@ -158,6 +161,18 @@ class Story:
     async def reviews(self) -> list[str]:
         """The kinds of the questions that wait for a person."""
         return [str(kind) for (kind,) in self.rows("SELECT kind FROM reviews WHERE state = 'open'")]
+
+    def overdue(self, reference: str) -> None:
+        """Have an attempt's next check fall due now; nobody may be writing the database."""
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            connection.execute(
+                "UPDATE attempts SET next_check_at = claimed_at WHERE reference = ?", [reference]
+            )
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must appear nowhere but where it is used."""
+        names = ("AUTH_KEY", "CHAPA_SECRET_KEY", "CHAPA_WEBHOOK_SECRETS", "ORDERS_TOKEN", "DATA_KEYS")
+        return (ORDERS_SIGNING_SECRET, *(self.service.environ[f"PAYMENTS_{name}"] for name in names))
 
     async def told_once(self, *kinds: str, order_id: str = ORDER) -> None:
         """The orders service took exactly these messages, in this order, and was sent none twice."""

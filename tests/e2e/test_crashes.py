@@ -13,9 +13,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_killed_between_claim_and_record(story: Story) -> None:
     """Chapa has a page, and our process dies before it hears of it."""
-    await story.outside.switch_chapa(
-        fault="slow", answer_delay_s=60, fault_on="initialize", fault_times=1
-    )
+    await story.outside.switch_chapa(fault="slow", answer_delay_s=60, fault_on="initialize", fault_times=1)
     click = asyncio.create_task(story.initiate())
     (lost,) = await until(story.outside.transactions, len)
     assert story.rows("SELECT reference, status FROM attempts") == [(lost["tx_ref"], "claimed")]
@@ -44,9 +42,7 @@ async def test_killed_between_claim_and_record(story: Story) -> None:
 
 async def test_killed_between_claim_and_record_and_clicked_again_at_once(story: Story) -> None:
     """Within a minute the claim may be another process's: whoever clicks is told to wait, and not charged."""
-    await story.outside.switch_chapa(
-        fault="slow", answer_delay_s=60, fault_on="initialize", fault_times=1
-    )
+    await story.outside.switch_chapa(fault="slow", answer_delay_s=60, fault_on="initialize", fault_times=1)
     click = asyncio.create_task(story.initiate())
     await until(story.outside.transactions, len)
     await story.service.kill()
@@ -67,9 +63,7 @@ async def test_killed_between_claim_and_record_and_clicked_again_at_once(story: 
 
 
 async def test_killed_between_claim_and_record_and_paid_all_the_same(story: Story) -> None:
-    await story.outside.switch_chapa(
-        fault="slow", answer_delay_s=60, fault_on="initialize", fault_times=1
-    )
+    await story.outside.switch_chapa(fault="slow", answer_delay_s=60, fault_on="initialize", fault_times=1)
     click = asyncio.create_task(story.initiate())
     (lost,) = await until(story.outside.transactions, len)
     await story.service.kill()
@@ -145,9 +139,7 @@ async def test_killed_again_and_again_it_still_tells_the_truth(story: Story) -> 
 
 
 async def test_asked_to_stop_it_finishes_what_is_under_way_and_takes_nothing_new(story: Story) -> None:
-    await story.outside.switch_chapa(
-        fault="slow", answer_delay_s=1, fault_on="initialize", fault_times=1
-    )
+    await story.outside.switch_chapa(fault="slow", answer_delay_s=1, fault_on="initialize", fault_times=1)
     click = asyncio.create_task(story.initiate())
     await until(story.outside.transactions, len)
 

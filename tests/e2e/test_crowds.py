@@ -96,9 +96,7 @@ async def test_twenty_orders_are_paid_side_by_side(story: Story) -> None:
     names = [f"order_of_many_{number}" for number in range(20)]
     customer = {"email": MAIL, "first_name": "Sara", "last_name": "Tesfaye", "phone_number": None}
     for name in names:
-        await story.outside.put_order(
-            name, user_id=PAYER, amount="10.00", currency="ETB", customer=customer
-        )
+        await story.outside.put_order(name, user_id=PAYER, amount="10.00", currency="ETB", customer=customer)
 
     async def pay(order_id: str) -> str:
         opened = await story.initiated(order_id)
@@ -114,7 +112,9 @@ async def test_twenty_orders_are_paid_side_by_side(story: Story) -> None:
     assert len(await story.outside.mails(MAIL)) == 20
     first, cursor = [], ""
     while True:
-        page = (await story.client.get("/payments/", params={"limit": 7} | ({"cursor": cursor} if cursor else {}))).json()
+        page = (
+            await story.client.get("/payments/", params={"limit": 7} | ({"cursor": cursor} if cursor else {}))
+        ).json()
         first += [payment["order_id"] for payment in page["data"]]
         if not page["has_more"]:
             break

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -16,6 +17,10 @@ async def paid_while(story: Story, **switches: object) -> dict[str, str]:
     await story.browser.pay(opened["checkout_url"])
     await story.until_status(opened["payment_id"], "success")
     return opened
+
+
+def longer(calls: list[dict[str, object]], *, than: int) -> bool:
+    return len(calls) > than
 
 
 async def patches(story: Story) -> list[dict[str, object]]:
@@ -44,8 +49,10 @@ async def test_an_orders_service_down_for_hours_is_told_when_it_is_back(story: S
     for _ in range(6):
         tries = len(await patches(story))
         story.clock.move(timedelta(minutes=6))
-        await until(lambda: patches(story), lambda calls, tries=tries: len(calls) > tries)
-    await story.tells(opened["reference"], "is waiting to be delivered after", "Delivery of message 1, 'paid'")
+        await until(lambda: patches(story), partial(longer, than=tries))
+    await story.tells(
+        opened["reference"], "is waiting to be delivered after", "Delivery of message 1, 'paid'"
+    )
     await story.outside.switch_orders(ORDER, down=False)
 
     story.clock.move(timedelta(minutes=6))
@@ -63,7 +70,9 @@ async def test_an_answer_lost_after_the_orders_service_agreed_repeats_the_same_m
     order = await story.outside.order(ORDER)
     assert [message["outcome"] for message in order["messages"]] == ["applied", "duplicate"]
     assert len({message["webhook_id"] for message in order["messages"]}) == 1
-    await story.tells(opened["reference"], "The orders service: message 1, 'paid', was delivered after 2 tries")
+    await story.tells(
+        opened["reference"], "The orders service: message 1, 'paid', was delivered after 2 tries"
+    )
 
 
 @pytest.mark.parametrize("status", [409, 410, 422])
@@ -81,7 +90,9 @@ async def test_paid_that_the_orders_service_refuses_for_good_is_parked_and_put_b
     payment = await story.payment(opened["payment_id"])
     assert payment["status"] == "success", "the money is there, whatever the shop says"
     await story.tells(
-        opened["reference"], "was refused and is parked for a person", "A person's decision: paid_after_cancel."
+        opened["reference"],
+        "was refused and is parked for a person",
+        "A person's decision: paid_after_cancel.",
     )
 
 
@@ -142,4 +153,6 @@ async def test_a_mail_server_that_is_not_ready_gets_the_same_mail_later(story: S
 
     await story.until_at_rest()
     assert mail["subject"]
-    await story.tells(opened["reference"], "The payer's mail: message 2, 'confirmation', was delivered after 2")
+    await story.tells(
+        opened["reference"], "The payer's mail: message 2, 'confirmation', was delivered after 2"
+    )

@@ -147,9 +147,10 @@ def migrate(*, json: Json = False) -> None:
 
 def check(*, json: Json = False) -> int:
     """Check every invariant over every payment; exit 1 if one is broken. Safe beside a running service."""
+    settings = _settings_for_a_script()
 
     async def checked() -> int:
-        async with open_payments(Settings.from_env(), read_only=True) as payments:
+        async with open_payments(settings, read_only=True) as payments:
             violations = await payments.check()
         _say(reports.violations_as_json(violations) if json else reports.violations_as_text(violations))
         return FOUND if violations else 0
@@ -165,9 +166,10 @@ def why(reference: str, *, json: Json = False) -> int:
     reference
         Our reference of one of its attempts (p-...), or its payment id.
     """
+    settings = _settings_for_a_script()
 
     async def told() -> int:
-        async with open_payments(Settings.from_env(), read_only=True) as payments:
+        async with open_payments(settings, read_only=True) as payments:
             story = await reports.story_of(payments, reference)
         if story is None:
             return _said(f"There is no attempt or payment called {reference}.", FOUND)
@@ -179,9 +181,10 @@ def why(reference: str, *, json: Json = False) -> int:
 
 def sweep(*, json: Json = False) -> None:
     """Ask the providers now about every attempt that is due. Only where no service is running on SQLite."""
+    settings = _settings_for_a_script()
 
     async def swept() -> None:
-        async with open_payments(Settings.from_env()) as payments:
+        async with open_payments(settings) as payments:
             asked = await reports.with_progress("Asked about", payments.sweep)
         _say(reports.as_json({"asked": asked}) if json else f"{asked} attempts were due and asked about.")
 
@@ -237,6 +240,13 @@ def settings_(*, json: Json = False) -> None:
     """Show every setting and where it comes from; secrets are masked."""
     rows = Settings.from_env().rows()
     _say(reports.rows_as_json(rows) if json else reports.rows_as_text(rows))
+
+
+def _settings_for_a_script() -> Settings:
+    """The environment's settings, with the log kept out of standard output, which scripts read."""
+    settings = Settings.from_env()
+    configure_logging(settings.logging, sys.stderr)
+    return settings
 
 
 def _require_the_demo_extra() -> None:

@@ -1,0 +1,154 @@
+"""``payments check`` finds each kind of planted inconsistency, in a copy of a real story's database."""
+
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.outside_world import Outside
+from tests.e2e.story import Story, check_database, open_story, until
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def told(
+    outside: Outside, empty_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Story]:
+    """A story with a declined, a superseded and a paid attempt, a surplus, and a payment under way."""
+    async with open_story(outside, empty_database, tmp_path_factory.mktemp("told")) as story:
+        first = await story.initiated()
+        await story.browser.pay_from_an_empty_wallet(first["checkout_url"])
+        await story.until_status(first["payment_id"], "failed")
+        await outside.put_order("order_1", title="Another title")
+        second = await story.initiated()
+        await story.browser.pay(second["checkout_url"])
+        await story.until_status(first["payment_id"], "success")
+        await outside.act(first["reference"], "pay")
+        await until(story.reviews, len)
+        await outside.put_order("order_2", user_id="sara", amount="5.00", currency="ETB")
+        await story.initiated("order_2")
+        await story.until_at_rest()
+        await story.service.terminate()
+        yield story
+
+
+# What is planted, and the invariant (docs/invariants.md) that must name it. Rows are changed behind the
+# service's back, so the trail (I14) may notice, too.
+PLANTED = {
+    "a paid payment called failed": ("I1", "UPDATE payments SET status = 'failed' WHERE status = 'success'"),
+    "a payment called paid without money": (
+        "I1",
+        "UPDATE payments SET status = 'success' WHERE order_id = 'order_2'",
+    ),
+    "settling money of another amount": (
+        "I1",
+        "UPDATE captures SET amount_minor = 1 WHERE disposition = 'settles'",
+    ),
+    "settling money without its attempt": (
+        "I1",
+        """UPDATE attempts SET status = 'expired'
+           WHERE reference = (SELECT reference FROM captures WHERE disposition = 'settles')""",
+    ),
+    "two live attempts": (
+        "I2",
+        """DROP INDEX attempts_live;
+           UPDATE attempts SET status = 'open'
+           WHERE payment_id = (SELECT payment_id FROM payments WHERE status = 'success')""",
+    ),
+    "a status that no edge leads to": (
+        "I3",
+        "UPDATE attempts SET status = 'unknown' WHERE status = 'open'",
+    ),
+    "a missing message": ("I4", "DELETE FROM messages WHERE kind = 'paid'"),
+    "a message told twice": (
+        "I4",
+        "UPDATE messages SET kind = 'paid', destination = 'orders' WHERE kind = 'failed'",
+    ),
+    "missing evidence": ("I8", "DELETE FROM evidence WHERE rule = 'settled'"),
+    "a decline without evidence": (
+        "I8",
+        "UPDATE attempts SET status = 'failed', reason = 'declined' WHERE status = 'open'",
+    ),
+    "one transaction counted twice": (
+        "I9",
+        """DROP INDEX captures_key;
+           UPDATE captures SET key = (SELECT key FROM captures WHERE disposition = 'settles')""",
+    ),
+    "surplus that was put before nobody": ("I10", "DELETE FROM reviews WHERE kind = 'surplus'"),
+    "money that disappeared": ("I10", "DELETE FROM captures WHERE disposition = 'surplus'"),
+    "a failure for no clear no": (
+        "I12",
+        "UPDATE attempts SET status = 'failed', reason = 'timed_out' WHERE status = 'open'",
+    ),
+    "a forgotten check": ("I13", "UPDATE attempts SET next_check_at = NULL WHERE status = 'open'"),
+    "a changed audit link": ("I14", "UPDATE audit SET actor = 'nobody' WHERE sequence = 2"),
+    "a removed audit link": ("I14", "DELETE FROM audit WHERE sequence = 2"),
+    "a trail cut off at its end": (
+        "I14",
+        "DELETE FROM audit WHERE sequence = (SELECT max(sequence) FROM audit)",
+    ),
+    "another amount for everything": (
+        "I16",
+        "UPDATE attempts SET amount_minor = 100 WHERE status = 'open'",
+    ),
+    "a question that is gone": ("I19", "DELETE FROM reviews"),
+}
+
+
+async def test_in_the_story_itself_it_finds_nothing(told: Story) -> None:
+    assert await told.check() == ()
+    ((reference,),) = told.rows("SELECT reference FROM captures WHERE disposition = 'settles'")
+    await told.tells(reference, "The attempt failed: the provider declined it.", "The payment is paid.")
+
+
+@pytest.mark.parametrize("table", ["evidence", "audit"])
+async def test_the_database_itself_keeps_what_is_written_once(
+    told: Story, tmp_path: Path, table: str
+) -> None:
+    guarded = tmp_path / "guarded.db"
+    shutil.copyfile(told.database, guarded)
+    with closing(sqlite3.connect(guarded)) as connection:
+        for sql in (f"DELETE FROM {table}", f"UPDATE {table} SET payment_id = payment_id"):  # noqa: S608
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                connection.execute(sql)
+
+
+@pytest.mark.parametrize("what", PLANTED)
+async def test_it_names_the_broken_promise(told: Story, tmp_path: Path, what: str) -> None:
+    invariant, sql = PLANTED[what]
+    broken = tmp_path / "broken.db"
+    shutil.copyfile(told.database, broken)
+    with closing(sqlite3.connect(broken)) as connection:
+        connection.executescript(f"{_unguarded(connection)};{sql}")
+        assert connection.total_changes > 0, "nothing was planted"
+
+    found = await check_database(told.settings, broken, told.clock)
+
+    assert invariant in {violation.invariant for violation in found}, found
+    assert all(violation.subject and violation.detail for violation in found)
+
+
+async def test_it_finds_a_check_that_is_long_overdue_and_a_claim_left_behind(
+    told: Story, tmp_path: Path
+) -> None:
+    later = tmp_path / "later.db"
+    shutil.copyfile(told.database, later)
+    told.clock.move(timedelta(hours=1))
+    try:
+        found = await check_database(told.settings, later, told.clock)
+    finally:
+        told.clock.move(timedelta(hours=-1))
+
+    assert {violation.invariant for violation in found} == {"I13"}
+    assert "should have been asked about" in found[0].detail
+
+
+def _unguarded(connection: sqlite3.Connection) -> str:
+    """What takes down the guards that keep evidence and audit append-only."""
+    triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    return ";".join(f"DROP TRIGGER {name}" for (name,) in triggers)
