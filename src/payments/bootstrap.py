@@ -20,6 +20,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from payments.adapters.cipher import AesGcmCipher
 from payments.adapters.http_client import open_http_client
+from payments.adapters.identity.jwks import open_jwks
 from payments.adapters.memory.shared_state import MemorySharedState
 from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.adapters.notifiers.console import ConsoleNotifier
@@ -35,6 +36,7 @@ from payments.adapters.sql.sqlite import open_sqlite
 from payments.adapters.system import RandomIdentifiers, SystemClock
 from payments.application.addresses import Addresses
 from payments.application.payments import Payments
+from payments.application.ports.caller_keys import CallerKeys
 from payments.application.ports.cipher import Cipher
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
@@ -89,6 +91,7 @@ _SQLITE = "sqlite:///"
 class Parts:
     """Adapters that take the place of those the settings describe: for embedding and for tests."""
 
+    caller_keys: CallerKeys | None = None
     cipher: Cipher | None = None
     clock: Clock | None = None
     identifiers: Identifiers | None = None
@@ -121,6 +124,7 @@ async def open_payments(
         surroundings = Surroundings(client=client, clock=clock)
         yield assemble(
             Addresses(chosen.public_url),
+            caller_keys=given.caller_keys or await _caller_keys(chosen, surroundings, resources),
             cipher=given.cipher or _cipher(chosen),
             clock=clock,
             identifiers=given.identifiers or RandomIdentifiers(),
@@ -135,6 +139,7 @@ async def open_payments(
 def assemble(
     addresses: Addresses,
     *,
+    caller_keys: CallerKeys | None = None,
     cipher: Cipher,
     clock: Clock,
     identifiers: Identifiers,
@@ -158,7 +163,7 @@ def assemble(
     for use_case in USE_CASES:
         container.register(use_case)
     container.register(Payments)
-    return container.resolve(Payments)
+    return attrs.evolve(container.resolve(Payments), caller_keys=caller_keys)
 
 
 def migrate_database(settings: Settings) -> None:
@@ -198,6 +203,17 @@ async def _unit_of_work(settings: Settings, resources: AsyncExitStack, *, read_o
             )
         migrate.upgrade(url)
     return await resources.enter_async_context(open_sqlite(url.removeprefix(_SQLITE), read_only=read_only))
+
+
+async def _caller_keys(
+    settings: Settings, surroundings: Surroundings, resources: AsyncExitStack
+) -> CallerKeys | None:
+    auth = settings.auth
+    if auth is None or not auth.jwks_url:
+        return None
+    return await resources.enter_async_context(
+        open_jwks(surroundings.client, surroundings.clock, url=auth.jwks_url, algorithm=auth.algorithm)
+    )
 
 
 def _cipher(settings: Settings) -> Cipher:

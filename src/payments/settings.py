@@ -7,11 +7,12 @@ import os
 import re
 from collections.abc import Mapping
 from email.utils import parseaddr
+from functools import partial
 from typing import Any, Final, Self
 
 import attrs
 
-from payments.adapters.environment import Environment, Row
+from payments.adapters.environment import PREFIX, Environment, Row
 from payments.adapters.notifiers.smtp import SmtpServer
 from payments.adapters.orders.signing import Signer
 from payments.adapters.providers.listing import available_providers
@@ -47,8 +48,10 @@ class OrdersSettings:
 class AuthSettings:
     """Whose bearer tokens are believed: one fixed algorithm for the key."""
 
-    key: Secret
-    """The shared secret of HS256, or the public key in PEM of RS256 and ES256."""
+    key: Secret = attrs.field(factory=partial(Secret, ""))
+    """The shared secret of HS256, or the public key in PEM of RS256 and ES256; empty with ``jwks_url``."""
+    jwks_url: str = ""
+    """Where the issuer publishes its public keys, in place of ``key``; RS256 and ES256 alone."""
     algorithm: str
     issuer: str | None
     audience: str | None
@@ -202,6 +205,7 @@ def _orders(environment: Environment) -> OrdersSettings | None:
 
 def _auth(environment: Environment) -> AuthSettings | None:
     key = environment.secret("AUTH_KEY")
+    jwks_url = environment.url("AUTH_JWKS_URL", base=False)
     algorithm = environment.choice("AUTH_ALGORITHM", {word.lower(): word for word in _ALGORITHMS}, "hs256")
     issuer = environment.text("AUTH_ISSUER")
     audience = environment.text("AUTH_AUDIENCE")
@@ -211,14 +215,38 @@ def _auth(environment: Environment) -> AuthSettings | None:
             "AUTH_DEFAULT_SCOPES",
             f"Only {' and '.join(SCOPES)} may be given by default; others are explicit.",
         )
-    if key is None:
-        if environment.live:
-            _require(environment, "AUTH_KEY", "Set the key that callers' tokens are signed with.")
+    if key is not None:
+        _refuse_wrong_auth_key(environment, key, algorithm)
+    if jwks_url:
+        _refuse_wrong_key_set(environment, key, algorithm, issuer, audience)
+    elif key is None:
+        if environment.live and not environment.refused("AUTH_JWKS_URL"):
+            remedy = f"Set the key that callers' tokens are signed with, or {PREFIX}AUTH_JWKS_URL."
+            _require(environment, "AUTH_KEY", remedy)
         return None
-    _refuse_wrong_auth_key(environment, key, algorithm)
     return AuthSettings(
-        key=key, algorithm=algorithm, issuer=issuer or None, audience=audience or None, default_scopes=scopes
+        key=key or Secret(""),
+        jwks_url=jwks_url,
+        algorithm=algorithm,
+        issuer=issuer or None,
+        audience=audience or None,
+        default_scopes=scopes,
     )
+
+
+def _refuse_wrong_key_set(
+    environment: Environment, key: Secret | None, algorithm: str, issuer: str, audience: str
+) -> None:
+    if key is not None:
+        environment.refuse("AUTH_JWKS_URL", f"{PREFIX}AUTH_KEY is set, too; keep one of them.")
+    if algorithm == "HS256":
+        environment.refuse("AUTH_ALGORITHM", "A published key set holds public keys; use RS256 or ES256.")
+    if not environment.live:
+        return
+    # The issuer's keys sign for every service of the house; only these two tell our tokens from theirs.
+    for name, claim, given in (("AUTH_ISSUER", "iss", issuer), ("AUTH_AUDIENCE", "aud", audience)):
+        if not given:
+            _require(environment, name, f"With a key set, say which {claim} our callers' tokens carry.")
 
 
 def _refuse_wrong_auth_key(environment: Environment, key: Secret, algorithm: str) -> None:

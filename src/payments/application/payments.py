@@ -2,6 +2,7 @@
 
 import attrs
 
+from payments.application.ports.caller_keys import CallerKeys
 from payments.application.ports.providers import Providers
 from payments.application.use_cases.answer_once import AnswerOnce
 from payments.application.use_cases.cancel_payment import CancelPayment
@@ -38,3 +39,5 @@ class Payments:
     backlog: MeasureBacklog
     answer_once: AnswerOnce
     providers: Providers
+    caller_keys: CallerKeys | None = None
+    """The keys of callers' tokens where their issuer publishes them; None where one key is set."""

@@ -29,6 +29,7 @@
     │   ├── ProviderUnavailable     nothing happened: may repeat
     │   └── OutcomeUnknown          it may have happened: ask first
     ├── OrdersUnavailable           the orders service gave no usable answer
+    ├── IdentityUnavailable         whoever issues tokens gives no answer, so none can be checked
     ├── DeliveryError
     │   ├── MessageRefused          the receiver will never take it: park
     │   └── DeliveryFailed          not delivered, or we cannot know: repeat the same bytes
@@ -277,6 +278,14 @@ class OrdersUnavailable(PaymentsError):
 
     code = "orders_unavailable"
     title = "The orders service is not available"
+    retry = Retry.SAFE
+
+
+class IdentityUnavailable(PaymentsError):
+    """The keys that tokens are signed with cannot be had, so this token can be neither believed nor refused."""
+
+    code = "identity_unavailable"
+    title = "Tokens cannot be checked at this moment"
     retry = Retry.SAFE
 
 

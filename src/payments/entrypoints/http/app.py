@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from importlib.resources import files
 
+import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from payments.application.payments import Payments
-from payments.domain.errors import PaymentsError
+from payments.application.ports.caller_keys import CallerKeys
+from payments.domain.errors import ConfigurationInvalid, FieldError, PaymentsError
 from payments.entrypoints.http.auth import Callers
 from payments.entrypoints.http.desk import Desk
 from payments.entrypoints.http.dispatching import routes
@@ -31,7 +33,7 @@ def create_app(
     to wake whoever works on them. ``app.state.draining = True`` makes ``/readyz`` say that it shuts down.
 
     Raises:
-        ConfigurationInvalid: the environment holds no usable settings.
+        ConfigurationInvalid: there are no usable settings, or ``payments`` were opened with others.
         ValueError: a configured page is no address a payer could be sent to.
     """
     given = Settings.from_env() if settings is None else settings
@@ -64,7 +66,7 @@ def _desk(payments: Payments, settings: Settings, on_notice: Callable[[], None] 
     return Desk(
         payments=payments,
         settings=settings,
-        callers=None if settings.auth is None else _callers(settings.auth),
+        callers=None if settings.auth is None else _callers(settings.auth, payments.caller_keys),
         problems=ProblemWriter(f"{settings.public_url}/docs"),
         returns=returns,
         measures=Measures.fresh(),
@@ -75,11 +77,13 @@ def _desk(payments: Payments, settings: Settings, on_notice: Callable[[], None] 
     )
 
 
-def _callers(auth: AuthSettings) -> Callers:
-    return Callers.by(
-        auth.key.reveal(),
-        algorithm=auth.algorithm,
-        issuer=auth.issuer,
-        audience=auth.audience,
-        default_scopes=auth.default_scopes,
-    )
+def _callers(auth: AuthSettings, keys: CallerKeys | None) -> Callers:
+    rules = attrs.asdict(auth, filter=attrs.filters.exclude("key", "jwks_url"))
+    if not auth.jwks_url:
+        return Callers.by(auth.key.reveal(), **rules)
+    if keys is None:
+        raise ConfigurationInvalid(
+            "These payments were opened without the issuer's keys.",
+            errors=(FieldError("PAYMENTS_AUTH_JWKS_URL", "Open the payments with the same settings."),),
+        )
+    return Callers.by_published(keys, **rules)

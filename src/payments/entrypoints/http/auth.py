@@ -8,6 +8,7 @@ import attrs
 import jwt
 from starlette.requests import Request
 
+from payments.application.ports.caller_keys import CallerKeys
 from payments.entrypoints.http.problems import INSUFFICIENT_SCOPE, UNAUTHENTICATED, Refused
 
 LEEWAY_S: Final = 30
@@ -16,6 +17,7 @@ LEEWAY_S: Final = 30
 _COMPACT: Final = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE)
 _LONGEST: Final = 8 * 1024
 _SUBJECT: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
+_KEY_ID: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _CHALLENGE: Final = 'Bearer realm="payments"'
 # What issuers call the claim or header that tells an access token from a refresh or an identity token.
 _TYPE_CLAIMS: Final = ("typ", "type", "token_type", "token_use")
@@ -61,12 +63,15 @@ ANYONE: Final = Caller("")
 
 @attrs.frozen(kw_only=True)
 class Callers:
-    """Admits callers by their token. Key, algorithm and what is required come from the settings alone.
+    """Admits callers by their token. Keys, algorithm and what is required come from the settings alone.
 
-    Hints in a token's own header (``jku``, ``x5u``, ``jwk``, ``kid``) are never followed.
+    Hints in a token's own header (``jku``, ``x5u``, ``jwk``) are never followed. A ``kid`` only chooses among
+    the keys that the configured issuer publishes; a token without one is refused there.
     """
 
-    _key: Any = attrs.field(repr=False)
+    _key: Any = attrs.field(default=None, repr=False)
+    """The one key; None where there are ``keys``."""
+    _keys: CallerKeys | None = None
     _algorithm: str
     _issuer: str | None
     _audience: str | None
@@ -91,16 +96,36 @@ class Callers:
             default_scopes=frozenset(default_scopes),
         )
 
-    def admit(self, request: Request, scopes: tuple[Scope, ...]) -> Caller:
+    @classmethod
+    def by_published(
+        cls,
+        keys: CallerKeys,
+        *,
+        algorithm: str,
+        issuer: str | None = None,
+        audience: str | None = None,
+        default_scopes: tuple[str, ...] = (),
+    ) -> "Callers":
+        """Callers whose tokens are signed by one of ``keys``, all of them for ``algorithm`` (RS…, ES…)."""
+        return cls(
+            keys=keys,
+            algorithm=algorithm,
+            issuer=issuer or None,
+            audience=audience or None,
+            default_scopes=frozenset(default_scopes),
+        )
+
+    async def admit(self, request: Request, scopes: tuple[Scope, ...]) -> Caller:
         """The caller, whose token carries one of ``scopes``.
 
         Raises:
             Refused: 401, the same for every bad token, or 403 for a good one that does not reach.
+            IdentityUnavailable: whoever publishes the keys gives no answer, so nobody can tell.
         """
         given = request.headers.getlist("authorization")
         if not given:
             raise Refused(UNAUTHENTICATED, WWW_Authenticate=_CHALLENGE)
-        caller = self._caller(given[0]) if len(given) == 1 else None
+        caller = await self._caller(given[0]) if len(given) == 1 else None
         if caller is None:
             raise Refused(UNAUTHENTICATED, WWW_Authenticate=f'{_CHALLENGE}, error="invalid_token"')
         if not any(caller.may(scope) for scope in scopes):
@@ -109,14 +134,17 @@ class Callers:
             raise Refused(INSUFFICIENT_SCOPE, f"It needs the scope {needed}.", WWW_Authenticate=asked)
         return caller
 
-    def _caller(self, authorization: str) -> Caller | None:
+    async def _caller(self, authorization: str) -> Caller | None:
         match = _COMPACT.fullmatch(authorization) if len(authorization) <= _LONGEST else None
         if match is None:
             return None
         try:
+            key = await self._key_of(match[1])
+            if key is None:
+                return None
             token = jwt.decode_complete(
                 match[1],
-                self._key,
+                key,
                 algorithms=[self._algorithm],
                 audience=self._audience,
                 issuer=self._issuer,
@@ -131,6 +159,17 @@ class Callers:
         if scopes is None or not _is_access_token(token["header"], claims):
             return None
         return Caller(claims["sub"], scopes) if _SUBJECT.fullmatch(claims["sub"]) else None
+
+    async def _key_of(self, token: str) -> Any | None:
+        """The key that must have signed ``token``; None when no key of ours can have."""
+        if self._keys is None:
+            return self._key
+        header = jwt.get_unverified_header(token)
+        key_id = header.get("kid")
+        # Looked at before the issuer may be asked: what cannot be its token causes no call.
+        if header.get("alg") != self._algorithm or not isinstance(key_id, str):
+            return None
+        return await self._keys.named(key_id) if _KEY_ID.fullmatch(key_id) else None
 
     @property
     def _required(self) -> list[str]:

@@ -58,16 +58,16 @@ class Dispatch:
         if operation is None:
             raise HTTPException(405, headers={"Allow": self._allow})
         request = Request(scope, receive, send)
-        caller = self._admitted(request, operation)
+        caller = await self._admitted(request, operation)
         response = await operation.handle(self._desk, Call(request, caller))
         await response(scope, receive, send)
 
-    def _admitted(self, request: Request, operation: Operation) -> Caller:
+    async def _admitted(self, request: Request, operation: Operation) -> Caller:
         if not operation.scopes:
             return ANYONE
         if self._desk.callers is None:
             raise Refused(UNAUTHENTICATED, WWW_Authenticate="Bearer")
-        caller = self._desk.callers.admit(request, operation.scopes)
+        caller = await self._desk.callers.admit(request, operation.scopes)
         if operation.query is None:
             reading.no_query(request)
         return caller

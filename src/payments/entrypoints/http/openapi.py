@@ -56,6 +56,7 @@ def problems_of(operation: Operation) -> tuple[Kind, ...]:
     raised: list[type[PaymentsError] | Kind] = list(operation.raises)
     if operation.scopes:
         raised += [problems.UNAUTHENTICATED, problems.INSUFFICIENT_SCOPE, errors.InvalidRequest]
+        raised.append(errors.IdentityUnavailable)
     if operation.scopes or operation.who is Who.PROVIDER or operation.name == "ready":
         raised += [errors.StorageUnavailable, errors.StorageBusy, errors.StaleVersion]
     if operation.path_shapes:

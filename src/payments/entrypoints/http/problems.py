@@ -48,6 +48,7 @@ STATUS: Final[Mapping[type[PaymentsError], int]] = {
     errors.ProviderUnavailable: 503,
     errors.OutcomeUnknown: 504,
     errors.OrdersUnavailable: 503,
+    errors.IdentityUnavailable: 503,
     errors.StorageUnavailable: 503,
     errors.StorageBusy: 503,
     errors.StaleVersion: 503,

@@ -1,0 +1,1 @@
+"""Whose tokens are believed: the keys of an issuer that publishes them."""
