@@ -2,9 +2,12 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.postgres import Databases, databases
 
 # Two busy cores may take long over one example; that is no finding. The parent is Hypothesis's own CI profile
 # where there is CI.
@@ -27,3 +30,17 @@ def chromium_path() -> str:
     if path is None:
         pytest.skip("chromium is missing (apt-get install chromium)")
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Databases]:
+    """PostgreSQL, started by the first test that asks for it."""
+    with databases() as found:
+        yield found
+
+
+@pytest.fixture
+def postgres_url(postgres: Databases) -> Iterator[str]:
+    """The address of a fresh PostgreSQL database with this version's tables."""
+    with postgres.migrated() as url:
+        yield url

@@ -1,4 +1,4 @@
-"""The unit-of-work contract over SQLite and in memory."""
+"""The unit-of-work contract over PostgreSQL, over SQLite and in memory."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -9,6 +9,7 @@ import pytest
 
 from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.adapters.sql import migrate
+from payments.adapters.sql.postgres import open_postgres
 from payments.adapters.sql.sqlite import open_sqlite
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.testing.contracts.unit_of_work import UnitOfWorkContract
@@ -31,6 +32,17 @@ class TestSqliteUnitOfWork(UnitOfWorkContract):
     @asynccontextmanager
     async def stage(self) -> AsyncIterator[UnitOfWork]:
         async with open_sqlite(str(self.database)) as unit_of_work:
+            yield unit_of_work
+
+
+class TestPostgresUnitOfWork(UnitOfWorkContract):
+    @pytest.fixture(autouse=True)
+    def _fresh(self, postgres_url: str) -> None:
+        self.url = postgres_url
+
+    @asynccontextmanager
+    async def stage(self) -> AsyncIterator[UnitOfWork]:
+        async with open_postgres(self.url) as unit_of_work:
             yield unit_of_work
 
 

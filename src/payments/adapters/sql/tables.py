@@ -337,3 +337,12 @@ ANSWERS: Final = Table(
     _required("body", LargeBinary),
     Index("answers_expiry", "expires_at"),
 )
+
+# On PostgreSQL alone it is used, and there it is UNLOGGED: its rows may be lost.
+COALESCED: Final = Table(
+    "coalesced",
+    METADATA,
+    _required("key", _NAME, primary_key=True),
+    _required("told_at", _INSTANT),
+    Index("coalesced_told_at", "told_at"),
+)

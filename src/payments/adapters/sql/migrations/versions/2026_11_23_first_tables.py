@@ -30,6 +30,11 @@ def upgrade() -> None:
     _reviews()
     _notices()
     _answers()
+    if _on_postgresql():
+        op.execute(
+            "CREATE FUNCTION refuse_to_change() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'the table % is append-only', TG_TABLE_NAME; END $$"
+        )
     for table in ("evidence", "audit"):
         _append_only(table)
 
@@ -45,13 +50,26 @@ def downgrade() -> None:
     op.drop_table("captures")
     op.drop_table("attempts")
     op.drop_table("payments")
+    if _on_postgresql():
+        op.execute("DROP FUNCTION refuse_to_change()")
 
 
 def _only(condition: str) -> dict[str, Any]:
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
+def _on_postgresql() -> bool:
+    return op.get_context().dialect.name == "postgresql"
+
+
 def _append_only(table: str) -> None:
+    if _on_postgresql():
+        # For each statement, so that TRUNCATE is refused too, and a statement that finds no row.
+        op.execute(
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change()"
+        )
+        return
     for deed in ("UPDATE", "DELETE"):
         op.execute(
             f"CREATE TRIGGER {table}_no_{deed.lower()} BEFORE {deed} ON {table} "

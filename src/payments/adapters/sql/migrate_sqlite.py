@@ -1,0 +1,70 @@
+"""The connection over which SQLite's tables are changed, or looked at."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from payments.adapters.sql.lock_file import only_writer
+from payments.adapters.sql.sqlite_connection import database_file
+from payments.domain.errors import StorageUnavailable
+
+T = TypeVar("T")
+
+Change: TypeAlias = Callable[[Connection], None]
+
+
+def change(url: str, do: Change) -> None:
+    """Run ``do`` as the one who writes the database.
+
+    Raises:
+        StorageBusy: another process writes it.
+        StorageUnavailable: it cannot be opened or changed.
+    """
+    database = database_file(_path(url))
+    with only_writer(database), _connected(_engine(database, "rwc")) as connection:
+        do(connection)
+
+
+def look(url: str, do: Callable[[Connection], T]) -> T | None:
+    """What ``do`` finds in the database; None when there is none.
+
+    Raises:
+        StorageUnavailable: it cannot be read.
+    """
+    database = database_file(_path(url))
+    if not database.exists():
+        return None
+    with _connected(_engine(database, "ro")) as connection:
+        return do(connection)
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise StorageUnavailable(f"The database cannot be read or changed: {error.orig}.") from error
+
+
+def _path(url: str) -> str:
+    return make_url(url).database or ""
+
+
+def _engine(database: Path, mode: str) -> Engine:
+    def connect() -> sqlite3.Connection:
+        # None: the driver would otherwise commit before each DDL statement, behind Alembic's back.
+        return sqlite3.connect(f"{database.as_uri()}?mode={mode}", uri=True, isolation_level=None)
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if mode == "rwc" else "BEGIN")
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    event.listen(engine, "begin", begin)
+    return engine

@@ -1,0 +1,238 @@
+"""PostgreSQL: a pool of asyncpg's connections, READ COMMITTED, and row locks where a payment changes.
+
+Each statement is compiled once in this process and prepared once on each connection. Single reads run
+without a transaction. A unit of work that the server broke off, or whose commit was not answered, says
+TryAgain: :mod:`payments.adapters.sql.again` then runs it again, whole, with the same identifiers.
+
+Leases are taken with the caller's clock, not the server's. No safety hangs on it: who marks a row shows the
+token it was leased with (fencing), in the statement that marks it. A clock that is wrong makes somebody work
+twice or later, and never lets two of them mark one row (ADR 0013).
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+import asyncpg
+from sqlalchemy.sql import ClauseElement
+
+from payments.adapters.sql.again import Patience, again
+from payments.adapters.sql.compiled import Compiled, Statements
+from payments.adapters.sql.postgres_errors import READ_ONLY, RETRY_AFTER_S, meaning, sqlstate, told
+from payments.adapters.sql.postgres_pool import ACQUIRE_S, DIALECT, PooledConnection, open_pool
+from payments.adapters.sql.postgres_url import read_address
+from payments.adapters.sql.runner import Database, Reader, Row, Runner, TryAgain, Values
+from payments.adapters.sql.unit_of_work import SqlUnitOfWork
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.domain.errors import StorageUnavailable
+
+T = TypeVar("T")
+
+DEFAULT_POOL_SIZE: Final = 10
+
+SOME: Final = Patience(times=10, within_s=5.0, first_pause_s=0.02, longest_pause_s=1.0)
+"""Long enough for a restart and for most fail-overs, and shorter than who waits for an answer."""
+
+_ROLL_BACK_S: Final = 2.0
+
+
+@asynccontextmanager
+async def open_postgres(
+    url: str, *, read_only: bool = False, pool_size: int = DEFAULT_POOL_SIZE
+) -> AsyncIterator[UnitOfWork]:
+    """Units of work on the database at ``url``, which :mod:`payments.adapters.sql.migrate` made.
+
+    Raises:
+        ConfigurationInvalid: ``url`` cannot be read.
+        StorageUnavailable: no server lets us in.
+    """
+    async with open_postgres_database(url, read_only=read_only, pool_size=pool_size) as database:
+        yield SqlUnitOfWork(database, SOME)
+
+
+@asynccontextmanager
+async def open_postgres_database(
+    url: str,
+    *,
+    read_only: bool = False,
+    pool_size: int = DEFAULT_POOL_SIZE,
+    connection: type[PooledConnection] = PooledConnection,
+) -> AsyncIterator["PostgresDatabase"]:
+    """The database behind :func:`open_postgres`; ``connection`` is the class of its connections."""
+    async with open_pool(
+        read_address(url), size=pool_size, read_only=read_only, connection=connection
+    ) as pool:
+        yield PostgresDatabase(pool, read_only=read_only)
+
+
+class PostgresDatabase(Database):
+    """Any number of units of work at once, as many as there are connections."""
+
+    def __init__(self, pool: asyncpg.Pool, *, read_only: bool = False) -> None:
+        self._pool = pool
+        self._read_only = read_only
+        self._statements = Statements(DIALECT)
+
+    @property
+    def reads(self) -> Reader:
+        """Runs single statements, each committed by itself."""
+        return _Alone(self, self._statements)
+
+    async def transact(self, work: Callable[[Runner], Awaitable[T]]) -> T:
+        if self._read_only:
+            raise StorageUnavailable("This database was opened for reading only.")
+        async with self.connection() as connection:
+            writing = _Writing(connection, self._statements)
+            try:
+                await writing.begin()
+                result = await work(writing)
+                await writing.commit()
+            except BaseException as error:
+                await _roll_back(connection)
+                await self._leave_standby(error)
+                raise
+            return result
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the pool for as long as the block runs.
+
+        Raises:
+            StorageUnavailable: none became free in time.
+            TryAgain: none could be made.
+        """
+        try:
+            connection = await self._pool.acquire(timeout=ACQUIRE_S)
+        except TimeoutError as error:
+            raise StorageUnavailable(
+                f"No connection to the database within {ACQUIRE_S:.0f} s.", retry_after_s=RETRY_AFTER_S
+            ) from error
+        except Exception as error:
+            raise meaning(error) from error
+        try:
+            yield connection
+        finally:
+            await self._pool.release(connection)
+
+    async def _leave_standby(self, error: BaseException) -> None:
+        # Connections to a server that gave its role away stay open, and would fail one after the other.
+        if sqlstate(error.__cause__) == READ_ONLY:
+            await self._pool.expire_connections()
+
+
+class _Alone(Reader):
+    """Single statements, each on a connection of its own and run again when it was lost."""
+
+    def __init__(self, database: PostgresDatabase, statements: Statements) -> None:
+        self._database = database
+        self._statements = statements
+
+    async def fetch(self, statement: ClauseElement, values: Values) -> Sequence[Row]:
+        compiled = self._statements[statement]
+        arguments = _arguments(compiled, values)
+
+        async def run() -> Sequence[Row]:
+            async with self._database.connection() as connection:
+                rows: Sequence[Row] = await _answered(connection.fetch(compiled.text, *arguments))
+                return rows
+
+        return await again(run, SOME)
+
+    async def fetch_one(self, statement: ClauseElement, values: Values) -> Row | None:
+        return next(iter(await self.fetch(statement, values)), None)
+
+
+class _Writing(Runner):
+    """Statements of one transaction. After an error in one of them nothing more is run."""
+
+    def __init__(self, connection: asyncpg.Connection, statements: Statements) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._open = True
+
+    async def begin(self) -> None:
+        await self._do(self._connection.execute("BEGIN"))
+
+    async def commit(self) -> None:
+        """Make it last.
+
+        Raises:
+            StorageUnavailable: the transaction ended before, by an error that somebody ignored.
+            TryAgain: nobody knows whether it did, or it did not.
+        """
+        self._refuse_when_ended()
+        self._open = False
+        try:
+            word = await self._connection.execute("COMMIT")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            # It may have happened: whoever runs the work again finds what it wrote by its own ids.
+            raise TryAgain(f"the commit was not confirmed ({told(error)})") from error
+        if word != "COMMIT":
+            raise TryAgain(f"the commit was answered with {word}")
+
+    async def fetch(self, statement: ClauseElement, values: Values) -> Sequence[Row]:
+        compiled = self._next(statement)
+        arguments = _arguments(compiled, values)
+        rows: Sequence[Row] = await self._do(self._connection.fetch(compiled.text, *arguments))
+        return rows
+
+    async def fetch_one(self, statement: ClauseElement, values: Values) -> Row | None:
+        return next(iter(await self.fetch(statement, values)), None)
+
+    async def run(self, statement: ClauseElement, values: Values) -> int:
+        compiled = self._next(statement)
+        status = await self._do(self._connection.execute(compiled.text, *_arguments(compiled, values)))
+        # Such as INSERT 0 1 and UPDATE 1.
+        return int(status.rpartition(" ")[2])
+
+    async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
+        if values:
+            compiled = self._next(statement)
+            rows = [_arguments(compiled, row) for row in values]
+            await self._do(self._connection.executemany(compiled.text, rows))
+
+    def _next(self, statement: ClauseElement) -> Compiled:
+        self._refuse_when_ended()
+        return self._statements[statement]
+
+    async def _do(self, doing: Awaitable[Any]) -> Any:
+        try:
+            return await _answered(doing)
+        except BaseException:
+            self._open = False
+            raise
+
+    def _refuse_when_ended(self) -> None:
+        if not self._open:
+            raise StorageUnavailable("The transaction has ended.")
+
+
+async def _answered(doing: Awaitable[Any]) -> Any:
+    try:
+        return await doing
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise meaning(error) from error
+
+
+async def _roll_back(connection: asyncpg.Connection) -> None:
+    """Undo what was run; a connection that does not say it did is closed, which undoes it too."""
+    if connection.is_closed():
+        return
+    try:
+        await connection.execute("ROLLBACK", timeout=_ROLL_BACK_S)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        connection.terminate()
+    except BaseException:
+        connection.terminate()
+        raise
+
+
+def _arguments(compiled: Compiled, values: Values) -> tuple[Any, ...]:
+    """The values in the statement's order, without the one character that PostgreSQL's text cannot hold."""
+    arguments = compiled.arguments(values)
+    for value in arguments:
+        if type(value) is str and "\x00" in value:
+            return tuple(
+                value.replace("\x00", "\ufffd") if type(value) is str else value for value in arguments
+            )
+    return arguments

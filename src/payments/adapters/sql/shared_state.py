@@ -1,0 +1,72 @@
+"""Small facts that all processes share, in PostgreSQL: one statement each, by the database's time."""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, bindparam, cast, delete, func, select
+
+# SQLAlchemy's ON CONFLICT ... RETURNING for PostgreSQL, the only database these statements are for.
+from sqlalchemy.dialects.postgresql import insert
+
+from payments.adapters.sql.runner import Reader
+from payments.adapters.sql.tables import COALESCED
+from payments.application.ports.shared_state import SharedState
+
+LONGEST_WINDOW_S: Final = 86_400.0
+"""What was told longer ago is forgotten."""
+
+CLEAR_EVERY: Final = 64
+"""One caller in so many clears away what is forgotten, up to twice as many rows."""
+
+_MICROSECONDS: Final = 1_000_000
+
+# The clock as it runs, not the transaction's: in a queue for one row the last must not be the oldest.
+_NOW: Final = cast(func.date_part("epoch", func.clock_timestamp()) * _MICROSECONDS, BigInteger)
+
+# The row's lock decides: whoever waited for it looks again at what the first one wrote.
+FIRST_WITHIN: Final = (
+    insert(COALESCED)
+    .values(key=bindparam("key"), told_at=_NOW)
+    .on_conflict_do_update(
+        index_elements=[COALESCED.c.key],
+        set_={"told_at": _NOW},
+        where=COALESCED.c.told_at <= _NOW - bindparam("window", type_=BigInteger),
+    )
+    .returning(COALESCED.c.key)
+)
+
+FORGET: Final = delete(COALESCED).where(
+    COALESCED.c.key.in_(
+        select(COALESCED.c.key)
+        .where(COALESCED.c.told_at <= _NOW - bindparam("window", type_=BigInteger))
+        .order_by(COALESCED.c.told_at)
+        .limit(bindparam("limit", type_=BigInteger))
+        .with_for_update(skip_locked=True)
+    )
+)
+
+
+class SqlSharedState(SharedState):
+    """Coalescing for any number of processes over one PostgreSQL.
+
+    A lost answer may mean that somebody was counted as told and never heard it: then nobody is first for one
+    window, which costs a delay and no money.
+    """
+
+    def __init__(self, alone: Reader) -> None:
+        self._alone = alone
+        self._told = 0
+
+    async def first_within(self, key: str, window_s: float) -> bool:
+        if window_s > LONGEST_WINDOW_S:
+            raise ValueError(f"A window is at most {LONGEST_WINDOW_S:.0f} s.")
+        window = round(window_s * _MICROSECONDS)
+        first = await self._alone.fetch_one(FIRST_WITHIN, {"key": key, "window": window}) is not None
+        if first:
+            await self._clear_now_and_then()
+        return first
+
+    async def _clear_now_and_then(self) -> None:
+        self._told += 1
+        if self._told % CLEAR_EVERY == 1:
+            forgotten = {"window": round(LONGEST_WINDOW_S * _MICROSECONDS), "limit": 2 * CLEAR_EVERY}
+            await self._alone.fetch(FORGET, forgotten)
