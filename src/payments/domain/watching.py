@@ -19,6 +19,9 @@ SCHEDULE: Final = (
 
 HOURLY: Final = timedelta(hours=1)
 
+SOON: Final = timedelta(seconds=30)
+"""When a live attempt whose watch has ended is looked at again, unless it is ended at once."""
+
 HOLD_WINDOW: Final = timedelta(minutes=5)
 """Before this age a provider's "not found" proves nothing."""
 
@@ -38,9 +41,15 @@ CLOSED_BY_US: Final = frozenset(
 
 
 def next_check(attempt: Attempt, now: datetime) -> datetime | None:
-    """When to ask about ``attempt`` after an answer at ``now``; None when its watch has ended."""
-    if attempt.watch_until is None or now >= attempt.watch_until:
+    """When to ask about ``attempt`` after an answer at ``now``; None when its watch has ended.
+
+    A live attempt stays due past the end of its watch: only the sweep can end it, and whoever asked now may
+    have been somebody else, or may die before it does.
+    """
+    if attempt.watch_until is None:
         return None
+    if now >= attempt.watch_until:
+        return now + SOON if attempt.live else None
     age = now - attempt.claimed_at
     step = next((step for limit, step in SCHEDULE if age < limit), HOURLY)
     return min(now + step, attempt.watch_until)
