@@ -120,7 +120,8 @@ def _unproven(attempt: Attempt, finding: Finding) -> Rule | None:
         for fact, value in (("reference", answer.reference), ("amount", answer.amount), ("mode", answer.mode))
         if value is None
     }
-    if answer.capture_key is None or not missing <= bound:
+    none = answer.amount is not None and answer.amount.minor <= 0
+    if answer.capture_key is None or not missing <= bound or none:
         return Rule.NOT_ATTESTED
     if finding.key_holder not in (None, attempt.reference):
         return Rule.KEY_TAKEN

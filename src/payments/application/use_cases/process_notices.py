@@ -88,7 +88,7 @@ class ProcessNotices:
             return "known already"
         failed_at = notice.received_at if notice.claim is Claim.FAILED else None
         settled = await self._settle.ask(payment, notice.reference, "webhook", failure_noticed_at=failed_at)
-        if settled.answer.outcome in _NOT_YET.get(notice.claim, frozenset()):
+        if settled.outcome in _NOT_YET.get(notice.claim, frozenset()):
             return None
         return settled.rule.name.lower()
 

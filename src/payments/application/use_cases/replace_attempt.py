@@ -46,7 +46,7 @@ class ReplaceAttempt:
         return settled.payment
 
     def _may_give_way(self, settled: Settled) -> bool:
-        if settled.answer.outcome in _MAY_GIVE_WAY:
+        if settled.outcome in _MAY_GIVE_WAY:
             return True
         # A hosted page whose address we never received cannot be paid by anyone: it gives way without an
         # answer. That the payer was seen acting is what moves it from unknown to open.

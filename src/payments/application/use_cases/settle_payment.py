@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -15,7 +16,7 @@ from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.domain.attempt import Attempt
 from payments.domain.errors import GatewayError, PaymentNotFound, ReferenceNotFound
-from payments.domain.evidence import Answer, Channel, Evidence, Rule, nothing
+from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Rule, nothing
 from payments.domain.payment import Change, Payment, lost
 from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus
@@ -35,6 +36,19 @@ class Settled:
     def attempt(self) -> Attempt:
         """The attempt afterwards."""
         return self.payment.attempt(self.reference)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the answer says about this attempt as it stands: all that whoever asked may go by."""
+        return _SAYS_ONLY.get(self.rule, self.answer.outcome)
+
+
+_SAYS_ONLY: Final = {
+    Rule.NOT_OURS: Outcome.NOTHING,
+    Rule.NOT_ATTESTED: Outcome.NOTHING,
+    # The provider still shows the try from before the page was handed out again: nobody has paid since.
+    Rule.OLD_DECLINE: Outcome.PAYABLE,
+}
 
 
 @attrs.frozen
@@ -118,6 +132,8 @@ async def _answer(provider: Provider | None, attempt: Attempt, budget_s: float |
         return nothing("no answer in time")
     except GatewayError as trouble:
         return nothing(trouble.code)
+    except Exception as trouble:  # noqa: BLE001 -- docs/model.md section 3: any exception is no information
+        return nothing(f"{type(trouble).__name__} while asking")
 
 
 @attrs.frozen(kw_only=True)

@@ -51,7 +51,7 @@ class SweepPayments:
         todo = chore(
             settled.attempt,
             has_capture=any(c.reference == settled.reference for c in settled.payment.captures),
-            still_payable=settled.answer.outcome is Outcome.PAYABLE,
+            still_payable=settled.outcome is Outcome.PAYABLE,
             now=self._clock.now(),
         )
         if todo is Chore.GIVE_UP:
