@@ -4,6 +4,7 @@ Things with a lifetime are built by small functions here and registered as insta
 use-cases. The container is a local variable that dies inside :func:`open_payments`.
 """
 
+import asyncio
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -32,6 +33,9 @@ from payments.adapters.providers.listing import build_providers
 from payments.adapters.providers.surroundings import Surroundings
 from payments.adapters.sql import migrate
 from payments.adapters.sql.lock_file import only_writer
+from payments.adapters.sql.postgres import open_postgres_database, units_of_work
+from payments.adapters.sql.postgres_url import is_postgresql
+from payments.adapters.sql.shared_state import SqlSharedState
 from payments.adapters.sql.sqlite import open_sqlite
 from payments.adapters.system import RandomIdentifiers, SystemClock
 from payments.application.addresses import Addresses
@@ -51,9 +55,11 @@ from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.application.use_cases.close_checkout import CloseCheckout
 from payments.application.use_cases.deliver_messages import DeliverMessages
 from payments.application.use_cases.explain_payment import ExplainPayment
+from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
 from payments.application.use_cases.initiate_payment import InitiatePayment
 from payments.application.use_cases.list_payments import ListPayments
+from payments.application.use_cases.list_reviews import ListReviews
 from payments.application.use_cases.measure_backlog import MeasureBacklog
 from payments.application.use_cases.offer_providers import OfferProviders
 from payments.application.use_cases.process_notices import ProcessNotices
@@ -72,9 +78,11 @@ USE_CASES = (
     CloseCheckout,
     DeliverMessages,
     ExplainPayment,
+    FindPayments,
     GetPayment,
     InitiatePayment,
     ListPayments,
+    ListReviews,
     MeasureBacklog,
     OfferProviders,
     ProcessNotices,
@@ -122,6 +130,11 @@ async def open_payments(
         client = await resources.enter_async_context(open_http_client())
         clock = given.clock or SystemClock()
         surroundings = Surroundings(client=client, clock=clock)
+        storage = (
+            _Storage(given.unit_of_work)
+            if given.unit_of_work is not None
+            else await _storage(chosen, resources, read_only=read_only)
+        )
         yield assemble(
             Addresses(chosen.public_url),
             caller_keys=given.caller_keys or await _caller_keys(chosen, surroundings, resources),
@@ -131,8 +144,8 @@ async def open_payments(
             notifier=given.notifier or _notifier(chosen),
             orders=given.orders or _orders(chosen, surroundings, read_only=read_only),
             providers=given.providers or build_providers(chosen.provider_settings, surroundings),
-            shared_state=given.shared_state or MemorySharedState(clock),
-            unit_of_work=given.unit_of_work or await _unit_of_work(chosen, resources, read_only=read_only),
+            shared_state=given.shared_state or storage.shared_state or MemorySharedState(clock),
+            unit_of_work=storage.unit_of_work,
         )
 
 
@@ -186,23 +199,48 @@ def hold(place: Path) -> AbstractContextManager[None]:
     return only_writer(place)
 
 
-async def _unit_of_work(settings: Settings, resources: AsyncExitStack, *, read_only: bool) -> UnitOfWork:
+@attrs.frozen
+class _Storage:
+    """Where everything is kept; ``shared_state`` is None where no other process could share it."""
+
+    unit_of_work: UnitOfWork
+    shared_state: SharedState | None = None
+
+
+async def _storage(settings: Settings, resources: AsyncExitStack, *, read_only: bool) -> _Storage:
     url = settings.database_url
     if url.startswith("memory:"):
-        return MemoryUnitOfWork()
+        return _Storage(MemoryUnitOfWork())
+    if is_postgresql(url):
+        return await _postgres(settings, resources, read_only=read_only)
     if not url.startswith(_SQLITE):
         raise ConfigurationInvalid(
-            "This database is not supported yet.",
-            errors=(FieldError("PAYMENTS_DATABASE_URL", "Use sqlite:///payments.db."),),
+            "There is no such kind of database.",
+            errors=(FieldError("PAYMENTS_DATABASE_URL", "Use sqlite:///payments.db or postgresql://..."),),
         )
     if migrate.pending(url):
         if settings.mode is Mode.LIVE or read_only:
-            raise ConfigurationInvalid(
-                "The database's tables are not those of this version.",
-                errors=(FieldError("PAYMENTS_DATABASE_URL", "Run `payments migrate` first."),),
-            )
+            raise _not_migrated()
         migrate.upgrade(url)
-    return await resources.enter_async_context(open_sqlite(url.removeprefix(_SQLITE), read_only=read_only))
+    sqlite = open_sqlite(url.removeprefix(_SQLITE), read_only=read_only)
+    return _Storage(await resources.enter_async_context(sqlite))
+
+
+async def _postgres(settings: Settings, resources: AsyncExitStack, *, read_only: bool) -> _Storage:
+    url = settings.database_url
+    # Never by itself, not even in the sandbox: other processes of other versions may be at work there.
+    if await asyncio.to_thread(migrate.pending, url):
+        raise _not_migrated()
+    opening = open_postgres_database(url, read_only=read_only, pool_size=settings.database_pool_size)
+    database = await resources.enter_async_context(opening)
+    return _Storage(units_of_work(database), None if read_only else SqlSharedState(database.reads))
+
+
+def _not_migrated() -> ConfigurationInvalid:
+    return ConfigurationInvalid(
+        "The database's tables are not those of this version.",
+        errors=(FieldError("PAYMENTS_DATABASE_URL", "Run `payments migrate` first."),),
+    )
 
 
 async def _caller_keys(

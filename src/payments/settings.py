@@ -17,6 +17,7 @@ from payments.adapters.notifiers.smtp import SmtpServer
 from payments.adapters.orders.signing import Signer
 from payments.adapters.providers.listing import available_providers
 from payments.adapters.secret import Secret
+from payments.adapters.sql.postgres import DEFAULT_POOL_SIZE
 from payments.adapters.web_addresses import split_address, without_password
 from payments.domain.errors import ConfigurationInvalid
 from payments.domain.evidence import Mode
@@ -92,6 +93,8 @@ class Settings:
     mode: Mode = Mode.TEST
     """The sandbox is the providers' test world."""
     database_url: str = attrs.field(default=DEFAULT_DATABASE_URL, repr=without_password)
+    database_pool_size: int = DEFAULT_POOL_SIZE
+    """How many connections to PostgreSQL this process may have; SQLite has its own two."""
     public_url: str = f"http://127.0.0.1:{DEFAULT_PORT}"
     """Where payers and providers find us, without a slash at its end."""
     return_urls: Mapping[str, str] = attrs.field(factory=dict)
@@ -122,6 +125,9 @@ class Settings:
         settings = cls(
             mode=mode,
             database_url=_database_url(environment),
+            database_pool_size=environment.whole_number(
+                "DATABASE_POOL_SIZE", DEFAULT_POOL_SIZE, least=2, most=1000
+            ),
             public_url=_public_url(environment, http),
             return_urls=environment.urls("RETURN_URLS"),
             provider_settings=_providers(environment, mode),

@@ -1,4 +1,4 @@
-"""The shared-state contract in memory, and a broken one it must catch."""
+"""The shared-state contract in memory and over PostgreSQL, and a broken one it must catch."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,8 +7,12 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
+from sqlalchemy import select, update
 
 from payments.adapters.memory.shared_state import MOST_KEYS, MemorySharedState
+from payments.adapters.sql.postgres import PostgresDatabase, open_postgres_database
+from payments.adapters.sql.shared_state import CLEAR_EVERY, LONGEST_WINDOW_S, SqlSharedState
+from payments.adapters.sql.tables import COALESCED
 from payments.application.ports.clock import Clock
 from payments.application.ports.shared_state import SharedState
 from payments.testing.contracts.promises import BrokenPromise
@@ -47,6 +51,54 @@ class TestMemorySharedState(SharedStateContract):
     async def stage(self) -> AsyncIterator[SharedStateStage]:
         clock = HandClock()
         yield Stage(MemorySharedState(clock), clock)
+
+
+@attrs.frozen
+class PostgresStage(SharedStateStage):
+    """Nobody moves the database's clock, so what was told is moved into the past."""
+
+    shared_state: SharedState
+    database: PostgresDatabase
+
+    async def pass_time(self, seconds: float) -> None:
+        earlier = update(COALESCED).values(told_at=COALESCED.c.told_at - round(seconds * 1_000_000))
+        await self.database.transact(lambda runner: runner.run(earlier, {}))
+
+
+class TestSqlSharedState(SharedStateContract):
+    @pytest.fixture(autouse=True)
+    def _fresh(self, postgres_url: str) -> None:
+        self.url = postgres_url
+
+    @asynccontextmanager
+    async def stage(self) -> AsyncIterator[SharedStateStage]:
+        async with open_postgres_database(self.url) as database:
+            yield PostgresStage(SqlSharedState(database.reads), database)
+
+    async def test_of_many_with_pools_of_their_own_exactly_one_is_first(self) -> None:
+        async with (
+            open_postgres_database(self.url) as one,
+            open_postgres_database(self.url) as other,
+        ):
+            states = [SqlSharedState(one.reads), SqlSharedState(other.reads)]
+            for key in map(str, range(10)):
+                told = await asyncio.gather(*(states[n % 2].first_within(key, 5.0) for n in range(40)))
+                assert sum(told) == 1
+
+    async def test_what_is_long_past_is_cleared_away(self) -> None:
+        async with self.stage() as stage:
+            assert isinstance(stage, PostgresStage)
+            for number in range(CLEAR_EVERY):
+                await stage.shared_state.first_within(f"p-{number}", 5.0)
+            await stage.pass_time(LONGEST_WINDOW_S)
+            await stage.shared_state.first_within("p-new", 5.0)
+            rows = await stage.database.reads.fetch(select(COALESCED.c.key), {})
+            assert [row["key"] for row in rows] == ["p-new"]
+
+    async def test_a_window_is_never_longer_than_what_is_kept(self) -> None:
+        async with self.stage() as stage:
+            with pytest.raises(ValueError, match="at most 86400 s"):
+                await stage.shared_state.first_within("p-1", LONGEST_WINDOW_S + 1)
 
 
 async def test_it_remembers_a_bounded_number_of_keys() -> None:

@@ -47,7 +47,7 @@ async def open_postgres(
         StorageUnavailable: no server lets us in.
     """
     async with open_postgres_database(url, read_only=read_only, pool_size=pool_size) as database:
-        yield SqlUnitOfWork(database, SOME)
+        yield units_of_work(database)
 
 
 @asynccontextmanager
@@ -63,6 +63,10 @@ async def open_postgres_database(
         read_address(url), size=pool_size, read_only=read_only, connection=connection
     ) as pool:
         yield PostgresDatabase(pool, read_only=read_only)
+
+
+def units_of_work(database: "PostgresDatabase") -> UnitOfWork:
+    return SqlUnitOfWork(database, SOME)
 
 
 class PostgresDatabase(Database):

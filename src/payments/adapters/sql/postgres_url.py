@@ -9,8 +9,6 @@ import attrs
 
 from payments.domain.errors import ConfigurationInvalid, FieldError
 
-POSTGRESQL: Final = ("postgresql://", "postgres://")
-
 _DEFAULT_PORT: Final = 5432
 _CONNECT_S: Final = 2.0
 # What libpq alone understands; asyncpg would send it to the server as a setting, and no server knows it.
@@ -47,7 +45,7 @@ class PostgresAddress:
 
 
 def is_postgresql(url: str) -> bool:
-    return url.startswith(POSTGRESQL)
+    return url.startswith("postgresql://")
 
 
 def read_address(url: str) -> PostgresAddress:
