@@ -216,6 +216,55 @@ def test_a_public_key_is_read_from_a_file(tmp_path: Path) -> None:
     assert (settings.auth.algorithm, settings.auth.key) == ("ES256", Secret(PEM.strip()))
 
 
+def published(**changes: str | None) -> dict[str, str | None]:
+    return {
+        "AUTH_KEY": None,
+        "AUTH_JWKS_URL": "https://accounts.shop.et/keys?v=1",
+        "AUTH_ALGORITHM": "ES256",
+    } | changes
+
+
+def test_an_issuer_may_publish_its_keys_in_place_of_one_key() -> None:
+    variables = LIVE | {f"PAYMENTS_{name}": value for name, value in published().items() if value is not None}
+    del variables["PAYMENTS_AUTH_KEY"]
+    auth = Settings.from_env(variables).auth
+    assert auth is not None
+    assert (auth.jwks_url, auth.algorithm, bool(auth.key)) == (
+        "https://accounts.shop.et/keys?v=1",
+        "ES256",
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"AUTH_KEY": PEM}, ["AUTH_JWKS_URL"]),
+        ({"AUTH_ALGORITHM": None}, ["AUTH_ALGORITHM"]),
+        ({"AUTH_ALGORITHM": "HS256"}, ["AUTH_ALGORITHM"]),
+        ({"AUTH_JWKS_URL": "http://accounts.shop.et/keys"}, ["AUTH_JWKS_URL"]),
+        ({"AUTH_JWKS_URL": "file:///keys"}, ["AUTH_JWKS_URL"]),
+        ({"AUTH_JWKS_URL": "https://pay:secret@accounts.shop.et/keys"}, ["AUTH_JWKS_URL"]),
+        ({"AUTH_JWKS_URL": None}, ["AUTH_KEY"]),
+        ({"AUTH_ISSUER": None}, ["AUTH_ISSUER"]),
+        ({"AUTH_AUDIENCE": None}, ["AUTH_AUDIENCE"]),
+    ],
+)
+def test_live_mode_wants_exactly_one_source_of_keys_and_says_whose(
+    changes: dict[str, str | None], named: list[str]
+) -> None:
+    assert list(refused(**published(**changes))) == named
+
+
+def test_the_sandbox_takes_an_issuer_on_plain_http() -> None:
+    settings = Settings.from_env(
+        {"PAYMENTS_AUTH_JWKS_URL": "http://127.0.0.1:9000/keys", "PAYMENTS_AUTH_ALGORITHM": "rs256"}
+    )
+    assert settings.auth == AuthSettings(
+        jwks_url="http://127.0.0.1:9000/keys", algorithm="RS256", issuer=None, audience=None
+    )
+
+
 def test_half_an_orders_service_is_refused_in_the_sandbox_too() -> None:
     with pytest.raises(ConfigurationInvalid) as caught:
         Settings.from_env({"PAYMENTS_ORDERS_URL": "http://127.0.0.1:9000"})
