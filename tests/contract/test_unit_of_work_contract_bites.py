@@ -18,6 +18,7 @@ from payments.application.records import (
     MessageState,
     Notice,
     PaymentSummary,
+    Search,
     StoredAnswer,
     StoredChange,
 )
@@ -194,6 +195,20 @@ class Nosy(MemoryReads):
         return tuple(line for found in lines for line in found)
 
 
+class Approximate(MemoryReads):
+    """Finds what begins alike, and in no order."""
+
+    async def found(self, search: Search) -> tuple[PaymentSummary, ...]:
+        every = await super().found(attrs.evolve(search, name=None))
+        return tuple(line for line in every[::-1] if line.order_id.startswith(search.name or ""))
+
+
+class NothingIsDecided(MemoryReads):
+    async def open_reviews(self, beyond: tuple[datetime, UUID] | None, limit: int) -> tuple[Review, ...]:
+        found = sorted(self._tables().reviews.values(), key=lambda r: r.opened_at, reverse=True)
+        return tuple(r for r in found if beyond is None or r.opened_at < beyond[0])[:limit]
+
+
 BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
     (
         NoRollback,
@@ -277,6 +292,21 @@ BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
         lambda: Store(reading=Nosy),
         "test_a_payer_sees_their_own_payments_alone",
         "a payer sees only theirs",
+    ),
+    (
+        lambda: Store(reading=Approximate),
+        "test_operators_find_the_payments_of_everybody_newest_first",
+        "operators find every payer's payments",
+    ),
+    (
+        lambda: Store(reading=Approximate),
+        "test_operators_find_a_payment_by_each_of_its_names",
+        "whoever looks for .* finds",
+    ),
+    (
+        lambda: Store(reading=NothingIsDecided),
+        "test_open_reviews_are_read_newest_first_page_by_page",
+        "open reviews are read newest first, each once",
     ),
 ]
 

@@ -8,6 +8,7 @@ import attrs
 from payments.application.ports.providers import Flow
 from payments.application.records import PaymentSummary
 from payments.domain.money import Money
+from payments.domain.review import Review
 from payments.domain.transitions import PaymentStatus
 
 
@@ -37,6 +38,24 @@ class Page:
     """Some of a payer's payments, newest first."""
 
     items: tuple[PaymentSummary, ...]
+    beyond: tuple[datetime, UUID] | None
+    """Where the next page begins; None when there is none."""
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """Some payments of all payers, newest first."""
+
+    items: tuple[PaymentSummary, ...]
+    beyond: UUID | None
+    """Where the next page begins; None when there is none."""
+
+
+@attrs.frozen(kw_only=True)
+class OpenReviews:
+    """Some of the questions that wait for a person, newest first."""
+
+    items: tuple[Review, ...]
     beyond: tuple[datetime, UUID] | None
     """Where the next page begins; None when there is none."""
 

@@ -3,15 +3,19 @@
 import attrs
 
 from payments.application.ports.caller_keys import CallerKeys
+from payments.application.ports.cipher import Cipher
+from payments.application.ports.clock import Clock
 from payments.application.ports.providers import Providers
 from payments.application.use_cases.answer_once import AnswerOnce
 from payments.application.use_cases.cancel_payment import CancelPayment
 from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.application.use_cases.deliver_messages import DeliverMessages
 from payments.application.use_cases.explain_payment import ExplainPayment
+from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
 from payments.application.use_cases.initiate_payment import InitiatePayment
 from payments.application.use_cases.list_payments import ListPayments
+from payments.application.use_cases.list_reviews import ListReviews
 from payments.application.use_cases.measure_backlog import MeasureBacklog
 from payments.application.use_cases.offer_providers import OfferProviders
 from payments.application.use_cases.process_notices import ProcessNotices
@@ -30,14 +34,18 @@ class Payments:
     process_notices: ProcessNotices
     cancel: CancelPayment
     list: ListPayments
+    find: FindPayments
     get: GetPayment
     explain: ExplainPayment
     offers: OfferProviders
+    reviews: ListReviews
     sweep: SweepPayments
     deliver: DeliverMessages
     check: CheckInvariants
     backlog: MeasureBacklog
     answer_once: AnswerOnce
     providers: Providers
+    cipher: Cipher
+    clock: Clock
     caller_keys: CallerKeys | None = None
     """The keys of callers' tokens where their issuer publishes them; None where one key is set."""

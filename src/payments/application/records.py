@@ -121,10 +121,11 @@ class StoredChange:
 
 @attrs.frozen(kw_only=True)
 class PaymentSummary:
-    """One line of a payer's history."""
+    """One line of a list of payments."""
 
     payment_id: UUID
     order_id: str
+    payer: str
     status: PaymentStatus
     amount: Money
     provider: str | None
@@ -158,6 +159,18 @@ class HistoryQuery:
 
 
 @attrs.frozen(kw_only=True)
+class Search:
+    """Which of all payers' payments are wanted. Newest first, by payment id: later ones sort later."""
+
+    limit: int
+    status: PaymentStatus | None = None
+    name: str | None = None
+    """Only the payments with this payment id (in either case), order id or reference of an attempt."""
+    beyond: UUID | None = None
+    """Only what comes after this payment id in the listing's order."""
+
+
+@attrs.frozen(kw_only=True)
 class StoredAnswer:
     """What a request with an Idempotency-Key was answered; ``status`` is None while it is being answered."""
 
@@ -186,12 +199,13 @@ class Backlog:
 
 
 def summary_of(payment: Payment) -> PaymentSummary:
-    """The line that stands for ``payment`` in its payer's history."""
+    """The line that stands for ``payment`` in a list."""
     attempt = payment.current_attempt
     failed = payment.status is PaymentStatus.FAILED and attempt is not None
     return PaymentSummary(
         payment_id=payment.payment_id,
         order_id=payment.order_id,
+        payer=payment.payer,
         status=payment.status,
         amount=payment.amount,
         provider=attempt.provider if attempt else None,

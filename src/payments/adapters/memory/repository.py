@@ -18,6 +18,7 @@ from payments.application.records import (
     MessageState,
     Notice,
     PaymentSummary,
+    Search,
     StoredAnswer,
     StoredChange,
     summary_of,
@@ -76,6 +77,11 @@ class MemoryReads(Reads):
         wanted.sort(key=lambda line: (line.created_at, line.payment_id), reverse=True)
         return tuple(wanted[: query.limit])
 
+    async def found(self, search: Search) -> tuple[PaymentSummary, ...]:
+        wanted = [summary_of(p) for p in self._tables().payments.values() if _sought(p, search)]
+        wanted.sort(key=lambda line: line.payment_id, reverse=True)
+        return tuple(wanted[: search.limit])
+
     async def evidence_of(self, payment_id: UUID) -> tuple[Evidence, ...]:
         found = [e for e in self._tables().evidence.values() if e.payment_id == payment_id]
         return tuple(sorted(found, key=lambda e: (e.observed_at, e.evidence_id)))
@@ -87,6 +93,12 @@ class MemoryReads(Reads):
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         found = [r for r in self._tables().reviews.values() if r.payment_id == payment_id]
         return tuple(sorted(found, key=lambda r: (r.opened_at, r.review_id)))
+
+    async def open_reviews(self, beyond: tuple[datetime, UUID] | None, limit: int) -> tuple[Review, ...]:
+        found = [r for r in self._tables().reviews.values() if r.state is ReviewState.OPEN]
+        found.sort(key=lambda r: (r.opened_at, r.review_id), reverse=True)
+        later = [r for r in found if beyond is None or (r.opened_at, r.review_id) < beyond]
+        return tuple(later[:limit])
 
     async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
         found = [a for a in self._tables().audit if a.payment_id == payment_id]
@@ -290,6 +302,15 @@ def _conditions(line: PaymentSummary, query: HistoryQuery) -> Iterator[bool]:
     yield query.created_after is None or line.created_at > query.created_after
     yield query.created_before is None or line.created_at < query.created_before
     yield query.beyond is None or (line.created_at, line.payment_id) < query.beyond
+
+
+def _sought(payment: Payment, search: Search) -> bool:
+    names = {payment.order_id, *(attempt.reference for attempt in payment.attempts)}
+    return (
+        search.status in (None, payment.status)
+        and (search.beyond is None or payment.payment_id < search.beyond)
+        and (search.name is None or search.name in names or search.name.lower() == str(payment.payment_id))
+    )
 
 
 def _age_s(instants: list[datetime], now: datetime) -> float:

@@ -98,6 +98,7 @@ def summary(row: Row) -> PaymentSummary:
     return PaymentSummary(
         payment_id=UUID(row["payment_id"]),
         order_id=row["order_id"],
+        payer=row["payer"],
         status=PaymentStatus(row["status"]),
         amount=money(row["amount_minor"], code),
         provider=row["provider"],

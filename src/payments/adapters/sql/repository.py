@@ -19,6 +19,7 @@ from payments.application.records import (
     Message,
     Notice,
     PaymentSummary,
+    Search,
     StoredAnswer,
     StoredChange,
 )
@@ -30,6 +31,8 @@ from payments.domain.review import Review
 T = TypeVar("T")
 
 _EVER: Final = 2**63 - 1
+_PAST_EVERY_ID: Final = "g"
+"""Identifiers are hexadecimal, so all of them stand before it."""
 _FORGOTTEN_AT_A_TIME: Final = 4
 """Expired answers removed by each new one: more than come in, so that they never pile up."""
 
@@ -53,6 +56,11 @@ class SqlReads(Reads):
         rows = await self._reader.fetch(_history_statement(query), _history_values(query))
         return tuple(map(mapping.summary, rows))
 
+    async def found(self, search: Search) -> tuple[PaymentSummary, ...]:
+        rows = await self._reader.fetch(_search_statement(search), _search_values(search))
+        lines = sorted(map(mapping.summary, rows), key=lambda line: line.payment_id, reverse=True)
+        return tuple(lines[: search.limit])
+
     async def evidence_of(self, payment_id: UUID) -> tuple[Evidence, ...]:
         return await self._all(record_mapping.evidence_of, statements.EVIDENCE_OF, payment_id=str(payment_id))
 
@@ -61,6 +69,16 @@ class SqlReads(Reads):
 
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         return await self._all(record_mapping.review_of, statements.REVIEWS_OF, payment_id=str(payment_id))
+
+    async def open_reviews(self, beyond: tuple[datetime, UUID] | None, limit: int) -> tuple[Review, ...]:
+        before, before_id = (_EVER, "") if beyond is None else (instant(beyond[0]), str(beyond[1]))
+        return await self._all(
+            record_mapping.review_of,
+            statements.OPEN_REVIEWS,
+            before=before,
+            before_id=before_id,
+            limit=limit,
+        )
 
     async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
         return await self._all(record_mapping.audit_entry_of, statements.AUDIT_OF, payment_id=str(payment_id))
@@ -111,6 +129,22 @@ def _history_values(query: HistoryQuery) -> dict[str, Any]:
         "before": before,
         "before_id": before_id,
         "limit": query.limit,
+    }
+
+
+def _search_statement(search: Search) -> Any:
+    if search.name is not None:
+        return statements.FOUND_BY_NAME
+    return statements.FOUND_WITH_STATUS if search.status else statements.FOUND
+
+
+def _search_values(search: Search) -> dict[str, Any]:
+    return {
+        "name": search.name,
+        "payment_id": search.name.lower() if search.name else None,
+        "status": search.status.value if search.status else None,
+        "before_id": _PAST_EVERY_ID if search.beyond is None else str(search.beyond),
+        "limit": search.limit,
     }
 
 

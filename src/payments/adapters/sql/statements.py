@@ -165,6 +165,16 @@ REVIEWS_OF: Final = (
     .where(REVIEWS.c.payment_id == bindparam("payment_id"))
     .order_by(REVIEWS.c.opened_at, REVIEWS.c.review_id)
 )
+OPEN_REVIEWS: Final = (
+    select(REVIEWS)
+    .where(
+        REVIEWS.c.state == literal_column("'open'"),
+        tuple_(REVIEWS.c.opened_at, REVIEWS.c.review_id)
+        < tuple_(bindparam("before", type_=BigInteger), bindparam("before_id", type_=Text)),
+    )
+    .order_by(REVIEWS.c.opened_at.desc(), REVIEWS.c.review_id.desc())
+    .limit(_limit())
+)
 AUDIT_OF: Final = (
     select(AUDIT).where(AUDIT.c.payment_id == bindparam("payment_id")).order_by(AUDIT.c.sequence)
 )
@@ -177,11 +187,11 @@ NOTICES_ABOUT: Final = (
 # A payer's history: a range of one index, read backwards from ``before``.
 
 _LINE: Final = select(
-    *(PAYMENTS.c[name] for name in ("payment_id", "order_id", "status", "amount_minor", "currency")),
-    *(PAYMENTS.c[name] for name in ("provider", "reference", "checkout_url", "received_minor")),
-    *(PAYMENTS.c[name] for name in ("given_back_minor", "failure", "failure_detail", "in_review")),
-    *(PAYMENTS.c[name] for name in ("created_at", "updated_at")),
-).where(PAYMENTS.c.payer == bindparam("payer"))
+    *(PAYMENTS.c[name] for name in ("payment_id", "order_id", "payer", "status", "amount_minor")),
+    *(PAYMENTS.c[name] for name in ("currency", "provider", "reference", "checkout_url")),
+    *(PAYMENTS.c[name] for name in ("received_minor", "given_back_minor", "failure", "failure_detail")),
+    *(PAYMENTS.c[name] for name in ("in_review", "created_at", "updated_at")),
+)
 
 _SPAN: Final = and_(
     PAYMENTS.c.created_at > bindparam("after"),
@@ -194,7 +204,8 @@ _HAS_PROVIDER: Final = PAYMENTS.c.provider == bindparam("provider", type_=Text)
 
 def _newest_first(*filters: ColumnElement[bool]) -> Select[Any]:
     newest_first = (PAYMENTS.c.created_at.desc(), PAYMENTS.c.payment_id.desc())
-    return _LINE.where(*filters, _SPAN).order_by(*newest_first).limit(_limit())
+    line = _LINE.where(PAYMENTS.c.payer == bindparam("payer"))
+    return line.where(*filters, _SPAN).order_by(*newest_first).limit(_limit())
 
 
 HISTORY: Final = _newest_first()
@@ -205,6 +216,31 @@ HISTORY_OF_ORDER: Final = _newest_first(
     PAYMENTS.c.order_id == bindparam("order_id"),
     or_(bindparam("status", type_=Text).is_(None), _HAS_STATUS),
     or_(bindparam("provider", type_=Text).is_(None), _HAS_PROVIDER),
+)
+
+# What operators look for among all payments. Identifiers grow with time: the primary key orders by age.
+
+_BEFORE: Final = PAYMENTS.c.payment_id < bindparam("before_id", type_=Text)
+
+
+def _latest(*filters: ColumnElement[bool]) -> Select[Any]:
+    return _LINE.where(*filters, _BEFORE).order_by(PAYMENTS.c.payment_id.desc()).limit(_limit())
+
+
+FOUND: Final = _latest()
+FOUND_WITH_STATUS: Final = _latest(_HAS_STATUS)
+# At most three, each by an index of its own; whoever asks sorts them.
+FOUND_BY_NAME: Final = _LINE.where(
+    or_(
+        PAYMENTS.c.payment_id == bindparam("payment_id", type_=Text),
+        PAYMENTS.c.order_id == bindparam("name", type_=Text),
+        PAYMENTS.c.payment_id
+        == select(ATTEMPTS.c.payment_id)
+        .where(ATTEMPTS.c.reference == bindparam("name", type_=Text))
+        .scalar_subquery(),
+    ),
+    or_(bindparam("status", type_=Text).is_(None), _HAS_STATUS),
+    _BEFORE,
 )
 
 # The queues. Who takes rows holds them until the commit, and has them leased until they are due again.

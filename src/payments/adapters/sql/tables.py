@@ -109,6 +109,7 @@ PAYMENTS: Final = Table(
     Index("payments_payer", "payer", "created_at", "payment_id"),
     Index("payments_payer_status", "payer", "status", "created_at", "payment_id"),
     Index("payments_payer_provider", "payer", "provider", "created_at", "payment_id"),
+    Index("payments_status", "status", "payment_id"),
 )
 
 ATTEMPTS: Final = Table(
@@ -307,6 +308,7 @@ REVIEWS: Final = Table(
     _one_of("state", ReviewState),
     _where("reviews_open", "state = 'open'", "kind", "subject", unique=True),
     _where("reviews_payment", "payment_id IS NOT NULL", "payment_id", "opened_at", "review_id"),
+    _where("reviews_queue", "state = 'open'", "opened_at", "review_id"),
 )
 
 AUDIT: Final = Table(

@@ -12,6 +12,7 @@ from payments.application.records import (
     Message,
     Notice,
     PaymentSummary,
+    Search,
     StoredAnswer,
     StoredChange,
 )
@@ -40,6 +41,10 @@ class Reads(Protocol):
         """A payer's payments, newest first, at most ``query.limit``."""
 
     @abstractmethod
+    async def found(self, search: Search) -> tuple[PaymentSummary, ...]:
+        """Payments of all payers, newest first, at most ``search.limit``."""
+
+    @abstractmethod
     async def evidence_of(self, payment_id: UUID) -> tuple[Evidence, ...]:
         """All evidence about a payment."""
 
@@ -50,6 +55,10 @@ class Reads(Protocol):
     @abstractmethod
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         """All reviews about a payment."""
+
+    @abstractmethod
+    async def open_reviews(self, beyond: tuple[datetime, UUID] | None, limit: int) -> tuple[Review, ...]:
+        """The next ``limit`` open reviews after ``beyond``, newest first, by (opened_at, review_id)."""
 
     @abstractmethod
     async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:

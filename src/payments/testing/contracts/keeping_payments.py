@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import Search, summary_of
 from payments.domain.errors import StaleVersion
 from payments.domain.events import Reason
 from payments.domain.evidence import Mode
@@ -221,3 +222,71 @@ class PaymentsContract(ABC):
                 met += await units.reads.payments_after(met[-1].payment_id if met else None, 3)
             wanted = sorted(stored, key=lambda payment: payment.payment_id)
             promise(f"payments_after walks all by id, not {[p.order_id for p in met]}.", kept=met == wanted)
+
+    async def test_operators_find_the_payments_of_everybody_newest_first(self) -> None:
+        async with self.stage() as units:
+            stored = {n: await keep(units, a_payment(n, payer=f"payer {n}")) for n in (2, 5, 1, 3)}
+            stored[4] = await keep(units, attrs.evolve(FULL_PAYMENT, payment_id=numbered(1, 4), order_id="x"))
+            found = await units.reads.found(Search(limit=10))
+            wanted = [summary_of(stored[number]) for number in (5, 4, 3, 2, 1)]
+            promise(f"operators find every payer's payments: {wanted}, not {found}.", kept=[*found] == wanted)
+
+    async def test_operators_find_a_payment_by_each_of_its_names(self) -> None:
+        async with self.stage() as units:
+            await keep(units, FULL_PAYMENT)
+            await keep(units, a_payment(2, order_id=str(numbered(1, 7)).upper()))
+            wanted = {
+                "order_1": ["order_1"],
+                str(FULL_PAYMENT.payment_id): ["order_1"],
+                str(FULL_PAYMENT.payment_id).upper(): ["order_1"],
+                FULL_PAYMENT.attempts[1].reference: ["order_1"],
+                str(numbered(1, 7)).upper(): [str(numbered(1, 7)).upper()],
+                "order_": [],
+                "ORDER_1": [],
+                "order_%": [],
+                "": [],
+                "' OR 1=1 --": [],
+            }
+            for name, orders in wanted.items():
+                found = [line.order_id for line in await units.reads.found(Search(limit=10, name=name))]
+                promise(f"whoever looks for {name!r} finds {orders}, not {found}.", kept=found == orders)
+
+    async def test_one_name_may_belong_to_several_payments(self) -> None:
+        async with self.stage() as units:
+            first = await keep(units, a_payment(1, attempts=(an_attempt(),)))
+            second = await keep(units, a_payment(2, order_id=an_attempt().reference))
+            third = await keep(units, a_payment(3, order_id=str(first.payment_id)))
+            for name, wanted in (
+                (an_attempt().reference, [second, first]),
+                (str(first.payment_id), [third, first]),
+            ):
+                found = await units.reads.found(Search(limit=10, name=name))
+                ids = [line.payment_id for line in found]
+                promise(f"{name} names two payments.", kept=ids == [p.payment_id for p in wanted])
+                few = await units.reads.found(Search(limit=1, name=name))
+                promise("no more than the limit.", kept=few == found[:1])
+
+    async def test_searches_hold_together(self) -> None:
+        async with self.stage() as units:
+            failed, pending = PaymentStatus.FAILED, PaymentStatus.PENDING
+            for number in range(1, 7):
+                await keep(units, a_payment(number, status=failed if number % 2 else pending))
+            third = numbered(1, 3)
+            searches: list[tuple[dict[str, Any], list[int]]] = [
+                ({"status": failed}, [5, 3, 1]),
+                ({"status": PaymentStatus.SUCCESS}, []),
+                ({"status": failed, "name": "order_3"}, [3]),
+                ({"status": pending, "name": "order_3"}, []),
+                ({"beyond": third}, [2, 1]),
+                ({"beyond": third, "status": failed}, [1]),
+                ({"beyond": third, "name": "order_3"}, []),
+                ({"beyond": third, "name": "order_2"}, [2]),
+                ({"limit": 2}, [6, 5]),
+                ({"limit": 2, "status": pending}, [6, 4]),
+                ({"limit": 2, "beyond": numbered(1, 5)}, [4, 3]),
+            ]
+            for changes, numbers in searches:
+                found = await units.reads.found(Search(**{"limit": 10, **changes}))
+                orders = [line.order_id for line in found]
+                wanted = [f"order_{number}" for number in numbers]
+                promise(f"a search for {changes} finds {wanted}, not {orders}.", kept=orders == wanted)

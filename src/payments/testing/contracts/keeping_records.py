@@ -11,6 +11,7 @@ from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Evidence, Mode, Outcome, Rule
 from payments.domain.money import Money
 from payments.domain.payment import Payment
+from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import AttemptStatus
 from payments.testing.contracts.promises import promise, promise_to_raise
 from payments.testing.contracts.stored import (
@@ -139,6 +140,29 @@ class RecordsContract(ABC):
             await units.write(lambda transaction: transaction.add_review(orphan))
             backlog = await units.reads.backlog(NOW)
             promise("a review may be about no payment of ours.", kept=backlog.open_reviews == 1)
+
+    async def test_open_reviews_are_read_newest_first_page_by_page(self) -> None:
+        async with self.stage() as units:
+            opened = {
+                number: a_review(number, opened_at=after_s(number // 3), payment_id=None)
+                for number in (4, 1, 6, 3, 5, 2)
+            }
+            decided = a_review(
+                9,
+                opened_at=after_s(1),
+                state=ReviewState.RESOLVED,
+                decision="dismiss",
+                actor="operator:7",
+                reason="known",
+                resolved_at=after_s(2),
+            )
+            await keep(units, a_payment(), reviews=(decided, *opened.values()))
+            met: list[Review] = []
+            for _ in range(3):
+                beyond = (met[-1].opened_at, met[-1].review_id) if met else None
+                met += await units.reads.open_reviews(beyond, 2)
+            wanted = [opened[number] for number in (6, 5, 4, 3, 2, 1)]
+            promise(f"open reviews are read newest first, each once; met {met!r}.", kept=met == wanted)
 
     async def test_nothing_waits_in_an_empty_store(self) -> None:
         async with self.stage() as units:
