@@ -17,7 +17,6 @@ import httpx
 
 from payments.adapters.http_client import open_http_client
 from payments.adapters.orders.http import HttpOrders
-from payments.adapters.orders.signing import Signer
 from payments.adapters.system import SystemClock
 from payments.bootstrap import Parts
 from payments.entrypoints.logging import configure_logging
@@ -50,11 +49,11 @@ def _serve(environ: Mapping[str, str], clock_path: Path, log_path: Path) -> None
 def _orders(settings: Settings, client: httpx.AsyncClient) -> HttpOrders:
     """The orders service, told the machine's own time: it refuses signatures of another hour."""
     assert settings.orders is not None
-    return HttpOrders(
-        client=client,
+    return HttpOrders.of(
+        client,
         url=settings.orders.url,
         token=settings.orders.token.reveal(),
-        signer=Signer.of(secret.reveal() for secret in settings.orders.signing_secrets),
+        signing_secrets=[secret.reveal() for secret in settings.orders.signing_secrets],
         clock=SystemClock(),
     )
 

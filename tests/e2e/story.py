@@ -93,7 +93,7 @@ class Story:
 
     async def until_ready(self) -> None:
         """Wait until whoever serves this story's address is ready."""
-        await until(self._ready, bool)
+        await until(self._ready, bool, within_s=30.0)
 
     async def start_again(self, *, after: timedelta = timedelta(0)) -> None:
         """Start it on the same database, after this much time."""

@@ -98,6 +98,9 @@ async def test_bad_requests_are_refused_in_words_and_claim_nothing(story: Story)
     await story.outside.put_order(
         "order_kes", user_id=PAYER, amount="100.00", currency="KES", customer=CUSTOMER
     )
+    await story.outside.put_order(
+        "order_xyz", user_id=PAYER, amount="100.00", currency="XYZ", customer=CUSTOMER
+    )
     await story.outside.put_order("order_0", user_id=PAYER, amount="0.00", currency="ETB", customer=CUSTOMER)
     initiate, json_type = f"/payments/initiate/{ORDER}/", {"content-type": "application/json"}
     good = b'{"provider":"chapa"}'
@@ -110,6 +113,8 @@ async def test_bad_requests_are_refused_in_words_and_claim_nothing(story: Story)
             422,
             "unsupported_currency",
         ),
+        # No such currency exists: that is no answer of an orders service.
+        ("POST", "/payments/initiate/order_xyz/", {"json": {"provider": "chapa"}}, 503, "orders_unavailable"),
         ("POST", "/payments/initiate/order_0/", {"json": {"provider": "chapa"}}, 422, "unsupported_amount"),
         ("POST", initiate, {"json": {}}, 422, "invalid_request"),
         ("POST", initiate, {"json": {"provider": "chapa", "amount": "1.00"}}, 422, "invalid_request"),

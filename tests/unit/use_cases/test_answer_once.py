@@ -1,0 +1,144 @@
+"""The same Idempotency-Key and the same request get the same answer (CONTRACT.md section 2)."""
+
+import asyncio
+from datetime import timedelta
+
+import attrs
+import pytest
+
+from payments.application.answers import Answered
+from payments.domain.errors import IdempotencyKeyInFlight, IdempotencyKeyReused, OutcomeUnknown
+from tests.unit.use_cases.shop import Shop, refused, turns
+
+pytestmark = pytest.mark.anyio
+
+DONE = Answered(status=200, body=b'{"done":true}', final=True)
+
+
+@attrs.define
+class Asked:
+    """Something that is answered, and how often it was."""
+
+    answer: Answered = DONE
+    times: int = 0
+    trouble: BaseException | None = None
+
+    async def __call__(self) -> Answered:
+        self.times += 1
+        if self.trouble is not None:
+            raise self.trouble
+        return self.answer
+
+
+async def once(
+    shop: Shop, asked: Asked, *, user: str = "user_1", operation: str = "initiate", fingerprint: str = "same"
+) -> Answered:
+    return await shop.kit.payments.answer_once(
+        user=user, operation=operation, key="key-1", fingerprint=fingerprint, produce=asked
+    )
+
+
+async def test_a_repeated_request_gets_the_stored_answer(shop: Shop) -> None:
+    asked = Asked()
+
+    first, again = await once(shop, asked), await once(shop, asked)
+
+    assert (first.replayed, again.replayed) == (False, True)
+    assert (again.status, again.body, asked.times) == (200, DONE.body, 1)
+
+
+async def test_a_stored_problem_is_repeated_too(shop: Shop) -> None:
+    asked = Asked(Answered(status=404, body=b"{}", final=True))
+
+    await once(shop, asked)
+
+    assert (await once(shop, asked)).status == 404
+    assert asked.times == 1
+
+
+async def test_an_answer_that_is_not_final_is_never_kept(shop: Shop) -> None:
+    asked = Asked(Answered(status=503, body=b"{}", final=False))
+
+    await once(shop, asked)
+    await once(shop, asked)
+
+    assert asked.times == 2
+
+
+async def test_after_trouble_the_request_may_be_made_again(shop: Shop) -> None:
+    asked = Asked(trouble=OutcomeUnknown())
+    await refused(OutcomeUnknown, once(shop, asked))
+    asked.trouble = None
+
+    assert await once(shop, asked) == DONE
+
+
+async def test_the_key_of_another_request_is_refused(shop: Shop) -> None:
+    asked = Asked()
+    await once(shop, asked)
+
+    await refused(IdempotencyKeyReused, once(shop, asked, fingerprint="another"))
+
+    assert asked.times == 1
+
+
+async def test_keys_of_different_users_and_operations_have_nothing_to_do_with_each_other(shop: Shop) -> None:
+    asked = Asked()
+
+    await once(shop, asked)
+    await once(shop, asked, user="user_2")
+    await once(shop, asked, operation="refund")
+
+    assert asked.times == 3
+
+
+async def test_while_it_is_being_answered_the_same_key_is_told_to_wait(shop: Shop) -> None:
+    blocked = asyncio.Event()
+
+    async def slowly() -> Answered:
+        await blocked.wait()
+        return DONE
+
+    first = asyncio.create_task(
+        shop.kit.payments.answer_once(
+            user="user_1", operation="initiate", key="key-1", fingerprint="same", produce=slowly
+        )
+    )
+    await turns()
+
+    error = await refused(IdempotencyKeyInFlight, once(shop, Asked()))
+    blocked.set()
+
+    assert error.retry_after_s == 1.0
+    assert await first == DONE
+    assert (await once(shop, Asked())).replayed
+
+
+async def test_a_request_that_is_cut_off_gives_its_key_back(shop: Shop) -> None:
+    async def never() -> Answered:
+        await asyncio.Event().wait()
+        return DONE
+
+    cut_off = asyncio.create_task(
+        shop.kit.payments.answer_once(
+            user="user_1", operation="initiate", key="key-1", fingerprint="same", produce=never
+        )
+    )
+    await turns()
+    cut_off.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cut_off
+
+    assert await once(shop, Asked()) == DONE
+
+
+async def test_an_answer_is_kept_for_a_day(shop: Shop) -> None:
+    asked = Asked()
+    await once(shop, asked)
+
+    shop.kit.clock.advance(timedelta(hours=24) - timedelta(seconds=1))
+    await once(shop, asked)
+    assert asked.times == 1
+    shop.kit.clock.advance(timedelta(seconds=1))
+    await once(shop, asked)
+    assert asked.times == 2
