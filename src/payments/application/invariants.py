@@ -174,6 +174,9 @@ def _nothing_is_forgotten(case: Case) -> Iterator[str]:
     for attempt in case.payment.attempts:
         watched = attempt.watch_until is not None and case.now < attempt.watch_until
         if attempt.reference in captured:
+            held = any(capture.reference == attempt.reference for capture in case.payment.held_captures)
+            if attempt.live and not held:
+                yield f"The attempt {attempt.reference} is live, its money is gone, and nobody asks about it."
             continue
         if watched and attempt.next_check_at is None:
             yield f"The attempt {attempt.reference} has no money and nobody asks about it any more."

@@ -246,18 +246,17 @@ def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
         return Settlement(Change(payment), Rule.RETURN_OF_OURS)
     gone = finding.answer.returned
     if gone is None:
-        # The provider does not say how much. Without a refund of ours it is all of it; with one, only that
-        # refund's own query may speak.
-        if ours:
+        # The provider does not say how much. Without a refund that succeeded it is all of it; with one, only
+        # that refund's own query may speak. One that failed gave nothing back.
+        if any(r.status is RefundStatus.SUCCEEDED for r in ours):
             return Settlement(Change(payment), Rule.RETURN_KNOWN)
         gone = capture.amount
     excess = min(gone.minor, capture.amount.minor) - refunded(capture, payment.refunds).minor
     if gone.currency != capture.amount.currency or excess <= 0:
         return Settlement(Change(payment), Rule.RETURN_KNOWN)
     change = _refund_taken_in(Change(payment), capture, excess, finding)
-    return Settlement(
-        _ask(change, ReviewKind.DISPUTE, finding, "Money went back at the provider."), Rule.RETURNED
-    )
+    change = _ask(change, ReviewKind.DISPUTE, finding, "Money went back at the provider.")
+    return Settlement(_failed_once_empty(change, attempt.reference), Rule.RETURNED)
 
 
 def _returned_unseen(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
@@ -266,11 +265,16 @@ def _returned_unseen(payment: Payment, attempt: Attempt, finding: Finding) -> Se
     capture = change.payment.captures[-1]
     change = _refund_taken_in(change, capture, capture.amount.minor, finding)
     change = _ask(change, ReviewKind.DISPUTE, finding, "Money came and went back at the provider.")
-    present = change.payment.attempt(attempt.reference)
-    if present.live:
-        event = happened.AttemptFailed(reference=present.reference, reason=Reason.RETURNED)
-        change = change.then(present.after(event), event)
-    return Settlement(change, Rule.RETURNED)
+    return Settlement(_failed_once_empty(change, attempt.reference), Rule.RETURNED)
+
+
+def _failed_once_empty(change: Change, reference: str) -> Change:
+    """Fail a live attempt whose money all went back: its page is used up, and nobody asks about it any more."""
+    present = change.payment.attempt(reference)
+    if not present.live or any(c.reference == reference for c in change.payment.held_captures):
+        return change
+    event = happened.AttemptFailed(reference=reference, reason=Reason.RETURNED)
+    return change.then(present.after(event), event)
 
 
 def _refund_taken_in(change: Change, capture: Capture, amount_minor: int, finding: Finding) -> Change:

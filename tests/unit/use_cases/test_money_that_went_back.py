@@ -1,0 +1,139 @@
+"""Money that arrived, and then went back at the provider without us."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from payments.application.records import Claim
+from payments.domain.attempt import Attempt
+from payments.domain.capture import Capture
+from payments.domain.events import Reason
+from payments.domain.evidence import Answer, Mode, Outcome, Rule
+from payments.domain.payment import Customer, Payment
+from payments.domain.refund import Refund
+from payments.domain.settlement import Finding, settle
+from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
+from tests.unit.use_cases.shop import Shop, birr
+
+pytestmark = pytest.mark.anyio
+
+
+async def held_then_returned(shop: Shop) -> str:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference, amount=birr("400.00"))
+    await shop.ask(opened.reference)
+    await shop.attests(opened.reference, amount=birr("400.00"), word="refunded", outcome=Outcome.RETURNED)
+    return opened.reference
+
+
+async def test_once_held_money_is_wholly_given_back_its_attempt_is_failed_and_the_order_is_told(
+    shop: Shop,
+) -> None:
+    reference = await held_then_returned(shop)
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.kit.work()
+
+    payment = await shop.payment()
+    attempt = payment.attempt(reference)
+    assert (attempt.status, attempt.reason) == (AttemptStatus.FAILED, Reason.RETURNED)
+    assert payment.status is PaymentStatus.FAILED
+    assert await shop.told() == ["failed"]
+
+
+async def test_after_held_money_went_back_the_payer_gets_a_new_page_and_not_the_one_that_was_paid_on(
+    shop: Shop,
+) -> None:
+    reference = await held_then_returned(shop)
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.kit.work()
+
+    again = await shop.initiate()
+
+    assert again.reference != reference
+    shop.provider.pays(again.reference)
+    await shop.ask(again.reference)
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_while_part_of_held_money_is_still_here_its_attempt_waits_for_a_person(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference, amount=birr("400.00"))
+    await shop.ask(opened.reference)
+    await shop.attests(
+        opened.reference,
+        amount=birr("400.00"),
+        outcome=Outcome.RETURNED,
+        returned=birr("150.00"),
+        word="part",
+    )
+    await shop.hear(opened.reference, Claim.RETURNED)
+    await shop.kit.work()
+
+    payment = await shop.payment()
+    assert payment.attempt(opened.reference).live
+    assert payment.given_back == birr("150.00")
+
+
+def test_a_return_after_a_refund_of_ours_that_failed_is_taken_in() -> None:
+    now = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
+    attempt = Attempt(
+        reference="p-1",
+        provider="chapa",
+        mode=Mode.TEST,
+        amount=birr("1000.00"),
+        order_version="1",
+        claimed_at=now,
+        watch_until=None,
+        payable_until=None,
+        next_check_at=None,
+        status=AttemptStatus.SUCCEEDED,
+        handed_out_at=now,
+    )
+    capture = Capture(
+        capture_id=UUID(int=1),
+        reference="p-1",
+        provider="chapa",
+        mode=Mode.TEST,
+        key="AP1",
+        amount=birr("1000.00"),
+        disposition=Disposition.SETTLES,
+        captured_at=now,
+    )
+    failed = Refund(
+        refund_id=UUID(int=2),
+        capture_id=capture.capture_id,
+        reference="r-1",
+        amount=birr("1000.00"),
+        status=RefundStatus.FAILED,
+        reason="asked for",
+        actor="operator",
+        created_at=now,
+    )
+    payment = Payment(
+        payment_id=UUID(int=3),
+        order_id="order_1",
+        payer="user_1",
+        amount=birr("1000.00"),
+        order_version="1",
+        customer=Customer(),
+        created_at=now,
+        updated_at=now,
+        status=PaymentStatus.SUCCESS,
+        attempts=(attempt,),
+        captures=(capture,),
+        refunds=(failed,),
+    )
+    answer = Answer(
+        outcome=Outcome.RETURNED,
+        word="refunded",
+        reference="p-1",
+        amount=birr("1000.00"),
+        mode=Mode.TEST,
+        capture_key="AP1",
+    )
+
+    settled = settle(payment, Finding(evidence_id=UUID(int=4), reference="p-1", answer=answer, now=now))
+
+    assert settled.rule is Rule.RETURNED
+    assert settled.payment.given_back == birr("1000.00")
