@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 import asyncpg
-from sqlalchemy import Connection, false, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -24,22 +24,16 @@ from payments.domain.errors import StorageUnavailable
 
 T = TypeVar("T")
 
-WAIT_FOR_OTHERS_S: Final = 60
+WAIT_FOR_OTHERS_S: Final = 60.0
 """How long whoever else is migrating may take."""
-
-_CONNECTING: Final = {
-    "application_name": "payments migrate",
-    "lock_timeout": f"{WAIT_FOR_OTHERS_S}s",
-    # No change of ours holds a table for longer than this, and none takes as long as waiting may.
-    "statement_timeout": f"{WAIT_FOR_OTHERS_S + 1}s",
-}
-
-_ADVISORY_KEY: Final = int.from_bytes(b"payments", "big", signed=True)
-_ONE_AT_A_TIME: Final = compiled(select(func.pg_advisory_lock(_ADVISORY_KEY)), DIALECT)
 
 # Payments wait two seconds for a lock (postgres_pool.SESSION). Whoever changes a table waits less than that
 # for it, because everybody who comes after queues up behind.
-_WAIT_BRIEFLY: Final = compiled(select(func.set_config("lock_timeout", "1s", false())), DIALECT)
+_SETTINGS: Final = {"application_name": "payments migrate", "lock_timeout": "1s", "statement_timeout": "60s"}
+
+_KEY: Final = int.from_bytes(b"payments", "big", signed=True)
+_ONE_AT_A_TIME: Final = compiled(select(func.pg_try_advisory_lock(_KEY)), DIALECT)
+_LOOK_AGAIN_S: Final = 0.1
 
 
 def change(url: str, do: Change) -> None:
@@ -67,13 +61,12 @@ def _in_own_loop(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _run(url: str, do: Callable[[Connection], T], *, alone: bool) -> T:
-    servers = Servers(read_address(url), _CONNECTING)
+    servers = Servers(read_address(url), _SETTINGS)
 
     async def connect() -> asyncpg.Connection:
         connection = await servers.connect()
         if alone:
-            for statement in (_ONE_AT_A_TIME, _WAIT_BRIEFLY):
-                await connection.fetch(statement.text, *statement.arguments({}))
+            await _take_turn(connection)
         return connection
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
@@ -86,6 +79,18 @@ async def _run(url: str, do: Callable[[Connection], T], *, alone: bool) -> T:
         if meaning(error) is error:
             raise
         raise _unavailable(error) from error
+
+
+async def _take_turn(connection: asyncpg.Connection) -> None:
+    # Asked again and again: to wait for it inside a statement would keep an index from being built beside it.
+    async with asyncio.timeout(WAIT_FOR_OTHERS_S):
+        while not await _is_our_turn(connection):  # noqa: ASYNC110 - the event is in another process
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def _is_our_turn(connection: asyncpg.Connection) -> bool:
+    answer: bool = await connection.fetchval(_ONE_AT_A_TIME.text, *_ONE_AT_A_TIME.arguments({}))
+    return answer
 
 
 def _unavailable(error: BaseException) -> StorageUnavailable:

@@ -7,6 +7,8 @@ Revises: 2026_11_24
 import sqlalchemy as sa
 from alembic import op
 
+from payments.adapters.sql.adding import add_index
+
 revision = "2026_11_25"
 down_revision = "2026_11_24"
 branch_labels = None
@@ -14,9 +16,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index("payments_status", "payments", ["status", "payment_id"])
     is_open = sa.text("state = 'open'")
-    op.create_index(
+    add_index("payments_status", "payments", ["status", "payment_id"])
+    add_index(
         "reviews_queue",
         "reviews",
         ["opened_at", "review_id"],
