@@ -242,6 +242,8 @@ def close_page(payment: Payment, reference: str, *, now: datetime) -> Change:
 def reopen(payment: Payment, reference: str, *, now: datetime) -> Change:
     """Hand the page of a failed attempt out again: failed -> open, and the payment is retried.
 
+    What is owed is again what that page asks for: another attempt may have followed the order meanwhile.
+
     Raises:
         IllegalTransition: the attempt is not failed, or another one is live.
     """
@@ -250,7 +252,8 @@ def reopen(payment: Payment, reference: str, *, now: datetime) -> Change:
         raise IllegalTransition("Another attempt is live, or the payment is settled.")
     event = happened.AttemptReopened(reference=reference)
     again = attrs.evolve(attempt.after(event), reopened_at=now, detail="", not_found_at=None)
-    return projected(Change(payment).then(again, event), now)
+    following_order = attrs.evolve(payment, amount=attempt.amount, order_version=attempt.order_version)
+    return projected(Change(following_order).then(again, event), now)
 
 
 def _expired(change: Change, attempt: Attempt, reason: Reason, now: datetime) -> Change:

@@ -269,7 +269,7 @@ def _returned_unseen(payment: Payment, attempt: Attempt, finding: Finding) -> Se
 
 
 def _failed_once_empty(change: Change, reference: str) -> Change:
-    """Fail a live attempt whose money all went back: its page is used up, and nobody asks about it any more."""
+    """Fail a live attempt whose money all went back: its page is used up, and nobody asks any more."""
     present = change.payment.attempt(reference)
     if not present.live or any(c.reference == reference for c in change.payment.held_captures):
         return change

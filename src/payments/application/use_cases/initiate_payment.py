@@ -89,20 +89,18 @@ class InitiatePayment:
             OrdersUnavailable, StorageUnavailable: a part of ours gave no answer.
         """
         gateway = self._providers.named(provider)
-        payment = await self._unit_of_work.reads.payment_of_order(order_id)
-        _refuse_settled(payment, user_id)
-        order = await self._order(order_id, user_id, payment)
-        gateway.takes(order.amount)
-        phone = (phone_number or order.customer.phone_number) if gateway.flow is Flow.PROMPT else None
-        wish = Wish(provider=provider, amount=order.amount, order_version=order.version, phone=phone)
-        run = _Run(
-            order=order,
-            wish=wish,
-            gateway=gateway,
-            return_to=return_to,
-            give_up_at=self._clock.monotonic() + DEADLINE_S,
-        )
-        return await self._until_open(run, payment)
+        give_up_at = self._clock.monotonic() + DEADLINE_S
+        while True:
+            payment = await self._unit_of_work.reads.payment_of_order(order_id)
+            _refuse_settled(payment, user_id)
+            order = await self._order(order_id, user_id, payment)
+            gateway.takes(order.amount)
+            phone = (phone_number or order.customer.phone_number) if gateway.flow is Flow.PROMPT else None
+            wish = Wish(provider=provider, amount=order.amount, order_version=order.version, phone=phone)
+            run = _Run(order=order, wish=wish, gateway=gateway, return_to=return_to, give_up_at=give_up_at)
+            initiated = await self._until_open(run, payment)
+            if initiated is not None:
+                return initiated
 
     async def _order(self, order_id: str, user_id: str, payment: Payment | None) -> Order:
         try:
@@ -132,9 +130,16 @@ class InitiatePayment:
         except (AttemptInFlight, PaymentInFlight) as flying:
             raise OrderNotPayable(facts=flying.facts, retry_after_s=flying.retry_after_s) from flying
 
-    async def _until_open(self, run: "_Run", payment: Payment | None) -> Initiated:
-        """Take step after step until there is a checkout; every step re-reads what it decides on."""
+    async def _until_open(self, run: "_Run", payment: Payment | None) -> Initiated | None:
+        """Take step after step until there is a checkout; every step re-reads what it decides on.
+
+        None when a checkout came back too late to be handed out: all has to be decided again, on the order as
+        it is by then.
+        """
         while True:
+            if payment is not None and payment.payer != run.order.user_id:
+                # Whoever owned the order before began to pay in this very moment.
+                raise OrderNotFound
             _refuse_settled(payment, run.order.user_id)
             planned = plan(payment, run.wish, self._clock.now())
             attempt = planned.attempt
@@ -162,6 +167,8 @@ class InitiatePayment:
                     return _initiated(payment, opened_now, run.gateway)
             if self._clock.monotonic() >= run.give_up_at:
                 raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))
+            if mine is not None:
+                return None
 
     async def _reread(self, payment: Payment) -> Payment:
         await self._clock.sleep(_REREAD_S)
