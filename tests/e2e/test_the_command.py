@@ -35,30 +35,28 @@ async def output(story: Story, *arguments: str) -> tuple[int | None, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_a_service_started_killed_and_started_again_by_its_command(story: Story) -> None:
-    """``kill -9`` between claim and record, ``payments serve`` again, then SIGTERM."""
-    await story.service.terminate()
+async def test_a_service_that_was_killed_is_started_again_by_its_command_and_stops_when_asked(
+    story: Story,
+) -> None:
+    """``kill -9`` between claim and record, then ``payments serve``, then SIGTERM."""
     await story.outside.switch_chapa(fault="slow", answer_delay_s=60, fault_on="initialize", fault_times=1)
-    first = await command(story, "serve")
-    await story.until_ready()
     click = asyncio.create_task(story.initiate())
     (lost,) = await until(story.outside.transactions, len)
-
-    first.kill()
-    assert await first.wait() == -signal.SIGKILL
+    await story.service.kill()
     await asyncio.wait({click})
     assert click.exception() is not None
-    second = await command(story, "serve")
+
+    serving = await command(story, "serve")
     await story.until_ready()
     await story.outside.act(lost["tx_ref"], "pay")
     await story.until_told("paid")
-
-    second.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(30):
-        out, err = await second.communicate()
-    assert second.returncode == 0, err.decode()
-    assert "Payments answers on http://127.0.0.1:" in out.decode()
     await story.until_at_rest()
+    serving.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(30):
+        out, err = await serving.communicate()
+
+    assert serving.returncode == 0, err.decode()
+    assert "Payments answers on http://127.0.0.1:" in out.decode()
     await story.told_once("paid")
     await story.tells(lost["tx_ref"], "The payment is paid.")
 
