@@ -77,11 +77,17 @@ class Payment:
 
     @property
     def current_attempt(self) -> Attempt | None:
-        """The attempt that speaks for the payment: the settling one, else the live one, else the newest."""
+        """The attempt that speaks for the payment: the settling one, else the live one, else the latest.
+
+        An older one whose page was handed out again comes after those that were claimed before that.
+        """
         settling = self.settling_capture
         if settling:
             return self.attempt(settling.reference)
-        return self.live_attempt or (self.attempts[-1] if self.attempts else None)
+        by_age = sorted(
+            self.attempts, key=lambda a: (a.reopened_at or a.claimed_at, a.reopened_at is not None)
+        )
+        return self.live_attempt or (by_age[-1] if by_age else None)
 
     @property
     def received(self) -> Money:
@@ -269,7 +275,7 @@ def _expired(change: Change, attempt: Attempt, reason: Reason, now: datetime) ->
 def projected(change: Change, now: datetime) -> Change:
     """The change with the payment's status brought in line, every edge on the way walked and explained."""
     payment, events = change.payment, change.events
-    for event in _edges(payment, _target(payment)):
+    for event in _edges(payment, _target(payment), change.events):
         payment = attrs.evolve(payment, status=following(PAYMENT, payment.status, type(event)))
         events = (*events, event)
     if events:
@@ -285,7 +291,9 @@ def _target(payment: Payment) -> PaymentStatus:
     return PaymentStatus.PROCESSING if payment.live_attempt else PaymentStatus.FAILED
 
 
-def _edges(payment: Payment, target: PaymentStatus) -> tuple[happened.Event, ...]:
+def _edges(
+    payment: Payment, target: PaymentStatus, why: tuple[happened.Event, ...]
+) -> tuple[happened.Event, ...]:
     """The events between the present status and ``target``: from each status there is one way towards it."""
     initiated = happened.PaymentInitiated(payment_id=payment.payment_id)
     retried = happened.PaymentRetried(payment_id=payment.payment_id)
@@ -302,7 +310,9 @@ def _edges(payment: Payment, target: PaymentStatus) -> tuple[happened.Event, ...
     if target is PaymentStatus.SUCCESS:
         return (*way, happened.PaymentSucceeded(payment_id=payment.payment_id))
     if target is PaymentStatus.FAILED:
-        ended = next(a for a in reversed(payment.attempts) if a.reason)
-        reason = ended.reason or Reason.TIMED_OUT
-        return (*way, happened.PaymentFailed(payment_id=payment.payment_id, reason=reason))
+        ends = (happened.AttemptFailed, happened.AttemptExpired)
+        reasons = [event.reason for event in why if isinstance(event, ends)]
+        # None ended now when held money shows that an ended attempt had been handed out.
+        reasons = reasons or [attempt.reason for attempt in payment.attempts if attempt.reason]
+        return (*way, happened.PaymentFailed(payment_id=payment.payment_id, reason=reasons[-1]))
     return way
