@@ -77,7 +77,8 @@ def pages_to_close(payment: Payment, now: datetime) -> tuple[Attempt, ...]:
         attempt
         for attempt in payment.attempts
         if attempt.status is AttemptStatus.FAILED
-        and attempt.checkout_url is not None
+        # We may never have had the address of a page on which somebody was declined.
+        and (attempt.checkout_url is not None or attempt.handed_out_at is not None)
         and not attempt.page_closed
         and (attempt.payable_until is None or now < attempt.payable_until)
     )

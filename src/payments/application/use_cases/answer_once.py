@@ -1,6 +1,7 @@
 """Answer once: the same Idempotency-Key and the same request get the stored answer."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -12,7 +13,7 @@ from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import StoredAnswer
-from payments.domain.errors import IdempotencyKeyInFlight, IdempotencyKeyReused
+from payments.domain.errors import IdempotencyKeyInFlight, IdempotencyKeyReused, StorageError
 
 KEPT_FOR: Final = timedelta(hours=24)
 
@@ -58,7 +59,9 @@ class AnswerOnce:
         try:
             answered = await produce()
         except BaseException:
-            await self._drop(mine)
+            # What went wrong is what the caller hears; a key that cannot be given back now runs out by itself.
+            with suppress(StorageError):
+                await self._drop(mine)
             raise
         if answered.final:
             kept = attrs.evolve(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, NoReturn
 
 import attrs
@@ -33,6 +34,7 @@ from payments.domain.errors import (
     PaymentSettled,
     ProviderRejected,
     ProviderUnavailable,
+    StorageError,
 )
 from payments.domain.events import Reason
 from payments.domain.initiation import Step, Wish, pages_to_close, plan
@@ -247,9 +249,11 @@ class InitiatePayment:
         try:
             checkout = await run.gateway.checkouts.open(request)
         except asyncio.CancelledError:
-            await asyncio.shield(
-                asyncio.wait_for(self._lost(payment, attempt, "The call was cut off."), _SHIELDED_S)
-            )
+            # If even this cannot be recorded, the claim grows too old; whoever cuts us off must see it done.
+            with suppress(TimeoutError, StorageError):
+                await asyncio.shield(
+                    asyncio.wait_for(self._lost(payment, attempt, "The call was cut off."), _SHIELDED_S)
+                )
             raise
         except GatewayError as trouble:
             await self._not_opened(payment, attempt, trouble)
