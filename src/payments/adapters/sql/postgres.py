@@ -10,7 +10,7 @@ twice or later, and never lets two of them mark one row (ADR 0013).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -137,7 +137,7 @@ class _Alone(Reader):
 
         async def run() -> Sequence[Row]:
             async with self._database.connection() as connection:
-                rows: Sequence[Row] = await _answered(connection.fetch(compiled.text, *arguments))
+                rows: Sequence[Row] = await _answered(connection.fetch, compiled.text, *arguments)
                 return rows
 
         return await again(run, SOME)
@@ -155,7 +155,7 @@ class _Writing(Runner):
         self._open = True
 
     async def begin(self) -> None:
-        await self._do(self._connection.execute("BEGIN"))
+        await self._do(self._connection.execute, "BEGIN")
 
     async def commit(self) -> None:
         """Make it last.
@@ -177,7 +177,7 @@ class _Writing(Runner):
     async def fetch(self, statement: ClauseElement, values: Values) -> Sequence[Row]:
         compiled = self._next(statement)
         arguments = _arguments(compiled, values)
-        rows: Sequence[Row] = await self._do(self._connection.fetch(compiled.text, *arguments))
+        rows: Sequence[Row] = await self._do(self._connection.fetch, compiled.text, *arguments)
         return rows
 
     async def fetch_one(self, statement: ClauseElement, values: Values) -> Row | None:
@@ -185,7 +185,8 @@ class _Writing(Runner):
 
     async def run(self, statement: ClauseElement, values: Values) -> int:
         compiled = self._next(statement)
-        status = await self._do(self._connection.execute(compiled.text, *_arguments(compiled, values)))
+        arguments = _arguments(compiled, values)
+        status: str = await self._do(self._connection.execute, compiled.text, *arguments)
         # Such as INSERT 0 1 and UPDATE 1.
         return int(status.rpartition(" ")[2])
 
@@ -193,15 +194,15 @@ class _Writing(Runner):
         if values:
             compiled = self._next(statement)
             rows = [_arguments(compiled, row) for row in values]
-            await self._do(self._connection.executemany(compiled.text, rows))
+            await self._do(self._connection.executemany, compiled.text, rows)
 
     def _next(self, statement: ClauseElement) -> Compiled:
         self._refuse_when_ended()
         return self._statements[statement]
 
-    async def _do(self, doing: Awaitable[Any]) -> Any:
+    async def _do(self, method: Callable[..., Awaitable[Any]], text: str, *arguments: Any) -> Any:
         try:
-            return await _answered(doing)
+            return await _answered(method, text, *arguments)
         except BaseException:
             self._open = False
             raise
@@ -211,24 +212,28 @@ class _Writing(Runner):
             raise StorageUnavailable("The transaction has ended.")
 
 
-async def _answered(doing: Awaitable[Any]) -> Any:
+async def _answered(method: Callable[..., Awaitable[Any]], text: str, *arguments: Any) -> Any:
     try:
-        return await doing
+        return await method(text, *arguments)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise meaning(error) from error
 
 
 async def _roll_back(connection: asyncpg.Connection) -> None:
     """Undo what was run; a connection that does not say it did is closed, which undoes it too."""
-    if connection.is_closed():
-        return
     try:
         await connection.execute("ROLLBACK", timeout=_ROLL_BACK_S)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-        connection.terminate()
+        _hang_up(connection)
     except BaseException:
-        connection.terminate()
+        _hang_up(connection)
         raise
+
+
+def _hang_up(connection: asyncpg.Connection) -> None:
+    # One that was lost before is back in the pool's hands, and no longer ours to close.
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 def _arguments(compiled: Compiled, values: Values) -> tuple[Any, ...]:
