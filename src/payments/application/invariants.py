@@ -15,6 +15,7 @@ from payments.application.answers import Violation
 from payments.application.recording import chain_hash, state_digest
 from payments.application.records import AuditEntry, Destination, Message
 from payments.domain import events as happened
+from payments.domain.attempt import Attempt
 from payments.domain.errors import IllegalTransition
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Evidence, Outcome
@@ -123,11 +124,8 @@ def _each_change_told_once(case: Case) -> Iterator[str]:
 
 def _no_change_without_evidence(case: Case) -> Iterator[str]:
     for attempt in case.payment.attempts:
-        outcomes = {
-            e.answer.outcome
-            for e in case.evidence
-            if e.reference == attempt.reference and e.observed_at >= attempt.claimed_at
-        }
+        # Evidence that names a reference is younger than its claim, whatever the clock said at either moment.
+        outcomes = {e.answer.outcome for e in case.evidence if e.reference == attempt.reference}
         if attempt.status is AttemptStatus.SUCCEEDED and Outcome.PAID not in outcomes:
             yield f"The attempt {attempt.reference} succeeded without evidence of money."
         if attempt.reason is Reason.DECLINED and Outcome.DECLINED not in outcomes:
@@ -172,7 +170,7 @@ def _failed_only_on_a_clear_no(case: Case) -> Iterator[str]:
 def _nothing_is_forgotten(case: Case) -> Iterator[str]:
     captured = {capture.reference for capture in case.payment.captures}
     for attempt in case.payment.attempts:
-        watched = attempt.watch_until is not None and case.now < attempt.watch_until
+        watched = _is_watched(attempt, case.now)
         if attempt.reference in captured:
             held = any(capture.reference == attempt.reference for capture in case.payment.held_captures)
             if attempt.live and not held:
@@ -189,6 +187,13 @@ def _nothing_is_forgotten(case: Case) -> Iterator[str]:
             overdue = case.now - attempt.watch_until > OVERDUE
             if overdue:
                 yield f"The attempt {attempt.reference} is live although its watch has ended."
+
+
+def _is_watched(attempt: Attempt, now: datetime) -> bool:
+    """Whether its watch has not ended, nor had ended when it was last asked about: clocks jump back."""
+    if attempt.watch_until is None or now >= attempt.watch_until:
+        return False
+    return attempt.last_checked_at is None or attempt.last_checked_at < attempt.watch_until
 
 
 def _trail_is_whole(case: Case) -> Iterator[str]:

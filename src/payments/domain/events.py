@@ -239,7 +239,7 @@ class ReviewOpened:
 
     kind: ReviewKind
     subject: str
-    """What it is about: a capture id, a reference, a provider's transaction or a message id."""
+    """What it is about: a capture id, a payment id, a reference, or a reference and a transaction with ``:``."""
     detail: str
 
 

@@ -37,6 +37,8 @@ class Finding:
     """The attempt, of whichever payment, that already holds the answer's capture key."""
     failure_noticed_at: datetime | None = None
     """When the newest notice claiming a failure of this attempt was received."""
+    asked: frozenset[str] = frozenset()
+    """Subjects of the ``orphan`` reviews about this payment that were opened before, decided or not."""
 
 
 @attrs.frozen
@@ -130,8 +132,10 @@ def _unproven(attempt: Attempt, finding: Finding) -> Rule | None:
 
 def _orphan(payment: Payment, finding: Finding, rule: Rule) -> Settlement:
     change = Change(payment)
-    if rule is not Rule.NOT_ATTESTED:
-        subject = finding.answer.capture_key or finding.reference
+    # The same money may be attested for several attempts, and each of them is a question of its own; however
+    # often the provider repeats the answer, the question is asked once.
+    subject = f"{finding.reference}:{finding.answer.capture_key}"
+    if rule is not Rule.NOT_ATTESTED and subject not in finding.asked:
         change = _ask(change, ReviewKind.ORPHAN, finding, rule.value, subject=subject)
     return Settlement(change, rule)
 

@@ -1,10 +1,13 @@
 """What ``check`` says: every broken promise, and nothing about a lawful history, however odd."""
 
+import json
+from datetime import timedelta
+
 import attrs
 import pytest
 
 from payments.application.invariants import Case, violations_of
-from payments.domain.transitions import AttemptStatus
+from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from tests.unit.use_cases.shop import Shop, birr
 
 pytestmark = pytest.mark.anyio
@@ -42,3 +45,63 @@ async def test_a_live_attempt_whose_money_waits_for_a_person_is_not(shop: Shop) 
     await shop.ask(opened.reference)
 
     assert violations_of(await case_of(shop)) == ()
+
+
+async def test_the_same_transaction_number_at_two_providers_is_no_money_counted_twice(shop: Shop) -> None:
+    first = await shop.initiate()
+    second = await shop.initiate(provider="other")
+    shop.provider.pays(first.reference, capture_key="1", provider_reference="1")
+    shop.other.pays(second.reference, capture_key="1", provider_reference="1")
+    await shop.ask(first.reference)
+    payment = await shop.ask(second.reference)
+
+    assert [c.disposition for c in payment.captures] == [Disposition.SETTLES, Disposition.SURPLUS]
+    assert await shop.kit.payments.check() == ()
+
+
+async def test_a_clock_that_jumps_back_breaks_no_promise(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.kit.clock.step_back(timedelta(hours=3))
+    shop.provider.pays(opened.reference)
+    await shop.hear(opened.reference)
+    await shop.kit.work()
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+    assert await shop.kit.payments.check() == ()
+
+
+async def test_a_clock_that_jumps_back_past_the_end_of_a_watch_breaks_no_promise(shop: Shop) -> None:
+    await shop.initiate()
+    await shop.pass_hours(73)
+    shop.kit.clock.step_back(timedelta(hours=2))
+
+    assert await shop.kit.payments.check() == ()
+
+
+async def test_a_transaction_that_several_payments_claim_is_one_question_each(shop: Shop) -> None:
+    references = []
+    for order_id in ("order_1", "order_2", "order_3"):
+        shop.kit.order(order_id)
+        references.append((await shop.initiate(order_id)).reference)
+    for reference in references:
+        shop.provider.pays(reference, capture_key="1", provider_reference="1")
+        await shop.ask(reference)
+
+    for order_id in ("order_2", "order_3"):
+        payment = await shop.payment(order_id)
+        reviews = await shop.kit.unit_of_work.reads.reviews_of(payment.payment_id)
+        assert [review.kind.value for review in reviews] == ["orphan"]
+    assert await shop.kit.payments.check() == ()
+
+
+async def test_a_question_about_money_that_is_not_ours_is_asked_once_however_often_it_is_answered(
+    shop: Shop,
+) -> None:
+    opened = await shop.initiate()
+    await shop.attests(opened.reference, reference="p-aaaaaaaaaaaaaaaaaaaaaaaaaa")
+
+    await shop.pass_minutes(10)
+
+    trail = await shop.kit.unit_of_work.reads.audit_of(opened.payment_id)
+    asked = [event for link in trail for event in json.loads(link.events) if event["event"] == "ReviewOpened"]
+    assert [event["kind"] for event in asked] == ["orphan"]

@@ -59,7 +59,7 @@ class AnswerOnce:
         try:
             answered = await produce()
         except BaseException:
-            # What went wrong is what the caller hears; a key that cannot be given back now runs out by itself.
+            # What went wrong is what the caller hears; a key not given back runs out by itself.
             with suppress(StorageError):
                 await self._drop(mine)
             raise

@@ -10,6 +10,7 @@ from payments.application.invariants import Case, violations_of
 from payments.application.ports.clock import Clock
 from payments.application.ports.repository import Reads
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.domain.capture import Capture
 from payments.domain.payment import Payment
 
 BATCH: Final = 500
@@ -57,10 +58,9 @@ def _money_counted_twice(payment: Payment, holders: dict[int, str]) -> list[Viol
     """I9: one provider transaction counts for one attempt, over all payments."""
     found = []
     for capture in payment.captures:
-        # Eight bytes a capture keep a million of them small; the unique index is the guard, this the proof.
-        key = hash((capture.provider, capture.mode, capture.key))
+        key = _name(capture)
         holder = holders.setdefault(key, capture.reference)
-        if holder != capture.reference or sum(c.key == capture.key for c in payment.captures) > 1:
+        if holder != capture.reference or sum(_name(other) == key for other in payment.captures) > 1:
             found.append(
                 Violation(
                     invariant="I9",
@@ -69,3 +69,8 @@ def _money_counted_twice(payment: Payment, holders: dict[int, str]) -> list[Viol
                 )
             )
     return found
+
+
+def _name(capture: Capture) -> int:
+    # Eight bytes a capture keep a million of them small; the unique index is the guard, this the proof.
+    return hash((capture.provider, capture.mode, capture.key))

@@ -16,6 +16,7 @@ from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.domain.attempt import Attempt
 from payments.domain.errors import GatewayError, PaymentNotFound, ReferenceNotFound
+from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Rule, nothing
 from payments.domain.payment import Change, Payment, lost
 from payments.domain.settlement import Finding, settle
@@ -111,9 +112,17 @@ class SettlePayment:
             bound=provider.bound if provider else frozenset(),
             cause=cause,
             failure_noticed_at=failure_noticed_at,
+            asked=await self._asked(payment, attempt, answer),
         )
         after, rule = await self._unit_of_work.write(apply)
         return Settled(payment=after, reference=reference, answer=answer, rule=rule)
+
+    async def _asked(self, payment: Payment, attempt: Attempt, answer: Answer) -> frozenset[str]:
+        """What people were asked about this payment's orphans; the first answer about money needs no look."""
+        if answer.capture_key is None or not attempt.checks:
+            return frozenset()
+        reviews = await self._unit_of_work.reads.reviews_of(payment.payment_id)
+        return frozenset(review.subject for review in reviews if review.kind is ReviewKind.ORPHAN)
 
 
 async def _answer(provider: Provider | None, attempt: Attempt, budget_s: float | None) -> Answer:
@@ -148,6 +157,7 @@ class _Application:
     bound: frozenset[str]
     cause: str
     failure_noticed_at: datetime | None
+    asked: frozenset[str]
 
     async def __call__(self, transaction: Transaction) -> tuple[Payment, Rule]:
         locked = await transaction.lock_payment(self.payment_id)
@@ -192,6 +202,7 @@ class _Application:
             bound=self.bound,
             key_holder=holder,
             failure_noticed_at=self.failure_noticed_at,
+            asked=self.asked,
         )
 
     def _evidence(self, rule: Rule, now: datetime) -> Evidence:
