@@ -22,19 +22,24 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from payments.adapters.cipher import AesGcmCipher
 from payments.adapters.http_client import open_http_client
 from payments.adapters.identity.jwks import open_jwks
+from payments.adapters.identity.self_check import JwksSelfCheck
 from payments.adapters.memory.shared_state import MemorySharedState
 from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.adapters.notifiers.console import ConsoleNotifier
+from payments.adapters.notifiers.self_check import SmtpSelfCheck
 from payments.adapters.notifiers.smtp import SmtpNotifier, SmtpServer
 from payments.adapters.orders.http import HttpOrders
 from payments.adapters.orders.memory import MemoryOrders
+from payments.adapters.orders.self_check import OrdersSelfCheck
 from payments.adapters.orders.signing import Signer
 from payments.adapters.providers.listing import build_providers
 from payments.adapters.providers.surroundings import Surroundings
 from payments.adapters.sql import migrate
 from payments.adapters.sql.lock_file import only_writer
 from payments.adapters.sql.postgres import open_postgres_database, units_of_work
+from payments.adapters.sql.postgres_self_check import PostgresSelfCheck
 from payments.adapters.sql.postgres_url import is_postgresql
+from payments.adapters.sql.self_check import SqliteSelfCheck
 from payments.adapters.sql.shared_state import SqlSharedState
 from payments.adapters.sql.sqlite import open_sqlite
 from payments.adapters.system import RandomIdentifiers, SystemClock
@@ -47,6 +52,7 @@ from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.notifier import Notifier
 from payments.application.ports.orders import Orders
 from payments.application.ports.providers import Providers
+from payments.application.ports.self_check import SelfCheck
 from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.use_cases.answer_once import AnswerOnce
@@ -187,6 +193,49 @@ def migrate_database(settings: Settings) -> None:
     """
     if not settings.database_url.startswith("memory:"):
         migrate.upgrade(settings.database_url)
+
+
+@attrs.frozen(kw_only=True)
+class SelfChecks:
+    """What looks after itself, and the providers, which bring their own checks."""
+
+    parts: tuple[SelfCheck, ...]
+    providers: Providers
+    addresses: Addresses
+
+
+@asynccontextmanager
+async def open_self_checks(settings: Settings) -> AsyncIterator[SelfChecks]:
+    """The checks of everything ``settings`` name. They only read and ask.
+
+    Raises:
+        ConfigurationInvalid: a provider of another package cannot be used.
+    """
+    async with open_http_client() as client:
+        surroundings = Surroundings(client=client, clock=SystemClock())
+        yield SelfChecks(
+            parts=tuple(_self_checks(settings, surroundings)),
+            providers=build_providers(settings.provider_settings, surroundings),
+            addresses=Addresses(settings.public_url),
+        )
+
+
+def _self_checks(settings: Settings, surroundings: Surroundings) -> Iterator[SelfCheck]:
+    client, clock, url = surroundings.client, surroundings.clock, settings.database_url
+    if is_postgresql(url):
+        yield PostgresSelfCheck(url=url, clock=clock)
+    elif url.startswith(_SQLITE):
+        sandbox = settings.mode is Mode.TEST
+        yield SqliteSelfCheck(url=url, path=url.removeprefix(_SQLITE), sandbox=sandbox)
+    if settings.orders is not None:
+        token = settings.orders.token.reveal()
+        yield OrdersSelfCheck(client=client, url=settings.orders.url, token=token, clock=clock)
+    if settings.auth is not None and settings.auth.jwks_url:
+        yield JwksSelfCheck(
+            client=client, clock=clock, url=settings.auth.jwks_url, algorithm=settings.auth.algorithm
+        )
+    if settings.mail is not None:
+        yield SmtpSelfCheck(server=SmtpServer.of(settings.mail.smtp_url))
 
 
 def hold(place: Path) -> AbstractContextManager[None]:

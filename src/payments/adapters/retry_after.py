@@ -18,7 +18,7 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
         return min(float(text), MOST_S)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)

@@ -16,6 +16,7 @@ from rich.text import Text
 from payments.application.answers import Explanation, Violation
 from payments.application.payments import Payments
 from payments.domain.errors import PaymentNotFound, ReferenceNotFound
+from payments.entrypoints.doctor import Diagnosis
 
 _WIDTH: Final = 110
 
@@ -102,6 +103,41 @@ def rows_as_text(rows: Iterable[Shown]) -> str:
     for row in rows:
         table.add_row(Text(f"PAYMENTS_{row.name}"), Text(row.shown or "–"), Text(row.source))
     return _drawn(table)
+
+
+def diagnosis_as_json(diagnosis: Diagnosis) -> str:
+    """``{"ok": bool, "findings": [{"part", "state", "what", "remedy"}], "register": [...]}``."""
+    findings = [
+        {"part": each.part, "state": each.state.value, "what": each.what, "remedy": each.remedy}
+        for each in diagnosis.findings
+    ]
+    register = [attrs.asdict(each) for each in diagnosis.registrations]
+    return as_json({"ok": diagnosis.ok, "findings": findings, "register": register})
+
+
+def diagnosis_as_text(diagnosis: Diagnosis) -> str:
+    """Every finding with its remedy, what to register where, and how many things are wrong."""
+    table = _columns()
+    for each in diagnosis.findings:
+        what = f"{each.what}\n→ {each.remedy}" if each.remedy else each.what
+        table.add_row(each.state.value, each.part, Text(what))
+    lines = [_drawn(table), ""]
+    if diagnosis.registrations:
+        places = _columns()
+        for place in diagnosis.registrations:
+            places.add_row("enter at", place.provider, Text(f"{place.url}\n→ {place.where}"))
+        lines += [_drawn(places), ""]
+    states = [each.state.value for each in diagnosis.findings]
+    lines.append(f"Wrong: {states.count('wrong')}. Warnings: {states.count('warning')}.")
+    return "\n".join(lines)
+
+
+def _columns() -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for fixed in ("state", "part"):
+        table.add_column(fixed, no_wrap=True)
+    table.add_column("what", overflow="fold")
+    return table
 
 
 async def with_progress(label: str, step: Callable[[], Awaitable[int]]) -> int:

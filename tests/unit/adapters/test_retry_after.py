@@ -27,6 +27,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         ("٣", None),
         ("9999999999999", None),
         ("Fri, 99 Jan 2026 03:00:00 GMT", None),
+        ("Fri, 02 Jan 99999999999 03:00:00 GMT", None),
     ],
 )
 def test_seconds_and_dates_are_read_and_nonsense_is_ignored(

@@ -68,6 +68,19 @@ class SmtpServer:
             password=unquote(parts.password) if parts.password else None,
         )
 
+    def connection(self, timeout_s: float, tls: ssl.SSLContext | None = None) -> aiosmtplib.SMTP:
+        """A connection that, when it is entered, is secured and logged in as the address says."""
+        return aiosmtplib.SMTP(
+            hostname=self.host,
+            port=self.port,
+            username=self.username,
+            password=self.password,
+            use_tls=self.security == "tls",
+            start_tls=self.security == "starttls",
+            tls_context=tls,
+            timeout=timeout_s,
+        )
+
 
 @attrs.frozen(kw_only=True)
 class SmtpNotifier(Notifier):
@@ -96,16 +109,7 @@ class SmtpNotifier(Notifier):
             raise DeliveryFailed(f"The mail server gave no answer ({type(error).__name__}).") from error
 
     async def _send(self, mail: Mail) -> None:
-        async with aiosmtplib.SMTP(
-            hostname=self._server.host,
-            port=self._server.port,
-            username=self._server.username,
-            password=self._server.password,
-            use_tls=self._server.security == "tls",
-            start_tls=self._server.security == "starttls",
-            tls_context=self._tls,
-            timeout=self._budget_s,
-        ) as connection:
+        async with self._server.connection(self._budget_s, self._tls) as connection:
             await connection.send_message(mail_message(mail, self._sender))
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import attrs
 
+from payments.application.ports.self_check import SelfCheck
 from payments.application.records import Claim
 from payments.domain.errors import FieldError, UnsupportedAmount, UnsupportedCurrency, UnsupportedProvider
 from payments.domain.evidence import Answer, Mode
@@ -159,6 +160,10 @@ class Provider:
     webhooks: Webhooks | None = None
     bound: frozenset[str] = frozenset()
     """Facts it never attests (``reference``, ``amount``, ``mode``), which our own request binds."""
+    self_check: SelfCheck | None = None
+    """Tells, without changing anything, whether it can be reached and takes our keys."""
+    register_at: str | None = None
+    """Where a person enters the address of our webhooks, and what else belongs there; None: nobody has to."""
 
     def takes(self, amount: Money) -> None:
         """Return if this provider can take ``amount``.

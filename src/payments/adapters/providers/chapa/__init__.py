@@ -6,6 +6,7 @@ from payments.adapters.providers.chapa.api import ChapaApi
 from payments.adapters.providers.chapa.cancellations import ChapaCancellations
 from payments.adapters.providers.chapa.checkouts import RANGES, ChapaCheckouts
 from payments.adapters.providers.chapa.checks import ChapaChecks
+from payments.adapters.providers.chapa.self_check import REGISTER_AT, ChapaSelfCheck
 from payments.adapters.providers.chapa.settings import ChapaSettings, read_settings
 from payments.adapters.providers.chapa.webhooks import ChapaWebhooks
 from payments.adapters.providers.surroundings import Surroundings
@@ -30,4 +31,6 @@ def build(settings: ChapaSettings, surroundings: Surroundings) -> Provider:
         checks=ChapaChecks(api),
         cancellations=ChapaCancellations(api),
         webhooks=ChapaWebhooks(settings.webhook_secrets),
+        self_check=ChapaSelfCheck(api),
+        register_at=REGISTER_AT,
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 import structlog
 
+from payments.adapters.date_header import ahead_s
 from payments.adapters.http_client import Reply, exchange
 from payments.adapters.providers.chapa.settings import ChapaSettings
 from payments.adapters.providers.surroundings import Surroundings
@@ -25,6 +26,8 @@ class ChapaAnswer:
     status: int
     body: Mapping[str, Any] | None
     retry_after_s: float | None = None
+    ahead_s: float | None = None
+    """How far Chapa's clock is ahead of ours."""
 
     @property
     def data(self) -> Mapping[str, Any] | None:
@@ -100,9 +103,11 @@ class ChapaApi:
         except ValueError:
             body = None
         wait_s = None
+        now = self._surroundings.clock.now()
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            wait_s = retry_after_s(reply.headers.get("retry-after"), self._surroundings.clock.now())
-        return ChapaAnswer(status=reply.status, body=body, retry_after_s=wait_s)
+            wait_s = retry_after_s(reply.headers.get("retry-after"), now)
+        ahead = ahead_s(reply.headers.get("date"), now)
+        return ChapaAnswer(status=reply.status, body=body, retry_after_s=wait_s, ahead_s=ahead)
 
 
 def flattened(message: Any) -> str:
