@@ -1,10 +1,12 @@
 """What every test may ask for."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.postgres import Databases, databases
@@ -30,6 +32,17 @@ def chromium_path() -> str:
     if path is None:
         pytest.skip("chromium is missing (apt-get install chromium)")
     return path
+
+
+@pytest.fixture
+def logs_go_back() -> Iterator[None]:
+    """For whoever runs a command in this process: afterwards logs go where they went before."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = before
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
