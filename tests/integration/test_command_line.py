@@ -13,6 +13,8 @@ from openapi_spec_validator import validate
 from payments.adapters.sql.lock_file import only_writer
 from payments.entrypoints.cli import command_line, exit_code
 
+pytestmark = pytest.mark.usefixtures("logs_go_back")
+
 KEY = "k" * 40
 COMMANDS = (
     "serve",
@@ -20,6 +22,7 @@ COMMANDS = (
     "simulators",
     "migrate",
     "check",
+    "doctor",
     "why",
     "sweep",
     "token",

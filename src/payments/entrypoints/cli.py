@@ -1,6 +1,6 @@
 """``payments``: the command line.
 
-Exit codes: 0 done; 1 something was found (a broken invariant, nothing to explain); 2 wrong usage;
+Exit codes: 0 done; 1 something was found (a broken invariant, a fault, nothing to explain); 2 wrong usage;
 69 something we need is not available; 78 the configuration cannot be used. Secrets come from the environment
 or from files it names, never from arguments.
 """
@@ -20,12 +20,13 @@ from cyclopts.validators import Number
 from payments.bootstrap import migrate_database, open_payments
 from payments.domain.errors import ConfigurationInvalid, PaymentsError
 from payments.entrypoints import reports, states
+from payments.entrypoints.doctor import diagnose
 from payments.entrypoints.http.openapi import document
 from payments.entrypoints.http.routes import OPERATIONS
 from payments.entrypoints.logging import configure_logging
 from payments.entrypoints.serving import run, serve_payments
 from payments.entrypoints.tokens import sign_token
-from payments.settings import Settings
+from payments.settings import LoggingSettings, Settings
 
 FOUND: Final = 1
 USAGE: Final = 2
@@ -74,7 +75,20 @@ def command_line() -> App:
         suppress_keyboard_interrupt=False,
     )
     app["--help"].group = app["--version"].group = "Options"
-    for command in (serve, demo, simulators, migrate, check, why, sweep, token, states_, openapi, settings_):
+    for command in (
+        serve,
+        demo,
+        simulators,
+        migrate,
+        check,
+        doctor,
+        why,
+        sweep,
+        token,
+        states_,
+        openapi,
+        settings_,
+    ):
         app.command(command, name=command.__name__.rstrip("_"))
     return app
 
@@ -156,6 +170,20 @@ def check(*, json: Json = False) -> int:
         return FOUND if violations else 0
 
     return run(checked())
+
+
+def doctor(*, json: Json = False) -> int:
+    """Look at everything the service needs; exit 1 if something is wrong, 78 if the settings are.
+
+    It changes nothing and may run beside a service. Providers are asked for a reference that does not exist.
+    """
+    # What it finds it says itself, so the calls it makes are not logged as well.
+    configure_logging(LoggingSettings(level="error"), sys.stderr)
+    diagnosis = run(diagnose(os.environ))
+    _say(reports.diagnosis_as_json(diagnosis) if json else reports.diagnosis_as_text(diagnosis))
+    if not diagnosis.configured:
+        return CONFIGURATION
+    return 0 if diagnosis.ok else FOUND
 
 
 def why(reference: str, *, json: Json = False) -> int:
