@@ -7,6 +7,7 @@ import pytest
 from payments.application.records import Claim
 from payments.domain.errors import OutcomeUnknown
 from payments.domain.events import Reason
+from payments.domain.evidence import Answer
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from tests.unit.use_cases.shop import IN_FLIGHT, NOTHING, Shop
 
@@ -87,10 +88,10 @@ async def test_no_attempt_fails_by_time_alone_while_the_payer_may_be_paying(shop
 
 @pytest.mark.parametrize("answer", [NOTHING, IN_FLIGHT], ids=["nothing", "in_flight"])
 async def test_a_live_attempt_whose_watch_ends_expires_and_a_person_is_asked(
-    shop: Shop, answer: object
+    shop: Shop, answer: Answer
 ) -> None:
     opened = await shop.initiate()
-    shop.provider.answers(opened.reference, answer)  # type: ignore[arg-type]
+    shop.provider.answers(opened.reference, answer)
 
     await shop.pass_hours(73)
 
