@@ -111,7 +111,8 @@ def _message(
         sequence=payment.told,
         destination=destination,
         kind=kind,
-        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+        # Half a character in a name must not keep money from being recorded.
+        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"),
         created_at=now,
         next_try_at=now,
     )

@@ -79,9 +79,7 @@ def of_evidence(evidence: Evidence) -> str:
     """One piece of evidence and why we asked."""
     detail = f" ({evidence.answer.detail})" if evidence.answer.detail else ""
     provider = "The provider"
-    return (
-        f"{provider}, asked because of {_CAUSES[evidence.cause]}, answered {evidence.answer.word!r}{detail}."
-    )
+    return f"{provider}, asked because of {_CAUSES.get(evidence.cause, evidence.cause)}, answered {evidence.answer.word!r}{detail}."
 
 
 _CAUSES: Final = {
@@ -116,15 +114,16 @@ def of_review(review: Review) -> str:
 def summary(payment: Payment) -> str:
     """Where the payment stands, in one sentence."""
     amount = f"{payment.amount} for order {payment.order_id}"
-    if payment.held_captures:
-        arrived = " and ".join(str(c.amount) for c in payment.held_captures)
-        return f"{amount}: {arrived} arrived and is held; the shop will accept it or return it."
+    arrived = " and ".join(str(c.amount) for c in payment.held_captures)
+    held = f"{arrived} arrived and is held; the shop will accept it or return it." if arrived else ""
+    if held and payment.status is not PaymentStatus.SUCCESS:
+        return f"{amount}: {held}"
     if payment.status is PaymentStatus.SUCCESS:
         settling = payment.settling_capture
         by = payment.attempt(settling.reference).provider if settling else "a provider"
         extra = "; more money arrived than was owed" if payment.received > payment.amount else ""
         back = f"; {payment.given_back} went back" if payment.given_back.minor else ""
-        return f"{amount} is paid through {by}{extra}{back}."
+        return f"{amount} is paid through {by}{extra}{back}." + (f" Besides, {held}" if held else "")
     attempt = payment.current_attempt
     if attempt is None or payment.status is PaymentStatus.PENDING:
         return f"{amount} is pending: nobody was given anything to pay with yet."

@@ -239,7 +239,7 @@ class ReviewOpened:
 
     kind: ReviewKind
     subject: str
-    """What it is about: a capture id, a payment id, a reference, or a reference and a transaction with ``:``."""
+    """What it is about: a capture id, a payment id, a reference, or a reference, ``:`` and a transaction."""
     detail: str
 
 

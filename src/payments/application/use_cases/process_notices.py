@@ -10,12 +10,14 @@ from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
-from payments.application.records import Claim, Notice
+from payments.application.recording import record
+from payments.application.records import Claim, Notice, StoredChange
 from payments.application.together import all_of
 from payments.application.use_cases.settle_payment import SettlePayment
+from payments.domain import events as happened
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome
-from payments.domain.payment import Payment
+from payments.domain.payment import Change, Payment
 from payments.domain.review import Review
 
 LEASE: Final = timedelta(seconds=60)
@@ -24,7 +26,7 @@ BATCH: Final = 20
 AGAIN: Final = tuple(
     timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 43200)
 )
-"""How long to wait before asking again about a notice that is not handled yet; then every twelve hours."""
+"""How long to wait before asking again about a notice that is not handled yet, until it was kept for a day."""
 
 KEPT_FOR: Final = timedelta(hours=24)
 """After this long an unhandled notice becomes a question for a person."""
@@ -62,20 +64,27 @@ class ProcessNotices:
         outcome = await self._settled(notice)
         now = self._clock.now()
         question: Review | None = None
-        if outcome is None and now - notice.received_at >= KEPT_FOR:
+        until = notice.received_at + KEPT_FOR
+        if outcome is None and now >= until:
             question = await self._question(notice, now)
             outcome = f"left to review {question.kind.value}"
         if outcome is None:
-            wait = AGAIN[min(notice.tries, len(AGAIN) - 1)]
-            after = attrs.evolve(notice, tries=notice.tries + 1, next_try_at=now + wait)
+            again = min(now + AGAIN[min(notice.tries, len(AGAIN) - 1)], until)
+            after = attrs.evolve(notice, tries=notice.tries + 1, next_try_at=again)
         else:
             after = attrs.evolve(
                 notice, tries=notice.tries + 1, handled_at=now, next_try_at=None, outcome=outcome
             )
 
         async def write(transaction: Transaction) -> None:
-            if await transaction.finish_notice(after, token=token) and question is not None:
+            about = question.payment_id if question else None
+            locked = await transaction.lock_payment(about) if about else None
+            if not await transaction.finish_notice(after, token=token) or question is None:
+                return
+            if locked is None:
                 await transaction.add_review(question)
+            else:
+                await transaction.save(_asked(locked, question, notice.provider))
 
         await self._unit_of_work.write(write)
 
@@ -112,3 +121,15 @@ class ProcessNotices:
             detail=f"{notice.provider} said {notice.word!r}, and never confirmed it when asked.",
             opened_at=now,
         )
+
+
+def _asked(locked: Payment, question: Review, provider: str) -> StoredChange:
+    """The question as a change of its payment, so that its trail tells of it."""
+    opened = happened.ReviewOpened(kind=question.kind, subject=question.subject, detail=question.detail)
+    return record(
+        locked,
+        Change(locked, (opened,)),
+        actor=f"provider:{provider}",
+        cause="webhook",
+        now=question.opened_at,
+    )
