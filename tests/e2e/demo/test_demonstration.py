@@ -38,8 +38,17 @@ def wait_until_paid(url: str, order_id: str) -> Any:
 def test_demo_json_tells_a_script_all_it_needs(demonstration: Demonstration) -> None:
     document = told(demonstration)
     url = demonstration.url
-    assert list(document) == ["token", "api", "console", "orders", "simulators", "credentials"]
+    assert list(document) == [
+        "token",
+        "operator_token",
+        "api",
+        "console",
+        "orders",
+        "simulators",
+        "credentials",
+    ]
     assert document["api"] == url
+    assert document["console"] == f"{url}/console/"
     assert document["simulators"] == {
         "chapa": f"{url}/simulators/chapa",
         "paystack": None,

@@ -27,6 +27,8 @@ class Demo:
     settings: Settings
     addresses: DemoAddresses
     token: str = attrs.field(repr=False)
+    operator_token: str = attrs.field(repr=False)
+    """Signs an operator in at the console."""
     chapa_secret_key: str = attrs.field(repr=False)
     simulators: Starlette
 
@@ -66,12 +68,13 @@ async def _told(demo: Demo, client: ShopClient, _request: Request) -> Response:
     return JSONResponse(
         {
             "token": demo.token,
+            "operator_token": demo.operator_token,
             "api": at.public,
-            # What this version does not bring is null, so that readers need not guess.
-            "console": None,
+            "console": at.console,
             "orders": [_order(order) for order in await client.orders()],
             "simulators": {
                 "chapa": at.chapa,
+                # What this version does not bring is null, so that readers need not guess.
                 "paystack": None,
                 "mpesa": None,
                 "orders": at.orders,

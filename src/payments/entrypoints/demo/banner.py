@@ -5,11 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from payments.entrypoints.demo.surroundings import DemoAddresses
+from payments.entrypoints.demo.app import Demo
+from payments.entrypoints.demo.surroundings import OPERATOR, USER
 
 
-def banner(addresses: DemoAddresses, token: str, environment_file: Path, ignored: Sequence[str]) -> str:
-    """Addresses, a token, a request to paste, and what to do next."""
+def banner(demo: Demo, environment_file: Path, ignored: Sequence[str]) -> str:
+    """Addresses, tokens, a request to paste, and what to do next."""
+    addresses, token = demo.addresses, demo.token
     program = shlex.quote(_shortened(Path(sys.argv[0])))
     request = (
         f"curl -sS -X POST {addresses.public}/payments/initiate/order_1001/"
@@ -21,6 +23,7 @@ def banner(addresses: DemoAddresses, token: str, environment_file: Path, ignored
         "The demonstration runs. No real money moves, and no request leaves this machine.",
         "",
         f"  Shop      {addresses.public}/",
+        f"  Console   {addresses.console}",
         f"  Mailbox   {addresses.mailbox}/",
         f"  API       {addresses.public}/payments/",
         f"  Docs      {addresses.public}/docs",
@@ -31,7 +34,9 @@ def banner(addresses: DemoAddresses, token: str, environment_file: Path, ignored
         "",
         request,
         "",
-        f"Bearer token of demo-user, good for 30 days:\n{token}",
+        f"Bearer token of {USER}, good for 30 days:\n{token}",
+        "",
+        f"Bearer token of {OPERATOR}, to sign in at the console:\n{demo.operator_token}",
         "",
         "Next, in another terminal, check that every promise is kept:",
         "",

@@ -15,8 +15,9 @@ from payments.entrypoints.demo.app import Demo, create_demo
 from payments.entrypoints.demo.banner import banner
 from payments.entrypoints.demo.shop_client import open_shop_client
 from payments.entrypoints.demo.state import DemoState, open_state
-from payments.entrypoints.demo.surroundings import USER, DemoAddresses, as_shell, environment_of
+from payments.entrypoints.demo.surroundings import OPERATOR, USER, DemoAddresses, as_shell, environment_of
 from payments.entrypoints.http import create_app
+from payments.entrypoints.http.auth import Scope
 from payments.entrypoints.logging import configure_logging
 from payments.entrypoints.serving import Service, listen, serve_with
 from payments.entrypoints.tokens import sign_token
@@ -27,6 +28,7 @@ from payments.simulators.lifespans import running
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _TOKEN_FOR: Final = timedelta(days=30)
+_OPERATE: Final = Scope.OPERATE.value
 _HEEDED: Final = ("PAYMENTS_LOG_LEVEL", "PAYMENTS_LOG_FORMAT")
 
 
@@ -59,11 +61,12 @@ async def run_demo(
                 settings=settings,
                 addresses=addresses,
                 token=sign_token(settings, user=USER, scope=" ".join(SCOPES), valid_for=_TOKEN_FOR),
+                operator_token=sign_token(settings, user=OPERATOR, scope=_OPERATE, valid_for=_TOKEN_FOR),
                 chapa_secret_key=state.secrets.chapa_secret_key,
                 simulators=simulators,
             )
             ignored = sorted(n for n in environ if n.startswith("PAYMENTS_") and n not in _HEEDED)
-            told = banner(addresses, demo.token, state.environment_file, ignored)
+            told = banner(demo, state.environment_file, ignored)
             await _serve(demo, listening, started=lambda: announce(told))
 
 

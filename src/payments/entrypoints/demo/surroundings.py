@@ -12,6 +12,9 @@ from payments.entrypoints.demo.state import DemoSecrets
 USER: Final = "demo-user"
 """Who the seeded orders belong to, and whose token is printed."""
 
+OPERATOR: Final = "demo-operator"
+"""Who the printed token for the console belongs to."""
+
 MOUNT: Final = "/simulators"
 
 
@@ -40,6 +43,11 @@ class DemoAddresses:
     def mailbox(self) -> str:
         """What was e-mailed."""
         return f"{self.simulators}/mailbox"
+
+    @property
+    def console(self) -> str:
+        """The operator's pages."""
+        return f"{self.public}/console/"
 
     @property
     def notices(self) -> str:

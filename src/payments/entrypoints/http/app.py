@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from payments.application.payments import Payments
 from payments.application.ports.caller_keys import CallerKeys
@@ -42,7 +43,7 @@ def create_app(
         Around, problems=desk.problems, measures=desk.measures, secure=given.public_url.startswith("https:")
     )
     app = Starlette(
-        routes=routes(desk, open_operations(given.http)),
+        routes=[*routes(desk, open_operations(given.http)), *_console(desk)],
         middleware=[around],
         exception_handlers=dict.fromkeys((PaymentsError, Refused, HTTPException), desk.problems.answer),
     )
@@ -50,6 +51,15 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.draining = False
     return app
+
+
+def _console(desk: Desk) -> list[BaseRoute]:
+    if not desk.settings.http.console:
+        return []
+    # The console stands on this package, so it can only be imported after it.
+    from payments.entrypoints.console.app import console_routes  # noqa: PLC0415 -- as said above
+
+    return console_routes(desk.payments, desk.settings, desk.callers)
 
 
 def _desk(payments: Payments, settings: Settings, on_notice: Callable[[], None] | None) -> Desk:

@@ -174,10 +174,11 @@ class ProblemWriter:
 
     async def answer(self, request: Request, error: Exception) -> Response:
         """Answer an exception that a handler or the router raised on purpose."""
-        return self.response(_problem(error), request.scope["payments.request_id"])
+        return self.response(problem_for(error), request.scope["payments.request_id"])
 
 
-def _problem(error: Exception) -> Problem:
+def problem_for(error: Exception) -> Problem:
+    """The problem that stands for any exception; one nobody foresaw is an internal error."""
     match error:
         case Refused():
             return error.problem
