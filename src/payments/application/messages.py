@@ -10,6 +10,7 @@ import attrs
 from payments.application.records import Destination, Message
 from payments.domain import events as happened
 from payments.domain.events import Reason
+from payments.domain.money import Money
 from payments.domain.payment import Payment
 from payments.domain.refund import Refund, refunded
 
@@ -34,10 +35,7 @@ def _told_of(
     payment: Payment, event: happened.Event, events: tuple[happened.Event, ...]
 ) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
     if isinstance(event, happened.PaymentSucceeded):
-        return (
-            (Destination.ORDERS, "paid", {}),
-            *_mail(payment, "confirmation", payment.amount.decimal, payment.amount.currency.code, None),
-        )
+        return ((Destination.ORDERS, "paid", {}), *_mail(payment, "confirmation", payment.amount))
     if isinstance(event, happened.PaymentFailed):
         failed = (Destination.ORDERS, "failed", {"reason": event.reason.value})
         # The order is known to be unpaid; that this attempt was declined may still be news to the payer.
@@ -58,11 +56,7 @@ def _declined_mail(
             if payment.attempt(event.reference).reopened_at is not None:
                 continue
             return _mail(
-                payment,
-                "declined",
-                payment.amount.decimal,
-                payment.amount.currency.code,
-                event.detail or None,
+                payment, "declined", payment.amount, through=event.reference, detail=event.detail or None
             )
     return ()
 
@@ -77,23 +71,25 @@ def _refund_told(payment: Payment, refund: Refund) -> tuple[tuple[Destination, s
 
 
 def _refund_mail(payment: Payment, refund: Refund) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
-    return _mail(payment, "refunded", refund.amount.decimal, refund.amount.currency.code, None)
+    capture = next(c for c in payment.captures if c.capture_id == refund.capture_id)
+    return _mail(payment, "refunded", refund.amount, through=capture.reference)
 
 
 def _mail(
-    payment: Payment, kind: str, amount: str, currency: str, detail: str | None
+    payment: Payment, kind: str, amount: Money, *, through: str | None = None, detail: str | None = None
 ) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
+    """A mail about ``amount`` and the attempt ``through``, by default the one that speaks for the payment."""
     if not payment.customer.email:
         return ()
-    attempt = payment.current_attempt
+    attempt = payment.attempt(through) if through else payment.current_attempt
     facts = {
         "kind": kind,
         "to": payment.customer.email,
         "name": payment.customer.first_name,
         "order_id": payment.order_id,
         "payment_id": str(payment.payment_id),
-        "amount": amount,
-        "currency": currency,
+        "amount": amount.decimal,
+        "currency": amount.currency.code,
         "provider": attempt.provider if attempt else None,
         "detail": detail,
     }

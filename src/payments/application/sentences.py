@@ -78,8 +78,8 @@ def of_event(event: dict[str, Any]) -> str:
 def of_evidence(evidence: Evidence) -> str:
     """One piece of evidence and why we asked."""
     detail = f" ({evidence.answer.detail})" if evidence.answer.detail else ""
-    provider = "The provider"
-    return f"{provider}, asked because of {_CAUSES.get(evidence.cause, evidence.cause)}, answered {evidence.answer.word!r}{detail}."
+    cause = _CAUSES.get(evidence.cause, evidence.cause)
+    return f"The provider, asked because of {cause}, answered {evidence.answer.word!r}{detail}."
 
 
 _CAUSES: Final = {

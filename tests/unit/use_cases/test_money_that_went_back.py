@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+import attrs
 import pytest
 
+from payments.application.ports.providers import Question
 from payments.application.records import Claim
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
@@ -137,3 +139,25 @@ def test_a_return_after_a_refund_of_ours_that_failed_is_taken_in() -> None:
 
     assert settled.rule is Rule.RETURNED
     assert settled.payment.given_back == birr("1000.00")
+
+
+async def test_the_payer_hears_by_mail_that_money_went_back_and_through_whom(shop: Shop) -> None:
+    first = await shop.initiate()
+    second = await shop.initiate(provider="other")
+    shop.provider.pays(first.reference)
+    await shop.ask(first.reference)
+    shop.other.pays(second.reference)
+    await shop.ask(second.reference)
+    await shop.kit.work()
+
+    paid = await shop.other.check(
+        Question(reference=second.reference, provider_reference=None, amount=birr("1000.00"))
+    )
+    shop.other.answers(second.reference, attrs.evolve(paid, outcome=Outcome.RETURNED, word="refunded"))
+    await shop.ask(second.reference)
+    await shop.kit.work()
+
+    mail = shop.kit.notifier.sent[-1]
+    assert mail.subject == "Money returned: 1000.00 ETB for order order_1"
+    assert "Returned through: Other" in mail.text
+    assert await shop.told() == ["paid"], "a surplus that goes back never makes the order refunded"

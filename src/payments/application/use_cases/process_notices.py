@@ -26,7 +26,7 @@ BATCH: Final = 20
 AGAIN: Final = tuple(
     timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 43200)
 )
-"""How long to wait before asking again about a notice that is not handled yet, until it was kept for a day."""
+"""How long to wait before asking again about a notice that is not handled yet, for a day at most."""
 
 KEPT_FOR: Final = timedelta(hours=24)
 """After this long an unhandled notice becomes a question for a person."""
