@@ -1,10 +1,7 @@
 """kill -9: what was answered is there, what was not is gone whole, and the next process may write."""
 
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,31 +9,9 @@ import pytest
 from payments.adapters.sql.sqlite import open_sqlite
 from payments.domain.errors import StorageBusy
 from payments.testing.contracts.stored import a_payment, an_attempt, keep
+from tests.integration.sql.killing import said, writing
 
 pytestmark = pytest.mark.anyio
-
-PROGRAM = Path(__file__).with_name("writing_process.py")
-
-
-@contextmanager
-def writing(database: Path, how: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, PROGRAM, database, how], stdout=subprocess.PIPE, text=True, bufsize=1
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(10)
-        if process.stdout:
-            process.stdout.close()
-
-
-def said(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, "the process ended without a word"
-    return line.strip()
 
 
 async def test_a_process_killed_inside_a_transaction_loses_exactly_that(database: Path) -> None:

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 DEFAULT_POOL_SIZE: Final = 10
 
-SOME: Final = Patience(times=10, within_s=5.0, first_pause_s=0.02, longest_pause_s=1.0)
+SOME: Final = Patience(times=25, within_s=5.0, first_pause_s=0.02, longest_pause_s=1.0)
 """Long enough for a restart and for most fail-overs, and shorter than who waits for an answer."""
 
 _ROLL_BACK_S: Final = 2.0
@@ -57,22 +57,24 @@ async def open_postgres_database(
     read_only: bool = False,
     pool_size: int = DEFAULT_POOL_SIZE,
     connection: type[PooledConnection] = PooledConnection,
+    patience: Patience = SOME,
 ) -> AsyncIterator["PostgresDatabase"]:
     """The database behind :func:`open_postgres`; ``connection`` is the class of its connections."""
     async with open_pool(
         read_address(url), size=pool_size, read_only=read_only, connection=connection
     ) as pool:
-        yield PostgresDatabase(pool, read_only=read_only)
+        yield PostgresDatabase(pool, patience, read_only=read_only)
 
 
 def units_of_work(database: "PostgresDatabase") -> UnitOfWork:
-    return SqlUnitOfWork(database, SOME)
+    return SqlUnitOfWork(database, database.patience)
 
 
 class PostgresDatabase(Database):
     """Any number of units of work at once, as many as there are connections."""
 
-    def __init__(self, pool: asyncpg.Pool, *, read_only: bool = False) -> None:
+    def __init__(self, pool: asyncpg.Pool, patience: Patience, *, read_only: bool) -> None:
+        self.patience = patience
         self._pool = pool
         self._read_only = read_only
         self._statements = Statements(DIALECT)
@@ -140,7 +142,7 @@ class _Alone(Reader):
                 rows: Sequence[Row] = await _answered(connection.fetch, compiled.text, *arguments)
                 return rows
 
-        return await again(run, SOME)
+        return await again(run, self._database.patience)
 
     async def fetch_one(self, statement: ClauseElement, values: Values) -> Row | None:
         return next(iter(await self.fetch(statement, values)), None)

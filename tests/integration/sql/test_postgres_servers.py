@@ -1,0 +1,125 @@
+"""Addresses of one server and of several, as libpq and SQLAlchemy write them, and which of them is used."""
+
+import asyncio
+import time
+
+import pytest
+
+from payments.adapters.sql.postgres import open_postgres
+from payments.adapters.sql.postgres_pool import SESSION, Servers
+from payments.adapters.sql.postgres_url import Server, read_address
+from payments.domain.errors import ConfigurationInvalid, StorageUnavailable
+from payments.testing.contracts.stored import a_payment
+from tests.serving import conversing
+
+pytestmark = pytest.mark.anyio
+
+ONE, TWO = Server("h1", 5432), Server("h2", 5433)
+
+
+@pytest.mark.parametrize(
+    ("url", "servers", "dsn"),
+    [
+        ("postgresql://u:p@h1/db", (ONE,), "postgresql://u:p@/db"),
+        ("postgresql://u@h1:5432,h2:5433/db", (ONE, TWO), "postgresql://u@/db"),
+        ("postgresql://u@/db?host=h1:5432&host=h2:5433", (ONE, TWO), "postgresql://u@/db"),
+        ("postgresql://u@/db?host=h1,h2&port=5432,5433", (ONE, TWO), "postgresql://u@/db"),
+        (
+            "postgresql://u@/db?host=h1,h2&port=6000",
+            (Server("h1", 6000), Server("h2", 6000)),
+            "postgresql://u@/db",
+        ),
+        ("postgresql://u@[::1]:5433/db", (Server("::1", 5433),), "postgresql://u@/db"),
+        ("postgresql://%2Frun%2Fpostgresql/db", (Server("/run/postgresql", 5432),), "postgresql:///db"),
+        ("postgresql:///db?host=/run/postgresql", (Server("/run/postgresql", 5432),), "postgresql:///db"),
+        ("postgresql:///db", (), "postgresql:///db"),
+        (
+            "postgresql://u@h1/db?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+            (ONE,),
+            "postgresql://u@/db?sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem",
+        ),
+    ],
+)
+def test_an_address_is_read_in_every_form(url: str, servers: tuple[Server, ...], dsn: str) -> None:
+    address = read_address(url)
+    assert (address.servers, address.dsn) == (servers, dsn)
+
+
+@pytest.mark.parametrize(
+    ("options", "target"),
+    [
+        ("h1/db", None),
+        ("h1,h2/db", "read-write"),
+        ("h1,h2/db?target_session_attrs=any", "any"),
+        ("h1/db?target_session_attrs=primary", "primary"),
+    ],
+)
+def test_of_several_servers_the_one_that_takes_writes_is_meant(options: str, target: str | None) -> None:
+    assert read_address(f"postgresql://u@{options}").target == target
+
+
+@pytest.mark.parametrize(
+    ("url", "remedy"),
+    [
+        ("postgresql://u:geheim@h1/db?channel_binding=require", "Take channel_binding out"),
+        ("postgresql://u:geheim@h1:port/db", "'h1:port' is no server; write host:5432"),
+        ("postgresql://u:geheim@/db?host=h1,h2,h3&port=1,2", "is no server"),
+        ("postgresql://u:geheim@h1/db?connect_timeout=soon", "whole number of seconds"),
+    ],
+)
+def test_what_cannot_be_read_is_named_without_the_password(url: str, remedy: str) -> None:
+    with pytest.raises(ConfigurationInvalid) as caught:
+        read_address(url)
+    (mistake,) = caught.value.errors
+    assert mistake.pointer == "PAYMENTS_DATABASE_URL"
+    assert remedy in mistake.detail
+    assert "geheim" not in repr(caught.value) + mistake.detail + repr(
+        read_address("postgresql://u:geheim@h/db")
+    )
+
+
+def among(url: str, *others: str) -> str:
+    """``url`` with other servers before its own."""
+    account, _, place = url.partition("@")
+    authority, _, database = place.partition("/")
+    return f"{account}@{','.join([*others, authority])}/{database}"
+
+
+async def test_a_server_that_is_down_is_passed_over(postgres_url: str) -> None:
+    async with open_postgres(among(postgres_url, "127.0.0.1:1", "127.0.0.1:2")) as units:
+        await units.write(lambda transaction: transaction.open_payment(a_payment(1)))
+
+
+async def test_a_server_that_says_nothing_costs_its_share_of_the_time_and_only_once(
+    postgres_url: str,
+) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with conversing(say_nothing) as silent:
+        where = f"127.0.0.1:{silent}"
+        servers = Servers(read_address(among(postgres_url, where)), SESSION)
+        took = []
+        for _ in range(2):
+            began = time.monotonic()
+            await (await servers.connect()).close()
+            took.append(time.monotonic() - began)
+        assert 0.8 < took[0] < 1.9
+        assert took[1] < 0.8
+
+
+async def test_a_server_that_takes_no_writes_is_no_place_for_payments(postgres_url: str) -> None:
+    with pytest.raises(StorageUnavailable, match="target attribute requirement"):
+        async with open_postgres(f"{postgres_url}?target_session_attrs=standby"):
+            pass
+    # Whoever only reads declares so itself, and is no read-write session to the driver.
+    address = f"{among(postgres_url, '127.0.0.1:1')}?target_session_attrs=read-write"
+    async with open_postgres(address, read_only=True) as units:
+        assert await units.reads.payment(a_payment(1).payment_id) is None
+
+
+async def test_options_that_are_settings_reach_the_server(postgres_url: str) -> None:
+    connection = await Servers(read_address(f"{postgres_url}?work_mem=8MB"), SESSION).connect()
+    assert await connection.fetchval("SHOW work_mem") == "8MB"
+    await connection.close()
