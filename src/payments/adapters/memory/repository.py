@@ -193,7 +193,13 @@ class MemoryTransaction(Transaction):
         self._change(reviews={**self.tables.reviews, review.review_id: review})
 
     async def add_notice(self, notice: Notice) -> bool:
-        if notice.digest in self.tables.notices:
+        known = self.tables.notices.get(notice.digest)
+        if known is not None:
+            planned, sooner = known.next_try_at, notice.next_try_at
+            leased = known.notice_id in self.tables.notice_leases
+            if planned is not None and sooner is not None and sooner < planned and not leased:
+                hastened = attrs.evolve(known, next_try_at=sooner)
+                self._change(notices={**self.tables.notices, notice.digest: hastened})
             return False
         self._change(notices={**self.tables.notices, notice.digest: notice})
         return True

@@ -193,7 +193,13 @@ class SqlTransaction(Transaction):
         await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(review))
 
     async def add_notice(self, notice: Notice) -> bool:
-        return await self._runner.run(statements.ADD_NOTICE, record_mapping.notice_values(notice)) == 1
+        values = record_mapping.notice_values(notice)
+        if await self._runner.run(statements.ADD_NOTICE, values) == 1:
+            return True
+        if values["next_try_at"] is not None:
+            sooner = {"this_digest": values["digest"], "sooner": values["next_try_at"]}
+            await self._runner.run(statements.HASTEN_NOTICE, sooner)
+        return False
 
     async def lease_notices(
         self, now: datetime, *, until: datetime, token: UUID, limit: int

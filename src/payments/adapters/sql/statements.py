@@ -252,6 +252,15 @@ DUE_NOTICES: Final = (
     .limit(_limit())
     .with_for_update(skip_locked=True)
 )
+HASTEN_NOTICE: Final = (
+    update(NOTICES)
+    .where(
+        NOTICES.c.digest == bindparam("this_digest"),
+        NOTICES.c.lease.is_(None),
+        NOTICES.c.next_try_at > bindparam("sooner"),
+    )
+    .values(next_try_at=bindparam("sooner"))
+)
 LEASE_NOTICE: Final = (
     update(NOTICES)
     .where(NOTICES.c.notice_id == bindparam("this_notice"))

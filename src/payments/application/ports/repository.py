@@ -112,7 +112,11 @@ class Transaction(Protocol):
 
     @abstractmethod
     async def add_notice(self, notice: Notice) -> bool:
-        """Store ``notice``; False when its digest is already there."""
+        """Store ``notice``; False when its digest is already there.
+
+        A known one that waits for another try is then due when the new one would have been: only a handled
+        notice is a duplicate. One that somebody has leased is left alone.
+        """
 
     @abstractmethod
     async def lease_notices(

@@ -110,6 +110,22 @@ class QueuesContract(ABC):
             promise("it is not seen before its next try.", kept=early == ())
             promise(f"it is seen at its next try, with its tries; {again!r}.", kept=again == (later,))
 
+    async def test_a_notice_that_comes_again_is_looked_at_sooner_unless_it_is_leased_or_handled(self) -> None:
+        async with self.stage() as units:
+            await _add(units, a_notice(1))
+            (leased,) = await _lease_notices(units, after_s(1), until=after_s(60))
+            repeated = attrs.evolve(a_notice(2), digest=leased.digest, next_try_at=after_s(3))
+            await _add(units, repeated)
+            promise("a leased notice is left alone.", kept=not await _lease_notices(units, after_s(59)))
+            await _finish_notice(units, attrs.evolve(leased, next_try_at=after_s(900), tries=1))
+            await _add(units, repeated)
+            again = await _lease_notices(units, after_s(3))
+            promise("only a handled notice is a duplicate: another is due at once.", kept=_n(again) == [1])
+            done = attrs.evolve(again[0], handled_at=after_s(4), outcome="settled", next_try_at=None)
+            await _finish_notice(units, done)
+            await _add(units, repeated)
+            promise("a handled notice stays handled.", kept=not await _lease_notices(units, after_s(999)))
+
     async def test_a_lost_notice_lease_finishes_nothing(self) -> None:
         async with self.stage() as units:
             await _add(units, a_notice(1))
