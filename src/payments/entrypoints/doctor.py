@@ -81,7 +81,7 @@ async def _looked(part: SelfCheck) -> tuple[Finding, ...]:
     except TimeoutError:
         trouble = f"It did not answer within {PATIENCE_S:.0f} s."
     except Exception as error:  # noqa: BLE001 -- the edge of the process: one check must not end the others
-        trouble = f"It failed: {type(error).__name__}: {error}"
+        trouble = f"It failed with {type(error).__name__}."
     remedy = "This is a defect of the check; please report it."
     return (Finding(part=name, state=State.WRONG, what=trouble, remedy=remedy),)
 

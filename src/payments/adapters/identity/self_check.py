@@ -29,7 +29,7 @@ class JwksSelfCheck(SelfCheck):
         try:
             reply = await ask(self._client, self._url, FETCH_S)
         except GatewayError as error:
-            return (unreachable(_PART, self._url, error.__cause__ or error, _VARIABLE),)
+            return (unreachable(_PART, self._place, error.__cause__ or error, _VARIABLE),)
         ahead = ahead_s(reply.headers.get("date"), self._clock.now())
         try:
             keys = keys_of(reply, self._algorithm)
@@ -47,4 +47,9 @@ class JwksSelfCheck(SelfCheck):
         return (self._finding(State.FINE, what, "", ahead),)
 
     def _finding(self, state: State, what: str, remedy: str, ahead: float | None) -> Finding:
-        return Finding(part=_PART, state=state, what=f"{self._url} {what}", remedy=remedy, ahead_s=ahead)
+        return Finding(part=_PART, state=state, what=f"{self._place} {what}", remedy=remedy, ahead_s=ahead)
+
+    @property
+    def _place(self) -> str:
+        """The address without its query, in which some issuers want a secret."""
+        return self._url.partition("?")[0]
