@@ -46,6 +46,12 @@ def logs_go_back() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def long_run() -> bool:
+    """Whether there is time: ``make races`` gives it."""
+    return os.environ.get("PAYMENTS_TEST_LONG") == "true"
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[Databases]:
     """PostgreSQL, started by the first test that asks for it."""
     with databases() as found:
