@@ -470,3 +470,50 @@ async def test_a_healthy_service_is_exit_code_zero_and_its_output_is_json_alone(
     assert run.returncode == 0, run.stdout
     assert json.loads(run.stdout)["ok"] is True
     assert run.stderr == ""
+
+
+PROVIDER: Final = """
+import attrs
+from payments.adapters.providers import chapa
+from payments.application.ports.self_check import SelfCheck
+
+NAME = "elsewhere"
+
+class Breaks(SelfCheck):
+    async def look(self):
+        raise RuntimeError("with a s3cret in it")
+
+def read_settings(environment, mode):
+    word = environment.text("ELSEWHERE_CHECK")
+    return word and (word, chapa.read_settings(environment, mode))
+
+def build(settings, surroundings):
+    word, account = settings
+    check = Breaks() if word == "breaks" else None
+    provider = chapa.build(account, surroundings)
+    return attrs.evolve(provider, name=NAME, self_check=check, register_at=None)
+"""
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider of another package, laid out as an installer would."""
+    (tmp_path / "elsewhere_doctored.py").write_text(PROVIDER)
+    info = tmp_path / "elsewhere-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[payments.providers]\nelsewhere = elsewhere_doctored\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+async def test_a_provider_without_a_check_is_on_and_one_that_breaks_ends_nothing(
+    patient: Patient, elsewhere: None
+) -> None:
+    silent = await patient.seen(ELSEWHERE_CHECK="none")
+    assert silent.ok
+    assert [each.provider for each in silent.registrations] == ["chapa"]
+    assert any(each.part == "elsewhere" for each in silent.findings)
+    broken = await patient.seen(ELSEWHERE_CHECK="breaks")
+    assert "RuntimeError" in only(broken, "elsewhere").what
+    assert "s3cret" not in diagnosis_as_text(broken)
+    assert {"chapa", "orders", "mail"} <= {each.part for each in broken.findings}

@@ -53,8 +53,9 @@ async def diagnose(environ: Mapping[str, str]) -> Diagnosis:
         settings = Settings.from_env(environ)
         async with open_self_checks(settings) as checks:
             providers = tuple(checks.providers.by_name.values())
-            parts = [*checks.parts, *(each.self_check for each in providers if each.self_check is not None)]
-            looked = await asyncio.gather(*map(_looked, parts))
+            looking = [_looked(type(part).__name__, part) for part in checks.parts]
+            looking += [_looked(each.name, each.self_check) for each in providers if each.self_check]
+            looked = await asyncio.gather(*looking)
             found = tuple(finding for findings in looked for finding in findings)
             registrations = tuple(
                 Registration(
@@ -73,8 +74,7 @@ async def diagnose(environ: Mapping[str, str]) -> Diagnosis:
     )
 
 
-async def _looked(part: SelfCheck) -> tuple[Finding, ...]:
-    name = type(part).__name__
+async def _looked(name: str, part: SelfCheck) -> tuple[Finding, ...]:
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await part.look()
