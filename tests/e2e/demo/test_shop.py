@@ -1,74 +1,15 @@
 """A newcomer in a browser on a phone-sized page pays and reads the mail; nothing leaves the machine."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-import attrs
 import httpx
 import pytest
-from playwright.async_api import Page, Request, async_playwright, expect
+from playwright.async_api import expect
 
 from tests.e2e.demo.conftest import Demonstration
+from tests.e2e.demo.visiting import visiting
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
-
-QUIET = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-@attrs.frozen
-class Visit:
-    """One newcomer's browser, and what it was seen to do."""
-
-    page: Page
-    url: str
-    hosts: set[str] = attrs.field(factory=set)
-    complaints: list[str] = attrs.field(factory=list)
-
-    async def open(self, path: str) -> None:
-        await self.page.goto(f"{self.url}{path}")
-
-    async def pay_with_the_first_wallet(self) -> None:
-        await self.page.locator("button.choice").first.click()
-
-    async def fits_the_screen(self) -> None:
-        wide = await self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-        assert not wide, f"{self.page.url} is wider than the phone"
-
-
-@asynccontextmanager
-async def visiting(
-    demonstration: Demonstration, chromium: str, *, script: bool = True
-) -> AsyncIterator[Visit]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
-        context = await browser.new_context(
-            viewport={"width": 390, "height": 844}, java_script_enabled=script
-        )
-        page = await context.new_page()
-        visit = Visit(page, demonstration.url)
-
-        def asked(request: Request) -> None:
-            visit.hosts.add(urlsplit(request.url).hostname or urlsplit(request.url).scheme)
-
-        page.on("request", asked)
-        page.on("console", lambda message: visit.complaints.append(message.text))
-        page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-        try:
-            yield visit
-        finally:
-            await browser.close()
-        assert visit.hosts <= {"127.0.0.1", "data"}
-        assert visit.complaints == []
 
 
 async def test_a_newcomer_pays_an_order_and_reads_the_mail(
