@@ -46,6 +46,7 @@ class Payments:
     answer_once: AnswerOnce
     providers: Providers
     cipher: Cipher
+    """For what entrypoints give out sealed and take back, such as an operator's visit."""
     clock: Clock
     caller_keys: CallerKeys | None = None
     """The keys of callers' tokens where their issuer publishes them; None where one key is set."""
