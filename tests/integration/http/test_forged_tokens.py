@@ -21,7 +21,7 @@ from payments.adapters.system import SystemClock
 from payments.settings import AuthSettings
 from payments.testing import in_memory_payments
 from tests.integration.http.door import AUDIENCE, ISSUER, SETTINGS, Door, claims, open_door, problem
-from tests.integration.http.forged_tokens import FORGED, NOW, keyed
+from tests.integration.http.forged_tokens import FORGED, keyed, within
 from tests.issuers import Issuer, ec_issuer, encoded, rsa_issuer, shared_secret
 from tests.serving import serving
 
@@ -135,8 +135,8 @@ GOOD: Final[dict[str, Callable[[Issuer], str]]] = {
     "plain": lambda by: f"Bearer {by.good()}",
     "lower case": lambda by: f"bearer {by.good()}",
     "upper case and blanks": lambda by: f"BEARER  {by.good()}",
-    "just expired": lambda by: f"Bearer {by.good(claims(exp=NOW - 10))}",
-    "from a clock ahead": lambda by: f"Bearer {by.good(claims(nbf=NOW + 10, iat=NOW + 10))}",
+    "just expired": lambda by: f"Bearer {by.good(claims(exp=within(-10)))}",
+    "from a clock ahead": lambda by: f"Bearer {by.good(claims(nbf=within(10), iat=within(10)))}",
     "for several": lambda by: f"Bearer {by.good(claims(aud=['orders', AUDIENCE]))}",
     "at+jwt": lambda by: f"Bearer {by.good(typ='at+jwt')}",
     "access by claim": lambda by: f"Bearer {by.good(claims(token_type='access'))}",
