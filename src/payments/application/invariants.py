@@ -81,6 +81,8 @@ def _one_live_attempt(case: Case) -> Iterator[str]:
     live = [attempt.reference for attempt in case.payment.attempts if attempt.live]
     if len(live) > 1:
         yield f"It has {len(live)} live attempts: {', '.join(live)}."
+    if live and case.payment.settling_capture:
+        yield f"It is settled, and the payer can still pay on {', '.join(live)}."
 
 
 def _only_published_edges(case: Case) -> Iterator[str]:

@@ -105,3 +105,16 @@ async def test_a_question_about_money_that_is_not_ours_is_asked_once_however_oft
     trail = await shop.kit.unit_of_work.reads.audit_of(opened.payment_id)
     asked = [event for link in trail for event in json.loads(link.events) if event["event"] == "ReviewOpened"]
     assert [event["kind"] for event in asked] == ["orphan"]
+
+
+async def test_a_page_that_can_be_paid_on_after_the_payment_is_settled_is_found(shop: Shop) -> None:
+    first = await shop.initiate()
+    second = await shop.initiate(provider="other")
+    shop.provider.pays(first.reference)
+    await shop.ask(first.reference)
+    case = await case_of(shop)
+    still_open = attrs.evolve(case.payment.attempt(second.reference), status=AttemptStatus.OPEN, reason=None)
+
+    found = violations_of(attrs.evolve(case, payment=case.payment.with_attempt(still_open)))
+
+    assert any(v.invariant == "I2" and "can still pay" in v.detail for v in found)
