@@ -18,6 +18,7 @@ from payments.adapters.orders.signing import Signer
 from payments.adapters.providers.listing import available_providers
 from payments.adapters.secret import Secret
 from payments.adapters.sql.postgres import DEFAULT_POOL_SIZE
+from payments.adapters.sql.postgres_url import is_postgresql
 from payments.adapters.web_addresses import split_address, without_password
 from payments.domain.errors import ConfigurationInvalid
 from payments.domain.evidence import Mode
@@ -144,6 +145,11 @@ class Settings:
                 "The configuration is not valid:\n" + "\n".join(lines), errors=tuple(environment.mistakes)
             )
         return attrs.evolve(settings, rows=(*environment.rows, *environment.unknown()))
+
+    @property
+    def many_may_write(self) -> bool:
+        """Whether several processes may write the database at the same time: PostgreSQL alone takes that."""
+        return is_postgresql(self.database_url)
 
     def rows(self) -> tuple[Row, ...]:
         """What :meth:`from_env` read, secrets masked, for people; empty for settings made by hand."""

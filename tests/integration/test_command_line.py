@@ -18,6 +18,7 @@ pytestmark = pytest.mark.usefixtures("logs_go_back")
 KEY = "k" * 40
 COMMANDS = (
     "serve",
+    "worker",
     "demo",
     "simulators",
     "migrate",
@@ -148,11 +149,23 @@ def test_two_processes_never_write_one_sqlite_database(
 ) -> None:
     assert exit_code(["migrate"]) == 0
     with only_writer(configured):
-        assert exit_code(["sweep"]) == 69
-        said = capsys.readouterr().err
-        assert "Another process is writing" in said
-        assert "Traceback" not in said
+        for command in ("sweep", "worker"):
+            assert exit_code([command]) == 69
+            said = capsys.readouterr().err
+            assert "Another process is writing" in said
+            assert "Traceback" not in said
         assert exit_code(["check"]) == 0
+
+
+@pytest.mark.parametrize("arguments", [["--workers", "2"], ["--no-work"]], ids=" ".join)
+def test_on_sqlite_one_process_serves_and_works(
+    arguments: list[str], configured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(["serve", *arguments]) == 78
+    said = capsys.readouterr().err
+    assert said.startswith(f"{' '.join(arguments)} needs PostgreSQL (PAYMENTS_DATABASE_URL)")
+    assert "SQLite takes exactly one process that writes" in said
+    assert not configured.exists()
 
 
 def test_a_taken_port_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> None:

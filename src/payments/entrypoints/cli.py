@@ -9,30 +9,28 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
 from payments.bootstrap import migrate_database, open_payments
-from payments.domain.errors import ConfigurationInvalid, PaymentsError
+from payments.domain.errors import ConfigurationInvalid
 from payments.entrypoints import reports, states
 from payments.entrypoints.doctor import diagnose
+from payments.entrypoints.exits import CONFIGURATION, FOUND, USAGE, code_of, said
 from payments.entrypoints.http.openapi import document
 from payments.entrypoints.http.routes import OPERATIONS
 from payments.entrypoints.logging import configure_logging
+from payments.entrypoints.many import one_process_alone, serve_by_many
 from payments.entrypoints.serving import run, serve_payments
 from payments.entrypoints.tokens import sign_token
+from payments.entrypoints.working import work_until_stopped
 from payments.settings import LoggingSettings, Settings
-
-FOUND: Final = 1
-USAGE: Final = 2
-UNAVAILABLE: Final = 69
-CONFIGURATION: Final = 78
-INTERRUPTED: Final = 130
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Write JSON, for scripts.")]
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
@@ -45,24 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def exit_code(arguments: Sequence[str]) -> int:
     """What the command came to. Trouble is one clear sentence on standard error, never a traceback."""
+    return code_of(partial(_run, list(arguments)))
+
+
+def _run(arguments: list[str]) -> object:
     app = command_line()
     try:
-        code = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+        return app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        return _said(f"{error}\nSee: payments --help", USAGE)
-    except ConfigurationInvalid as error:
-        # The detail may repeat the list below it; its first line is the sentence.
-        lines = [error.detail.partition("\n")[0], *(f"  {e.pointer}: {e.detail}" for e in error.errors)]
-        return _said("\n".join(lines), CONFIGURATION)
-    except PaymentsError as error:
-        return _said(error.detail, UNAVAILABLE)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has had enough; Python must not complain about it while it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code if isinstance(code, int) else 0
+        return said(f"{error}\nSee: payments --help", USAGE)
 
 
 def command_line() -> App:
@@ -77,6 +66,7 @@ def command_line() -> App:
     app["--help"].group = app["--version"].group = "Options"
     for command in (
         serve,
+        worker,
         demo,
         simulators,
         migrate,
@@ -93,7 +83,13 @@ def command_line() -> App:
     return app
 
 
-def serve(*, host: str | None = None, port: Port | None = None) -> None:
+def serve(
+    *,
+    host: str | None = None,
+    port: Port | None = None,
+    workers: Annotated[int, Parameter(validator=Number(gte=1, lte=256))] = 1,
+    work: bool = True,
+) -> int | None:
     """Serve HTTP and work on what is due, until SIGTERM; then drain and stop within 30 seconds.
 
     Parameters
@@ -102,11 +98,29 @@ def serve(*, host: str | None = None, port: Port | None = None) -> None:
         Listen on this address instead of PAYMENTS_HOST.
     port
         Listen on this port instead of PAYMENTS_PORT.
+    workers
+        Serve with so many processes, which are started again when they die. More than one needs PostgreSQL.
+    work
+        Leave the work to "payments worker" with --no-work; needs PostgreSQL.
     """
     given = {"PAYMENTS_HOST": host, "PAYMENTS_PORT": None if port is None else str(port)}
-    settings = Settings.from_env(os.environ | {name: value for name, value in given.items() if value})
+    environ = os.environ | {name: value for name, value in given.items() if value}
+    settings = Settings.from_env(environ)
     configure_logging(settings.logging, sys.stderr)
-    run(serve_payments(settings, _say))
+    if not work and not settings.many_may_write:
+        raise one_process_alone(settings, "--no-work")
+    if workers > 1:
+        return serve_by_many(environ, workers, _say, works=work)
+    return run(serve_payments(settings, _say, works=work))
+
+
+def worker() -> None:
+    """Work on inbox, sweep and outbox without serving HTTP, until SIGTERM; then stop within 30 seconds.
+
+    On PostgreSQL any number of them may run beside "payments serve"; on SQLite one, while nobody serves.
+    """
+    settings = _settings_for_a_script()
+    run(work_until_stopped(settings, _say))
 
 
 def demo(
@@ -200,7 +214,7 @@ def why(reference: str, *, json: Json = False) -> int:
         async with open_payments(settings, read_only=True) as payments:
             story = await reports.story_of(payments, reference)
         if story is None:
-            return _said(f"There is no attempt or payment called {reference}.", FOUND)
+            return said(f"There is no attempt or payment called {reference}.", FOUND)
         _say(reports.story_as_json(story) if json else reports.story_as_text(story))
         return 0
 
@@ -288,8 +302,3 @@ def _require_the_demo_extra() -> None:
 
 def _say(text: str) -> None:
     print(text, flush=True)
-
-
-def _said(text: str, code: int) -> int:
-    print(text, file=sys.stderr, flush=True)
-    return code

@@ -1,6 +1,7 @@
 """Logs: one line an event, for people or as JSON, with the request's identifiers and without secrets."""
 
 import logging
+import os
 import re
 from collections.abc import Mapping
 from typing import Any, Final, TextIO
@@ -36,6 +37,7 @@ def configure_logging(settings: LoggingSettings, stream: TextIO) -> None:
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     ours: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        with_process,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -61,6 +63,11 @@ def configure_logging(settings: LoggingSettings, stream: TextIO) -> None:
     for name in _QUIET:
         # Their news is ours to tell; their warnings are welcome.
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def with_process(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """``event`` with the number of this process: several may write to one stream."""
+    return {**event, "process": os.getpid()}
 
 
 def redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

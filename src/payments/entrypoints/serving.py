@@ -1,7 +1,6 @@
 """Serving an application until the process is asked to stop, and starting the event loop it runs on."""
 
 import asyncio
-import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -16,6 +15,7 @@ from starlette.types import ASGIApp
 from payments.bootstrap import Parts, open_payments
 from payments.domain.errors import ConfigurationInvalid
 from payments.entrypoints.http import create_app
+from payments.entrypoints.stopping import asked_to_stop
 from payments.entrypoints.worker import Worker
 from payments.settings import Settings
 
@@ -26,7 +26,6 @@ WORKER_DRAIN_S: Final = 3.0
 """What the worker gets beyond that: together less than the 30 s after which supervisors kill."""
 
 _KEEP_ALIVE_S: Final = 75
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 T = TypeVar("T")
 
@@ -97,9 +96,11 @@ class Service:
     """Called once connections are answered."""
     stopping: Callable[[], None] = lambda: None
     """Called on the first signal, before requests are drained."""
+    parent: int | None = None
+    """A file that becomes readable when the process that looks after this one has ended, if one does."""
 
     async def serve(self, listening: socket.socket) -> None:
-        """Answer until SIGINT or SIGTERM, then drain for at most 25 s; a second signal ends it at once.
+        """Answer until asked to stop, then drain for at most 25 s; a second signal ends it at once.
 
         Raises:
             RuntimeError: the application's own lifespan failed; why was logged.
@@ -117,51 +118,78 @@ class Service:
             timeout_graceful_shutdown=DRAIN_S,
         )
         server = _Server(config, self.started)
-        loop = asyncio.get_running_loop()
 
-        def on_signal() -> None:
-            server.force_exit = server.should_exit
-            if not server.should_exit:
-                server.should_exit = True
-                self.stopping()
+        def stop() -> None:
+            server.should_exit = True
+            self.stopping()
 
-        for each in _SIGNALS:
-            loop.add_signal_handler(each, on_signal)
-        try:
+        def at_once() -> None:
+            server.force_exit = True
+
+        with asked_to_stop(stop, at_once, self.parent):
             await server.serve(sockets=[listening])
-        finally:
-            for each in _SIGNALS:
-                loop.remove_signal_handler(each)
         if not server.started:
             raise RuntimeError("The application did not start.")
 
 
 async def serve_payments(
-    settings: Settings, announce: Callable[[str], None], parts: Parts | None = None
+    settings: Settings, announce: Callable[[str], None], parts: Parts | None = None, *, works: bool = True
 ) -> None:
-    """Serve HTTP and work, in one process, until asked to stop; ``announce`` gets one line for people.
+    """Serve HTTP in one process until asked to stop; ``announce`` gets one line for people.
 
-    ``parts`` replace single adapters, as :func:`~payments.bootstrap.open_payments` has it.
+    ``parts`` replace single adapters, as :func:`~payments.bootstrap.open_payments` has it. ``works`` says
+    whether this process works on inbox, sweep and outbox, too.
 
     Raises:
         ConfigurationInvalid: the port is in use, or something the service needs is not configured.
         StorageBusy: another process writes the database.
     """
     with listen(settings.http.host, settings.http.port) as listening:
-        async with open_payments(settings, parts) as payments:
-            worker = Worker(payments)
-            app = create_app(payments, settings, on_notice=worker.wake)
+        await serve_on(
+            listening, settings, lambda: announce(answers_on(settings)), parts, works=works, parent=None
+        )
 
-            def stopping() -> None:
-                app.state.draining = True
+
+def answers_on(settings: Settings, processes: int = 1) -> str:
+    """What people are told once requests are answered."""
+    many = "" if processes == 1 else f", {processes} processes"
+    return f"Payments answers on {settings.public_url} ({settings.mode.value} mode{many})."
+
+
+async def serve_on(
+    listening: socket.socket,
+    settings: Settings,
+    on_started: Callable[[], None],
+    parts: Parts | None,
+    *,
+    works: bool,
+    parent: int | None,
+) -> None:
+    """Serve what arrives at ``listening``, which other processes may serve, too, until asked to stop.
+
+    Raises:
+        ConfigurationInvalid: something the service needs is not configured.
+        StorageBusy: another process writes the database.
+    """
+    async with open_payments(settings, parts) as payments:
+        worker = Worker(payments) if works else None
+        app = create_app(payments, settings, on_notice=None if worker is None else worker.wake)
+
+        def stopping() -> None:
+            app.state.draining = True
+            if worker is not None:
                 worker.stop()
 
-            def started() -> None:
-                announce(f"Payments answers on {settings.public_url} ({settings.mode.value} mode).")
-                _log.info("started", host=settings.http.host, port=settings.http.port)
+        def started() -> None:
+            on_started()
+            _log.info("started", host=settings.http.host, port=settings.http.port, works=works)
 
-            service = Service(app=app, started=started, stopping=stopping)
+        service = Service(app=app, started=started, stopping=stopping, parent=parent)
+        if worker is not None:
             await serve_with(worker, service, listening)
+        else:
+            await service.serve(listening)
+            _log.info("stopped")
 
 
 async def serve_with(worker: Worker, service: Service, listening: socket.socket) -> None:

@@ -37,6 +37,10 @@ class Worker:
         self._stopping.set()
         self.wake()
 
+    async def asked_to_stop(self) -> None:
+        """Wait until somebody calls :meth:`stop`."""
+        await self._stopping.wait()
+
     async def run(self) -> None:
         """Work until :meth:`stop`."""
         async with asyncio.TaskGroup() as loops:

@@ -1,9 +1,15 @@
-"""What is measured about requests and what waits, for Prometheus; each application has its own registry."""
+"""What is measured about requests and what waits, for Prometheus; each application has its own registry.
 
+Of several processes that serve one address any may be asked. They keep what they measure in one directory,
+which the Prometheus client finds in ``PROMETHEUS_MULTIPROC_DIR``, and each answers with the sum.
+"""
+
+import os
 from typing import Final
 
 import attrs
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from payments.application.records import Backlog
 
@@ -28,6 +34,8 @@ class Measures:
     _durations: Histogram
     _waiting: dict[str, Gauge]
     _storage_up: Gauge
+    _together: str | None
+    """The directory shared by all processes, if there are several."""
 
     @classmethod
     def fresh(cls) -> "Measures":
@@ -45,13 +53,17 @@ class Measures:
                 f"payments_{name.removesuffix('_s')}{'_seconds' if name.endswith('_age_s') else ''}",
                 text,
                 registry=registry,
+                multiprocess_mode="mostrecent",
             )
             for name, text in _WAITING.items()
         }
         storage_up = Gauge(
-            "payments_storage_up", "Whether the database answered just now.", registry=registry
+            "payments_storage_up",
+            "Whether the database answered just now.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
         )
-        return cls(registry, durations, waiting, storage_up)
+        return cls(registry, durations, waiting, storage_up, os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request. ``route`` is a template, never a path: paths would be measured one by one."""
@@ -67,4 +79,8 @@ class Measures:
 
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""
-        return generate_latest(self.registry)
+        if self._together is None:
+            return generate_latest(self.registry)
+        everybody = CollectorRegistry()
+        MultiProcessCollector(everybody, path=self._together)  # type: ignore[no-untyped-call]  # it has no types
+        return generate_latest(everybody)

@@ -1,0 +1,40 @@
+"""How a command ends: its exit code, and one clear sentence where something is wrong."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from payments.domain.errors import ConfigurationInvalid, PaymentsError
+
+FOUND: Final = 1
+USAGE: Final = 2
+UNAVAILABLE: Final = 69
+CONFIGURATION: Final = 78
+INTERRUPTED: Final = 130
+
+
+def code_of(work: Callable[[], object]) -> int:
+    """What ``work`` came to. Trouble is one clear sentence on standard error, never a traceback."""
+    try:
+        code = work()
+    except ConfigurationInvalid as error:
+        # The detail may repeat the list below it; its first line is the sentence.
+        lines = [error.detail.partition("\n")[0], *(f"  {e.pointer}: {e.detail}" for e in error.errors)]
+        return said("\n".join(lines), CONFIGURATION)
+    except PaymentsError as error:
+        return said(error.detail, UNAVAILABLE)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough; Python must not complain about it while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def said(text: str, code: int) -> int:
+    """``code``, once ``text`` stands on standard error."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+    return code

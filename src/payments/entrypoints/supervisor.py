@@ -1,0 +1,192 @@
+"""Processes that are kept running by a parent that does nothing else."""
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any, Final
+
+import attrs
+import structlog
+
+from payments.entrypoints.exits import FOUND
+from payments.entrypoints.serving import DRAIN_S, WORKER_DRAIN_S
+
+HEALTHY_S: Final = 10.0
+"""A process that lived this long is started again at once, however it ended."""
+
+LONGEST_PAUSE_S: Final = 30.0
+"""How long one that ends again and again is left alone, at most."""
+
+PATIENCE_S: Final = DRAIN_S + WORKER_DRAIN_S + 1.0
+"""How long processes may take to stop before they are killed: less than the 30 s that we have ourselves."""
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+_log = structlog.get_logger(__name__)
+
+
+@attrs.define
+class _Seat:
+    """A place for one process, whichever it is at the moment."""
+
+    due_at: float | None = None
+    """When to start one (monotonic); None while one runs, or before its turn."""
+    process: BaseProcess | None = None
+    word: Connection | None = None
+    """Where it says that it is ready."""
+    began_at: float = 0.0
+    failures: int = 0
+    was_ready: bool = False
+
+
+@attrs.define
+class Supervisor:
+    """Starts ``count`` processes, starts again what ends, and has all of them drain when it is asked to stop.
+
+    ``main`` runs in each; it is given ``listening`` and a connection on which it says once that it is ready.
+    The first one goes ahead: if it cannot start, none can, and its exit code is that of all.
+    """
+
+    _context: BaseContext
+    _main: Callable[[socket.socket, Connection], None]
+    _listening: socket.socket
+    _on_ready: Callable[[], None]
+    _count: int
+    _asked: int = attrs.field(default=0, init=False)
+    _seats: list[_Seat] = attrs.field(factory=list, init=False)
+    _announced: bool = attrs.field(default=False, init=False)
+
+    def run(self) -> int:
+        """Look after them until SIGINT or SIGTERM; the exit code. A second signal kills them."""
+        self._seats = [_Seat() for _ in range(self._count)]
+        self._seats[0].due_at = time.monotonic()
+        with self._signals() as bell:
+            while not self._asked:
+                self._start_those_due()
+                self._wait(bell, self._next_due_s())
+                self._hear_the_ready()
+                code = self._see_who_ended()
+                if code is not None:
+                    return code
+            return self._stop(bell)
+
+    @contextmanager
+    def _signals(self) -> Iterator[socket.socket]:
+        """What becomes readable when a signal comes."""
+
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            self._asked += 1
+
+        bell, rope = socket.socketpair()
+        with bell, rope:
+            rope.settimeout(0)  # what a signal writes to must never block
+            before = {each: signal.signal(each, on_signal) for each in _SIGNALS}
+            woken = signal.set_wakeup_fd(rope.fileno())
+            try:
+                yield bell
+            finally:
+                signal.set_wakeup_fd(woken)
+                for each, handler in before.items():
+                    signal.signal(each, handler)
+
+    def _start_those_due(self) -> None:
+        for seat in self._seats:
+            if seat.due_at is not None and seat.due_at <= time.monotonic():
+                self._start(seat)
+
+    def _start(self, seat: _Seat) -> None:
+        heard, said = self._context.Pipe(duplex=False)
+        with said:
+            # Typed as what every context has; the method stands on each of them.
+            make: Any = self._context
+            seat.process = make.Process(target=self._main, args=(self._listening, said), daemon=True)
+            # A terminal's Ctrl-C reaches the whole family; our children hear from us alone.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                seat.process.start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        seat.word, seat.due_at, seat.began_at = heard, None, time.monotonic()
+        _log.info("process_started", child=seat.process.pid)
+
+    def _next_due_s(self) -> float | None:
+        due = [seat.due_at for seat in self._seats if seat.due_at is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _wait(self, bell: socket.socket, timeout_s: float | None) -> None:
+        news: list[Any] = [bell]
+        for seat in self._seats:
+            news += [] if seat.process is None else [seat.process.sentinel]
+            news += [] if seat.word is None else [seat.word]
+        if bell in wait(news, timeout_s):
+            bell.recv(64)
+
+    def _hear_the_ready(self) -> None:
+        for seat in self._seats:
+            if seat.word is None or not seat.word.poll():
+                continue
+            try:
+                seat.word.recv_bytes()
+                seat.was_ready = True
+            except EOFError:
+                pass  # it ended without a word, which its sentinel says, too
+            seat.word.close()
+            seat.word = None
+        if self._seats[0].was_ready:
+            for seat in self._seats:
+                if seat.process is None and seat.due_at is None:
+                    seat.due_at = time.monotonic()
+        if not self._announced and all(seat.was_ready for seat in self._seats):
+            self._announced = True
+            self._on_ready()
+
+    def _see_who_ended(self) -> int | None:
+        """The code to exit with, if the first one could not even start."""
+        for seat in self._seats:
+            process = seat.process
+            if process is None or process.is_alive():
+                continue
+            code = process.exitcode
+            lived_s = time.monotonic() - seat.began_at
+            self._clear(seat)
+            if not self._seats[0].was_ready:
+                return FOUND if code is None or code <= 0 else code
+            seat.failures = 0 if lived_s >= HEALTHY_S else seat.failures + 1
+            pause_s = 0.0 if seat.failures <= 1 else min(LONGEST_PAUSE_S, 2.0 ** (seat.failures - 2))
+            seat.due_at = time.monotonic() + pause_s
+            _log.warning("process_ended", child=process.pid, code=code, again_in_s=pause_s)
+        return None
+
+    def _clear(self, seat: _Seat) -> None:
+        if seat.process is not None:
+            seat.process.join()
+        if seat.word is not None:
+            seat.word.close()
+        seat.process = seat.word = None
+
+    def _stop(self, bell: socket.socket) -> int:
+        # Nobody may join the queue of those who wait to be answered once nobody is left to answer them.
+        self._listening.close()
+        running = [seat.process for seat in self._seats if seat.process is not None]
+        for process in running:
+            process.terminate()
+        deadline = time.monotonic() + PATIENCE_S
+        while self._asked == 1 and (alive := [each for each in running if each.is_alive()]):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                break
+            if bell in wait([bell, *(each.sentinel for each in alive)], left_s):
+                bell.recv(64)
+        late = [process for process in running if process.is_alive()]
+        for process in late:
+            _log.warning("process_killed", child=process.pid)
+            process.kill()
+        for seat in self._seats:
+            self._clear(seat)
+        return FOUND if late else 0
