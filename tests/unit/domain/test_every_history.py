@@ -113,9 +113,8 @@ def next_changes(payment: Payment, now: datetime, most: int, answers: Answers) -
             now=now,
         )
         yield lost(payment, reference, detail="", now=now)
-        for reason in (Reason.REFUSED, Reason.NOT_SENT):
-            yield not_opened(payment, reference, reason=reason, detail="", now=now)
-        for reason in (Reason.CANCELLED_BY_PAYER, Reason.ORDER_CLOSED, Reason.TIMED_OUT):
+        yield not_opened(payment, reference, reason=Reason.REFUSED, detail="", now=now)
+        for reason in (Reason.CANCELLED_BY_PAYER, Reason.TIMED_OUT):
             yield expire(payment, reference, reason=reason, page_closed=reason is Reason.TIMED_OUT, now=now)
         yield close_page(payment, reference, now=now)
         yield give_up(payment, reference, now=now)
@@ -141,7 +140,7 @@ def what_differs(payment: Payment) -> tuple[Any, ...]:
         (a.status, bool(a.handed_out_at), bool(a.reopened_at), bool(a.declines), bool(a.not_found_at))
         for a in payment.attempts
     )
-    captures = tuple(sorted((c.reference, c.disposition.value) for c in payment.captures))
+    captures = frozenset((c.reference, c.disposition) for c in payment.captures)
     return payment.status, attempts, captures, len(payment.refunds)
 
 
