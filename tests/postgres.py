@@ -61,7 +61,7 @@ class Databases:
 
     @contextmanager
     def empty(self) -> Iterator[str]:
-        """The address of a database without tables."""
+        """The address of a database without tables, which no other test gets."""
         yield self._new()
 
     def close(self) -> None:

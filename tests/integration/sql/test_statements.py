@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import CompoundSelect, Delete, Insert, Select, Update, make_url
+from sqlalchemy import CompoundSelect, Delete, Insert, Select, Update, literal_column, make_url, select
 from sqlalchemy.dialects import sqlite
 
 from payments.adapters.sql import statements
@@ -90,6 +90,12 @@ def test_a_statement_is_compiled_once() -> None:
     texts = Statements(sqlite.dialect())
     assert texts[statements.HISTORY] is texts[statements.HISTORY]
     assert texts[statements.HISTORY] is not texts[statements.HISTORY_WITH_STATUS]
+
+
+def test_a_statement_of_the_moment_is_taken_for_no_other() -> None:
+    texts = Statements(sqlite.dialect())
+    for number in range(100):
+        assert texts[select(literal_column(f"{number}"))].text == f"SELECT {number}"
 
 
 def test_a_forgotten_value_is_noticed_before_the_database_is() -> None:

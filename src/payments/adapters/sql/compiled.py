@@ -59,18 +59,19 @@ class Compiled:
 class Statements:
     """Compiles each statement the first time it is asked for, and never again.
 
-    It knows statements by identity: they are module constants, and live as long as the process.
+    It knows statements by identity: they are module constants, and live as long as the process. One that is
+    none is kept alive, so that no other is ever taken for it.
     """
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._compiled: dict[int, Compiled] = {}
+        self._compiled: dict[int, tuple[ClauseElement, Compiled]] = {}
 
     def __getitem__(self, statement: ClauseElement) -> Compiled:
         found = self._compiled.get(id(statement))
         if found is None:
-            found = self._compiled[id(statement)] = compiled(statement, self._dialect)
-        return found
+            found = self._compiled[id(statement)] = (statement, compiled(statement, self._dialect))
+        return found[1]
 
 
 def compiled(statement: ClauseElement, dialect: Dialect) -> Compiled:

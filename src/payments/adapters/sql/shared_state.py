@@ -1,8 +1,8 @@
 """Small facts that all processes share, in PostgreSQL: one statement each, by the database's time."""
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, bindparam, cast, delete, func, select
+from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, delete, func, select
 
 # SQLAlchemy's ON CONFLICT ... RETURNING for PostgreSQL, the only database these statements are for.
 from sqlalchemy.dialects.postgresql import insert
@@ -19,8 +19,15 @@ CLEAR_EVERY: Final = 64
 
 _MICROSECONDS: Final = 1_000_000
 
-# The clock as it runs, not the transaction's: in a queue for one row the last must not be the oldest.
-_NOW: Final = cast(func.date_part("epoch", func.clock_timestamp()) * _MICROSECONDS, BigInteger)
+
+def _microseconds(timestamp: ColumnElement[Any]) -> ColumnElement[int]:
+    return cast(func.date_part("epoch", timestamp) * _MICROSECONDS, BigInteger)
+
+
+# The clock as it runs, not as it stood when the statement began: in a queue for one row the last must not be
+# the oldest. Where an index is searched it has to stand still.
+_NOW: Final = _microseconds(func.clock_timestamp())
+_AT_THE_BEGINNING: Final = _microseconds(func.statement_timestamp())
 
 # The row's lock decides: whoever waited for it looks again at what the first one wrote.
 FIRST_WITHIN: Final = (
@@ -37,7 +44,7 @@ FIRST_WITHIN: Final = (
 FORGET: Final = delete(COALESCED).where(
     COALESCED.c.key.in_(
         select(COALESCED.c.key)
-        .where(COALESCED.c.told_at <= _NOW - bindparam("window", type_=BigInteger))
+        .where(COALESCED.c.told_at <= _AT_THE_BEGINNING - bindparam("window", type_=BigInteger))
         .order_by(COALESCED.c.told_at)
         .limit(bindparam("limit", type_=BigInteger))
         .with_for_update(skip_locked=True)

@@ -1,0 +1,168 @@
+"""Every statement is answered from an index, by the plans PostgreSQL makes over many payments.
+
+5,000 of them in the quick suite; ``make races`` takes 100,000.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary
+
+from payments.adapters.sql import migrate, shared_state
+from payments.adapters.sql.compiled import Compiled, Statements
+from payments.adapters.sql.postgres_pool import DIALECT
+from payments.adapters.sql.tables import METADATA
+from tests.integration.sql.many_rows import START, fill
+from tests.integration.sql.test_statements import STATEMENTS
+from tests.postgres import Databases, in_own_loop
+
+FEW = 2_000
+
+pytestmark = pytest.mark.anyio
+
+ALL = {
+    **STATEMENTS,
+    "FIRST_WITHIN": shared_state.FIRST_WITHIN,
+    "FORGET": shared_state.FORGET,
+}
+
+HOT = {
+    "PAYMENT": "pk_payments",
+    "PAYMENT_OF_ORDER": "payments_order",
+    "PAYMENT_WITH_REFERENCE": "pk_attempts",
+    "PAYMENTS_AFTER": "pk_payments",
+    "LOCK_PAYMENT": "pk_payments",
+    "LOCK_ORDER": "payments_order",
+    "SAVE_PAYMENT": "pk_payments",
+    "SAVE_ATTEMPT": "pk_attempts",
+    "HAS_EVIDENCE": "pk_evidence",
+    "ATTEMPT_HOLDING": "captures_key",
+    "HISTORY": "payments_payer",
+    "HISTORY_WITH_STATUS": "payments_payer(_status)?",
+    "HISTORY_WITH_PROVIDER": "payments_payer(_provider)?",
+    "HISTORY_WITH_BOTH": r"payments_payer\w*",
+    "HISTORY_OF_ORDER": "payments_order",
+    "NOTICES_ABOUT": "notices_reference",
+    "DUE_NOTICES": "notices_due",
+    "DUE_MESSAGES": "messages_due",
+    "DUE_ATTEMPTS": "attempts_due",
+    "LEASE_NOTICE": "pk_notices",
+    "FINISH_NOTICE": "pk_notices",
+    "LEASE_MESSAGE": "pk_messages",
+    "FINISH_MESSAGE": "pk_messages",
+    "POSTPONE_ATTEMPT": "pk_attempts",
+    "ANSWER": "pk_answers",
+    "END_ANSWER": "pk_answers",
+    "FORGET_ANSWERS": "answers_expiry",
+    "BACKLOG": "notices_due",
+    "FORGET": "coalesced_told_at",
+}
+
+
+@pytest.fixture(scope="module")
+def filled(postgres: Databases, long_run: bool) -> Iterator[str]:  # noqa: FBT001 - a fixture
+    with postgres.empty() as url:
+        migrate.upgrade(url)
+
+        async def prepare() -> None:
+            connection = await asyncpg.connect(url)
+            await fill(connection, 100_000 if long_run else 5_000)
+            await connection.close()
+
+        in_own_loop(prepare())
+        yield url
+
+
+@pytest.fixture
+async def connection(filled: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(filled)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def samples() -> dict[str, Any]:
+    """A likely value for each parameter there is, by its name."""
+    kinds: dict[type, Any] = {BigInteger: START, Boolean: False, Integer: 1, LargeBinary: b"", object: "x"}
+    of_columns = {
+        column.name: next(value for kind, value in kinds.items() if isinstance(column.type, kind))
+        for table in METADATA.tables.values()
+        for column in table.columns
+    }
+    number = 77
+    payment_id = f"{number:08x}-0000-7000-8000-000000000001"
+    reference = "p-28dd2c7955ce926456240b2ff0100bde"
+    return {
+        **of_columns,
+        "payment_id": payment_id,
+        "this_payment": payment_id,
+        "order_id": f"order_{number}",
+        "name": f"order_{number}",
+        "payer": f"user_{number}",
+        "user": f"user_{number}",
+        "status": "success",
+        "provider": "chapa",
+        "mode": "live",
+        "reference": reference,
+        "key": "AP77",
+        "provider_reference": "AP77",
+        "now": START + 10**14,
+        "after": START - 1,
+        "before": START + 10**14,
+        "before_id": "g",
+        "limit": 20,
+        "sooner": START,
+        "this_digest": "x",
+        "window": 10**6,
+        "version_before": 3,
+        **dict.fromkeys(("this_reference",), reference),
+        **dict.fromkeys(("this_user", "this_operation", "this_key", "token"), "x"),
+        **{f"this_{row}": payment_id for row in ("notice", "message", "capture", "refund")},
+    }
+
+
+SAMPLES = samples()
+TEXTS = Statements(DIALECT)
+
+
+async def planned(connection: asyncpg.Connection, statement: Compiled, *, generic: bool) -> dict[str, Any]:
+    """The plan for any values (as a prepared statement gets it in the end), or for these."""
+    how = "GENERIC_PLAN, FORMAT JSON" if generic else "FORMAT JSON"
+    # One word in two tables, of two types.
+    values = {**SAMPLES, "status": 200} if " answers" in statement.text else SAMPLES
+    answer = await connection.fetchval(f"EXPLAIN ({how}) {statement.text}", *statement.arguments(values))
+    plan: dict[str, Any] = json.loads(answer)[0]["Plan"]
+    return plan
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+@pytest.mark.parametrize("generic", [True, False], ids=["any values", "these values"])
+@pytest.mark.parametrize("name", ALL)
+async def test_no_statement_reads_a_whole_table_or_sorts_it(
+    connection: asyncpg.Connection,
+    name: str,
+    generic: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    plan = await planned(connection, TEXTS[ALL[name]], generic=generic)
+    scanned = [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+    # A table of a few pages is read sooner than its index, and that is right.
+    rows = dict(await connection.fetch("SELECT relname, reltuples FROM pg_class"))
+    assert [table for table in scanned if rows[table] >= FEW] == [], json.dumps(plan, indent=1)
+    used = [node["Index Name"] for node in nodes(plan) if "Index Name" in node]
+    if name in HOT:
+        assert any(re.fullmatch(HOT[name], index) for index in used), used
+
+
+def test_every_table_is_in_the_plans() -> None:
+    texts = " ".join(TEXTS[statement].text for statement in ALL.values())
+    assert [name for name in METADATA.tables if name not in texts] == []
