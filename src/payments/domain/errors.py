@@ -282,7 +282,7 @@ class OrdersUnavailable(PaymentsError):
 
 
 class IdentityUnavailable(PaymentsError):
-    """The keys that tokens are signed with cannot be had, so this token can be neither believed nor refused."""
+    """The keys that tokens are signed with cannot be had: this token can be neither believed nor refused."""
 
     code = "identity_unavailable"
     title = "Tokens cannot be checked at this moment"

@@ -143,7 +143,7 @@ class Transaction(Protocol):
 
     @abstractmethod
     async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
-        """References of up to ``limit`` attempts due for a check, most overdue first; postponed to ``until``."""
+        """References of up to ``limit`` attempts due for a check, most overdue first, leased to ``until``."""
 
     @abstractmethod
     async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
