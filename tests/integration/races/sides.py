@@ -135,14 +135,14 @@ def sides(world: World, *urls: str) -> Iterator[tuple[Side, ...]]:
 async def _side(world: World, url: str, portal: BlockingPortal) -> AsyncIterator[Side]:
     if not is_postgresql(url):
         async with open_sqlite(url.removeprefix("sqlite:///")) as units:
-            yield Side(_assembled(world, units, MemorySharedState(world.clock)), units, portal)
+            yield Side(assembled(world, units, MemorySharedState(world.clock)), units, portal)
         return
     async with open_postgres_database(url) as database:
         units = units_of_work(database)
-        yield Side(_assembled(world, units, SqlSharedState(database.reads)), units, portal)
+        yield Side(assembled(world, units, SqlSharedState(database.reads)), units, portal)
 
 
-def _assembled(world: World, units: UnitOfWork, shared_state: SharedState) -> Payments:
+def assembled(world: World, units: UnitOfWork, shared_state: SharedState) -> Payments:
     return assemble(
         Addresses("http://payments.example"),
         cipher=AesGcmCipher.of([b"one-key-for-all-the-sides"]),

@@ -19,8 +19,8 @@ INSERT INTO attempts SELECT ref(n), id(1, n), 0, CASE WHEN n % 3 = 0 THEN 'payst
   ELSE 'succeeded' END, NULL, '', NULL, NULL, 'https://chapa.example/' || n, 'AP' || n, NULL, at(n), false,
   NULL, '[]', NULL, 1, at(n), '' FROM numbers;
 INSERT INTO captures SELECT id(2, n), id(1, n), 0, ref(n),
-  CASE WHEN n % 3 = 0 THEN 'paystack' ELSE 'chapa' END, 'live', 'AP' || n, 100000, 'ETB', 'settles', at(n), NULL
-  FROM numbers WHERE n % 50 <> 0 AND n % 100 <> 1;
+  CASE WHEN n % 3 = 0 THEN 'paystack' ELSE 'chapa' END, 'live', 'AP' || n, 100000, 'ETB', 'settles', at(n),
+  NULL FROM numbers WHERE n % 50 <> 0 AND n % 100 <> 1;
 INSERT INTO refunds SELECT id(3, n), id(1, n), 0, id(2, n), 'r-' || n, 1000, 'ETB', 'succeeded', 'damaged',
   'operator:7', at(n), NULL, NULL, NULL FROM numbers WHERE n % 100 = 7;
 INSERT INTO evidence SELECT id(4, n), id(1, n), ref(n), 'status_check', 'notice', 'settled', at(n), 'paid',
