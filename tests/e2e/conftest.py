@@ -1,14 +1,15 @@
 """What a story asks for: the world outside, and a service in it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from payments.bootstrap import migrate_database
 from payments.settings import Settings
+from tests.e2e.databases import KINDS, Database, fresh_database
 from tests.e2e.outside_world import Outside, outside_world
-from tests.e2e.service_process import imported_once
+from tests.e2e.service import imported_once
 from tests.e2e.story import Story, open_story
 
 
@@ -28,8 +29,28 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, empty_database: Path, tmp_path: Path) -> Iterator[Database]:
+    """A fresh database: every story is told on SQLite by one process, and on PostgreSQL by many."""
+    with fresh_database(request, empty_database, tmp_path) as database:
+        yield database
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave stories on PostgreSQL to ``make stories``, but for those that tell most (``on_both``)."""
+    for item in items:
+        told_on = getattr(item, "callspec", None)
+        if (
+            told_on is not None
+            and "postgresql" in (told_on.params.get("database"), told_on.params.get("told"))
+            and item.get_closest_marker("on_both") is None
+        ):
+            item.add_marker(pytest.mark.stories)
+
+
 @pytest.fixture
-async def story(outside: Outside, empty_database: Path, tmp_path: Path) -> AsyncIterator[Story]:
+async def story(outside: Outside, database: Database, tmp_path: Path) -> AsyncIterator[Story]:
     """A running service on a fresh database. When the story ends, every promise must be kept."""
-    async with open_story(outside, empty_database, tmp_path) as told:
+    async with open_story(outside, database, tmp_path) as told:
         yield told

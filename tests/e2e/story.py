@@ -1,11 +1,9 @@
-"""One story: an order, a payer, a service process on a fresh database, and short questions about them."""
+"""One story: an order, a payer, a service on a fresh database, and short questions about them."""
 
 import asyncio
-import shutil
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,9 +19,10 @@ from payments.application.records import Message
 from payments.bootstrap import Parts
 from payments.settings import Settings
 from tests.e2e.browser import Browser
+from tests.e2e.databases import Database
 from tests.e2e.moved_clock import MovedClock, clock_at
 from tests.e2e.outside_world import ORDERS_SIGNING_SECRET, ORDERS_TOKEN, WEBHOOK_SECRET, Outside
-from tests.e2e.service_process import ServiceProcess
+from tests.e2e.service import Service, by_many, by_one
 from tests.serving import free_port, plain_client
 
 AUTH_KEY = "the-key-that-signs-the-tokens-of-the-stories"
@@ -35,10 +34,11 @@ DEADLINE_S = 10.0
 T = TypeVar("T")
 
 
-def environment(outside: Outside, database: Path, port: int) -> dict[str, str]:
+def environment(outside: Outside, database_url: str, port: int) -> dict[str, str]:
     """The variables of a service in the midst of the simulators."""
     return {
-        "PAYMENTS_DATABASE_URL": f"sqlite:///{database}",
+        "PAYMENTS_DATABASE_URL": database_url,
+        "PAYMENTS_DATABASE_POOL_SIZE": "5",
         "PAYMENTS_PORT": str(port),
         "PAYMENTS_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "PAYMENTS_AUTH_KEY": AUTH_KEY,
@@ -78,12 +78,12 @@ class Story:
     """Everything a story is made of."""
 
     outside: Outside
-    service: ServiceProcess
+    service: Service
     clock: MovedClock
     client: httpx.AsyncClient
     """Sends the payer's token unless told otherwise."""
     browser: Browser
-    database: Path
+    database: Database
     settings: Settings
 
     async def start(self) -> None:
@@ -151,8 +151,7 @@ class Story:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What the database holds, read beside the running service."""
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
-            return connection.execute(sql).fetchall()
+        return self.database.rows(sql)
 
     def count(self, what: str) -> int:
         """How many rows of a table there are, ``WHERE`` included if wanted."""
@@ -164,10 +163,9 @@ class Story:
 
     def overdue(self, reference: str) -> None:
         """Have an attempt's next check fall due now; nobody may be writing the database."""
-        with closing(sqlite3.connect(self.database)) as connection, connection:
-            connection.execute(
-                "UPDATE attempts SET next_check_at = claimed_at WHERE reference = ?", [reference]
-            )
+        self.database.change(
+            f"UPDATE attempts SET next_check_at = claimed_at WHERE reference = '{reference}'"  # noqa: S608 -- ours
+        )
 
     def secrets(self) -> tuple[str, ...]:
         """What must appear nowhere but where it is used."""
@@ -206,9 +204,9 @@ class Nobody(Notifier):
         raise AssertionError(message)
 
 
-async def check_database(settings: Settings, database: Path, clock: MovedClock) -> tuple[Violation, ...]:
-    """What ``payments check`` finds in a database file, beside whoever writes it."""
-    chosen = attrs.evolve(settings, database_url=f"sqlite:///{database}")
+async def check_database(settings: Settings, database: Database, clock: MovedClock) -> tuple[Violation, ...]:
+    """What ``payments check`` finds in a database, beside whoever writes it."""
+    chosen = attrs.evolve(settings, database_url=database.url)
     async with open_payments(chosen, Parts(clock=clock), read_only=True) as payments:
         return await payments.check()
 
@@ -227,16 +225,12 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def open_story(
-    outside: Outside, empty_database: Path, directory: Path, more: Mapping[str, str] | None = None
+    outside: Outside, database: Database, directory: Path, more: Mapping[str, str] | None = None
 ) -> AsyncIterator[Story]:
     """A story about ``order_1`` of 1000.00 ETB, with everything outside forgotten and the service running."""
-    database, port = directory / "payments.db", free_port()
-    shutil.copyfile(empty_database, database)
-    environ = environment(outside, database, port) | dict(more or {})
-    process = ServiceProcess(
-        environ=environ, clock_path=directory / "clock", log_path=directory / "service.log"
-    )
-    clock = clock_at(process.clock_path)
+    environ = environment(outside, database.url, free_port()) | dict(more or {})
+    service = (by_many if database.by_many else by_one)(environ, directory)
+    clock = clock_at(service.clock_path)
     await outside.reset()
     await outside.switch_chapa(webhook_url=f"{environ['PAYMENTS_PUBLIC_URL']}/payments/verify/chapa/")
     customer = {"email": MAIL, "first_name": "Sara", "last_name": "Tesfaye", "phone_number": "0911234567"}
@@ -245,7 +239,7 @@ async def open_story(
         client.headers["authorization"] = f"Bearer {token()}"
         story = Story(
             outside=outside,
-            service=process,
+            service=service,
             clock=clock,
             client=client,
             browser=Browser(payer),
@@ -257,4 +251,4 @@ async def open_story(
             yield story
             assert await story.check() == ()
         finally:
-            process.stop_at_once()
+            service.stop_at_once()

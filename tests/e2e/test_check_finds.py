@@ -1,40 +1,49 @@
 """``payments check`` finds each kind of planted inconsistency, in a copy of a real story's database."""
 
-import shutil
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from tests.e2e.databases import APPEND_ONLY, KINDS, fresh_database
 from tests.e2e.outside_world import Outside
 from tests.e2e.story import Story, check_database, open_story, until
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=KINDS)
 async def told(
-    outside: Outside, empty_database: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    outside: Outside,
+    empty_database: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Story]:
     """A story with a declined, a superseded and a paid attempt, a surplus, and a payment under way."""
-    async with open_story(outside, empty_database, tmp_path_factory.mktemp("told")) as story:
-        first = await story.initiated()
-        await story.browser.pay_from_an_empty_wallet(first["checkout_url"])
-        await story.until_status(first["payment_id"], "failed")
-        await outside.put_order("order_1", title="Another title")
-        second = await story.initiated()
-        await story.browser.pay(second["checkout_url"])
-        await story.until_status(first["payment_id"], "success")
-        await outside.act(first["reference"], "pay")
-        await until(story.reviews, len)
-        await outside.put_order("order_2", user_id="sara", amount="5.00", currency="ETB")
-        await story.initiated("order_2")
-        await story.until_at_rest()
-        await story.service.terminate()
-        yield story
+    directory = tmp_path_factory.mktemp("told")
+    with fresh_database(request, empty_database, directory) as database:
+        async with open_story(outside, database, directory) as story:
+            await _tell(story)
+            yield story
+
+
+async def _tell(story: Story) -> None:
+    first = await story.initiated()
+    await story.browser.pay_from_an_empty_wallet(first["checkout_url"])
+    await story.until_status(first["payment_id"], "failed")
+    await story.outside.put_order("order_1", title="Another title")
+    second = await story.initiated()
+    await story.browser.pay(second["checkout_url"])
+    await story.until_status(first["payment_id"], "success")
+    await story.outside.act(first["reference"], "pay")
+    await until(story.reviews, len)
+    await story.outside.put_order("order_2", user_id="sara", amount="5.00", currency="ETB")
+    await story.initiated("order_2")
+    await story.until_at_rest()
+    await story.service.terminate()
 
 
 # What is planted, and the invariant (docs/invariants.md) that must name it. Rows are changed behind the
@@ -106,28 +115,24 @@ async def test_in_the_story_itself_it_finds_nothing(told: Story) -> None:
     await told.tells(reference, "The attempt failed: the provider declined it.", "The payment is paid.")
 
 
-@pytest.mark.parametrize("table", ["evidence", "audit"])
+@pytest.mark.parametrize("table", APPEND_ONLY)
 async def test_the_database_itself_keeps_what_is_written_once(
     told: Story, tmp_path: Path, table: str
 ) -> None:
-    guarded = tmp_path / "guarded.db"
-    shutil.copyfile(told.database, guarded)
-    with closing(sqlite3.connect(guarded)) as connection:
+    with told.database.copied(tmp_path) as guarded:
         for sql in (f"DELETE FROM {table}", f"UPDATE {table} SET payment_id = payment_id"):  # noqa: S608 -- our own tables
-            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-                connection.execute(sql)
+            with pytest.raises((sqlite3.IntegrityError, asyncpg.RaiseError), match="append-only"):
+                guarded.change(sql)
 
 
 @pytest.mark.parametrize("what", PLANTED)
 async def test_it_names_the_broken_promise(told: Story, tmp_path: Path, what: str) -> None:
     invariant, sql = PLANTED[what]
-    broken = tmp_path / "broken.db"
-    shutil.copyfile(told.database, broken)
-    with closing(sqlite3.connect(broken)) as connection:
-        connection.executescript(f"{_unguarded(connection)};{sql}")
-        assert connection.total_changes > 0, "nothing was planted"
+    with told.database.copied(tmp_path) as broken:
+        broken.unguard()
+        broken.change(sql)
 
-    found = await check_database(told.settings, broken, told.clock)
+        found = await check_database(told.settings, broken, told.clock)
 
     assert invariant in {violation.invariant for violation in found}, found
     assert all(violation.subject and violation.detail for violation in found)
@@ -136,19 +141,12 @@ async def test_it_names_the_broken_promise(told: Story, tmp_path: Path, what: st
 async def test_it_finds_a_check_that_is_long_overdue_and_a_claim_left_behind(
     told: Story, tmp_path: Path
 ) -> None:
-    later = tmp_path / "later.db"
-    shutil.copyfile(told.database, later)
     told.clock.move(timedelta(hours=1))
     try:
-        found = await check_database(told.settings, later, told.clock)
+        with told.database.copied(tmp_path) as later:
+            found = await check_database(told.settings, later, told.clock)
     finally:
         told.clock.move(timedelta(hours=-1))
 
     assert {violation.invariant for violation in found} == {"I13"}
     assert "should have been asked about" in found[0].detail
-
-
-def _unguarded(connection: sqlite3.Connection) -> str:
-    """What takes down the guards that keep evidence and audit append-only."""
-    triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-    return ";".join(f"DROP TRIGGER {name}" for (name,) in triggers)

@@ -80,6 +80,7 @@ async def test_killed_between_claim_and_record_and_paid_all_the_same(story: Stor
     await story.tells(lost["tx_ref"], "chapa sent a notice", "The payment is paid.")
 
 
+@pytest.mark.on_both
 async def test_killed_between_notice_and_settle(story: Story) -> None:
     """The webhook is acknowledged and on disk; the process dies while it asks Chapa about it."""
     opened = await story.initiated()

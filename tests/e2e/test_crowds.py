@@ -28,6 +28,7 @@ async def test_a_hundred_initiates_at_once_make_one_attempt(story: Story) -> Non
     await story.tells(reference, "is being paid through chapa; the attempt is open.")
 
 
+@pytest.mark.on_both
 async def test_a_hundred_identical_webhooks_tell_everybody_once(story: Story) -> None:
     opened = await story.initiated()
     await story.outside.switch_chapa(opened["reference"], webhook_copies=100)

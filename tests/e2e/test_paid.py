@@ -21,6 +21,7 @@ async def the_order_is_paid_and_everybody_knows(story: Story, payment_id: str) -
     assert len(await story.outside.mails("sara@shop.et")) == 1
 
 
+@pytest.mark.on_both
 async def test_paid_and_the_webhook_comes_first(story: Story) -> None:
     opened = await story.initiated()
     assert opened["status"] == "processing"

@@ -109,5 +109,5 @@ async def test_nothing_secret_is_written_to_the_log(story: Story) -> None:
     for secret in (*story.secrets(), "eyJ", "sara@shop.et", "0911234567"):
         assert secret not in log, secret
     for line in log.splitlines():
-        assert line.startswith("Payments answers") or isinstance(json.loads(line), dict)
+        assert line.startswith("Payments ") or isinstance(json.loads(line), dict)
     await story.tells(opened["reference"], "The payment is paid.")

@@ -1,0 +1,225 @@
+"""A service as processes of its own: started, killed, paused, and started again.
+
+Each is forked from one that has imported everything, so a start takes a tenth of a second. What it then runs
+is what ``payments serve`` and ``payments worker`` run; ``test_the_command.py`` and
+``test_serving_by_many.py`` start the commands themselves.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import attrs
+
+from payments.adapters.http_client import open_http_client
+from payments.adapters.orders.http import HttpOrders
+from payments.adapters.system import SystemClock
+from payments.bootstrap import Parts
+from payments.entrypoints.logging import configure_logging
+from payments.entrypoints.many import served_from
+from payments.entrypoints.serving import listen, run, serve_payments
+from payments.entrypoints.supervisor import Supervisor
+from payments.entrypoints.working import work_until_stopped
+from payments.settings import Settings
+from tests.e2e.moved_clock import clock_at
+
+SERVING, WORKING = 2, 2
+"""How many processes of each kind a service by many has."""
+
+_FORKS = multiprocessing.get_context("forkserver")
+
+
+def imported_once() -> None:
+    """Have the parent of all service processes import what they need before it forks the first."""
+    _FORKS.set_forkserver_preload(["tests.e2e.service"])
+
+
+@attrs.frozen
+class Surroundings:
+    """What every process of a service is given."""
+
+    environ: Mapping[str, str]
+    clock_path: Path
+    log_path: Path
+
+    def settings(self) -> Settings:
+        """The settings, once all that this process says goes to the log."""
+        log = self.log_path.open("a", buffering=1)
+        os.dup2(log.fileno(), sys.stderr.fileno())
+        settings = Settings.from_env(self.environ)
+        configure_logging(settings.logging, sys.stderr)
+        return settings
+
+    @asynccontextmanager
+    async def parts(self, settings: Settings) -> AsyncIterator[Parts]:
+        """The moved clock for all but the orders service: it refuses signatures of another hour."""
+        assert settings.orders is not None
+        async with open_http_client() as client:
+            orders = HttpOrders.of(
+                client,
+                url=settings.orders.url,
+                token=settings.orders.token.reveal(),
+                signing_secrets=[secret.reveal() for secret in settings.orders.signing_secrets],
+                clock=SystemClock(),
+            )
+            yield Parts(clock=clock_at(self.clock_path), orders=orders)
+
+
+def _announce(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def _serve_alone(given: Surroundings) -> None:
+    settings = given.settings()
+
+    async def serve() -> None:
+        async with given.parts(settings) as parts:
+            await serve_payments(settings, _announce, parts)
+
+    run(serve())
+
+
+def _work(given: Surroundings) -> None:
+    settings = given.settings()
+
+    async def work() -> None:
+        async with given.parts(settings) as parts:
+            await work_until_stopped(settings, _announce, parts)
+
+    run(work())
+
+
+def _serve_by_many(given: Surroundings) -> None:
+    settings = given.settings()
+    with listen(settings.http.host, settings.http.port) as listening:
+        supervisor = Supervisor(
+            context=_FORKS,
+            main=partial(_serve_as_one_of_many, given),
+            listening=listening,
+            on_ready=lambda: _announce("Payments answers."),
+            count=SERVING,
+        )
+        sys.exit(supervisor.run())
+
+
+def _serve_as_one_of_many(given: Surroundings, listening: socket.socket, ready: Connection) -> None:
+    settings = given.settings()
+
+    async def serve() -> None:
+        async with given.parts(settings) as parts:
+            await served_from(settings, parts, listening, ready, works=False)
+
+    run(serve())
+
+
+@attrs.define
+class Service:
+    """The processes of one service."""
+
+    given: Surroundings
+    _mains: tuple[Callable[[Surroundings], None], ...]
+    _processes: list[ForkServerProcess] = attrs.field(factory=list, init=False)
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        return self.given.environ
+
+    @property
+    def clock_path(self) -> Path:
+        return self.given.clock_path
+
+    def start(self) -> None:
+        """Start them; they answer soon after."""
+        assert not any(process.is_alive() for process in self._processes)
+        self._processes = [self._started(main) for main in self._mains]
+
+    def start_worker(self) -> None:
+        """One more worker, in place of one that ended."""
+        self._processes.append(self._started(_work))
+
+    def workers(self) -> list[int]:
+        """The numbers of the workers that are processes of their own, and alive."""
+        return [process.pid or 0 for process in self._processes[1:] if process.is_alive()]
+
+    def serving(self) -> list[int]:
+        """The numbers of the processes that a supervisor started, and that are alive."""
+        told = [json.loads(line) for line in self.log().splitlines() if '"process_started"' in line]
+        return [line["child"] for line in told if _alive(line["child"])]
+
+    async def kill(self) -> None:
+        """``kill -9`` for all: no goodbye, nothing flushed, nothing finished."""
+        self.stop_at_once()
+        await _until(lambda: not self.serving())
+
+    async def kill_worker(self, number: int) -> None:
+        """``kill -9`` for one worker."""
+        (process,) = (process for process in self._processes if process.pid == number)
+        process.kill()
+        await asyncio.to_thread(process.join)
+
+    async def terminate(self, within_s: float = 30.0) -> int:
+        """SIGTERM for all; the worst exit code once they have drained and stopped."""
+        for process in self._processes:
+            process.terminate()
+        await asyncio.gather(*(asyncio.to_thread(process.join, within_s) for process in self._processes))
+        codes = [process.exitcode for process in self._processes]
+        assert None not in codes, "they did not end in time"
+        return max((code or 0 for code in codes), key=abs)
+
+    def stop_at_once(self) -> None:
+        """End what runs, when its story is over. The supervisor goes first: it would start others."""
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.join()
+        for number in self.serving():
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+
+    def log(self) -> str:
+        """What they wrote to standard error."""
+        return self.given.log_path.read_text() if self.given.log_path.exists() else ""
+
+    def _started(self, main: Callable[[Surroundings], None]) -> ForkServerProcess:
+        # No daemons: these may have no children.
+        process = _FORKS.Process(target=main, args=(self.given,))
+        process.start()
+        return process
+
+
+def by_one(environ: Mapping[str, str], directory: Path) -> Service:
+    """One process that serves and works."""
+    return Service(_in(environ, directory), (_serve_alone,))
+
+
+def by_many(environ: Mapping[str, str], directory: Path) -> Service:
+    """Two processes that serve, and two that work."""
+    return Service(_in(environ, directory), (_serve_by_many, *[_work] * WORKING))
+
+
+def _in(environ: Mapping[str, str], directory: Path) -> Surroundings:
+    return Surroundings(dict(environ), directory / "clock", directory / "service.log")
+
+
+def _alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def _until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5.0):
+        while not done():  # noqa: ASYNC110 -- the ends of other processes' children are no events of ours
+            await asyncio.sleep(0.005)

@@ -1,0 +1,138 @@
+"""``payments serve --workers 2`` and ``payments worker`` themselves, on PostgreSQL."""
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.outside_world import Outside
+from tests.e2e.programs import Program, finished, payments
+from tests.e2e.story import environment
+from tests.postgres import Databases
+from tests.serving import free_port, plain_client
+
+pytestmark = pytest.mark.stories
+
+
+def configured(database_url: str) -> dict[str, str]:
+    """Variables of a service around which nobody is."""
+    nobody = Outside(url="http://127.0.0.1:9", smtp_port=9, client=plain_client())
+    return environment(nobody, database_url, free_port())
+
+
+def until(happened: Callable[[], Any], within_s: float = 30.0) -> Any:
+    """What ``happened`` answers, once that is something."""
+    deadline = time.monotonic() + within_s
+    while not (answer := happened()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+    return answer
+
+
+def told(program: Program, event: str) -> list[dict[str, Any]]:
+    lines = (line for line in program.complaints.splitlines() if f'"event": "{event}"' in line)
+    return [json.loads(line) for line in lines]
+
+
+def alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    # Whoever is dead and not yet buried is listed, too.
+    return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def children(program: Program) -> set[int]:
+    """The serving processes that said they are there, and still are."""
+    return {line["process"] for line in told(program, "started") if alive(line["process"])}
+
+
+def get(url: str) -> httpx.Response | None:
+    """An answer over a connection of its own; None if the process at its end died."""
+    try:
+        return httpx.get(url, trust_env=False, timeout=10.0)
+    except httpx.TransportError:
+        return None
+
+
+@contextmanager
+def two_serve(variables: dict[str, str], cwd: Path) -> Iterator[Program]:
+    with payments("serve", "--workers", "2", "--no-work", cwd=cwd, variables=variables) as program:
+        program.wait_for("2 processes")
+        try:
+            yield program
+        finally:
+            for number in children(program):
+                os.kill(number, signal.SIGKILL)
+
+
+def test_they_count_together_outlive_a_death_and_end_together(postgres_url: str, tmp_path: Path) -> None:
+    variables = configured(postgres_url)
+    url = variables["PAYMENTS_PUBLIC_URL"]
+    with ExitStack() as running:
+        program = running.enter_context(two_serve(variables, tmp_path))
+        worker = running.enter_context(payments("worker", cwd=tmp_path, variables=variables))
+        assert program.output.count("Payments answers on") == 1
+        first, second = until(lambda: len(children(program)) == 2 and children(program))
+
+        def both_answered() -> bool:
+            get(f"{url}/nowhere/")
+            return {line["process"] for line in told(program, "request")} == {first, second}
+
+        until(both_answered)
+        measured = get(f"{url}/metrics")
+        assert measured is not None
+        counted = re.search(
+            r'duration_seconds_count\{method="GET",route="unmatched",status="404"\} ([0-9.]+)', measured.text
+        )
+        assert counted is not None, measured.text
+        assert float(counted[1]) == len(told(program, "request")), "the sum over both, whoever is asked"
+        assert "payments_storage_up 1.0" in measured.text
+
+        os.kill(first, signal.SIGKILL)
+        until(lambda: len(children(program)) == 2)
+        assert until(lambda: get(f"{url}/readyz")).status_code == 200
+        assert told(program, "process_ended")[0]["code"] == -signal.SIGKILL
+
+        worker.wait_for("Payments works on what is due")
+        worker.process.send_signal(signal.SIGTERM)
+        assert program.stop() == 0
+        assert worker.process.wait(30) == 0
+        assert children(program) == set()
+        assert get(f"{url}/livez") is None
+        assert "Traceback" not in program.complaints + worker.complaints
+
+
+def test_when_the_parent_is_killed_its_children_end_by_themselves_and_leave_the_port(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    variables = configured(postgres_url)
+    with two_serve(variables, tmp_path) as program:
+        until(lambda: len(children(program)) == 2)
+        program.process.kill()
+        program.process.wait()
+        until(lambda: children(program) == set())
+        assert "Traceback" not in program.complaints
+    with two_serve(variables, tmp_path) as program:
+        assert program.stop(signal.SIGINT) == 0
+
+
+def test_what_no_process_could_start_with_is_said_once(postgres: Databases, tmp_path: Path) -> None:
+    with postgres.empty() as url:
+        variables = configured(url)
+        served = finished("serve", "--workers", "2", cwd=tmp_path, variables=variables)
+        worked = finished("worker", cwd=tmp_path, variables=variables)
+    for ended in (served, worked):
+        assert ended.returncode == 78
+        assert ended.stderr.count("Run `payments migrate` first.") == 1
+        assert ended.stdout == ""
+        assert "Traceback" not in ended.stderr
