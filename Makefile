@@ -17,7 +17,7 @@ LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requir
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test races check format docs lock clean
+.PHONY: help run test stories races check format docs lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +27,9 @@ run: $(VENV)/run.stamp ## start the whole demonstration on SQLite (PORT=8000 mov
 
 test: $(VENV)/dev.stamp ## run the quick suite, whole (ARGS passes words to pytest)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+stories: $(VENV)/dev.stamp ## tell every end-to-end story on PostgreSQL, by many processes (some minutes)
+	@$(BIN)/python -m pytest -m stories -n 2 tests/e2e $(ARGS)
 
 races: $(VENV)/dev.stamp ## run the long races and the plans over many rows (some minutes)
 	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -n 2 tests/integration/races \

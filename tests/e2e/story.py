@@ -164,7 +164,7 @@ class Story:
     def overdue(self, reference: str) -> None:
         """Have an attempt's next check fall due now; nobody may be writing the database."""
         self.database.change(
-            f"UPDATE attempts SET next_check_at = claimed_at WHERE reference = '{reference}'"  # noqa: S608 -- ours
+            f"UPDATE attempts SET next_check_at = claimed_at WHERE reference = '{reference}'"  # noqa: S608 -- our own reference
         )
 
     def secrets(self) -> tuple[str, ...]:
