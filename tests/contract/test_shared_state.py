@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from payments.adapters.memory.shared_state import MOST_KEYS, MemorySharedState
 from payments.adapters.sql.postgres import PostgresDatabase, open_postgres_database
+from payments.adapters.sql.runner import Runner
 from payments.adapters.sql.shared_state import CLEAR_EVERY, LONGEST_WINDOW_S, SqlSharedState
-from payments.adapters.sql.tables import COALESCED
+from payments.adapters.sql.tables import COALESCED, REMEMBERED, SPENT
 from payments.application.ports.clock import Clock
 from payments.application.ports.shared_state import SharedState
 from payments.testing.contracts.promises import BrokenPromise
@@ -61,8 +63,16 @@ class PostgresStage(SharedStateStage):
     database: PostgresDatabase
 
     async def pass_time(self, seconds: float) -> None:
-        earlier = update(COALESCED).values(told_at=COALESCED.c.told_at - round(seconds * 1_000_000))
-        await self.database.transact(lambda runner: runner.run(earlier, {}))
+        span = round(seconds * 1_000_000)
+        used = func.unnest(SPENT.c.used).column_valued("used")
+        shifted = select(func.array_agg(aggregate_order_by(used - span, used.desc()))).scalar_subquery()
+
+        async def put_into_the_past(runner: Runner) -> None:
+            await runner.run(update(COALESCED).values(told_at=COALESCED.c.told_at - span), {})
+            await runner.run(update(SPENT).values(used=shifted), {})
+            await runner.run(update(REMEMBERED).values(ends_at=REMEMBERED.c.ends_at - span), {})
+
+        await self.database.transact(put_into_the_past)
 
 
 class TestSqlSharedState(SharedStateContract):
@@ -114,12 +124,26 @@ class AbsentMinded(SharedState):
     """Broken on purpose: it looks, waits, and then writes."""
 
     told: set[str] = attrs.field(factory=set)
+    uses: int = 0
+    kept: dict[str, bytes] = attrs.field(factory=dict)
 
     async def first_within(self, key: str, window_s: float) -> bool:
         first = key not in self.told
         await asyncio.sleep(0)
         self.told.add(key)
         return first
+
+    async def spend(self, key: str, *, most: int, window_s: float) -> float:
+        before = self.uses
+        await asyncio.sleep(0)
+        self.uses = before + 1
+        return 0.0 if before < most else window_s
+
+    async def remember(self, key: str, value: bytes, *, lifetime_s: float) -> None:
+        self.kept.setdefault(key, value)
+
+    async def recall(self, key: str) -> bytes | None:
+        return self.kept.get(key)
 
 
 class OverAbsentMinded(SharedStateContract):
@@ -131,3 +155,13 @@ class OverAbsentMinded(SharedStateContract):
 async def test_the_contract_catches_a_gap_between_looking_and_writing() -> None:
     with pytest.raises(BrokenPromise, match="exactly one of 50 at once is first, not 50"):
         await OverAbsentMinded().test_of_many_at_once_exactly_one_is_first()
+
+
+async def test_the_contract_catches_a_budget_that_is_overdrawn() -> None:
+    with pytest.raises(BrokenPromise, match="exactly 5 of 40 at once are taken, not 40"):
+        await OverAbsentMinded().test_of_many_at_once_no_more_than_the_budget_is_spent()
+
+
+async def test_the_contract_catches_a_value_that_is_never_renewed() -> None:
+    with pytest.raises(BrokenPromise, match=r"the newest value is recalled; found b'.x00old'"):
+        await OverAbsentMinded().test_what_is_remembered_is_recalled_until_its_lifetime_is_over()

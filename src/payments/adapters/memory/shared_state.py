@@ -1,6 +1,6 @@
 """Small shared facts in the memory of one process."""
 
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -12,11 +12,15 @@ MOST_KEYS: Final = 10_000
 
 @attrs.define
 class MemorySharedState(SharedState):
-    """Coalescing for one process. It remembers the last 10,000 keys; the oldest is forgotten first."""
+    """Shared by the tasks of one process: the last 10,000 keys of each kind; the oldest goes first."""
 
     _clock: Clock
     _told_at_s: dict[str, float] = attrs.field(factory=dict, init=False, repr=False)
     """By key, in the order in which they were told."""
+    _used_at_s: dict[str, tuple[float, ...]] = attrs.field(factory=dict, init=False, repr=False)
+    """By key, newest first."""
+    _kept: dict[str, tuple[bytes, float]] = attrs.field(factory=dict, init=False, repr=False)
+    """By key, with the moment it ends."""
 
     async def first_within(self, key: str, window_s: float) -> bool:
         # No await between looking and writing: on one event loop that makes exactly one caller the first.
@@ -26,6 +30,29 @@ class MemorySharedState(SharedState):
             return False
         self._told_at_s.pop(key, None)
         self._told_at_s[key] = now_s
-        if len(self._told_at_s) > MOST_KEYS:
-            del self._told_at_s[next(iter(self._told_at_s))]
+        _drop_the_oldest(self._told_at_s)
         return True
+
+    async def spend(self, key: str, *, most: int, window_s: float) -> float:
+        now_s = self._clock.monotonic()
+        used_at_s = self._used_at_s.pop(key, ())
+        free_in_s = used_at_s[most - 1] + window_s - now_s if len(used_at_s) >= most else 0.0
+        if free_in_s <= 0:
+            used_at_s = (now_s, *used_at_s)[:most]
+        self._used_at_s[key] = used_at_s
+        _drop_the_oldest(self._used_at_s)
+        return max(free_in_s, 0.0)
+
+    async def remember(self, key: str, value: bytes, *, lifetime_s: float) -> None:
+        self._kept.pop(key, None)
+        self._kept[key] = (value, self._clock.monotonic() + lifetime_s)
+        _drop_the_oldest(self._kept)
+
+    async def recall(self, key: str) -> bytes | None:
+        value, ends_s = self._kept.get(key, (None, 0.0))
+        return value if self._clock.monotonic() < ends_s else None
+
+
+def _drop_the_oldest(known: dict[str, Any]) -> None:
+    if len(known) > MOST_KEYS:
+        del known[next(iter(known))]

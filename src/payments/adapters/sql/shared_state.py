@@ -2,13 +2,25 @@
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, delete, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    bindparam,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+)
 
 # SQLAlchemy's ON CONFLICT ... RETURNING for PostgreSQL, the only database these statements are for.
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import array, insert
 
 from payments.adapters.sql.runner import Reader
-from payments.adapters.sql.tables import COALESCED
+from payments.adapters.sql.tables import COALESCED, REMEMBERED, SPENT
 from payments.application.ports.shared_state import SharedState
 
 LONGEST_WINDOW_S: Final = 86_400.0
@@ -18,6 +30,7 @@ CLEAR_EVERY: Final = 64
 """One caller in so many clears away what is forgotten, up to twice as many rows."""
 
 _MICROSECONDS: Final = 1_000_000
+_SOONEST_S: Final = 0.001
 
 
 def _microseconds(timestamp: ColumnElement[Any]) -> ColumnElement[int]:
@@ -52,8 +65,51 @@ FORGET: Final = delete(COALESCED).where(
 )
 
 
+_MOST: Final = bindparam("most", type_=Integer)
+_USES: Final = ARRAY(BigInteger)
+
+# The use that has to be out of the window is the oldest of the newest ``most``.
+_NTH: Final = SPENT.c.used[_MOST]
+
+SPEND: Final = (
+    insert(SPENT)
+    .values(key=bindparam("key"), used=array([_NOW]))
+    .on_conflict_do_update(
+        index_elements=[SPENT.c.key],
+        set_={"used": func.array_prepend(_NOW, SPENT.c.used[1 : _MOST - 1], type_=_USES)},
+        where=or_(_NTH.is_(None), _NOW - bindparam("window", type_=BigInteger) >= _NTH),
+    )
+    .returning(SPENT.c.key)
+)
+
+FREE_IN: Final = select((_NTH + bindparam("window", type_=BigInteger) - _NOW).label("microseconds")).where(
+    SPENT.c.key == bindparam("key")
+)
+
+REMEMBER: Final = (
+    insert(REMEMBERED)
+    .values(
+        key=bindparam("key"),
+        value=bindparam("value", type_=LargeBinary),
+        ends_at=_NOW + bindparam("lifetime", type_=BigInteger),
+    )
+    .on_conflict_do_update(
+        index_elements=[REMEMBERED.c.key],
+        set_={
+            "value": bindparam("value", type_=LargeBinary),
+            "ends_at": _NOW + bindparam("lifetime", type_=BigInteger),
+        },
+    )
+    .returning(REMEMBERED.c.key)
+)
+
+RECALL: Final = select(REMEMBERED.c.value).where(
+    REMEMBERED.c.key == bindparam("key"), REMEMBERED.c.ends_at > _NOW
+)
+
+
 class SqlSharedState(SharedState):
-    """Coalescing for any number of processes over one PostgreSQL.
+    """Coalescing, budgets and short-lived values for any number of processes over one PostgreSQL.
 
     A lost answer may mean that somebody was counted as told and never heard it: then nobody is first for one
     window, which costs a delay and no money.
@@ -71,6 +127,23 @@ class SqlSharedState(SharedState):
         if first:
             await self._clear_now_and_then()
         return first
+
+    async def spend(self, key: str, *, most: int, window_s: float) -> float:
+        asked = {"key": key, "most": most, "window": round(window_s * _MICROSECONDS)}
+        if await self._alone.fetch_one(SPEND, asked) is not None:
+            return 0.0
+        row = await self._alone.fetch_one(FREE_IN, asked)
+        # It may have become free between the two; asking again at once would be one use too many for some.
+        left = row["microseconds"] if row is not None else None
+        return max((left or 0) / _MICROSECONDS, _SOONEST_S)
+
+    async def remember(self, key: str, value: bytes, *, lifetime_s: float) -> None:
+        kept = {"key": key, "value": value, "lifetime": round(lifetime_s * _MICROSECONDS)}
+        await self._alone.fetch(REMEMBER, kept)
+
+    async def recall(self, key: str) -> bytes | None:
+        row = await self._alone.fetch_one(RECALL, {"key": key})
+        return row["value"] if row is not None else None
 
     async def _clear_now_and_then(self) -> None:
         self._told += 1

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -347,4 +348,20 @@ COALESCED: Final = Table(
     _required("key", _NAME, primary_key=True),
     _required("told_at", _INSTANT),
     Index("coalesced_told_at", "told_at"),
+)
+
+SPENT: Final = Table(
+    "spent",
+    METADATA,
+    _required("key", _NAME, primary_key=True),
+    # Instants, newest first. Only PostgreSQL's processes share a budget here; SQLite has one process.
+    _required("used", ARRAY(BigInteger).with_variant(Text, "sqlite")),
+)
+
+REMEMBERED: Final = Table(
+    "remembered",
+    METADATA,
+    _required("key", _NAME, primary_key=True),
+    _required("value", LargeBinary),
+    _required("ends_at", _INSTANT),
 )

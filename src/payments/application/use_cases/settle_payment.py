@@ -23,6 +23,11 @@ from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus
 from payments.domain.watching import CLAIM_LIFETIME
 
+MOST_ASKED: Final = 50
+MOST_ASKED_WITHIN_S: Final = 10.0
+"""What strangers may cause: so many questions, all references and all processes together. Notices and the
+sweep, which find out whatever was not asked, are not counted."""
+
 
 @attrs.frozen(kw_only=True)
 class Settled:
@@ -75,8 +80,9 @@ class SettlePayment:
     ) -> Payment:
         """The payment after asking about ``reference``; trouble at the provider changes nothing.
 
-        With ``coalesce_s`` nothing is asked if somebody asked within that many seconds, or if money for this
-        attempt is already here. ``budget_s`` bounds how long the provider may take.
+        With ``coalesce_s`` nothing is asked if somebody asked within that many seconds, if money for this
+        attempt is already here, or if all such callers together asked too often: anybody may be behind them.
+        ``budget_s`` bounds how long the provider may take.
 
         Raises:
             ReferenceNotFound: no attempt carries it.
@@ -86,9 +92,17 @@ class SettlePayment:
             raise ReferenceNotFound
         if coalesce_s:
             paid = any(capture.reference == reference for capture in payment.captures)
-            if paid or not await self._shared_state.first_within(f"ask:{reference}", coalesce_s):
+            if paid or not await self._may_ask(reference, coalesce_s):
                 return payment
         return (await self.ask(payment, reference, cause, budget_s=budget_s)).payment
+
+    async def _may_ask(self, reference: str, coalesce_s: float) -> bool:
+        if not await self._shared_state.first_within(f"ask:{reference}", coalesce_s):
+            return False
+        return (
+            await self._shared_state.spend("ask:anonymous", most=MOST_ASKED, window_s=MOST_ASKED_WITHIN_S)
+            == 0
+        )
 
     async def ask(
         self,
