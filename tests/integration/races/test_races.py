@@ -22,7 +22,7 @@ from tests.integration.races.sides import Side, World, sides
 
 
 @pytest.fixture
-def rounds(long_run: bool) -> range:  # noqa: FBT001 - a fixture
+def rounds(long_run: bool) -> range:  # noqa: FBT001 -- a fixture by name
     return range(30 if long_run else 3)
 
 
