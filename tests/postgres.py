@@ -9,7 +9,7 @@ import itertools
 import os
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -89,12 +89,13 @@ def databases() -> Iterator[Databases]:
     """
     given = os.environ.get(VARIABLE)
     if given:
-        with _closing(Databases(given)) as found:
+        with closing(Databases(given)) as found:
             yield found
         return
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"{os.getpid()}"
-    with server(run, fsync=False) as shared, _closing(Databases(shared.url())) as found:
-        yield found
+    # Its databases go with it.
+    with server(run, fsync=False) as shared:
+        yield Databases(shared.url())
 
 
 @contextmanager
@@ -123,14 +124,6 @@ def in_own_loop(work: Coroutine[Any, Any, T]) -> T:
     """What ``work`` returns, run in a thread, beside whatever loop this one has."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
-
-
-@contextmanager
-def _closing(found: Databases) -> Iterator[Databases]:
-    try:
-        yield found
-    finally:
-        found.close()
 
 
 def beside(url: str, database: str) -> str:

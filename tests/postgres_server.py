@@ -130,7 +130,7 @@ def _start_keeper(folder: Path, lock: Path, *, fsync: bool) -> None:
     with (folder / "said").open("ab") as said:
         os.posix_spawn(
             sys.executable,
-            [sys.executable, "-I", __file__, str(folder), str(lock), "on" if fsync else "off"],
+            [sys.executable, "-P", __file__, str(folder), str(lock), "on" if fsync else "off"],
             os.environ,
             file_actions=[(os.POSIX_SPAWN_DUP2, said.fileno(), output) for output in (1, 2)],
             setsid=True,

@@ -63,7 +63,7 @@ async def test_a_server_killed_in_the_middle_forgets_nothing_that_was_answered()
             enough = asyncio.Event()
             writers = [asyncio.create_task(write_on(units, enough)) for _ in range(16)]
             gaps = []
-            for _ in range(3):
+            for _ in range(2):
                 await _until_more(acknowledged, 100)
                 await asyncio.to_thread(server.restart, "immediate")
                 began = time.monotonic()
@@ -80,7 +80,7 @@ async def test_a_server_killed_in_the_middle_forgets_nothing_that_was_answered()
 
 async def test_a_server_that_stays_away_is_an_outage_until_it_is_back() -> None:
     with own_server() as (server, url):
-        async with open_postgres_database(url, patience=attrs.evolve(SOME, within_s=1.0)) as database:
+        async with open_postgres_database(url, patience=attrs.evolve(SOME, within_s=0.3)) as database:
             units = units_of_work(database)
             kept = await keep(units, a_payment(1))
             await asyncio.to_thread(server.stop)
@@ -88,7 +88,7 @@ async def test_a_server_that_stays_away_is_an_outage_until_it_is_back() -> None:
                 began = time.monotonic()
                 with pytest.raises(StorageUnavailable, match="did not confirm") as caught:
                     await call
-                assert 1 <= time.monotonic() - began < 5
+                assert 0.3 <= time.monotonic() - began < 5
                 assert caught.value.retry_after_s
             await asyncio.to_thread(server.start)
             assert await units.reads.payment(kept.payment_id) == kept

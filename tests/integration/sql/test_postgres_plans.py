@@ -17,18 +17,14 @@ from payments.adapters.sql.compiled import Compiled, Statements
 from payments.adapters.sql.postgres_pool import DIALECT
 from payments.adapters.sql.tables import METADATA
 from tests.integration.sql.many_rows import START, fill
-from tests.integration.sql.test_statements import STATEMENTS
+from tests.integration.sql.test_statements import STATEMENTS, public_statements
 from tests.postgres import Databases, in_own_loop
 
 FEW = 2_000
 
 pytestmark = pytest.mark.anyio
 
-ALL = {
-    **STATEMENTS,
-    "FIRST_WITHIN": shared_state.FIRST_WITHIN,
-    "FORGET": shared_state.FORGET,
-}
+ALL = {**STATEMENTS, **public_statements(shared_state)}
 
 HOT = {
     "PAYMENT": "pk_payments",
@@ -64,7 +60,7 @@ HOT = {
 
 
 @pytest.fixture(scope="module")
-def filled(postgres: Databases, long_run: bool) -> Iterator[str]:  # noqa: FBT001 - a fixture
+def filled(postgres: Databases, long_run: bool) -> Iterator[str]:  # noqa: FBT001 -- a fixture by name
     with postgres.empty() as url:
         migrate.upgrade(url)
 
@@ -119,6 +115,8 @@ def samples() -> dict[str, Any]:
         "sooner": START,
         "this_digest": "x",
         "window": 10**6,
+        "lifetime": 10**6,
+        "most": 5,
         "version_before": 3,
         **dict.fromkeys(("this_reference",), reference),
         **dict.fromkeys(("this_user", "this_operation", "this_key", "token"), "x"),
@@ -151,7 +149,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def test_no_statement_reads_a_whole_table_or_sorts_it(
     connection: asyncpg.Connection,
     name: str,
-    generic: bool,  # noqa: FBT001 - a column of the table above
+    generic: bool,  # noqa: FBT001 -- a column of the table above
 ) -> None:
     plan = await planned(connection, TEXTS[ALL[name]], generic=generic)
     scanned = [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]

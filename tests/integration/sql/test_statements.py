@@ -5,21 +5,31 @@ import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from sqlalchemy import CompoundSelect, Delete, Insert, Select, Update, literal_column, make_url, select
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql import ClauseElement
 
 from payments.adapters.sql import statements
 from payments.adapters.sql.compiled import Compiled, Statements, compiled
 
+STATEMENT = (Select, CompoundSelect, Insert, Update, Delete)
+
 SOURCES = sorted(Path(statements.__file__).parent.glob("*.py"))
 
-STATEMENTS = {
-    name: value
-    for name, value in vars(statements).items()
-    if isinstance(value, (Select, CompoundSelect, Insert, Update, Delete)) and not name.startswith("_")
-}
+
+def public_statements(module: ModuleType) -> dict[str, ClauseElement]:
+    """The statements that ``module`` offers, by their names."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, STATEMENT) and not name.startswith("_")
+    }
+
+
+STATEMENTS = public_statements(statements)
 
 POSTGRESQL = make_url("postgresql+asyncpg://").get_dialect()()
 

@@ -6,7 +6,7 @@ TryAgain: :mod:`payments.adapters.sql.again` then runs it again, whole, with the
 
 Leases are taken with the caller's clock, not the server's. No safety hangs on it: who marks a row shows the
 token it was leased with (fencing), in the statement that marks it. A clock that is wrong makes somebody work
-twice or later, and never lets two of them mark one row (ADR 0013).
+twice or later, and never lets two of them mark one row (ADR 0014).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
