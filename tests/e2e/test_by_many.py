@@ -85,9 +85,9 @@ async def _now(answer: T) -> T:
 async def test_a_hundred_initiates_over_two_processes_make_one_attempt_and_one_call(story: Story) -> None:
     both = await two_serving(story)
 
-    answers = await asyncio.gather(*(story.initiate() for _ in range(100)))
+    answers = await asyncio.gather(*(story.click() for _ in range(100)))
 
-    assert {answer.status_code for answer in answers} == {200}
+    assert [answer.text for answer in answers if answer.status_code != 200] == []
     (reference,) = {answer.json()["reference"] for answer in answers}
     assert len(await story.outside.chapa_calls("initialize")) == 1
     assert (story.count("payments"), story.count("attempts")) == (1, 1)
@@ -203,7 +203,6 @@ async def test_a_worker_that_sleeps_past_its_lease_while_it_tells_marks_nothing(
     assert len({message["webhook_id"] for message in order["messages"]}) == 1
     mails = await story.until_mailed()
     assert len({mail["message_id"] for mail in mails}) == 1
-    assert not events(story, "worker_trouble")
     await story.tells(opened["reference"], "The orders service: message 1, 'paid', was delivered")
 
 
@@ -227,7 +226,6 @@ async def test_a_worker_that_sleeps_past_its_lease_while_it_settles_doubles_noth
     await story.until_at_rest()
     await story.told_once("paid")
     assert len(await story.outside.mails(MAIL)) == 1
-    assert not events(story, "worker_trouble")
     await story.tells(opened["reference"], "The payment is paid.")
 
 

@@ -19,9 +19,9 @@ async def test_a_double_click_gives_one_checkout(story: Story) -> None:
 
 
 async def test_a_hundred_initiates_at_once_make_one_attempt(story: Story) -> None:
-    answers = await asyncio.gather(*(story.initiate() for _ in range(100)))
+    answers = await asyncio.gather(*(story.click() for _ in range(100)))
 
-    assert {answer.status_code for answer in answers} == {200}
+    assert [answer.text for answer in answers if answer.status_code != 200] == []
     (reference,) = {answer.json()["reference"] for answer in answers}
     assert len(await story.outside.chapa_calls("initialize")) == 1
     assert (story.count("payments"), story.count("attempts")) == (1, 1)
