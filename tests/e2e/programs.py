@@ -97,3 +97,13 @@ def finished(
         timeout=START_S,
         check=False,
     )
+
+
+def alive(number: int) -> bool:
+    """Whether there is a process with this number that still runs."""
+    try:
+        os.kill(number, 0)
+        # Whoever is dead and not yet buried is listed, too; Linux says so.
+        return not Path("/proc/self").exists() or " Z " not in Path(f"/proc/{number}/stat").read_text()
+    except (ProcessLookupError, FileNotFoundError):
+        return False

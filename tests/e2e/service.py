@@ -32,6 +32,7 @@ from payments.entrypoints.supervisor import Supervisor
 from payments.entrypoints.working import work_until_stopped
 from payments.settings import Settings
 from tests.e2e.moved_clock import clock_at
+from tests.e2e.programs import alive
 
 SERVING, WORKING = 2, 2
 """How many processes of each kind a service by many has."""
@@ -103,7 +104,8 @@ def _serve_by_many(given: Surroundings) -> None:
     settings = given.settings()
     with listen(settings.http.host, settings.http.port) as listening:
         supervisor = Supervisor(
-            context=_FORKS,
+            # A fork server inside of a process that a fork server forked would import everything anew.
+            context=multiprocessing.get_context("fork"),
             main=partial(_serve_as_one_of_many, given),
             listening=listening,
             on_ready=lambda: _announce("Payments answers."),
@@ -113,6 +115,10 @@ def _serve_by_many(given: Surroundings) -> None:
 
 
 def _serve_as_one_of_many(given: Surroundings, listening: socket.socket, ready: Connection) -> None:
+    # What a fresh interpreter would have: no part in how the supervisor hears of signals.
+    signal.set_wakeup_fd(-1)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)
     settings = given.settings()
 
     async def serve() -> None:
@@ -154,7 +160,7 @@ class Service:
     def serving(self) -> list[int]:
         """The numbers of the processes that a supervisor started, and that are alive."""
         told = [json.loads(line) for line in self.log().splitlines() if '"process_started"' in line]
-        return [line["child"] for line in told if _alive(line["child"])]
+        return [line["child"] for line in told if alive(line["child"])]
 
     async def kill(self) -> None:
         """``kill -9`` for all: no goodbye, nothing flushed, nothing finished."""
@@ -209,14 +215,6 @@ def by_many(environ: Mapping[str, str], directory: Path) -> Service:
 
 def _in(environ: Mapping[str, str], directory: Path) -> Surroundings:
     return Surroundings(dict(environ), directory / "clock", directory / "service.log")
-
-
-def _alive(number: int) -> bool:
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 async def _until(done: Callable[[], bool]) -> None:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.e2e.outside_world import Outside
-from tests.e2e.programs import Program, finished, payments
+from tests.e2e.programs import Program, alive, finished, payments
 from tests.e2e.story import environment
 from tests.postgres import Databases
 from tests.serving import free_port, plain_client
@@ -40,15 +40,6 @@ def until(happened: Callable[[], Any], within_s: float = 30.0) -> Any:
 def told(program: Program, event: str) -> list[dict[str, Any]]:
     lines = (line for line in program.complaints.splitlines() if f'"event": "{event}"' in line)
     return [json.loads(line) for line in lines]
-
-
-def alive(number: int) -> bool:
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    # Whoever is dead and not yet buried is listed, too.
-    return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def children(program: Program) -> set[int]:
