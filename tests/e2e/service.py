@@ -18,6 +18,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -159,8 +160,7 @@ class Service:
 
     def serving(self) -> list[int]:
         """The numbers of the processes that a supervisor started, and that are alive."""
-        told = [json.loads(line) for line in self.log().splitlines() if '"process_started"' in line]
-        return [line["child"] for line in told if alive(line["child"])]
+        return [line["child"] for line in self.events("process_started") if alive(line["child"])]
 
     async def kill(self) -> None:
         """``kill -9`` for all: no goodbye, nothing flushed, nothing finished."""
@@ -175,6 +175,8 @@ class Service:
 
     async def terminate(self, within_s: float = 30.0) -> int:
         """SIGTERM for all; the worst exit code once they have drained and stopped."""
+        # Whoever is not there yet would not drain, but just go.
+        await _until(self._workers_are_there, within_s=30.0)
         for process in self._processes:
             process.terminate()
         await asyncio.gather(*(asyncio.to_thread(process.join, within_s) for process in self._processes))
@@ -195,6 +197,14 @@ class Service:
     def log(self) -> str:
         """What they wrote to standard error."""
         return self.given.log_path.read_text() if self.given.log_path.exists() else ""
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The log's lines with this event."""
+        lines = (line for line in self.log().splitlines() if f'"event": "{name}"' in line)
+        return [json.loads(line) for line in lines]
+
+    def _workers_are_there(self) -> bool:
+        return {line["process"] for line in self.events("started")} >= set(self.workers())
 
     def _started(self, main: Callable[[Surroundings], None]) -> ForkServerProcess:
         # No daemons: these may have no children.
@@ -217,7 +227,7 @@ def _in(environ: Mapping[str, str], directory: Path) -> Surroundings:
     return Surroundings(dict(environ), directory / "clock", directory / "service.log")
 
 
-async def _until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5.0):
+async def _until(done: Callable[[], bool], *, within_s: float = 5.0) -> None:
+    async with asyncio.timeout(within_s):
         while not done():  # noqa: ASYNC110 -- the ends of other processes' children are no events of ours
             await asyncio.sleep(0.005)

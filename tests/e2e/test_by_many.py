@@ -1,14 +1,13 @@
 """Two processes serve and two work, over one PostgreSQL: they share everything and double nothing."""
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -31,22 +30,16 @@ async def story(outside: Outside, database: Database, tmp_path: Path) -> AsyncIt
         yield told
 
 
-def events(story: Story, name: str) -> list[dict[str, Any]]:
-    """The log's lines with this event."""
-    lines = (line for line in story.service.log().splitlines() if f'"event": "{name}"' in line)
-    return [json.loads(line) for line in lines]
-
-
 def who_answered(story: Story, route: str) -> set[int]:
     """The processes that answered requests of this route."""
-    return {line["process"] for line in events(story, "request") if route in line["route"]}
+    return {line["process"] for line in story.service.events("request") if route in line["route"]}
 
 
 async def two_serving(story: Story) -> list[int]:
     """The numbers of the two processes that serve, once both answer."""
 
     async def answering() -> list[int]:
-        ready = {line["process"] for line in events(story, "started")}
+        ready = {line["process"] for line in story.service.events("started")}
         return [number for number in story.service.serving() if number in ready]
 
     return await until(answering, lambda them: len(them) == 2, within_s=30.0)
@@ -72,7 +65,7 @@ def paused(worker: int) -> Iterator[None]:
 async def woken_and_done(story: Story, worker: int, loop: str) -> None:
     """Wait until the woken worker has ended the step it was paused in."""
     await until(
-        lambda: _now(events(story, "worked")),
+        lambda: _now(story.service.events("worked")),
         lambda lines: any(line["process"] == worker and line["loop"] == loop for line in lines),
     )
 
@@ -246,7 +239,7 @@ async def test_asked_to_stop_everybody_finishes_what_is_under_way(story: Story) 
     assert story.service.serving() == []
     assert story.rows("SELECT state FROM messages WHERE destination = 'orders'") == [("delivered",)]
     await story.told_once("paid")
-    assert not events(story, "worker_cut_off")
+    assert not story.service.events("worker_cut_off")
     await story.start()
     await story.tells(opened["reference"], "message 1, 'paid', was delivered")
 
