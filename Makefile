@@ -2,6 +2,9 @@
 .SUFFIXES:
 .DELETE_ON_ERROR:
 
+# Where it is set, every process that is started compiles this project anew, which costs it half a second.
+unexport PYTHONDONTWRITEBYTECODE
+
 PORT ?= 8000
 # More words for pytest: make test ARGS="tests/unit -k money"
 ARGS ?=
@@ -31,9 +34,9 @@ test: $(VENV)/dev.stamp ## run the quick suite, whole (ARGS passes words to pyte
 stories: $(VENV)/dev.stamp ## tell every end-to-end story on PostgreSQL, by many processes (some minutes)
 	@$(BIN)/python -m pytest -m stories -n 2 tests/e2e $(ARGS)
 
-races: $(VENV)/dev.stamp ## run the long races and the plans over many rows (some minutes)
+races: $(VENV)/dev.stamp ## run the long races, plans over many rows, and the longest walk (some minutes)
 	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -n 2 tests/integration/races \
-		tests/integration/sql/test_postgres_plans.py $(ARGS)
+		tests/integration/sql/test_postgres_plans.py tests/unit/domain/test_every_history.py $(ARGS)
 
 check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
 	@$(BIN)/ruff format --check --quiet .
