@@ -57,6 +57,8 @@ def test_demo_json_tells_a_script_all_it_needs(demonstration: Demonstration) -> 
         "mailbox": f"{url}/simulators/mailbox",
     }
     assert document["credentials"]["chapa"]["secret_key"].startswith("CHASECK_TEST-")
+    # With it a script can sign a notice of its own, as Chapa would.
+    assert len(document["credentials"]["chapa"]["webhook_secret"]) >= 24
     orders = {order["id"]: order for order in document["orders"]}
     assert (orders["order_1001"]["amount"], orders["order_1001"]["currency"]) == ("1000.00", "ETB")
     assert {order["currency"] for order in document["orders"]} >= {"ETB", "USD", "KES"}

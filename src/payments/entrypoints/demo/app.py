@@ -30,6 +30,7 @@ class Demo:
     operator_token: str = attrs.field(repr=False)
     """Signs an operator in at the console."""
     chapa_secret_key: str = attrs.field(repr=False)
+    chapa_webhook_secret: str = attrs.field(repr=False)
     simulators: Starlette
 
 
@@ -81,7 +82,10 @@ async def _told(demo: Demo, client: ShopClient, _request: Request) -> Response:
                 "mailbox": at.mailbox,
             },
             "credentials": {
-                "chapa": {"secret_key": demo.chapa_secret_key},
+                "chapa": {
+                    "secret_key": demo.chapa_secret_key,
+                    "webhook_secret": demo.chapa_webhook_secret,
+                },
                 "paystack": None,
                 "mpesa": None,
             },

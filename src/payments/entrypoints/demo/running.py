@@ -63,6 +63,7 @@ async def run_demo(
                 token=sign_token(settings, user=USER, scope=" ".join(SCOPES), valid_for=_TOKEN_FOR),
                 operator_token=sign_token(settings, user=OPERATOR, scope=_OPERATE, valid_for=_TOKEN_FOR),
                 chapa_secret_key=state.secrets.chapa_secret_key,
+                chapa_webhook_secret=state.secrets.chapa_webhook_secret,
                 simulators=simulators,
             )
             ignored = sorted(n for n in environ if n.startswith("PAYMENTS_") and n not in _HEEDED)
