@@ -29,10 +29,10 @@ run: $(VENV)/run.stamp ## start the whole demonstration on SQLite (PORT=8000 mov
 	@exec $(BIN)/payments demo --port $(PORT)
 
 test: $(VENV)/dev.stamp ## run the quick suite, whole (ARGS passes words to pytest)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
-stories: $(VENV)/dev.stamp ## tell every end-to-end story on PostgreSQL, by many processes (some minutes)
-	@$(BIN)/python -m pytest -m stories -n 2 tests/e2e $(ARGS)
+stories: $(VENV)/dev.stamp ## tell every story on PostgreSQL by many processes, and of the commands (some minutes)
+	@$(BIN)/python -m pytest -m stories -n 2 tests/e2e tests/integration/sql $(ARGS)
 
 races: $(VENV)/dev.stamp ## run the long races, plans over many rows, and the longest walk (some minutes)
 	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -n 2 tests/integration/races \

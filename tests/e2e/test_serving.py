@@ -14,6 +14,8 @@ import pytest
 from tests.e2e.programs import Program, payments
 from tests.serving import free_port
 
+pytestmark = pytest.mark.stories
+
 KEY = "k" * 40
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.story import Story, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.stories]
 
 
 async def command(story: Story, *arguments: str) -> Process:

@@ -16,7 +16,7 @@ from payments.testing.contracts.stored import a_notice, a_payment, an_attempt, k
 from tests.integration.sql.killing import said, writing
 from tests.postgres import own_server
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.stories]
 
 
 async def test_a_client_killed_inside_a_transaction_loses_exactly_that_and_holds_up_nobody(
