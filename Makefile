@@ -32,7 +32,7 @@ test: $(VENV)/dev.stamp ## run the quick suite, whole (ARGS passes words to pyte
 	@$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 stories: $(VENV)/dev.stamp ## tell every story on PostgreSQL by many processes, and of the commands (some minutes)
-	@$(BIN)/python -m pytest -m stories -n 2 tests/e2e tests/integration/sql $(ARGS)
+	@$(BIN)/python -m pytest -m stories -n 2 tests $(ARGS)
 
 races: $(VENV)/dev.stamp ## run the long races, plans over many rows, and the longest walk (some minutes)
 	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -n 2 tests/integration/races \

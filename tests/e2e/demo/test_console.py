@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from tests.e2e.demo.conftest import Demonstration
 from tests.e2e.demo.visiting import Visit, visiting
 
-pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.stories]
 
 CANARY = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
 

@@ -11,7 +11,7 @@ from payments.domain.errors import StorageBusy
 from payments.testing.contracts.stored import a_payment, an_attempt, keep
 from tests.integration.sql.killing import said, writing
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.stories]
 
 
 async def test_a_process_killed_inside_a_transaction_loses_exactly_that(database: Path) -> None:
