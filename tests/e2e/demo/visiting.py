@@ -37,6 +37,8 @@ class Visit:
         await self.page.locator("button.choice").first.click()
 
     async def fits_the_screen(self) -> None:
+        # A page that has only just been navigated to has no document yet.
+        await self.page.wait_for_load_state()
         wide = await self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
         assert not wide, f"{self.page.url} is wider than the phone"
 
