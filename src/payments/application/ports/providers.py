@@ -9,7 +9,7 @@ trouble means that we cannot know.
 import enum
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import attrs
@@ -120,6 +120,84 @@ class Cancellations(Protocol):
         """Ask the provider to close the checkout. Repeating it is safe; it never raises for trouble."""
 
 
+@attrs.frozen(kw_only=True)
+class RefundRequest:
+    """All a gateway needs to send money of one capture back."""
+
+    reference: str
+    """Our own name for the refund, unique."""
+    attempt: str
+    """The reference of the attempt that brought the money."""
+    capture_key: str
+    """The provider's name for the money itself."""
+    receipt: str | None
+    amount: Money
+    captured: Money
+    """All of the capture; less than it goes back in part."""
+    reason: str
+    callback_url: str | None = None
+    """Where the provider reports about this refund, for those that report by callback."""
+
+
+@attrs.frozen(kw_only=True)
+class RefundQuestion:
+    """Which refund a gateway is asked about."""
+
+    reference: str
+    attempt: str
+    capture_key: str
+    receipt: str | None
+    amount: Money
+    provider_reference: str | None
+    """The provider's name for the refund; None when its answer was lost."""
+    requested_at: datetime
+    known: frozenset[str]
+    """Provider references of the other refunds of this capture: none of those is the one in question."""
+
+
+class RefundOutcome(enum.Enum):
+    """What an answer about a refund means; every word of every provider maps to exactly one."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """A definite no: the money stays, or came back."""
+    PENDING = "pending"
+    NEEDS_ATTENTION = "needs_attention"
+    """Pending until a person does something at the provider."""
+    NOTHING = "nothing"
+    """No information. Ask again."""
+
+
+@attrs.frozen(kw_only=True)
+class RefundAnswer:
+    """What a gateway read out of one answer about a refund."""
+
+    outcome: RefundOutcome
+    word: str
+    """The provider's own word, shortened, for people."""
+    provider_reference: str | None = None
+    detail: str = ""
+    """Why, in words for the shop, or empty."""
+
+
+class Refunds(Protocol):
+    """Sends money back."""
+
+    @abstractmethod
+    async def request(self, request: RefundRequest) -> RefundAnswer:
+        """Ask for the refund, at most once: nothing here is ever sent twice.
+
+        Raises:
+            ProviderRejected: a definite no.
+            ProviderUnavailable: nothing was sent, or the provider says it did nothing.
+            OutcomeUnknown: it may have been done.
+        """
+
+    @abstractmethod
+    async def check(self, question: RefundQuestion) -> RefundAnswer:
+        """What became of a refund. Never raises for trouble: that is an answer with outcome ``nothing``."""
+
+
 class Webhooks(Protocol):
     """Reads the provider's notices."""
 
@@ -158,6 +236,12 @@ class Provider:
     checks: StatusChecks
     cancellations: Cancellations | None = None
     webhooks: Webhooks | None = None
+    refunds: Refunds | None = None
+    """None: a person sends money back by hand and records it."""
+    refunds_whole: bool = False
+    """It sends back all of a capture or nothing."""
+    refunds_by_receipt: bool = False
+    """It needs the receipt of the capture to find the money."""
     bound: frozenset[str] = frozenset()
     """Facts it never attests (``reference``, ``amount``, ``mode``), which our own request binds."""
     self_check: SelfCheck | None = None
