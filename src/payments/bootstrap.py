@@ -55,6 +55,7 @@ from payments.application.ports.providers import Providers
 from payments.application.ports.self_check import SelfCheck
 from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.tokens import Tokens
 from payments.application.use_cases.answer_once import AnswerOnce
 from payments.application.use_cases.cancel_payment import CancelPayment
 from payments.application.use_cases.check_invariants import CheckInvariants
@@ -179,6 +180,7 @@ def assemble(
     container.register(Providers, instance=providers)
     container.register(SharedState, instance=shared_state)
     container.register(UnitOfWork, instance=unit_of_work)
+    container.register(Tokens)
     for use_case in USE_CASES:
         container.register(use_case)
     container.register(Payments)
@@ -304,9 +306,11 @@ async def _caller_keys(
 
 
 def _cipher(settings: Settings) -> Cipher:
-    # The sandbox may go without: raw notices of an earlier run then stay sealed, and nothing needs them.
-    keys = [key.reveal().encode() for key in settings.data_keys] or [secrets.token_bytes(32)]
-    return AesGcmCipher.of(keys)
+    keys = [key.reveal().encode() for key in settings.data_keys]
+    # The sandbox may go without. What several processes share then hangs on what else only they know; without
+    # even that, notices and pages of an earlier run cannot be opened any more.
+    shared = settings.auth.key.reveal() if settings.auth else ""
+    return AesGcmCipher.of(keys or [b"sandbox " + shared.encode() if shared else secrets.token_bytes(32)])
 
 
 def _notifier(settings: Settings) -> Notifier:

@@ -18,6 +18,11 @@ class TestAesGcmCipher(CipherContract):
 class Envelope(Cipher):
     """Broken on purpose: it hides, and neither encrypts nor notices."""
 
+    key_id = "00000000"
+
+    def derive(self, name: str, key_id: str) -> bytes:
+        return base64.b85encode(name.encode())
+
     def seal(self, plain: bytes) -> bytes:
         return base64.b85encode(plain)
 
@@ -35,6 +40,8 @@ def test_the_contract_catches_a_cipher_without_a_key() -> None:
         OverEnvelope().test_nobody_reads_it_and_equal_messages_look_different()
     with pytest.raises(BrokenPromise, match="open raises ValueError for a key it does not have"):
         OverEnvelope().test_a_key_it_does_not_have_is_a_value_error()
+    with pytest.raises(BrokenPromise, match="32 bytes"):
+        OverEnvelope().test_what_is_derived_hangs_on_name_and_key()
 
 
 @pytest.mark.parametrize("keys", [(), (b"",), (b"fifteen bytes..",), (b"a" * 32, b"short")])

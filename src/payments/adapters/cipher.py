@@ -4,6 +4,7 @@ A sealed message is ``version (1) | key id (4) | nonce (12) | ciphertext and tag
 authenticated, too. Nonces are random, so one key is good for 2**32 messages (NIST SP 800-38D, section 8.3).
 """
 
+import hmac
 import os
 from collections.abc import Mapping, Sequence
 from typing import Final, Self
@@ -31,6 +32,7 @@ class AesGcmCipher(Cipher):
 
     _sealing_id: bytes
     _by_id: Mapping[bytes, AESGCM] = attrs.field(repr=False)
+    _deriving: Mapping[str, bytes] = attrs.field(repr=False)
 
     @classmethod
     def of(cls, keys: Sequence[bytes]) -> Self:
@@ -44,7 +46,11 @@ class AesGcmCipher(Cipher):
         if any(len(key) < LEAST_KEY_BYTES for key in keys):
             raise ValueError(f"A key has at least {LEAST_KEY_BYTES} bytes.")
         named = [(_derived(key, b"key id", _ID_BYTES), _derived(key, b"sealing", _KEY_BYTES)) for key in keys]
-        return cls(named[0][0], {key_id: AESGCM(key) for key_id, key in named})
+        deriving = {
+            key_id.hex(): _derived(key, b"deriving", _KEY_BYTES)
+            for (key_id, _), key in zip(named, keys, strict=True)
+        }
+        return cls(named[0][0], {key_id: AESGCM(key) for key_id, key in named}, deriving)
 
     def seal(self, plain: bytes) -> bytes:
         head = _VERSION + self._sealing_id
@@ -61,9 +67,19 @@ class AesGcmCipher(Cipher):
         except (InvalidTag, ValueError) as error:
             raise ValueError("It was changed after it was sealed.") from error
 
+    @property
+    def key_id(self) -> str:
+        return self._sealing_id.hex()
+
+    def derive(self, name: str, key_id: str) -> bytes:
+        key = self._deriving.get(key_id)
+        if key is None:
+            raise ValueError("It was derived from a key we do not have.")
+        return hmac.digest(key, name.encode(), "sha256")
+
 
 def _derived(key: bytes, purpose: bytes, length: int) -> bytes:
-    # One secret serves two purposes, so neither may be the secret itself (RFC 5869).
+    # One secret serves several purposes, so none of them may have the secret itself (RFC 5869).
     return HKDF(
         algorithm=hashes.SHA256(), length=length, salt=None, info=b"payments cipher: " + purpose
     ).derive(key)

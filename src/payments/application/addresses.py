@@ -13,6 +13,14 @@ class Addresses:
         """Where a provider posts its webhooks."""
         return f"{self.public_url}/payments/verify/{provider}/"
 
+    def callback(self, token: str) -> str:
+        """Where a provider without signatures reports to; Daraja refuses addresses that hold its own name."""
+        return f"{self.public_url}/payments/verify/stk/{token}/"
+
+    def page(self, token: str) -> str:
+        """Our own page for a payer whose provider has none."""
+        return f"{self.public_url}/pay/{token}/"
+
     def verify(self, provider: str, reference: str) -> str:
         """Where a provider sends the payer's browser back to, and the reference it is about."""
         return f"{self.public_url}/payments/verify/{provider}/?trx_ref={reference}"

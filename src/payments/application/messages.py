@@ -36,6 +36,13 @@ def _told_of(
 ) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
     if isinstance(event, happened.PaymentSucceeded):
         return ((Destination.ORDERS, "paid", {}), *_mail(payment, "confirmation", payment.amount))
+    if isinstance(event, happened.CheckoutOpened | happened.AttemptReopened):
+        at_the_door = payment.attempt(event.reference).on_delivery
+        return ((Destination.ORDERS, "pay_on_delivery", {}),) if at_the_door else ()
+    if isinstance(event, happened.AttemptExpired):
+        # Whoever was to collect at the door must not: the payer pays another way.
+        called_off = payment.attempt(event.reference).on_delivery and event.reason is Reason.SUPERSEDED
+        return ((Destination.ORDERS, "failed", {"reason": event.reason.value}),) if called_off else ()
     if isinstance(event, happened.PaymentFailed):
         failed = (Destination.ORDERS, "failed", {"reason": event.reason.value})
         # The order is known to be unpaid; that this attempt was declined may still be news to the payer.

@@ -26,8 +26,12 @@ def record(
     cause: str,
     now: datetime,
     evidence: Evidence | None = None,
+    decided: tuple[Review, ...] = (),
 ) -> StoredChange:
-    """All rows of ``change``. Without events there is nothing to tell: only bookkeeping is stored."""
+    """All rows of ``change``. Without events there is nothing to tell: only bookkeeping is stored.
+
+    ``decided`` are the reviews whose fate the events tell.
+    """
     if not change.events:
         return StoredChange(before=before, after=change.payment, evidence=evidence)
     after, messages = messages_for(change.payment, change.events, now)
@@ -51,6 +55,7 @@ def record(
         evidence=evidence,
         messages=messages,
         reviews=tuple(_reviews(after, change.events, now)),
+        decided=decided,
         audit=entry,
     )
 
@@ -78,11 +83,19 @@ def state_digest(payment: Payment) -> str:
                 a.page_closed,
                 a.reopened_at,
                 a.declines,
+                a.on_delivery,
+                a.wrong_codes,
             ]
             for a in payment.attempts
         ],
         [attrs.astuple(c, recurse=False) for c in payment.captures],
-        [attrs.astuple(r, recurse=False) for r in payment.refunds],
+        [
+            [
+                *(r.refund_id, r.capture_id, r.reference, r.amount, r.status, r.reason, r.actor),
+                *(r.created_at, r.approver, r.provider_reference, r.requested_at),
+            ]
+            for r in payment.refunds
+        ],
     ]
     return _digest(state)
 

@@ -116,6 +116,9 @@ class StoredChange:
     evidence: Evidence | None = None
     messages: tuple[Message, ...] = ()
     reviews: tuple[Review, ...] = ()
+    """Opened by it."""
+    decided: tuple[Review, ...] = ()
+    """As they stand after it: decided, resolved, or open again."""
     audit: AuditEntry | None = None
 
 

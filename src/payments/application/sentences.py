@@ -53,12 +53,24 @@ _EVENTS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     ),
     "CaptureAccepted": lambda _: "The held money was accepted as the payment.",
     "CaptureSurplus": lambda _: "The held money was accepted, as surplus.",
+    "RefundReserved": lambda e: (
+        f"{e['amount']} was set aside to go back"
+        + (", and waits for a second person's approval" if e["awaiting_approval"] else "")
+        + f": {e['reason']}"
+    ),
     "RefundRecorded": lambda e: f"{e['amount']} went back at the provider.",
-    "RefundApproved": lambda _: "The refund was approved.",
+    "RefundApproved": lambda e: f"The refund was approved by {e['approver']}.",
     "RefundRequested": lambda _: "The refund was asked for.",
-    "RefundSucceeded": lambda _: "The refund succeeded.",
-    "RefundFailed": lambda _: "The refund failed.",
-    "RefundOutcomeLost": lambda _: "The provider's answer about the refund was lost.",
+    "RefundSucceeded": lambda e: "The refund succeeded." + _why(e),
+    "RefundFailed": lambda e: "The refund failed." + _why(e),
+    "RefundOutcomeLost": lambda e: "The provider's answer about the refund was lost." + _why(e),
+    "DeliveryCodeWrong": lambda e: (
+        f"A collector gave a wrong delivery code, the {_ordinal(e['tries'])} time."
+    ),
+    "DeliveryCodeUnlocked": lambda _: "A person let collectors try the delivery code again.",
+    "ReviewDecided": lambda e: f"A person decided {e['decision']!r} about {e['kind']}: {e['reason']}",
+    "ReviewResolved": lambda e: f"The question {e['kind']} is answered ({e['decision']}).",
+    "ReviewReturned": lambda e: f"The question {e['kind']} is open again: {e['detail']}",
     "ReviewOpened": lambda e: f"A person has to decide ({e['kind']}): {e['detail']}",
 }
 
@@ -174,6 +186,10 @@ def _waits(attempt: Attempt) -> str:
 
 def _instant(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at else "no set time"
+
+
+def _ordinal(number: int) -> str:
+    return {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}.get(number, f"{number}th")
 
 
 def _why(event: dict[str, Any]) -> str:

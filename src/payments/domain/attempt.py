@@ -39,6 +39,11 @@ class Attempt:
     checkout_url: str | None = None
     provider_reference: str | None = None
     callback_token_hash: str | None = None
+    """SHA-256 of the token in the address its provider reports to; None where notices are signed."""
+    page_token_hash: str | None = None
+    """SHA-256 of the token in the address of our own page for its payer; None on a provider's page."""
+    on_delivery: bool = False
+    """A collector takes the money at the door, and nobody outside is asked about it."""
     handed_out_at: datetime | None = None
     """Set once: when the payer got something to pay with, or evidence showed that they had."""
     page_closed: bool = False
@@ -48,6 +53,10 @@ class Attempt:
     """Fingerprints of the declined tries already counted."""
     not_found_at: datetime | None = None
     """When the provider first did not know it, past the hold window and with nothing else since."""
+    said_paid_at: datetime | None = None
+    """When the provider first said that it is paid, where saying so once is not enough."""
+    wrong_codes: int = 0
+    """How many wrong delivery codes collectors have given."""
     checks: int = 0
     last_checked_at: datetime | None = None
     last_word: str = ""

@@ -187,6 +187,17 @@ class CaptureSurplus:
 
 
 @attrs.frozen(kw_only=True)
+class RefundReserved:
+    """Money of a capture was set aside to go back; nothing has been sent."""
+
+    refund_id: UUID
+    capture_id: UUID
+    amount: Money
+    reason: str
+    awaiting_approval: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class RefundRecorded:
     """A refund was made at the provider and is taken in."""
 
@@ -200,6 +211,7 @@ class RefundApproved:
     """A second person approved the refund."""
 
     refund_id: UUID
+    approver: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -214,6 +226,7 @@ class RefundSucceeded:
     """The provider gave the money back."""
 
     refund_id: UUID
+    detail: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -221,6 +234,7 @@ class RefundFailed:
     """The refund was refused, or returned later."""
 
     refund_id: UUID
+    detail: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -228,6 +242,25 @@ class RefundOutcomeLost:
     """We asked for the refund and cannot tell whether it happened."""
 
     refund_id: UUID
+    detail: str = ""
+
+
+# --- cash at the door
+
+
+@attrs.frozen(kw_only=True)
+class DeliveryCodeWrong:
+    """A collector gave a wrong delivery code; ``tries`` is how many there were by now."""
+
+    reference: str
+    tries: int
+
+
+@attrs.frozen(kw_only=True)
+class DeliveryCodeUnlocked:
+    """A person let collectors try the delivery code again."""
+
+    reference: str
 
 
 # --- questions for people
@@ -240,6 +273,35 @@ class ReviewOpened:
     kind: ReviewKind
     subject: str
     """What it is about: a capture id, a payment id, a reference, or a reference, ``:`` and a transaction."""
+    detail: str
+
+
+@attrs.frozen(kw_only=True)
+class ReviewDecided:
+    """A person decided, and what was decided is under way: the review stays open until it is done."""
+
+    kind: ReviewKind
+    subject: str
+    decision: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class ReviewResolved:
+    """The question is answered."""
+
+    kind: ReviewKind
+    subject: str
+    decision: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class ReviewReturned:
+    """What was decided could not be done: the question is open again."""
+
+    kind: ReviewKind
+    subject: str
     detail: str
 
 
@@ -261,11 +323,17 @@ Event: TypeAlias = (
     | CaptureRecorded
     | CaptureAccepted
     | CaptureSurplus
+    | RefundReserved
     | RefundRecorded
     | RefundApproved
     | RefundRequested
     | RefundSucceeded
     | RefundFailed
     | RefundOutcomeLost
+    | DeliveryCodeWrong
+    | DeliveryCodeUnlocked
     | ReviewOpened
+    | ReviewDecided
+    | ReviewResolved
+    | ReviewReturned
 )

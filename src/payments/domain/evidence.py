@@ -75,6 +75,9 @@ class Rule(enum.Enum):
     CURRENCY_DIFFERS = "the currency differs from what is owed, so the money is held for review"
     NOT_OURS = "the answer concerns another reference or the other mode, so it proves nothing here"
     KEY_TAKEN = "this provider transaction already counts for another attempt, so it proves nothing here"
+    SAID_ONCE = (
+        "the answer attests no facts and was given once; it counts when a callback agrees or it comes again"
+    )
     NOT_ATTESTED = "the answer does not attest every fact that paid money needs, so it proves nothing"
     ALREADY_COUNTED = "this money is already recorded"
     DECLINED = "the provider declined this try; money that arrives later still counts"

@@ -36,6 +36,12 @@ class Refund:
     approver: str | None = None
     provider_reference: str | None = None
     callback_token_hash: str | None = None
+    requested_at: datetime | None = None
+    """When the request to the provider was committed; None before that, and for refunds taken in."""
+    next_check_at: datetime | None = None
+    """When it is looked at next: sent, or asked about. None: it waits for nobody but a person, or ended."""
+    detail: str = ""
+    """What the provider said last, in words for the shop; or empty."""
 
 
 def refunded(capture: Capture, refunds: tuple[Refund, ...]) -> Money:

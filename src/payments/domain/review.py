@@ -31,3 +31,5 @@ class Review:
     actor: str | None = None
     reason: str | None = None
     resolved_at: datetime | None = None
+    refund_id: UUID | None = None
+    """The refund that was decided; the review stays open until it succeeded."""

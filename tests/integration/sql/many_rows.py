@@ -16,13 +16,14 @@ INSERT INTO payments SELECT id(1, n), 'order_' || n, 'user_' || n % ($1 / 20), 1
 INSERT INTO attempts SELECT ref(n), id(1, n), 0, CASE WHEN n % 3 = 0 THEN 'paystack' ELSE 'chapa' END, 'live',
   100000, 'ETB', '1', at(n), at(n) + 259200000000, NULL, CASE WHEN n % 100 = 1 THEN at(n) END,
   CASE WHEN n % 50 = 0 THEN 'failed' WHEN n % 1000 = 1 THEN 'unknown' WHEN n % 100 = 1 THEN 'open'
-  ELSE 'succeeded' END, NULL, '', NULL, NULL, 'https://chapa.example/' || n, 'AP' || n, NULL, at(n), false,
-  NULL, '[]', NULL, 1, at(n), '' FROM numbers;
+  ELSE 'succeeded' END, NULL, '', NULL, NULL, 'https://chapa.example/' || n, 'AP' || n, md5('c' || n),
+  md5('p' || n), false, at(n), false, NULL, '[]', NULL, NULL, 0, 1, at(n), '' FROM numbers;
 INSERT INTO captures SELECT id(2, n), id(1, n), 0, ref(n),
   CASE WHEN n % 3 = 0 THEN 'paystack' ELSE 'chapa' END, 'live', 'AP' || n, 100000, 'ETB', 'settles', at(n),
   NULL FROM numbers WHERE n % 50 <> 0 AND n % 100 <> 1;
 INSERT INTO refunds SELECT id(3, n), id(1, n), 0, id(2, n), 'r-' || n, 1000, 'ETB', 'succeeded', 'damaged',
-  'operator:7', at(n), NULL, NULL, NULL FROM numbers WHERE n % 100 = 7;
+  'operator:7', at(n), NULL, NULL, md5('r' || n), at(n), CASE WHEN n % 1000 = 7 THEN at(n) END, ''
+  FROM numbers WHERE n % 2 = 1 AND n % 100 <> 1;
 INSERT INTO evidence SELECT id(4, n), id(1, n), ref(n), 'status_check', 'notice', 'settled', at(n), 'paid',
   'success', ref(n), 100000, 'ETB', 'live', 'AP' || n, 'AP' || n, NULL, '', NULL, NULL FROM numbers;
 INSERT INTO audit SELECT id(1, n), s, at(n), 'system', 'notice', '[]', NULL, '', '', '' FROM numbers,
@@ -32,7 +33,7 @@ INSERT INTO messages SELECT id(5 + s, n), id(1, n), 'order_' || n, s,
   CASE WHEN n % 1000 = 3 THEN 'pending' WHEN n % 5000 = 4 THEN 'parked' ELSE 'delivered' END,
   CASE WHEN n % 1000 = 3 THEN at(n) END, 1, at(n), '', NULL FROM numbers, generate_series(1, 2) s;
 INSERT INTO reviews SELECT id(8, n), 'amount_mismatch', id(1, n), id(1, n), '', at(n),
-  CASE WHEN n % 1000 = 5 THEN 'open' ELSE 'resolved' END, NULL, NULL, NULL, NULL
+  CASE WHEN n % 1000 = 5 THEN 'open' ELSE 'resolved' END, NULL, NULL, NULL, NULL, NULL
   FROM numbers WHERE n % 10 = 5;
 INSERT INTO notices SELECT id(9, n), 'chapa', md5(n::text), '', ref(n), 'paid', 'success', at(n),
   CASE WHEN n % 1000 <> 3 THEN at(n) END, '', CASE WHEN n % 1000 = 3 THEN at(n) END, 1, NULL FROM numbers;

@@ -30,6 +30,8 @@ HOT = {
     "PAYMENT": "pk_payments",
     "PAYMENT_OF_ORDER": "payments_order",
     "PAYMENT_WITH_REFERENCE": "pk_attempts",
+    "PAYMENT_WITH_CALLBACK_TOKEN": "(attempts|refunds)_callback_token",
+    "PAYMENT_WITH_PAGE_TOKEN": "attempts_page_token",
     "PAYMENTS_AFTER": "pk_payments",
     "LOCK_PAYMENT": "pk_payments",
     "LOCK_ORDER": "payments_order",
@@ -46,6 +48,9 @@ HOT = {
     "DUE_NOTICES": "notices_due",
     "DUE_MESSAGES": "messages_due",
     "DUE_ATTEMPTS": "attempts_due",
+    "DUE_REFUNDS": "refunds_due",
+    "REVIEW": "pk_reviews",
+    "DECIDE_REVIEW": "pk_reviews",
     "LEASE_NOTICE": "pk_notices",
     "FINISH_NOTICE": "pk_notices",
     "LEASE_MESSAGE": "pk_messages",
@@ -113,6 +118,7 @@ def samples() -> dict[str, Any]:
         "before_id": "g",
         "limit": 20,
         "sooner": START,
+        "token_hash": "x",
         "this_digest": "x",
         "window": 10**6,
         "lifetime": 10**6,
@@ -120,7 +126,7 @@ def samples() -> dict[str, Any]:
         "version_before": 3,
         **dict.fromkeys(("this_reference",), reference),
         **dict.fromkeys(("this_user", "this_operation", "this_key", "token"), "x"),
-        **{f"this_{row}": payment_id for row in ("notice", "message", "capture", "refund")},
+        **{f"this_{row}": payment_id for row in ("notice", "message", "capture", "refund", "review")},
     }
 
 

@@ -71,6 +71,19 @@ class MemoryReads(Reads):
         payment_id = tables.references.get(reference)
         return tables.payments[payment_id] if payment_id else None
 
+    async def payment_with_callback_token(self, token_hash: str) -> Payment | None:
+        for payment in self._tables().payments.values():
+            hashes = {attempt.callback_token_hash for attempt in payment.attempts}
+            if token_hash in hashes | {refund.callback_token_hash for refund in payment.refunds}:
+                return payment
+        return None
+
+    async def payment_with_page_token(self, token_hash: str) -> Payment | None:
+        for payment in self._tables().payments.values():
+            if token_hash in {attempt.page_token_hash for attempt in payment.attempts}:
+                return payment
+        return None
+
     async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
         lines = [summary_of(p) for p in self._tables().payments.values() if p.payer == query.payer]
         wanted = [line for line in lines if _wanted(line, query)]
@@ -93,6 +106,9 @@ class MemoryReads(Reads):
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         found = [r for r in self._tables().reviews.values() if r.payment_id == payment_id]
         return tuple(sorted(found, key=lambda r: (r.opened_at, r.review_id)))
+
+    async def review(self, review_id: UUID) -> Review | None:
+        return self._tables().reviews.get(review_id)
 
     async def open_reviews(self, beyond: tuple[datetime, UUID] | None, limit: int) -> tuple[Review, ...]:
         found = [r for r in self._tables().reviews.values() if r.state is ReviewState.OPEN]
@@ -184,6 +200,9 @@ class MemoryTransaction(Transaction):
             self._change(audit=(*self.tables.audit, change.audit))
         for review in change.reviews:
             await self.add_review(review)
+        for review in change.decided:
+            if not await self.decide_review(review):
+                raise StaleVersion(f"The review {review.review_id} is resolved already.")
 
     async def add_review(self, review: Review) -> None:
         for known in self.tables.reviews.values():
@@ -191,6 +210,22 @@ class MemoryTransaction(Transaction):
             if same and known.state is ReviewState.OPEN:
                 return
         self._change(reviews={**self.tables.reviews, review.review_id: review})
+
+    async def decide_review(self, review: Review) -> bool:
+        known = self.tables.reviews.get(review.review_id)
+        if known is None or known.state is not ReviewState.OPEN:
+            return False
+        decided = attrs.evolve(
+            known,
+            state=review.state,
+            decision=review.decision,
+            actor=review.actor,
+            reason=review.reason,
+            resolved_at=review.resolved_at,
+            refund_id=review.refund_id,
+        )
+        self._change(reviews={**self.tables.reviews, review.review_id: decided})
+        return True
 
     async def add_notice(self, notice: Notice) -> bool:
         known = self.tables.notices.get(notice.digest)
@@ -274,6 +309,25 @@ class MemoryTransaction(Transaction):
                 payments={**self.tables.payments, payment.payment_id: stored.with_attempt(postponed)}
             )
         return tuple(reference for _, reference, _ in taken)
+
+    async def lease_refunds(
+        self, now: datetime, *, until: datetime, limit: int
+    ) -> tuple[tuple[UUID, UUID], ...]:
+        due = [
+            (refund.next_check_at, refund.refund_id, payment.payment_id)
+            for payment in self.tables.payments.values()
+            for refund in payment.refunds
+            if refund.next_check_at is not None and refund.next_check_at <= now
+        ]
+        taken = tuple((payment_id, refund_id) for _, refund_id, payment_id in sorted(due)[:limit])
+        for payment_id, refund_id in taken:
+            stored = self.tables.payments[payment_id]
+            refunds = tuple(
+                attrs.evolve(r, next_check_at=until) if r.refund_id == refund_id else r
+                for r in stored.refunds
+            )
+            self._change(payments={**self.tables.payments, payment_id: attrs.evolve(stored, refunds=refunds)})
+        return taken
 
     async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
         key = (answer.user, answer.operation, answer.key)

@@ -57,9 +57,17 @@ def _keys(payment: Payment) -> Iterator[tuple[str, ...]]:
             yield ("live attempt", str(payment.payment_id))
         if attempt.provider_reference is not None:
             yield ("provider reference", attempt.provider, attempt.mode.value, attempt.provider_reference)
+        if attempt.callback_token_hash is not None:
+            yield ("callback token", attempt.callback_token_hash)
+        if attempt.page_token_hash is not None:
+            yield ("page token", attempt.page_token_hash)
     for capture in payment.captures:
         yield ("capture key", capture.provider, capture.mode.value, capture.key)
+        if capture.receipt is not None:
+            yield ("receipt", capture.provider, capture.mode.value, capture.receipt)
         if capture.disposition is Disposition.SETTLES:
             yield ("settling capture", str(payment.payment_id))
     for refund in payment.refunds:
         yield ("refund reference", refund.reference)
+        if refund.callback_token_hash is not None:
+            yield ("refund's callback token", refund.callback_token_hash)

@@ -162,6 +162,7 @@ def review_of(row: Row) -> Review:
         actor=row["actor"],
         reason=row["reason"],
         resolved_at=maybe_at(row["resolved_at"]),
+        refund_id=None if row["refund_id"] is None else UUID(row["refund_id"]),
     )
 
 
@@ -179,6 +180,7 @@ def review_values(review: Review) -> dict[str, Any]:
         "actor": review.actor,
         "reason": review.reason,
         "resolved_at": maybe_instant(review.resolved_at),
+        "refund_id": None if review.refund_id is None else str(review.refund_id),
     }
 
 

@@ -10,7 +10,7 @@ import attrs
 from payments.adapters.sql import mapping, record_mapping, statements
 from payments.adapters.sql.conversion import instant
 from payments.adapters.sql.runner import NotUnique, Reader, Row, Runner, TryAgain
-from payments.adapters.sql.saving import save
+from payments.adapters.sql.saving import decide_review, save
 from payments.application.ports.repository import Reads, Transaction
 from payments.application.records import (
     AuditEntry,
@@ -52,6 +52,12 @@ class SqlReads(Reads):
     async def payment_with_reference(self, reference: str) -> Payment | None:
         return await self._whole(statements.PAYMENT_WITH_REFERENCE, reference=reference)
 
+    async def payment_with_callback_token(self, token_hash: str) -> Payment | None:
+        return await self._whole(statements.PAYMENT_WITH_CALLBACK_TOKEN, token_hash=token_hash)
+
+    async def payment_with_page_token(self, token_hash: str) -> Payment | None:
+        return await self._whole(statements.PAYMENT_WITH_PAGE_TOKEN, token_hash=token_hash)
+
     async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
         rows = await self._reader.fetch(_history_statement(query), _history_values(query))
         return tuple(map(mapping.summary, rows))
@@ -69,6 +75,10 @@ class SqlReads(Reads):
 
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         return await self._all(record_mapping.review_of, statements.REVIEWS_OF, payment_id=str(payment_id))
+
+    async def review(self, review_id: UUID) -> Review | None:
+        row = await self._reader.fetch_one(statements.REVIEW, {"review_id": str(review_id)})
+        return None if row is None else record_mapping.review_of(row)
 
     async def open_reviews(self, beyond: tuple[datetime, UUID] | None, limit: int) -> tuple[Review, ...]:
         before, before_id = (_EVER, "") if beyond is None else (instant(beyond[0]), str(beyond[1]))
@@ -192,6 +202,9 @@ class SqlTransaction(Transaction):
     async def add_review(self, review: Review) -> None:
         await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(review))
 
+    async def decide_review(self, review: Review) -> bool:
+        return await decide_review(self._runner, review)
+
     async def add_notice(self, notice: Notice) -> bool:
         values = record_mapping.notice_values(notice)
         if await self._runner.run(statements.ADD_NOTICE, values) == 1:
@@ -239,6 +252,14 @@ class SqlTransaction(Transaction):
         postponed = [{"this_reference": name, "next_check_at": instant(until)} for name in references]
         await self._runner.run_many(statements.POSTPONE_ATTEMPT, postponed)
         return tuple(references)
+
+    async def lease_refunds(
+        self, now: datetime, *, until: datetime, limit: int
+    ) -> tuple[tuple[UUID, UUID], ...]:
+        rows = await self._runner.fetch(statements.DUE_REFUNDS, {"now": instant(now), "limit": limit})
+        postponed = [{"this_refund": row["refund_id"], "next_check_at": instant(until)} for row in rows]
+        await self._runner.run_many(statements.POSTPONE_REFUND, postponed)
+        return tuple((UUID(row["payment_id"]), UUID(row["refund_id"])) for row in rows)
 
     async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
         this = _this_answer(answer.user, answer.operation, answer.key)

@@ -5,6 +5,7 @@ from payments.adapters.sql.runner import Runner
 from payments.application.records import StoredChange
 from payments.domain.errors import StaleVersion
 from payments.domain.payment import Payment
+from payments.domain.review import Review
 
 
 async def save(runner: Runner, change: StoredChange) -> None:
@@ -24,8 +25,17 @@ async def save(runner: Runner, change: StoredChange) -> None:
         await runner.run(statements.ADD_MESSAGE, record_mapping.message_values(message))
     for review in change.reviews:
         await runner.run(statements.ADD_REVIEW, record_mapping.review_values(review))
+    for review in change.decided:
+        if not await decide_review(runner, review):
+            raise StaleVersion(f"The review {review.review_id} is resolved already.")
     if change.audit is not None:
         await runner.run(statements.ADD_AUDIT, record_mapping.audit_values(change.audit))
+
+
+async def decide_review(runner: Runner, review: Review) -> bool:
+    """Store what was decided about an open review; False if it is not there, or not open any more."""
+    values = record_mapping.review_values(review)
+    return await runner.run(statements.DECIDE_REVIEW, {**values, "this_review": values["review_id"]}) == 1
 
 
 async def _save_payment(runner: Runner, change: StoredChange) -> None:

@@ -84,6 +84,20 @@ PAYMENT_WITH_REFERENCE: Final = _WHOLE.where(
     PAYMENTS.c.payment_id
     == select(_OWNER.c.payment_id).where(_OWNER.c.reference == bindparam("reference")).scalar_subquery()
 )
+PAYMENT_WITH_CALLBACK_TOKEN: Final = _WHOLE.where(
+    PAYMENTS.c.payment_id.in_(
+        union_all(
+            select(_OWNER.c.payment_id).where(_OWNER.c.callback_token_hash == bindparam("token_hash")),
+            select(REFUNDS.c.payment_id).where(REFUNDS.c.callback_token_hash == bindparam("token_hash")),
+        )
+    )
+)
+PAYMENT_WITH_PAGE_TOKEN: Final = _WHOLE.where(
+    PAYMENTS.c.payment_id
+    == select(_OWNER.c.payment_id)
+    .where(_OWNER.c.page_token_hash == bindparam("token_hash"))
+    .scalar_subquery()
+)
 PAYMENTS_AFTER: Final = (
     _WHOLE.where(PAYMENTS.c.payment_id > bindparam("payment_id"))
     .order_by(PAYMENTS.c.payment_id)
@@ -159,6 +173,12 @@ EVIDENCE_OF: Final = (
 )
 MESSAGES_OF: Final = (
     select(MESSAGES).where(MESSAGES.c.payment_id == bindparam("payment_id")).order_by(MESSAGES.c.sequence)
+)
+REVIEW: Final = select(REVIEWS).where(REVIEWS.c.review_id == bindparam("review_id"))
+DECIDE_REVIEW: Final = (
+    update(REVIEWS)
+    .where(REVIEWS.c.review_id == bindparam("this_review"), REVIEWS.c.state == literal_column("'open'"))
+    .values(_from("state", "decision", "actor", "reason", "resolved_at", "refund_id"))
 )
 REVIEWS_OF: Final = (
     select(REVIEWS)
@@ -317,6 +337,17 @@ DUE_ATTEMPTS: Final = (
 )
 POSTPONE_ATTEMPT: Final = (
     update(ATTEMPTS).where(ATTEMPTS.c.reference == bindparam("this_reference")).values(_from("next_check_at"))
+)
+
+DUE_REFUNDS: Final = (
+    select(REFUNDS.c.refund_id, REFUNDS.c.payment_id)
+    .where(_due(REFUNDS.c.next_check_at))
+    .order_by(REFUNDS.c.next_check_at, REFUNDS.c.refund_id)
+    .limit(_limit())
+    .with_for_update(skip_locked=True)
+)
+POSTPONE_REFUND: Final = (
+    update(REFUNDS).where(REFUNDS.c.refund_id == bindparam("this_refund")).values(_from("next_check_at"))
 )
 
 # Answers kept under an Idempotency-Key.

@@ -40,6 +40,8 @@ class CheckoutRequest:
     customer: Customer
     return_url: str
     """Where the payer's browser goes afterwards: our own verify address with the reference in it."""
+    callback_url: str | None = None
+    """Where the provider reports about this attempt, for those that report by callback."""
     phone: str | None = None
 
 
@@ -58,6 +60,17 @@ class Question:
     reference: str
     provider_reference: str | None
     amount: Money
+    urgency: "Urgency" = attrs.field(factory=lambda: Urgency.PAYER)
+
+
+class Urgency(enum.Enum):
+    """Who gets an answer first where a provider answers only so many questions."""
+
+    SUCCESS_NOTICED = "success_noticed"
+    """The provider itself said that it is paid."""
+    PAYER = "payer"
+    """Somebody waits."""
+    SWEEP = "sweep"
 
 
 class Cancelled(enum.Enum):
@@ -85,6 +98,30 @@ class Hint:
     reference: str | None
     claim: Claim
     word: str
+
+
+@attrs.frozen(kw_only=True)
+class Callback:
+    """What a report to the secret address of an attempt or a refund says. It decides nothing either."""
+
+    claim: Claim
+    word: str
+    provider_reference: str | None = None
+    """The provider's name for what it is about."""
+    amount: Money | None = None
+    receipt: str | None = None
+
+
+class Callbacks(Protocol):
+    """Reads reports that carry no signature: whoever knows the secret address is believed to be there."""
+
+    @abstractmethod
+    def read(self, body: bytes) -> Callback:
+        """What ``body`` says; one that cannot be read says ``other``. Never raises."""
+
+    @abstractmethod
+    def acknowledgement(self) -> bytes:
+        """The JSON body the provider expects in answer."""
 
 
 class Checkouts(Protocol):
@@ -198,6 +235,18 @@ class Refunds(Protocol):
         """What became of a refund. Never raises for trouble: that is an answer with outcome ``nothing``."""
 
 
+class Phones(Protocol):
+    """Knows the phone numbers a provider can prompt on."""
+
+    @abstractmethod
+    def normal(self, text: str | None) -> str:
+        """The number in the provider's one spelling.
+
+        Raises:
+            InvalidRequest: it is missing, or none the provider can reach; names ``/phone_number``.
+        """
+
+
 class Webhooks(Protocol):
     """Reads the provider's notices."""
 
@@ -236,6 +285,13 @@ class Provider:
     checks: StatusChecks
     cancellations: Cancellations | None = None
     webhooks: Webhooks | None = None
+    callbacks: Callbacks | None = None
+    """It reports to a secret address of each attempt instead of signing what it sends."""
+    confirmed_after: timedelta | None = None
+    """Its answer "paid" attests no facts, and counts when a callback agrees or it is given again this much
+    later; None: its answer attests the facts itself."""
+    phones: Phones | None = None
+    """It prompts on a phone."""
     refunds: Refunds | None = None
     """None: a person sends money back by hand and records it."""
     refunds_whole: bool = False

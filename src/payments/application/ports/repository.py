@@ -37,6 +37,14 @@ class Reads(Protocol):
         """The payment one of whose attempts carries ``reference``, whole."""
 
     @abstractmethod
+    async def payment_with_callback_token(self, token_hash: str) -> Payment | None:
+        """The payment with an attempt or a refund whose callback token has this SHA-256, whole."""
+
+    @abstractmethod
+    async def payment_with_page_token(self, token_hash: str) -> Payment | None:
+        """The payment with an attempt whose page token has this SHA-256, whole."""
+
+    @abstractmethod
     async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
         """A payer's payments, newest first, at most ``query.limit``."""
 
@@ -55,6 +63,10 @@ class Reads(Protocol):
     @abstractmethod
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         """All reviews about a payment."""
+
+    @abstractmethod
+    async def review(self, review_id: UUID) -> Review | None:
+        """One review, open or resolved."""
 
     @abstractmethod
     async def open_reviews(self, beyond: tuple[datetime, UUID] | None, limit: int) -> tuple[Review, ...]:
@@ -111,6 +123,10 @@ class Transaction(Protocol):
         """Open ``review`` unless one is open for the same kind and subject."""
 
     @abstractmethod
+    async def decide_review(self, review: Review) -> bool:
+        """Store what was decided about ``review``; False if it is not there or is resolved already."""
+
+    @abstractmethod
     async def add_notice(self, notice: Notice) -> bool:
         """Store ``notice``; False when its digest is already there.
 
@@ -144,6 +160,12 @@ class Transaction(Protocol):
     @abstractmethod
     async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
         """References of up to ``limit`` attempts due for a check, most overdue first, leased to ``until``."""
+
+    @abstractmethod
+    async def lease_refunds(
+        self, now: datetime, *, until: datetime, limit: int
+    ) -> tuple[tuple[UUID, UUID], ...]:
+        """Payment and refund ids of up to ``limit`` refunds that are due, leased in the same way."""
 
     @abstractmethod
     async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:

@@ -8,6 +8,7 @@ import attrs
 from payments.application.answers import Found
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import Search
+from payments.application.tokens import Tokens
 from payments.domain.errors import FieldError, InvalidRequest
 from payments.domain.transitions import PaymentStatus
 
@@ -18,6 +19,7 @@ MOST: Final = 100
 class FindPayments:
     """What an operator looks for: everything, what stands in one status, or one payment by a name of it."""
 
+    _tokens: Tokens
     _unit_of_work: UnitOfWork
 
     async def __call__(
@@ -39,5 +41,5 @@ class FindPayments:
             raise InvalidRequest(errors=(FieldError("limit", f"Use a whole number from 1 to {MOST}."),))
         search = Search(limit=limit + 1, status=status, name=name, beyond=beyond)
         found = await self._unit_of_work.reads.found(search)
-        items = found[:limit]
+        items = tuple(map(self._tokens.line, found[:limit]))
         return Found(items=items, beyond=items[-1].payment_id if len(found) > limit else None)

@@ -5,6 +5,7 @@ from uuid import UUID
 import attrs
 
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.tokens import Tokens
 from payments.domain.errors import PaymentNotFound
 from payments.domain.payment import Payment
 
@@ -13,6 +14,7 @@ from payments.domain.payment import Payment
 class GetPayment:
     """Read one payment, whole."""
 
+    _tokens: Tokens
     _unit_of_work: UnitOfWork
 
     async def __call__(self, payment_id: UUID, user_id: str | None) -> Payment:
@@ -24,4 +26,4 @@ class GetPayment:
         payment = await self._unit_of_work.reads.payment(payment_id)
         if payment is None or user_id not in (None, payment.payer):
             raise PaymentNotFound
-        return payment
+        return self._tokens.shown(payment)

@@ -16,6 +16,7 @@ from payments.application.ports.providers import Checkout, CheckoutRequest, Flow
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
+from payments.application.tokens import Tokens, hash_of
 from payments.application.use_cases.cancel_payment import CancelPayment
 from payments.application.use_cases.close_checkout import CloseCheckout
 from payments.application.use_cases.replace_attempt import ReplaceAttempt
@@ -67,6 +68,7 @@ class InitiatePayment:
     _orders: Orders
     _providers: Providers
     _replace: ReplaceAttempt
+    _tokens: Tokens
     _unit_of_work: UnitOfWork
 
     async def __call__(
@@ -84,6 +86,7 @@ class InitiatePayment:
 
         Raises:
             UnsupportedProvider, UnsupportedCurrency, UnsupportedAmount: this order cannot be paid so.
+            InvalidRequest: the phone is missing, or none this provider can reach.
             PaymentAlreadyProcessed, PaymentInReview, OrderNotPayable: it cannot be paid any more, or now.
             OrderNotFound: absent, or somebody else's.
             AttemptInFlight, PaymentInFlight: another checkout is in the way; repeat later.
@@ -97,7 +100,9 @@ class InitiatePayment:
             _refuse_settled(payment, user_id)
             order = await self._order(order_id, user_id, payment)
             gateway.takes(order.amount)
-            phone = (phone_number or order.customer.phone_number) if gateway.flow is Flow.PROMPT else None
+            phone = (
+                gateway.phones.normal(phone_number or order.customer.phone_number) if gateway.phones else None
+            )
             wish = Wish(provider=provider, amount=order.amount, order_version=order.version, phone=phone)
             run = _Run(order=order, wish=wish, gateway=gateway, return_to=return_to, give_up_at=give_up_at)
             initiated = await self._until_open(run, payment)
@@ -148,7 +153,7 @@ class InitiatePayment:
             if payment is None or attempt is None or planned.step is Step.CLAIM:
                 payment, mine = await self._claim(run, payment, superseding=None, page_closed=False)
             elif planned.step is Step.REUSE:
-                return _initiated(payment, attempt, run.gateway)
+                return self._initiated(payment, attempt, run.gateway)
             elif planned.step is Step.REOPEN:
                 payment, mine = await self._reopen(payment, attempt), None
             elif planned.step is Step.WAIT:
@@ -166,7 +171,7 @@ class InitiatePayment:
                 payment = await self._open(run, payment, mine)
                 opened_now = payment.attempt(mine.reference)
                 if opened_now.status is AttemptStatus.OPEN:
-                    return _initiated(payment, opened_now, run.gateway)
+                    return self._initiated(payment, opened_now, run.gateway)
             if self._clock.monotonic() >= run.give_up_at:
                 raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))
             if mine is not None:
@@ -210,6 +215,8 @@ class InitiatePayment:
             )
             claimed = claim(started.payment, attempt, customer=run.order.customer, now=now)
             change = Change(claimed.payment, (*started.events, *claimed.events))
+            if run.gateway.flow is Flow.CASH:
+                change = _opened_by_us(change, attempt)
             stored = record(locked, change, actor=f"payer:{locked.payer}", cause="initiate", now=now)
             await transaction.save(stored)
             return stored.after, attempt
@@ -221,8 +228,10 @@ class InitiatePayment:
 
     def _attempt(self, run: "_Run") -> Attempt:
         now, gateway = self._clock.now(), run.gateway
+        reference = self._identifiers.reference()
+        mark = None if gateway.flow is Flow.HOSTED_PAGE else self._tokens.page_mark
         attempt = Attempt(
-            reference=self._identifiers.reference(),
+            reference=reference,
             provider=gateway.name,
             mode=gateway.mode,
             amount=run.order.amount,
@@ -233,11 +242,18 @@ class InitiatePayment:
             next_check_at=None,
             phone=run.wish.phone,
             return_to=run.return_to,
+            checkout_url=mark,
+            page_token_hash=hash_of(self._tokens.page(reference, mark)) if mark else None,
+            callback_token_hash=hash_of(self._tokens.callback(reference)) if gateway.callbacks else None,
+            on_delivery=gateway.flow is Flow.CASH,
         )
         return attrs.evolve(attempt, next_check_at=next_check(attempt, now))
 
     async def _open(self, run: "_Run", payment: Payment, attempt: Attempt) -> Payment:
         """Ask the provider for a checkout, at most once, and record whatever came of it."""
+        if attempt.on_delivery:
+            # It was opened in the transaction that claimed it: nobody outside has a part in it.
+            return payment
         request = CheckoutRequest(
             reference=attempt.reference,
             amount=attempt.amount,
@@ -245,6 +261,7 @@ class InitiatePayment:
             customer=run.order.customer,
             phone=attempt.phone,
             return_url=self._addresses.verify(attempt.provider, attempt.reference),
+            callback_url=self._tokens.callback_url(attempt.reference) if run.gateway.callbacks else None,
         )
         try:
             checkout = await run.gateway.checkouts.open(request)
@@ -274,16 +291,17 @@ class InitiatePayment:
 
     async def _record(self, run: "_Run", payment: Payment, attempt: Attempt, checkout: Checkout) -> Payment:
         lifetime = run.gateway.payable_for
+        url = checkout.url or attempt.checkout_url
 
         def change(locked: Payment) -> Change:
             present = locked.attempt(attempt.reference)
-            if present.handed_out_at and present.checkout_url == checkout.url:
+            if present.handed_out_at and present.checkout_url == url:
                 return Change(locked)
             now = self._clock.now()
             return opened(
                 locked,
                 attempt.reference,
-                checkout_url=checkout.url,
+                checkout_url=url,
                 provider_reference=checkout.provider_reference,
                 payable_until=now + lifetime if lifetime else None,
                 now=now,
@@ -336,6 +354,17 @@ class InitiatePayment:
 
         return await self._unit_of_work.write(write)
 
+    def _initiated(self, payment: Payment, attempt: Attempt, gateway: Provider) -> Initiated:
+        return Initiated(
+            payment_id=payment.payment_id,
+            reference=attempt.reference,
+            status=payment.status,
+            provider=attempt.provider,
+            checkout_url=self._tokens.checkout_url(attempt.checkout_url, attempt.reference) or "",
+            flow=gateway.flow,
+            expires_at=attempt.payable_until,
+        )
+
 
 @attrs.frozen(kw_only=True)
 class _Run:
@@ -361,13 +390,14 @@ def _facts(payment: Payment) -> dict[str, str]:
     return {"payment_id": str(payment.payment_id)}
 
 
-def _initiated(payment: Payment, attempt: Attempt, gateway: Provider) -> Initiated:
-    return Initiated(
-        payment_id=payment.payment_id,
-        reference=attempt.reference,
-        status=payment.status,
-        provider=attempt.provider,
-        checkout_url=attempt.checkout_url or "",
-        flow=gateway.flow,
-        expires_at=attempt.payable_until,
+def _opened_by_us(claimed: Change, attempt: Attempt) -> Change:
+    """The claim with its checkout open: nobody outside has to open anything."""
+    ready = opened(
+        claimed.payment,
+        attempt.reference,
+        checkout_url=attempt.checkout_url,
+        provider_reference=None,
+        payable_until=None,
+        now=attempt.claimed_at,
     )
+    return Change(ready.payment, (*claimed.events, *ready.events))

@@ -9,6 +9,7 @@ import attrs
 from payments.application.answers import Page
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import HistoryQuery
+from payments.application.tokens import Tokens
 from payments.domain.errors import FieldError, InvalidRequest
 from payments.domain.transitions import PaymentStatus
 
@@ -19,6 +20,7 @@ MOST: Final = 100
 class ListPayments:
     """A payer's own payments."""
 
+    _tokens: Tokens
     _unit_of_work: UnitOfWork
 
     async def __call__(
@@ -51,6 +53,6 @@ class ListPayments:
             beyond=beyond,
         )
         found = await self._unit_of_work.reads.history(query)
-        items = found[:limit]
+        items = tuple(map(self._tokens.line, found[:limit]))
         more = len(found) > limit
         return Page(items=items, beyond=(items[-1].created_at, items[-1].payment_id) if more else None)

@@ -6,6 +6,7 @@ import attrs
 
 from payments.application.ports.clock import Clock
 from payments.application.ports.providers import Flow, Providers
+from payments.application.tokens import Tokens
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.domain.attempt import Attempt
 from payments.domain.errors import AttemptInFlight, PaymentInFlight
@@ -25,6 +26,7 @@ class ReplaceAttempt:
     _clock: Clock
     _providers: Providers
     _settle: SettlePayment
+    _tokens: Tokens
 
     async def __call__(self, payment: Payment, attempt: Attempt, cause: str) -> Payment:
         """The payment after asking. If ``attempt`` is still its live one, it may be closed or superseded.
@@ -62,7 +64,7 @@ class ReplaceAttempt:
             facts={
                 "payment_id": str(payment.payment_id),
                 "provider": attempt.provider,
-                "checkout_url": attempt.checkout_url,
+                "checkout_url": self._tokens.checkout_url(attempt.checkout_url, attempt.reference),
                 "next_action": {"type": provider.flow.value} if provider else None,
             },
         )

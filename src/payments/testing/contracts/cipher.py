@@ -6,6 +6,8 @@ from payments.application.ports.cipher import Cipher
 from payments.testing.contracts.promises import promise, promise_to_raise
 
 _PLAIN = b'{"event":"charge.success","tx_ref":"p-abcdefghijklmnopqrstuvwxyz"}'
+_DERIVED_BYTES = 32
+_KEY_ID_DIGITS = 8
 
 
 class CipherContract(ABC):
@@ -39,6 +41,24 @@ class CipherContract(ABC):
         sealed = self.over(b"a" * 32).seal(_PLAIN)
         with promise_to_raise(ValueError, "open raises ValueError for a key it does not have."):
             self.over(b"b" * 32).open(sealed)
+
+    def test_what_is_derived_hangs_on_name_and_key(self) -> None:
+        present, rotated, other = (
+            self.over(b"a" * 32),
+            self.over(b"b" * 32, b"a" * 32),
+            self.over(b"c" * 32),
+        )
+        key_id = present.key_id
+        once = present.derive("page p-1", key_id)
+        whole = len(once) == _DERIVED_BYTES and b"p-1" not in once
+        promise("derive gives 32 bytes that do not show the name.", kept=whole)
+        promise("the same name and key give the same bytes.", kept=rotated.derive("page p-1", key_id) == once)
+        promise("another name gives other bytes.", kept=present.derive("page p-2", key_id) != once)
+        promise("another key gives other bytes.", kept=rotated.derive("page p-1", rotated.key_id) != once)
+        named = len(key_id) == _KEY_ID_DIGITS and bytes.fromhex(key_id).hex() == key_id
+        promise("a key has a name of 8 hexadecimal digits.", kept=named)
+        with promise_to_raise(ValueError, "derive raises ValueError for a key it does not have."):
+            other.derive("page p-1", key_id)
 
     def test_every_changed_bit_is_noticed(self) -> None:
         cipher = self.over(b"a" * 32)

@@ -6,6 +6,7 @@ from payments.testing.contracts.keeping_names import NamesContract
 from payments.testing.contracts.keeping_payments import PaymentsContract
 from payments.testing.contracts.keeping_queues import QueuesContract
 from payments.testing.contracts.keeping_records import RecordsContract
+from payments.testing.contracts.keeping_refunds import RefundsContract
 from payments.testing.contracts.keeping_units import UnitsContract
 
 
@@ -16,6 +17,7 @@ class UnitOfWorkContract(
     HistoryContract,
     RecordsContract,
     QueuesContract,
+    RefundsContract,
     AnswersContract,
 ):
     """Inherit it in a test class, and say how the stage is set: a unit of work over an empty store."""

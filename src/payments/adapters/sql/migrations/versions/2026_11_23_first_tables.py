@@ -144,11 +144,15 @@ def _attempts() -> None:
         sa.Column("checkout_url", sa.Text(), nullable=True),
         sa.Column("provider_reference", _NAME, nullable=True),
         sa.Column("callback_token_hash", _NAME, nullable=True),
+        sa.Column("page_token_hash", _NAME, nullable=True),
+        sa.Column("on_delivery", sa.Boolean(), nullable=False),
         sa.Column("handed_out_at", sa.BigInteger(), nullable=True),
         sa.Column("page_closed", sa.Boolean(), nullable=False),
         sa.Column("reopened_at", sa.BigInteger(), nullable=True),
         sa.Column("declines", sa.Text(), nullable=False),
         sa.Column("not_found_at", sa.BigInteger(), nullable=True),
+        sa.Column("said_paid_at", sa.BigInteger(), nullable=True),
+        sa.Column("wrong_codes", sa.Integer(), nullable=False),
         sa.Column("checks", sa.Integer(), nullable=False),
         sa.Column("last_checked_at", sa.BigInteger(), nullable=True),
         sa.Column("last_word", sa.Text(), nullable=False),
@@ -163,6 +167,20 @@ def _attempts() -> None:
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_attempts_amount")),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.payment_id"], name="fk_attempts_payment_id"),
         sa.PrimaryKeyConstraint("reference", name="pk_attempts"),
+    )
+    op.create_index(
+        "attempts_callback_token",
+        "attempts",
+        ["callback_token_hash"],
+        unique=True,
+        **_only("callback_token_hash IS NOT NULL"),
+    )
+    op.create_index(
+        "attempts_page_token",
+        "attempts",
+        ["page_token_hash"],
+        unique=True,
+        **_only("page_token_hash IS NOT NULL"),
     )
     op.create_index(
         "attempts_due", "attempts", ["next_check_at", "reference"], **_only("next_check_at IS NOT NULL")
@@ -239,6 +257,9 @@ def _refunds() -> None:
         sa.Column("approver", sa.Text(), nullable=True),
         sa.Column("provider_reference", _NAME, nullable=True),
         sa.Column("callback_token_hash", _NAME, nullable=True),
+        sa.Column("requested_at", sa.BigInteger(), nullable=True),
+        sa.Column("next_check_at", sa.BigInteger(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=False),
         _one_of("refunds", "status", "awaiting_approval reserved requested unknown succeeded failed"),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_refunds_amount")),
         sa.ForeignKeyConstraint(["capture_id"], ["captures.capture_id"], name="fk_refunds_capture_id"),
@@ -247,6 +268,16 @@ def _refunds() -> None:
     )
     op.create_index("refunds_payment", "refunds", ["payment_id", "position"], unique=True)
     op.create_index("refunds_reference", "refunds", ["reference"], unique=True)
+    op.create_index(
+        "refunds_callback_token",
+        "refunds",
+        ["callback_token_hash"],
+        unique=True,
+        **_only("callback_token_hash IS NOT NULL"),
+    )
+    op.create_index(
+        "refunds_due", "refunds", ["next_check_at", "refund_id"], **_only("next_check_at IS NOT NULL")
+    )
 
 
 def _evidence() -> None:
@@ -278,7 +309,7 @@ def _evidence() -> None:
             "evidence",
             "rule",
             "settled surplus amount_differs currency_differs not_ours key_taken",
-            "not_attested already_counted declined old_decline still_payable in_flight",
+            "said_once not_attested already_counted declined old_decline still_payable in_flight",
             "closed not_found_yet never_created returned return_known return_of_ours",
             "no_longer_live no_information",
         ),
@@ -361,6 +392,7 @@ def _reviews() -> None:
         sa.Column("actor", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("resolved_at", sa.BigInteger(), nullable=True),
+        sa.Column("refund_id", _ID, nullable=True),
         _one_of(
             "reviews",
             "kind",
