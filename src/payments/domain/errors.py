@@ -7,11 +7,18 @@
     │   ├── InvalidMoney            an amount or a currency cannot be what it claims
     │   ├── UnsupportedProvider     this name is not offered here
     │   ├── UnsupportedCurrency     the provider cannot take this currency
-    │   └── UnsupportedAmount       zero, or outside what the provider takes
+    │   ├── UnsupportedAmount       zero, or outside what the provider takes
+    │   ├── WrongDeliveryCode       not the code that the payer was shown
+    │   └── DecisionNotPossible     this review has no such way out
+    ├── Forbidden
+    │   ├── ApprovalByRequester     who asked for a refund does not approve it
+    │   └── CollectorIsPayer        nobody collects their own cash
     ├── NotFound
     │   ├── OrderNotFound           absent, or somebody else's: the answers are identical
     │   ├── PaymentNotFound         likewise
-    │   └── ReferenceNotFound       no attempt carries this reference
+    │   ├── ReferenceNotFound       no attempt carries this reference
+    │   ├── RefundNotFound          this payment has no such refund
+    │   └── ReviewNotFound          no review carries this id
     ├── Conflict
     │   ├── PaymentAlreadyProcessed the order is paid
     │   ├── PaymentSettled          it is paid, so it cannot be cancelled
@@ -19,6 +26,14 @@
     │   ├── PaymentInReview         money is held until a person decides
     │   ├── AttemptInFlight         another request is opening the checkout right now
     │   ├── PaymentInFlight         the payer may be paying on the present checkout
+    │   ├── NothingToRefund         no money of it is here to go back
+    │   ├── RefundTooLarge          more than what is left of the capture
+    │   ├── ReceiptPending          the provider has not named the receipt it refunds by
+    │   ├── RefundNotAwaiting       it waits for nobody's approval
+    │   ├── CashCodeLocked          too many wrong delivery codes
+    │   ├── CollectionConflict      the same collection id, and another record
+    │   ├── HandoverConflict        cash that this collector does not hold
+    │   ├── ReviewAlreadyDecided    somebody was faster
     │   ├── IdempotencyKeyInFlight  the same key is being answered
     │   └── IdempotencyKeyReused    the key belongs to another request
     ├── NoticeRefused
@@ -128,6 +143,41 @@ class UnsupportedAmount(InvalidRequest):
     title = "The provider does not take this amount"
 
 
+class WrongDeliveryCode(InvalidRequest):
+    """Not the delivery code that the payer was shown; after five wrong ones it is locked."""
+
+    code = "delivery_code_wrong"
+    title = "The delivery code is wrong"
+
+
+class DecisionNotPossible(InvalidRequest):
+    """A review of this kind, or about this money, has no such way out."""
+
+    code = "decision_not_possible"
+    title = "This decision is not possible here"
+
+
+class Forbidden(PaymentsError):
+    """Somebody else has to do it."""
+
+    code = "forbidden"
+    title = "Somebody else has to do this"
+
+
+class ApprovalByRequester(Forbidden):
+    """Whoever asked for a refund does not approve it."""
+
+    code = "approval_by_requester"
+    title = "Another person has to approve this refund"
+
+
+class CollectorIsPayer(Forbidden):
+    """The collector of cash is never its payer."""
+
+    code = "collector_is_payer"
+    title = "Another person has to record this cash"
+
+
 class NotFound(PaymentsError):
     """Something named by the caller is absent, or not the caller's to see."""
 
@@ -154,6 +204,20 @@ class ReferenceNotFound(NotFound):
 
     code = "reference_not_found"
     title = "There is no attempt with this reference"
+
+
+class RefundNotFound(NotFound):
+    """The payment has no such refund."""
+
+    code = "refund_not_found"
+    title = "There is no such refund"
+
+
+class ReviewNotFound(NotFound):
+    """No review carries this id."""
+
+    code = "review_not_found"
+    title = "There is no such review"
 
 
 class Conflict(PaymentsError):
@@ -205,6 +269,63 @@ class PaymentInFlight(Conflict):
     code = "payment_in_flight"
     title = "A payment for this order may be under way"
     retry = Retry.SAFE
+
+
+class NothingToRefund(Conflict):
+    """No money of this payment is here to go back."""
+
+    code = "nothing_to_refund"
+    title = "There is nothing to refund"
+
+
+class RefundTooLarge(Conflict):
+    """More than what is left of the capture, refunds under way counted."""
+
+    code = "refund_too_large"
+    title = "That is more than what is left to refund"
+
+
+class ReceiptPending(Conflict):
+    """The provider refunds by receipt and has not named it yet."""
+
+    code = "receipt_pending"
+    title = "The receipt of this money is not known yet"
+    retry = Retry.SAFE
+
+
+class RefundNotAwaiting(Conflict):
+    """The refund waits for nobody's approval: it was approved, or ended."""
+
+    code = "refund_not_awaiting_approval"
+    title = "This refund does not wait for approval"
+
+
+class CashCodeLocked(Conflict):
+    """Five wrong delivery codes were given; a person decides in the review queue."""
+
+    code = "cash_code_locked"
+    title = "The delivery code is locked"
+
+
+class CollectionConflict(Conflict):
+    """The same collection id was used for another record."""
+
+    code = "collection_conflict"
+    title = "This collection id belongs to another record"
+
+
+class HandoverConflict(Conflict):
+    """The hand-over names cash its collector does not hold, or its id belongs to another hand-over."""
+
+    code = "handover_conflict"
+    title = "This cash cannot be handed over so"
+
+
+class ReviewAlreadyDecided(Conflict):
+    """Somebody decided this review before."""
+
+    code = "review_already_decided"
+    title = "This review is decided already"
 
 
 class IdempotencyKeyInFlight(Conflict):
