@@ -20,7 +20,7 @@ LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requir
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test stories races check format docs lock clean
+.PHONY: help run test stories races check format docs provider lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,9 @@ format: $(VENV)/dev.stamp ## format the code and mend what ruff can mend
 
 docs: $(VENV)/dev.stamp ## write the tables and diagrams of docs/ anew, from the code
 	@$(BIN)/python -m docs.tables
+
+provider: $(VENV)/dev.stamp ## begin a gateway for another provider (NAME=...), with contract tests that run at once
+	@$(BIN)/python -m docs.new_provider "$(NAME)"
 
 # Both locks name versions and hashes and no host. The development lock holds the running one.
 COMPILE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

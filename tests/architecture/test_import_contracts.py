@@ -78,7 +78,11 @@ PLANTS: list[Plant | Unplaced] = [
         "payments.adapters.providers.chapa.planted_aside",
         "payments.adapters.providers.cash",
     ),
-    Unplaced("providers-apart", "payments.adapters.providers.planted_shared"),
+    Plant(
+        "providers-apart",
+        "payments.adapters.providers.chapa.planted_shared",
+        "payments.adapters.providers.planted_shared",
+    ),
 ]
 
 

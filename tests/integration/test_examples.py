@@ -13,6 +13,7 @@ from examples.mount import app as mounted_shop
 from examples.orders_receiver import ORDERS, SECRETS
 from examples.orders_receiver import app as receiver
 from examples.own_orders import TestShopOrders  # noqa: F401 -- collected here: each of its tests runs
+from examples.test_acme_gateway import TestAcme  # noqa: F401 -- collected here: each of its tests runs
 from payments.adapters.orders.http import HttpOrders
 from payments.adapters.system import SystemClock
 from payments.domain.errors import DeliveryFailed

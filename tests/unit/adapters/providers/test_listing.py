@@ -13,6 +13,8 @@ from payments.domain.errors import ConfigurationInvalid
 from payments.domain.evidence import Mode
 from payments.testing.clock import MovableClock
 
+OURS = BUILT_IN[0].NAME
+
 MODULE = """
 NAME = {name!r}
 
@@ -56,7 +58,7 @@ def test_another_packages_provider_is_there_too(site: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "build", "problem"),
     [
-        ("chapa", "def build(settings, surroundings): ...", "'chapa' is there already"),
+        (OURS, "def build(settings, surroundings): ...", f"{OURS!r} is there already"),
         ("elsewhere", "", "lacks build"),
         ("elsewhere", "import nothing_of_that_name", "cannot be used"),
     ],
