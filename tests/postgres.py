@@ -18,6 +18,7 @@ import asyncpg
 
 from payments.adapters.sql import migrate
 from payments.adapters.sql.tables import METADATA
+from tests.ports import free_port
 from tests.postgres_server import PostgresServer, server
 
 T = TypeVar("T")
@@ -94,14 +95,14 @@ def databases() -> Iterator[Databases]:
         return
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"{os.getpid()}"
     # Its databases go with it.
-    with server(run, fsync=False) as shared:
+    with server(run, free_port(), fsync=False) as shared:
         yield Databases(shared.url())
 
 
 @contextmanager
 def own_server() -> Iterator[tuple[PostgresServer, str]]:
     """A server for one test to kill and restart, with ``fsync`` on, and a migrated database's address."""
-    with server(uuid4().hex, fsync=True) as own:
+    with server(uuid4().hex, free_port(), fsync=True) as own:
         execute(own.url(), "CREATE DATABASE payments")
         migrate.upgrade(own.url("payments"))
         yield own, own.url("payments")

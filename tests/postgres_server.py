@@ -1,7 +1,7 @@
 """A real PostgreSQL for tests, from a wheel. It lives for as long as somebody holds its lock.
 
-``python tests/postgres_server.py FOLDER LOCK on|off`` is its keeper: it starts a server in FOLDER (``fsync``
-on or off), waits until nobody holds LOCK any more, however they went, and removes everything.
+``python tests/postgres_server.py FOLDER LOCK PORT on|off`` is its keeper: it starts a server in FOLDER, on
+PORT (``fsync`` on or off), waits until nobody holds LOCK any more, however they went, and removes everything.
 
 The wheel's own way to start as root adds a user and opens every folder up to the root to everybody. So its
 programs are called directly here: as nobody where we are root, and as ourselves elsewhere.
@@ -12,7 +12,6 @@ import fcntl
 import os
 import pwd
 import shutil
-import socket
 import stat
 import subprocess
 import sys
@@ -52,12 +51,11 @@ class PostgresServer:
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://payments@127.0.0.1:{self.port}/{database}"
 
-    def create(self, *, fsync: bool) -> None:
+    def create(self, port: int, *, fsync: bool) -> None:
         """Make the cluster, start the server, and say that it is ready."""
         self.cluster.mkdir()
         if _we_are_root():
             os.chown(self.cluster, *_nobody())
-        port = _free_port()
         settings = {**SETTINGS, "port": str(port), "unix_socket_directories": str(self.cluster)}
         self._run(
             *("initdb", "--pgdata", str(self.cluster / "data"), "--username=payments", "--auth=trust"),
@@ -112,25 +110,25 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def server(name: str, *, fsync: bool) -> Iterator[PostgresServer]:
-    """The server called ``name``: started by the first who asks, stopped when the last one has gone."""
+def server(name: str, port: int, *, fsync: bool) -> Iterator[PostgresServer]:
+    """The server called ``name``: the first who asks starts it on ``port``, the last who goes stops it."""
     folder = _place() / f"payments-postgres-{name}"
     lock = folder.with_suffix(".lock")
     with _shared(lock):
         with contextlib.suppress(FileExistsError):
             folder.mkdir()
             folder.chmod(0o755)
-            _start_keeper(folder, lock, fsync=fsync)
+            _start_keeper(folder, lock, port, fsync=fsync)
         _wait_until_ready(folder)
         yield PostgresServer(folder)
 
 
-def _start_keeper(folder: Path, lock: Path, *, fsync: bool) -> None:
+def _start_keeper(folder: Path, lock: Path, port: int, *, fsync: bool) -> None:
     # In a session of its own, where no Ctrl-C reaches it.
     with (folder / "said").open("ab") as said:
         os.posix_spawn(
             sys.executable,
-            [sys.executable, "-P", __file__, str(folder), str(lock), "on" if fsync else "off"],
+            [sys.executable, "-P", __file__, str(folder), str(lock), str(port), "on" if fsync else "off"],
             os.environ,
             file_actions=[(os.POSIX_SPAWN_DUP2, said.fileno(), output) for output in (1, 2)],
             setsid=True,
@@ -161,12 +159,12 @@ def _shared(lock: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def keep(folder: Path, lock: Path, *, fsync: bool) -> None:
+def keep(folder: Path, lock: Path, port: int, *, fsync: bool) -> None:
     """Keep a server in ``folder`` until nobody holds ``lock``; leave nothing behind."""
     kept = PostgresServer(folder)
     with lock.open("r+b") as held:
         try:
-            kept.create(fsync=fsync)
+            kept.create(port, fsync=fsync)
         except BaseException:
             (folder / "failed").touch()
             raise
@@ -208,12 +206,5 @@ def _place() -> Path:
     return Path("/tmp" if _we_are_root() else tempfile.gettempdir())  # noqa: S108 - nobody else can make files in ours
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 if __name__ == "__main__":
-    keep(Path(sys.argv[1]), Path(sys.argv[2]), fsync=sys.argv[3] == "on")
+    keep(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), fsync=sys.argv[4] == "on")

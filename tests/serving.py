@@ -79,9 +79,3 @@ def plain_client(base_url: str = "") -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=base_url, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), timeout=10.0
     )
-
-
-def free_port() -> int:
-    """A port nobody listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])

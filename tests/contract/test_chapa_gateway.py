@@ -30,7 +30,8 @@ from payments.domain.money import Money
 from payments.simulators.chapa import ChapaSimulatorConfig, ChapaSwitches, create_chapa_simulator
 from payments.testing.contracts.gateway import REFERENCE, GatewayContract, GatewayStage, request_for
 from payments.testing.contracts.promises import BrokenPromise
-from tests.serving import free_port, plain_client, serving
+from tests.ports import free_port
+from tests.serving import plain_client, serving
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,8 @@ import attrs
 from payments.adapters.system import SystemClock
 from payments.application.ports.clock import Clock
 
-_AHEAD_S = struct.Struct("=d")
+# Native, which is written and read whole: other processes read it while it is written.
+_AHEAD_S = struct.Struct("@d")
 
 
 @attrs.define

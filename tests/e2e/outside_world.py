@@ -8,7 +8,8 @@ import attrs
 import httpx
 
 from payments.simulators.app import create_simulators, mailbox_port, simulators_at
-from tests.serving import free_port, plain_client, serving
+from tests.ports import free_port
+from tests.serving import plain_client, serving
 
 WEBHOOK_SECRET = "a-hash-known-to-chapa-and-us-alone"
 ORDERS_TOKEN = "what-the-orders-service-wants-from-us"

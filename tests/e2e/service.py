@@ -176,7 +176,7 @@ class Service:
     async def terminate(self, within_s: float = 30.0) -> int:
         """SIGTERM for all; the worst exit code once they have drained and stopped."""
         # Whoever is not there yet would not drain, but just go.
-        await _until(self._workers_are_there, within_s=30.0)
+        await _until(self._workers_are_there)
         for process in self._processes:
             process.terminate()
         await asyncio.gather(*(asyncio.to_thread(process.join, within_s) for process in self._processes))
@@ -227,7 +227,7 @@ def _in(environ: Mapping[str, str], directory: Path) -> Surroundings:
     return Surroundings(dict(environ), directory / "clock", directory / "service.log")
 
 
-async def _until(done: Callable[[], bool], *, within_s: float = 5.0) -> None:
+async def _until(done: Callable[[], bool], *, within_s: float = 30.0) -> None:
     async with asyncio.timeout(within_s):
         while not done():  # noqa: ASYNC110 -- the ends of other processes' children are no events of ours
             await asyncio.sleep(0.005)

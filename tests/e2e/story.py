@@ -16,6 +16,7 @@ from payments import open_payments
 from payments.application.answers import Explanation, Violation
 from payments.application.ports.notifier import Notifier
 from payments.application.records import Message
+from payments.application.use_cases import sweep_payments
 from payments.bootstrap import Parts
 from payments.settings import Settings
 from tests.e2e.browser import Browser
@@ -23,7 +24,8 @@ from tests.e2e.databases import Database
 from tests.e2e.moved_clock import MovedClock, clock_at
 from tests.e2e.outside_world import ORDERS_SIGNING_SECRET, ORDERS_TOKEN, WEBHOOK_SECRET, Outside
 from tests.e2e.service import Service, by_many, by_one
-from tests.serving import free_port, plain_client
+from tests.ports import free_port
+from tests.serving import plain_client
 
 AUTH_KEY = "the-key-that-signs-the-tokens-of-the-stories"
 ORDER = "order_1"
@@ -171,6 +173,29 @@ class Story:
     async def reviews(self) -> list[str]:
         """The kinds of the questions that wait for a person."""
         return [str(kind) for (kind,) in self.rows("SELECT kind FROM reviews WHERE state = 'open'")]
+
+    async def until_nobody_asks(self, reference: str) -> None:
+        """Wait until no process is in the middle of asking about an attempt that is minutes old.
+
+        An answer given before the clock moves and written down after it would plan the next check from the
+        later time. Whoever asks has the check leased; only an answer plans it for later than a lease.
+        """
+        await until(
+            lambda: self._planned(reference),
+            lambda planned: planned > self.clock.now() + sweep_payments.LEASE,
+        )
+
+    async def _planned(self, reference: str) -> datetime:
+        told = f"SELECT next_check_at FROM attempts WHERE reference = '{reference}'"  # noqa: S608 -- our own reference
+        ((planned,),) = self.rows(told)
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=planned)
+
+    async def until_nobody_tells(self) -> None:
+        """Wait until no process is in the middle of delivering: what it was answered is written down."""
+        await until(self._being_told, lambda leased: leased == 0)
+
+    async def _being_told(self) -> int:
+        return self.count("messages WHERE lease IS NOT NULL")
 
     def overdue(self, reference: str) -> None:
         """Have an attempt's next check fall due now; nobody may be writing the database."""

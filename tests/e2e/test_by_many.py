@@ -177,9 +177,7 @@ async def test_a_worker_that_sleeps_past_its_lease_while_it_tells_marks_nothing(
     """It wakes to an answer about a message that is another's now: what it would write is refused."""
     worker = await the_only_worker(story)
     opened = await story.initiated()
-    await story.outside.switch_orders(
-        ORDER, fault="slow", answer_delay_s=0.5, fault_on="patch", fault_times=1
-    )
+    await story.outside.switch_orders(ORDER, fault="slow", answer_delay_s=2, fault_on="patch", fault_times=1)
     await story.browser.pay(opened["checkout_url"])
     await until(lambda: story.outside.order_calls(ORDER, "patch"), len)
     with paused(worker):
@@ -202,7 +200,7 @@ async def test_a_worker_that_sleeps_past_its_lease_while_it_tells_marks_nothing(
 async def test_a_worker_that_sleeps_past_its_lease_while_it_settles_doubles_nothing(story: Story) -> None:
     worker = await the_only_worker(story)
     opened = await story.initiated()
-    await story.outside.switch_chapa(fault="slow", answer_delay_s=0.5, fault_on="verify", fault_times=1)
+    await story.outside.switch_chapa(fault="slow", answer_delay_s=2, fault_on="verify", fault_times=1)
     await story.outside.act(opened["reference"], "pay")
     await until(lambda: story.outside.chapa_calls("verify"), len)
     with paused(worker):

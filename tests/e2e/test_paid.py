@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.e2e.story import ORDER, Story, problem
+from tests.e2e.story import ORDER, Story, problem, until
 
 pytestmark = pytest.mark.anyio
 
@@ -53,9 +53,9 @@ async def test_paid_and_the_payer_is_back_first(story: Story) -> None:
     assert page.url.params["status"] == "success", "the payer's return alone settles it"
     assert story.count("notices") == 0
     await the_order_is_paid_and_everybody_knows(story, opened["payment_id"])
-    (webhook,) = await story.outside.webhooks(opened["reference"])
-    while webhook["state"] == "pending":
-        (webhook,) = await story.outside.webhooks(opened["reference"])
+    (webhook,) = await until(
+        lambda: story.outside.webhooks(opened["reference"]), lambda hooks: hooks[0]["state"] != "pending"
+    )
     assert webhook["tries"][-1]["status"] == 200
     await story.until_at_rest()
     await story.told_once("paid")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.e2e.outside_world import WEBHOOK_SECRET
-from tests.e2e.story import ORDER, PAYER, Story, problem, token
+from tests.e2e.story import ORDER, PAYER, Story, problem, token, until
 
 pytestmark = pytest.mark.anyio
 
@@ -37,9 +37,10 @@ async def test_a_forged_webhook_is_refused_stores_nothing_and_calls_nobody(story
     for how in ("constant", "forged", "missing"):
         await story.outside.switch_chapa(opened["reference"], webhook_signature=how)
         await story.outside.act(opened["reference"], "fail")
-    hooks = await story.outside.webhooks(opened["reference"])
-    while any(not hook["tries"] for hook in hooks):
-        hooks = await story.outside.webhooks(opened["reference"])
+    hooks = await until(
+        lambda: story.outside.webhooks(opened["reference"]),
+        lambda hooks: all(hook["tries"] for hook in hooks),
+    )
 
     assert {hook["tries"][0]["status"] for hook in hooks} == {401}
     assert story.count("notices") == 0
@@ -59,8 +60,7 @@ async def test_a_genuine_webhook_that_lies_pays_nothing(story: Story) -> None:
     )
 
     assert answer.status_code == 200
-    while not await story.outside.chapa_calls("verify", opened["reference"]):
-        pass
+    await until(lambda: story.outside.chapa_calls("verify", opened["reference"]), len)
     assert (await story.payment(opened["payment_id"]))["status"] == "processing"
     await story.told_once()
     await story.tells(opened["reference"], "chapa sent a notice, 'success' (not handled yet)")

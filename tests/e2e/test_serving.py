@@ -12,7 +12,7 @@ import jwt
 import pytest
 
 from tests.e2e.programs import Program, payments
-from tests.serving import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.stories
 
@@ -79,7 +79,7 @@ def test_a_service_finds_the_simulators_by_what_they_printed(world: World, tmp_p
         checkout = initiate(world, "order_1001").raise_for_status().json()
         chapa = f"{world.simulators}/chapa/_sim/transactions/{checkout['reference']}"
         httpx.post(f"{chapa}/pay", trust_env=False).raise_for_status()
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 30
         order = f"{world.simulators}/orders/_sim/orders/order_1001"
         while httpx.get(order, trust_env=False).json()["payment_status"] != "paid":
             assert time.monotonic() < deadline, "the orders service was never told"

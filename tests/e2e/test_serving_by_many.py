@@ -16,8 +16,9 @@ import pytest
 from tests.e2e.outside_world import Outside
 from tests.e2e.programs import Program, alive, finished, payments
 from tests.e2e.story import environment
+from tests.ports import free_port
 from tests.postgres import Databases
-from tests.serving import free_port, plain_client
+from tests.serving import plain_client
 
 pytestmark = pytest.mark.stories
 

@@ -34,7 +34,8 @@ from tests.e2e.outside_world import (
 )
 from tests.e2e.programs import finished
 from tests.issuers import ec_issuer, rsa_issuer
-from tests.serving import Conversation, conversing, free_port, plain_client, serving
+from tests.ports import free_port
+from tests.serving import Conversation, conversing, plain_client, serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("logs_go_back")]
 

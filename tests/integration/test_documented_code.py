@@ -16,7 +16,7 @@ import pytest
 
 from payments import open_payments
 from payments.testing import in_memory_payments
-from tests.serving import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITTEN = "http://127.0.0.1:8000"

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from payments.adapters.http_client import MOST_ANSWER_BYTES, exchange, open_http_client
 from payments.domain.errors import GatewayError, OutcomeUnknown, ProviderUnavailable
-from tests.serving import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.anyio
 

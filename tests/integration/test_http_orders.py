@@ -21,7 +21,8 @@ from payments.domain.errors import DeliveryFailed, MessageRefused, OrdersUnavail
 from payments.domain.money import Money
 from payments.domain.payment import Customer
 from payments.testing.contracts.orders import A_MESSAGE
-from tests.serving import conversing, free_port, plain_client, serving
+from tests.ports import free_port
+from tests.serving import conversing, plain_client, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -200,7 +201,7 @@ async def test_a_slow_service_is_left_after_the_budget() -> None:
 
     service = Service(late)
     async with serving(service) as url, plain_client() as client:
-        orders = orders_at(client, url, budget_s=0.2)
+        orders = orders_at(client, url, budget_s=0.4)
         with pytest.raises(OrdersUnavailable, match="in time"):
             await orders.get("order_123")
         with pytest.raises(DeliveryFailed, match="in time"):

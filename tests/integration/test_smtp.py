@@ -19,7 +19,8 @@ from cryptography.x509.oid import NameOID
 from payments.adapters.notifiers.smtp import SmtpNotifier, SmtpServer
 from payments.domain.errors import DeliveryFailed, MessageRefused
 from payments.testing.contracts.notifier import payer_message
-from tests.serving import conversing, free_port
+from tests.ports import free_port
+from tests.serving import conversing
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import socket
 import stat
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from payments.entrypoints.cli import exit_code
 from tests.e2e.demo.conftest import Demonstration, address_in
 from tests.e2e.programs import finished, payments
+from tests.ports import free_port
 
 
 def get(url: str, **headers: str) -> httpx.Response:
@@ -189,8 +189,7 @@ def test_nothing_real_is_ever_demonstrated(
 
 
 def test_state_survives_a_restart_until_it_is_told_to_start_over(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = str(listening.getsockname()[1])
+    port = str(free_port())
     with payments("demo", "--port", port, cwd=tmp_path) as program:
         url = address_in(program.wait_for("--fresh starts over."))
         document = get(f"{url}/demo.json").json()

@@ -25,10 +25,10 @@ async def test_a_newcomer_pays_an_order_and_reads_the_mail(
         await expect(page.get_by_text("no real money moves")).to_be_visible()
         await visit.fits_the_screen()
         await visit.pay_with_the_first_wallet()
-        await expect(page.get_by_text("Paid. Thank you!")).to_be_visible(timeout=15_000)
+        await expect(page.get_by_text("Paid. Thank you!")).to_be_visible(timeout=30_000)
         assert urlsplit(page.url).path == "/shop/orders/order_1002"
         # Nobody reloads: the page follows until the mail is there.
-        await page.get_by_role("link", name="read the mail").click(timeout=15_000)
+        await page.get_by_role("link", name="read the mail").click(timeout=30_000)
         await expect(
             page.get_by_role("heading", name="Payment received: 249.75 ETB for order order_1002")
         ).to_be_visible()
@@ -50,10 +50,10 @@ async def test_whoever_is_declined_tries_again_and_pays(
         await page.get_by_role("button", name="Fail this try").click()
         await expect(page.get_by_text("Not paid.")).to_be_visible()
         await visit.open("/shop/orders/order_1003")
-        await expect(page.get_by_role("heading", name="Not paid yet")).to_be_visible(timeout=15_000)
+        await expect(page.get_by_role("heading", name="Not paid yet")).to_be_visible(timeout=30_000)
         await page.get_by_role("button", name="Pay 19.99 USD").click()
         await visit.pay_with_the_first_wallet()
-        await expect(page.get_by_text("Paid. Thank you!")).to_be_visible(timeout=15_000)
+        await expect(page.get_by_text("Paid. Thank you!")).to_be_visible(timeout=30_000)
 
 
 async def test_it_works_without_scripts(demonstration: Demonstration, chromium_path: str) -> None:
@@ -66,7 +66,7 @@ async def test_it_works_without_scripts(demonstration: Demonstration, chromium_p
         await visit.open("/shop/orders/order_no_email")
         await page.get_by_role("link", name="Go on paying").click()
         await visit.pay_with_the_first_wallet()
-        await expect(page.get_by_text("Paid. Thank you!")).to_be_visible(timeout=15_000)
+        await expect(page.get_by_text("Paid. Thank you!")).to_be_visible(timeout=30_000)
         await expect(page.get_by_text("no mail is sent")).to_be_visible()
 
 

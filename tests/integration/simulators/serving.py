@@ -46,7 +46,7 @@ async def serving(app: Starlette, bound: socket.socket) -> AsyncIterator[str]:
         bound.close()
 
 
-async def eventually(seen: Callable[[], Awaitable[Any]], within_s: float = 5.0) -> Any:
+async def eventually(seen: Callable[[], Awaitable[Any]], within_s: float = 30.0) -> Any:
     """Return the first true thing that is seen; fail when the deadline passes first."""
     deadline = time.monotonic() + within_s
     while not (found := await seen()):

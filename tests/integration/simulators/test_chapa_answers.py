@@ -98,7 +98,7 @@ async def test_cancel_closes_the_link_and_leaves_the_status(sandbox: Sandbox) ->
 
 
 async def test_money_in_flight_can_arrive_after_the_link_was_cancelled(sandbox: Sandbox) -> None:
-    await sandbox.switch("pay-1", late_success_after_cancel_s=0.1)
+    await sandbox.switch("pay-1", late_success_after_cancel_s=0.8)
     await sandbox.opened("pay-1")
     await sandbox.client.put("/v1/transaction/cancel/pay-1")
     assert (await sandbox.verify("pay-1")).json()["data"]["status"] == "pending"

@@ -78,8 +78,8 @@ async def test_webhooks_under_way_and_timers_go_on(tmp_path: Path) -> None:
     merchant = Merchant()
     async with serving(merchant.app(), listening()) as merchant_url:
         async with sandbox_over(tmp_path / "chapa.db", merchant, merchant_url) as before:
-            await before.switch("delayed", webhook_delay_s=0.4)
-            await before.switch("late", late_success_after_cancel_s=0.4)
+            await before.switch("delayed", webhook_delay_s=1.5)
+            await before.switch("late", late_success_after_cancel_s=1.5)
             for tx_ref in ("delayed", "late"):
                 await before.opened(tx_ref, callback_url=None)
             await before.act("delayed", "pay")

@@ -75,7 +75,7 @@ async def test_a_server_killed_in_the_middle_forgets_nothing_that_was_answered()
     there = {notice.notice_id for notice in found}
     assert [number for number in acknowledged if a_notice(number).notice_id not in there] == []
     assert len(found) == len(there) <= next(numbers)
-    assert max(gaps) < 5
+    assert max(gaps) < 20
 
 
 async def test_a_server_that_stays_away_is_an_outage_until_it_is_back() -> None:
@@ -88,7 +88,7 @@ async def test_a_server_that_stays_away_is_an_outage_until_it_is_back() -> None:
                 began = time.monotonic()
                 with pytest.raises(StorageUnavailable, match="did not confirm") as caught:
                     await call
-                assert 0.3 <= time.monotonic() - began < 5
+                assert 0.3 <= time.monotonic() - began < 20
                 assert caught.value.retry_after_s
             await asyncio.to_thread(server.start)
             assert await units.reads.payment(kept.payment_id) == kept

@@ -118,7 +118,7 @@ async def test_a_table_in_use_is_waited_for_briefly_and_left_alone(postgres_url:
     before, began = found(postgres_url, CONTENTS), time.monotonic()
     with pytest.raises(StorageUnavailable, match="lock timeout"):
         migrate.downgrade(postgres_url, "base")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
     await user.close()
     migrate.upgrade(postgres_url)
     assert found(postgres_url, CONTENTS) == before

@@ -93,20 +93,22 @@ async def test_a_server_that_is_down_is_passed_over(postgres_url: str) -> None:
 async def test_a_server_that_says_nothing_costs_its_share_of_the_time_and_only_once(
     postgres_url: str,
 ) -> None:
+    asked = []
+
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(reader)
         await reader.read()
         writer.close()
 
     async with conversing(say_nothing) as silent:
         where = f"127.0.0.1:{silent}"
         servers = Servers(read_address(among(postgres_url, where)), SESSION)
-        took = []
-        for _ in range(2):
-            began = time.monotonic()
-            await (await servers.connect()).close()
-            took.append(time.monotonic() - began)
-        assert 0.8 < took[0] < 1.9
-        assert took[1] < 0.8
+        began = time.monotonic()
+        await (await servers.connect()).close()
+        # The driver itself would wait for a minute.
+        assert 0.8 < time.monotonic() - began < 20
+        await (await servers.connect()).close()
+    assert len(asked) == 1
 
 
 async def test_a_server_that_takes_no_writes_is_no_place_for_payments(postgres_url: str) -> None:
