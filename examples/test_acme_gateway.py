@@ -24,7 +24,8 @@ from payments.application.ports.providers import Provider, RawNotice
 from payments.domain.evidence import Mode
 from payments.domain.money import Money
 from payments.testing.contracts.gateway import GatewayContract, GatewayStage
-from tests.serving import free_port, serving
+from tests.ports import free_port
+from tests.serving import serving
 
 pytestmark = pytest.mark.anyio
 
