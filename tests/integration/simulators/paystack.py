@@ -23,6 +23,11 @@ LIVE = {"Authorization": f"Bearer {LIVE_KEY}"}
 GOOD_CARD = "card:4084084084084081"
 
 
+def keys(text: str) -> set[str]:
+    """Return the words of a text, as the sheet's samples have them for keys."""
+    return set(text.split())
+
+
 @attrs.frozen(kw_only=True)
 class PaystackSandbox:
     """A simulated Paystack, a client with its test key, and the shop it tells."""
