@@ -86,6 +86,13 @@ async def test_too_short_a_phone_number_fails_with_200(paystack: PaystackSandbox
     assert (answer.status_code, answer.json()["data"]["status"]) == (200, "failed")
 
 
+async def test_why_mobile_money_did_not_pay_is_in_the_message(paystack: PaystackSandbox) -> None:
+    await charge(paystack, "ord-1", **wallet("mpesa"))
+    await paystack.act("ord-1", "fail", channel="mobile_money", reason="Insufficient funds")
+    data = await paystack.verified("ord-1")
+    assert (data["status"], data["message"]) == ("failed", "Insufficient funds")
+
+
 async def test_a_card_is_charged_step_by_step(paystack: PaystackSandbox) -> None:
     card = {"number": "507850785078507804", "cvv": "884", "expiry_month": "01", "expiry_year": "2031"}
     assert (await charge(paystack, "ord-1", card=card)).json()["data"]["status"] == "send_pin"
@@ -159,8 +166,8 @@ async def test_a_card_that_paid_is_charged_again(paystack: PaystackSandbox) -> N
             code,
             "other@example.com",
             (
-                "Email does not match Authorization code. Authorization may be inactive or belong to a different "
-                "email. Please confirm."
+                "Email does not match Authorization code. Authorization may be inactive or belong to a "
+                "different email. Please confirm."
             ),
         ),
     ]

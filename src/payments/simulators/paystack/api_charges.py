@@ -7,7 +7,7 @@ import attrs
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from payments.simulators.paystack import instruments, outcomes, problems, transaction_bodies
+from payments.simulators.paystack import authorizations, instruments, outcomes, problems, transaction_bodies
 from payments.simulators.paystack.announcements import announce_success
 from payments.simulators.paystack.api_answers import domain_of, done, fields_of
 from payments.simulators.paystack.api_transactions import opened, why_not
@@ -150,7 +150,7 @@ def _plan(fields: dict[str, Any], currency: str) -> Plan | Problem:
         known = str(bank.get("account_number")) == _BANK_ACCOUNT
         return Plan(
             channel="bank",
-            authorization=instruments.bank_authorization("bank", currency),
+            authorization=authorizations.of_bank("bank", currency),
             asks=_BANK_ASKS if known else (),
             declined=None if known else "Declined",
         )
@@ -168,7 +168,7 @@ def _wallet_plan(wallet: dict[str, Any], currency: str) -> Plan | Problem:
     paying = instruments.wallet_of(provider, currency)
     return Plan(
         channel="mobile_money",
-        authorization=instruments.wallet_authorization(paying, phone),
+        authorization=authorizations.of_wallet(paying, phone),
         asks=asks,
         # In test mode mobile money of Ghana succeeds at once; elsewhere the phone decides.
         on_phone=currency != "GHS" and not asks,
@@ -182,11 +182,11 @@ def _card_plan(card: dict[str, Any], currency: str) -> Plan:
     expiry = (str(card.get("expiry_month") or "12"), str(card.get("expiry_year") or "2030"))
     if known is None or str(card.get("cvv")) != known.cvv:
         stranger = instruments.Card(number=instruments.digits(str(card.get("number"))), cvv="", says="")
-        authorization = instruments.card_authorization(known or stranger, currency, expiry)
+        authorization = authorizations.of_card(known or stranger, currency, expiry)
         return Plan(channel="card", authorization=authorization, declined=instruments.DECLINED)
     return Plan(
         channel="card",
-        authorization=instruments.card_authorization(known, currency, expiry),
+        authorization=authorizations.of_card(known, currency, expiry),
         asks=known.asks,
         declined=known.declined,
         refund_end=known.refund_end,

@@ -6,7 +6,7 @@ import attrs
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from payments.simulators.paystack import outcomes, problems, refund_bodies
+from payments.simulators.paystack import problems, refund_bodies, refunds
 from payments.simulators.paystack.api_answers import domain_of, done, fields_of, page, period_of
 from payments.simulators.paystack.problems import Problem
 from payments.simulators.paystack.simulation import Simulation
@@ -34,7 +34,7 @@ async def create(simulation: Simulation, request: Request) -> JSONResponse:
     amount = _amount(simulation, transaction, fields)
     if isinstance(amount, Problem):
         return amount.answer()
-    refund = outcomes.start_refund(
+    refund = refunds.start_refund(
         simulation,
         transaction,
         amount,
@@ -60,7 +60,7 @@ def _amount(simulation: Simulation, transaction: Transaction, fields: dict[str, 
 def _within_limits(simulation: Simulation, transaction: Transaction, amount: int) -> int | Problem:
     if amount > transaction.amount:
         return problems.REFUND_EXCEEDS
-    if amount > outcomes.left_to_refund(simulation, transaction):
+    if amount > refunds.left_to_refund(simulation, transaction):
         return problems.REFUNDS_EXCEED
     return _too_small(transaction, amount) or _unfunded(simulation, transaction) or amount
 
@@ -120,7 +120,7 @@ async def retry(simulation: Simulation, request: Request) -> JSONResponse:
     if not isinstance(details, dict) or missing:
         return problems.required("Refund account details" if not details else missing[0]).answer()
     end = _ENDS_BY_ACCOUNT.get(str(details["account_number"]), "processed")
-    retried = outcomes.move_refund(simulation, attrs.evolve(refund, end=end), "processing")
+    retried = refunds.move_refund(simulation, attrs.evolve(refund, end=end), "processing")
     body = refund_bodies.fetched(retried, transaction)
     return done("Refund retried and has been queued for processing", body)
 

@@ -24,6 +24,7 @@ from payments.simulators.paystack import (
     checkout,
     control,
     outcomes,
+    refunds,
 )
 from payments.simulators.paystack.api_answers import RateLimit, fields_of, refusal
 from payments.simulators.paystack.config import PaystackSimulatorConfig
@@ -44,7 +45,7 @@ def create_paystack_simulator(config: PaystackSimulatorConfig) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         actions = {
             "late_success": partial(outcomes.late_success, simulation),
-            "advance_refund": partial(outcomes.advance_refund, simulation),
+            "advance_refund": partial(refunds.advance_refund, simulation),
         }
         with simulation.documents.open():
             async with simulation.deliveries.running(), simulation.timers.running(actions):

@@ -5,32 +5,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
-import attrs
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from payments.simulators.pages import pages_of
 from payments.simulators.paystack import formats, instruments, outcomes
 from payments.simulators.paystack.announcements import announce_success_to_browser
+from payments.simulators.paystack.means import OTHER_CHANNELS, Means, means_in, offered, wrong_step
 from payments.simulators.paystack.simulation import Simulation
 from payments.simulators.paystack.transactions import Transaction
 
 PAGES = pages_of(Path(__file__).parent)
-_OTHER_CHANNELS = ("bank_transfer", "bank", "ussd", "qr", "eft", "apple_pay", "capitec_pay", "payattitude")
-_WRONG = {"pin": "Incorrect PIN", "otp": "Incorrect OTP", "bank": "Bank declined the payment"}
-
-
-@attrs.frozen(kw_only=True)
-class Means:
-    """How the customer wants to pay: `name` is what forms carry, `asks` what is to be told first, in turn."""
-
-    name: str
-    channel: str
-    title: str
-    authorization: dict[str, Any]
-    asks: tuple[tuple[str, str], ...] = ()
-    declined: str | None = None
-    refund_end: str = "processed"
 
 
 async def show(simulation: Simulation, request: Request) -> Response:
@@ -52,12 +37,12 @@ async def pay(simulation: Simulation, request: Request) -> Response:
     transaction, instead = await _unpaid(simulation, request)
     if transaction is None:
         return instead
-    means = _means(transaction, form)
+    means = means_in(transaction, form)
     if means is None:
         notice = "Choose how to pay, with every field filled in."
         return _page(request, transaction, notice, HTTPStatus.BAD_REQUEST)
     missing = next((step for step, _ in means.asks if step not in form), None)
-    if (wrong := _wrong_step(means, form)) is not None:
+    if (wrong := wrong_step(means, form)) is not None:
         outcomes.fail(simulation, transaction, means.channel, wrong)
     elif missing is not None:
         return _ask(simulation, request, transaction, means=means, step=missing, form=form)
@@ -66,14 +51,6 @@ async def pay(simulation: Simulation, request: Request) -> Response:
     else:
         return await _succeed(simulation, request, transaction, means)
     return _here(request, transaction)
-
-
-def _wrong_step(means: Means, form: dict[str, str]) -> str | None:
-    """Return what a step that was taken wrongly is called, or None."""
-    for step, expected in means.asks:
-        if expected and form.get(step, expected) != expected:
-            return _WRONG[step]
-    return None
 
 
 async def _succeed(
@@ -131,76 +108,6 @@ async def overview(simulation: Simulation, request: Request) -> Response:
     return PAGES.render(request, "overview.html", rows=rows)
 
 
-def _means(transaction: Transaction, form: dict[str, str]) -> Means | None:
-    """Return what the form pays with; None where it does not say. One tap carries it all, as `card:4084…`."""
-    channel, _, tapped = form.get("with", "").partition(":")
-    if channel not in _offered(transaction):
-        return None
-    if channel == "card":
-        return _card(transaction, form, tapped)
-    if channel == "mobile_money":
-        return _wallet(transaction, tapped or form.get("phone", ""))
-    return Means(
-        name=channel,
-        channel=channel,
-        title=channel.replace("_", " "),
-        authorization=instruments.bank_authorization(channel, transaction.currency),
-    )
-
-
-def _card(transaction: Transaction, form: dict[str, str], tapped: str) -> Means | None:
-    number = instruments.digits(tapped or form.get("number", ""))
-    if not number:
-        return None
-    card = instruments.card(number)
-    wrong_code = card is not None and not tapped and form.get("cvv", "").strip() != card.cvv
-    if card is None or wrong_code:
-        stranger = card or instruments.Card(number=number, cvv="", says="")
-        return _card_means(stranger, transaction, form, declined=instruments.DECLINED)
-    return _card_means(card, transaction, form, declined=card.declined)
-
-
-def _card_means(
-    card: instruments.Card, transaction: Transaction, form: dict[str, str], declined: str | None
-) -> Means:
-    month, _, year = form.get("expiry", "12/30").replace(" ", "").partition("/")
-    return Means(
-        name=f"card:{card.number}",
-        channel="card",
-        title=f"card ending in {card.number[-4:]}",
-        authorization=instruments.card_authorization(card, transaction.currency, (month, f"20{year[-2:]}")),
-        asks=() if declined == instruments.DECLINED else card.asks,
-        declined=declined,
-        refund_end=card.refund_end,
-    )
-
-
-def _wallet(transaction: Transaction, phone: str) -> Means | None:
-    wallet = instruments.wallet_for(transaction.currency)
-    if wallet is None or not instruments.digits(phone):
-        return None
-    pays = instruments.same_number(phone, wallet.number)
-    return Means(
-        name=f"mobile_money:{phone}",
-        channel="mobile_money",
-        title=wallet.name,
-        authorization=instruments.wallet_authorization(wallet, phone),
-        asks=wallet.asks if pays else (),
-        declined=None if pays else f"{wallet.name} declined the payment for {phone}",
-    )
-
-
-def _offered(transaction: Transaction) -> tuple[str, ...]:
-    """Return the channels of the page: those the merchant chose, mobile money where the currency has some."""
-    chosen = transaction.channels or ("card", "mobile_money", "bank_transfer")
-    wallet = instruments.wallet_for(transaction.currency)
-    return tuple(
-        channel
-        for channel in ("card", "mobile_money", *_OTHER_CHANNELS)
-        if channel in chosen and (channel != "mobile_money" or wallet is not None)
-    )
-
-
 def _ask(
     simulation: Simulation,
     request: Request,
@@ -239,16 +146,16 @@ async def _form(request: Request) -> dict[str, str]:
 def _page(
     request: Request, transaction: Transaction, notice: str | None, status: int = HTTPStatus.OK
 ) -> Response:
-    offered = _offered(transaction)
+    channels = offered(transaction)
     return PAGES.render(
         request,
         "checkout.html",
         status=status,
         **_shown(transaction),
         notice=notice,
-        cards=instruments.CARDS if "card" in offered else (),
-        wallet=instruments.wallet_for(transaction.currency) if "mobile_money" in offered else None,
-        others=[channel for channel in offered if channel in _OTHER_CHANNELS],
+        cards=instruments.CARDS if "card" in channels else (),
+        wallet=instruments.wallet_for(transaction.currency) if "mobile_money" in channels else None,
+        others=[channel for channel in channels if channel in OTHER_CHANNELS],
     )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import attrs
+from attrs import validators
 
 from payments.simulators.paystack.switches import PaystackSwitches
 
@@ -29,7 +30,9 @@ class PaystackSimulatorConfig:
     webhook_url: str | None = None
     secret_key: str
     live_secret_key: str | None = None
-    currencies: tuple[str, ...] = attrs.field(default=CURRENCIES, converter=tuple)
+    currencies: tuple[str, ...] = attrs.field(
+        default=CURRENCIES, converter=tuple, validator=validators.min_len(1)
+    )
     callback_url: str | None = None
     state_path: Path | None = None
     retry_unit_s: float = 3600.0

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from payments.simulators.calls import ControlError, control_body
 from payments.simulators.control_surface import problem
-from payments.simulators.paystack import disputes, instruments, outcomes
+from payments.simulators.paystack import authorizations, disputes, instruments, outcomes, refunds
 from payments.simulators.paystack.announcements import announce_success
 from payments.simulators.paystack.problems import Problem
 from payments.simulators.paystack.simulation import Simulation
@@ -94,10 +94,10 @@ def _pay(simulation: Simulation, transaction: Transaction, body: dict[str, Any])
         card = instruments.card(_text(body, "card", instruments.CARDS[0].number))
         if card is None:
             raise ControlError("card must be one of the test cards")
-        authorization = instruments.card_authorization(card, transaction.currency, ("12", "2030"))
+        authorization = authorizations.of_card(card, transaction.currency, ("12", "2030"))
         refund_end = card.refund_end
     elif (wallet := instruments.wallet_for(transaction.currency)) is not None and channel == "mobile_money":
-        authorization = instruments.wallet_authorization(wallet, _text(body, "phone", wallet.number))
+        authorization = authorizations.of_wallet(wallet, _text(body, "phone", wallet.number))
     paid = outcomes.succeed(
         simulation,
         transaction,
@@ -135,11 +135,11 @@ def _abandon(simulation: Simulation, transaction: Transaction, _body: dict[str, 
 
 
 def _refund(simulation: Simulation, transaction: Transaction, body: dict[str, Any]) -> str | None:
-    left = outcomes.left_to_refund(simulation, transaction)
+    left = refunds.left_to_refund(simulation, transaction)
     amount = _amount(body) or left
     if not transaction.paid or transaction.status == "reversed" or not 0 < amount <= left:
         return "nothing, or less than that, is left to refund"
-    outcomes.start_refund(simulation, transaction, amount)
+    refunds.start_refund(simulation, transaction, amount)
     return None
 
 
@@ -166,8 +166,8 @@ _ACTIONS: dict[str, Act] = {
 
 
 async def list_refunds(simulation: Simulation, _request: Request) -> JSONResponse:
-    refunds = [attrs.asdict(refund) for refund in simulation.ledger.refunds()]
-    return JSONResponse({"count": len(refunds), "refunds": refunds})
+    found = [attrs.asdict(refund) for refund in simulation.ledger.refunds()]
+    return JSONResponse({"count": len(found), "refunds": found})
 
 
 async def move_refund(simulation: Simulation, request: Request) -> JSONResponse:
@@ -175,7 +175,7 @@ async def move_refund(simulation: Simulation, request: Request) -> JSONResponse:
     status = request.path_params["status"]
     if refund is None or status not in _REFUND_ENDS:
         return problem(HTTPStatus.NOT_FOUND, "unknown refund or status")
-    return JSONResponse(attrs.asdict(outcomes.move_refund(simulation, refund, status)))
+    return JSONResponse(attrs.asdict(refunds.move_refund(simulation, refund, status)))
 
 
 async def list_disputes(simulation: Simulation, _request: Request) -> JSONResponse:

@@ -1,11 +1,8 @@
 """What pays in test mode: cards, mobile money, bank accounts (fact sheet, section 12)."""
 
 import re
-from typing import Any
 
 import attrs
-
-from payments.simulators.paystack import formats
 
 _NOT_A_DIGIT = re.compile(r"[^0-9]")
 DECLINED = "Transaction declined. Please use the test card."
@@ -134,7 +131,7 @@ PROVIDERS = {
     "orange": ("XOF",),
     "wave": ("XOF",),
 }
-_COUNTRIES = {"NGN": "NG", "GHS": "GH", "ZAR": "ZA", "KES": "KE", "XOF": "CI", "USD": "US"}
+COUNTRIES = {"NGN": "NG", "GHS": "GH", "ZAR": "ZA", "KES": "KE", "XOF": "CI", "USD": "US"}
 
 
 def digits(typed: str) -> str:
@@ -159,68 +156,10 @@ def wallet_of(provider: str, currency: str) -> Wallet:
         number="",
         bank=provider.upper(),
         brand=provider,
-        country_code=_COUNTRIES[currency],
+        country_code=COUNTRIES[currency],
     )
 
 
 def same_number(typed: str, known: str) -> bool:
     """Return whether both name one phone, with or without the country in front."""
     return len(digits(typed)) >= len("551234987") and digits(known)[-9:] == digits(typed)[-9:]
-
-
-def card_authorization(paying: Card, currency: str, expiry: tuple[str, str]) -> dict[str, Any]:
-    """Return what charges this card again; `card_type` ends in a blank, as Paystack's does."""
-    month, year = expiry
-    return {
-        "authorization_code": formats.authorization_code(),
-        "bin": paying.number[:6],
-        "last4": paying.number[-4:],
-        "exp_month": month,
-        "exp_year": year,
-        "channel": "card",
-        "card_type": f"{paying.brand} ",
-        "bank": "TEST BANK",
-        "country_code": _COUNTRIES.get(currency, "NG"),
-        "brand": paying.brand,
-        "reusable": paying.reusable,
-        "signature": formats.card_signature(),
-        "account_name": None,
-    }
-
-
-def wallet_authorization(paying: Wallet, phone: str) -> dict[str, Any]:
-    """Return the authorization of mobile money: its number is masked, and it cannot be used again."""
-    return {
-        "authorization_code": formats.authorization_code(),
-        "bin": f"{digits(phone)[:3]}XXX",
-        "last4": f"X{digits(phone)[-3:]}",
-        "exp_month": "12",
-        "exp_year": "9999",
-        "channel": "mobile_money",
-        "card_type": "",
-        "bank": paying.bank,
-        "country_code": paying.country_code,
-        "brand": paying.brand,
-        "reusable": False,
-        "signature": None,
-        "account_name": None,
-    }
-
-
-def bank_authorization(channel: str, currency: str) -> dict[str, Any]:
-    """Return the authorization of a transfer, a bank account or whatever else is no card."""
-    return {
-        "authorization_code": formats.authorization_code(),
-        "bin": "000XXX",
-        "last4": "X000",
-        "exp_month": "12",
-        "exp_year": "9999",
-        "channel": channel,
-        "card_type": "",
-        "bank": "Zenith Bank" if currency == "NGN" else "TEST BANK",
-        "country_code": _COUNTRIES.get(currency, "NG"),
-        "brand": channel,
-        "reusable": False,
-        "signature": None,
-        "account_name": None,
-    }

@@ -156,7 +156,7 @@ def _shared(transaction: Transaction) -> dict[str, Any]:
         "status": transaction.status,
         "reference": transaction.reference,
         "amount": transaction.amount,
-        "message": None,
+        "message": _message(transaction),
         "gateway_response": transaction.gateway_response or _UNPAID,
         "paid_at": paid_at,
         "created_at": created_at,
@@ -174,6 +174,13 @@ def _shared(transaction: Transaction) -> dict[str, Any]:
         "requested_amount": transaction.requested_amount,
         "pos_transaction_data": None,
     }
+
+
+def _message(transaction: Transaction) -> str | None:
+    """Return why mobile money did not pay [7]; everything else has its reason in `gateway_response` alone."""
+    if transaction.paid or transaction.channel != "mobile_money":
+        return None
+    return transaction.gateway_response
 
 
 def _source(transaction: Transaction) -> dict[str, Any]:
