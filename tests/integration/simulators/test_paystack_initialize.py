@@ -178,8 +178,17 @@ async def test_one_complaint_comes_at_a_time_in_the_order_of_the_sheet(paystack:
     assert (await paystack.client.post("/transaction/initialize", json=fields)).status_code == 200
 
 
-@pytest.mark.parametrize("amount", [500000, "500000", 500000.0])
-@pytest.mark.parametrize("currency", ["NGN", "USD", "GHS", "ZAR", "KES", "XOF"])
+@pytest.mark.parametrize(
+    ("amount", "currency"),
+    [
+        (500000, "NGN"),
+        ("500000", "USD"),
+        (500000.0, "GHS"),
+        (500000, "ZAR"),
+        ("500000", "KES"),
+        (500000.0, "XOF"),
+    ],
+)
 async def test_every_spelling_of_an_amount_and_every_currency_is_taken(
     paystack: PaystackSandbox, amount: Any, currency: str
 ) -> None:
@@ -225,13 +234,13 @@ async def test_an_underscore_is_refused_where_only_the_documents_count(paystack:
 
 
 @pytest.mark.parametrize("ending", ["nothing", "decline", "fail", "abandon", "pay"])
-@pytest.mark.parametrize("amount", [500000, 1])
-async def test_a_reference_is_used_for_ever(paystack: PaystackSandbox, ending: str, amount: int) -> None:
+async def test_a_reference_is_used_for_ever(paystack: PaystackSandbox, ending: str) -> None:
     await paystack.opened("once")
     if ending != "nothing":
         await paystack.act("once", ending)
-    answer = await paystack.initialize("once", amount=amount)
-    assert (answer.status_code, answer.json()) == (400, DUPLICATE)
+    for amount in (500000, 1):
+        answer = await paystack.initialize("once", amount=amount)
+        assert (answer.status_code, answer.json()) == (400, DUPLICATE)
 
 
 async def test_a_refused_call_uses_no_reference_up(paystack: PaystackSandbox) -> None:

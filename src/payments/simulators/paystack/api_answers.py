@@ -4,7 +4,6 @@ import base64
 import binascii
 import time
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, TypeVar
 
 import attrs
@@ -145,10 +144,3 @@ def _position(cursor: str | None) -> int:
         return max(0, int(text[:9]))
     except (binascii.Error, ValueError):
         return 0
-
-
-def not_found() -> JSONResponse:
-    """Answer a path that is none of ours."""
-    return JSONResponse(
-        {"status": False, "message": HTTPStatus.NOT_FOUND.phrase}, status_code=HTTPStatus.NOT_FOUND
-    )

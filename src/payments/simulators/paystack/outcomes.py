@@ -1,13 +1,10 @@
-"""What can happen to a transaction at Paystack: each changes it, then tells the merchant.
+"""What can happen to a transaction at Paystack until it is paid: each changes it.
 
-Whether it may happen (it is unpaid, the amount is left) is the caller's question: the page asks, the control
-surface need not.
+Whether it may happen (it is unpaid) is the caller's question: the page asks, and so does the control surface.
 """
 
 import time
 from typing import Any
-
-import attrs
 
 from payments.simulators.paystack import authorizations
 from payments.simulators.paystack.announcements import announce_success
@@ -96,8 +93,10 @@ def _not_paid(
 def ask(simulation: Simulation, transaction: Transaction, channel: str, what: str) -> Transaction:
     """Record that the customer is at a step, such as entering a code: `ongoing` [5]."""
     now = time.time()
-    asked = transaction.logged(now, "auth", f"Authentication required: {what}", status="ongoing")
-    simulation.ledger.put(attrs.evolve(asked, channel=channel))
+    asked = transaction.logged(
+        now, "auth", f"Authentication required: {what}", status="ongoing", channel=channel
+    )
+    simulation.ledger.put(asked)
     return asked
 
 
