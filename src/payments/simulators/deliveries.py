@@ -13,7 +13,8 @@ import httpx
 
 from payments.simulators.documents import Documents
 
-_KIND = "delivery"
+# Not "delivery": what an earlier version stored under that name has other fields, and is left alone.
+_KIND = "outgoing"
 _HELD = "held"
 _ACCEPTED = 200
 _LONGEST_ANSWER_CHARACTERS = 2000
