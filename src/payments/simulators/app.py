@@ -16,6 +16,10 @@ from payments.simulators.lifespans import running
 from payments.simulators.mailbox import MailboxConfig, create_mailbox, smtp_port
 from payments.simulators.orders import OrdersSimulatorConfig, create_orders_simulator
 from payments.simulators.pages import Pages, pages_of, styles_of
+from payments.simulators.paystack import PaystackSimulatorConfig, create_paystack_simulator
+
+# Opens nothing anywhere: it is the key of the fact sheet's vectors.
+_PAYSTACK_SECRET_KEY = "sk_test_sandbox_0000000000000000000000000000000000000001"  # noqa: S105 - no secret: see above
 
 
 @attrs.frozen(kw_only=True)
@@ -26,6 +30,7 @@ class SimulatorsConfig:
     """
 
     chapa: ChapaSimulatorConfig
+    paystack: PaystackSimulatorConfig
     orders: OrdersSimulatorConfig
     mailbox: MailboxConfig = attrs.field(factory=MailboxConfig)
 
@@ -39,10 +44,13 @@ def simulators_at(
     orders_signing_secrets: tuple[str, ...],
     smtp_port: int = 0,
     state_directory: Path | None = None,
+    paystack_webhook_url: str | None = None,
+    paystack_secret_key: str = _PAYSTACK_SECRET_KEY,
 ) -> SimulatorsConfig:
     """Return the usual set-up of simulators served at `public_url`.
 
-    Each keeps one file in the directory, if given.
+    `webhook_url` and `webhook_secret` are Chapa's; Paystack signs with its secret key, and sends nothing
+    without an address of its own. Each keeps one file in the directory, if given.
     """
 
     def state(name: str) -> Path | None:
@@ -55,6 +63,12 @@ def simulators_at(
             webhook_secret=webhook_secret,
             state_path=state("chapa"),
         ),
+        paystack=PaystackSimulatorConfig(
+            public_url=f"{public_url.rstrip('/')}/paystack",
+            webhook_url=paystack_webhook_url,
+            secret_key=paystack_secret_key,
+            state_path=state("paystack"),
+        ),
         orders=OrdersSimulatorConfig(
             token=orders_token, signing_secrets=orders_signing_secrets, state_path=state("orders")
         ),
@@ -63,13 +77,14 @@ def simulators_at(
 
 
 def create_simulators(config: SimulatorsConfig) -> Starlette:
-    """Return one application with `/chapa`, `/orders` and `/mailbox`, opened and closed together.
+    """Return one application with `/chapa`, `/paystack`, `/orders` and `/mailbox`, opened together.
 
     Mounted elsewhere it is held open with `async with running(app)`. `mailbox_port(app)` tells the SMTP port.
     """
     mailbox = create_mailbox(config.mailbox)
     mounted = {
         "chapa": create_chapa_simulator(config.chapa),
+        "paystack": create_paystack_simulator(config.paystack),
         "orders": create_orders_simulator(config.orders),
         "mailbox": mailbox,
     }

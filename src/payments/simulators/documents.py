@@ -65,11 +65,16 @@ class Documents:
         return [json.loads(row[0]) for row in rows]
 
     def add(self, kind: str, body: dict[str, Any]) -> int:
-        """Put the document under the next number of its kind, from 1, and return the number."""
+        """Put the document under the next number of its kind, and return the number."""
+        number = self.next_number(kind)
+        self.put(kind, str(number), {"number": number, **body})
+        return number
+
+    def next_number(self, kind: str) -> int:
+        """Return the next number of the kind, from 1; none comes twice."""
         counter = self.get("counter", kind) or {"last": 0}
         number = int(counter["last"]) + 1
         self.put("counter", kind, {"last": number})
-        self.put(kind, str(number), {"number": number, **body})
         return number
 
     def remove(self, kind: str, key: str) -> None:

@@ -1,4 +1,4 @@
-"""A simulated Chapa on a real socket, and a shop for it to tell."""
+"""A simulated Chapa and a simulated Paystack on real sockets, each with a shop to tell."""
 
 from collections.abc import AsyncIterator
 
@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from payments.simulators.chapa import ChapaSimulatorConfig, create_chapa_simulator
+from tests.integration.simulators.paystack import PaystackSandbox, serving_paystack
 from tests.integration.simulators.serving import (
     TEST_KEY,
     Merchant,
@@ -43,3 +44,18 @@ async def sandbox(shared_sandbox: Sandbox) -> Sandbox:
     shared_sandbox.merchant.received.clear()
     shared_sandbox.merchant.answers.clear()
     return shared_sandbox
+
+
+@pytest.fixture(scope="module")
+async def shared_paystack(anyio_backend: str) -> AsyncIterator[PaystackSandbox]:
+    """Open one sandbox for all tests of a file; the next fixture empties it for each."""
+    async with serving_paystack(Merchant()) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def paystack(shared_paystack: PaystackSandbox) -> PaystackSandbox:
+    await shared_paystack.client.post("/_sim/reset")
+    shared_paystack.merchant.received.clear()
+    shared_paystack.merchant.answers.clear()
+    return shared_paystack

@@ -12,6 +12,8 @@ from starlette.routing import Mount
 
 from payments.simulators.app import create_simulators, mailbox_port, simulators_at
 from payments.simulators.lifespans import running
+from tests.integration.simulators.paystack import GOOD_CARD
+from tests.integration.simulators.paystack import TEST_KEY as PAYSTACK_KEY
 from tests.integration.simulators.serving import TEST_KEY, address_of, listening, serving
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +52,7 @@ async def test_every_page_and_its_styles_are_reached_under_any_prefix(prefix: st
         assert mailbox_port(inner) > 0
         index = await client.get(f"{prefix}/")
         pages = re.findall(r'<h2><a href="([^"]+)"', index.text)
-        assert pages == [f"{prefix}/{name}/" for name in ("chapa", "orders", "mailbox")]
+        assert pages == [f"{prefix}/{name}/" for name in ("chapa", "paystack", "orders", "mailbox")]
         for address in [f"{prefix}/", *pages]:
             page = await client.get(address)
             assert page.status_code == 200
@@ -79,10 +81,32 @@ async def test_a_payment_goes_through_under_any_prefix(prefix: str) -> None:
         assert "Paid." in paid.text
 
 
+@pytest.mark.parametrize("prefix", ["", "/simulators"])
+@pytest.mark.parametrize("slashes", ["/", "//"])
+async def test_a_payment_goes_through_paystack_under_any_prefix(prefix: str, slashes: str) -> None:
+    bound = listening()
+    inner = simulators(f"{address_of(bound)}{prefix}")
+    async with (
+        serving(mounted(inner) if prefix else inner, bound) as url,
+        httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {PAYSTACK_KEY}"}) as client,
+    ):
+        answer = await client.post(
+            f"{prefix}/paystack{slashes}transaction/initialize/",
+            json={"amount": 1000, "currency": "KES", "email": "buyer@example.com"},
+        )
+        page_url = answer.json()["data"]["authorization_url"]
+        page = await client.get(page_url)
+        action = re.search(r'action="([^"]+/pay)"', page.text)
+        assert action is not None
+        paid = await client.post(action[1], data={"with": GOOD_CARD}, follow_redirects=True)
+        assert str(paid.url) == page_url
+        assert "Paid." in paid.text
+
+
 def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("*.db")}
 
 
 async def test_each_simulator_keeps_its_own_file(tmp_path: Path) -> None:
     async with running(simulators("http://127.0.0.1", tmp_path)):
-        assert names_in(tmp_path) == {"chapa.db", "orders.db", "mailbox.db"}
+        assert names_in(tmp_path) == {"chapa.db", "paystack.db", "orders.db", "mailbox.db"}

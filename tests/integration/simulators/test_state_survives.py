@@ -15,11 +15,13 @@ from payments.simulators.chapa import ChapaSimulatorConfig, create_chapa_simulat
 from payments.simulators.lifespans import running
 from payments.simulators.mailbox import MailboxConfig, create_mailbox
 from payments.simulators.orders import OrdersSimulatorConfig, create_orders_simulator
+from tests.integration.simulators.paystack import serving_paystack
 from tests.integration.simulators.serving import (
     TEST_KEY,
     Merchant,
     Sandbox,
     address_of,
+    eventually,
     listening,
     serving,
 )
@@ -89,6 +91,31 @@ async def test_webhooks_under_way_and_timers_go_on(tmp_path: Path) -> None:
             hooks = await after.hooks(2)
             assert sorted(b'"tx_ref":"late"' in webhook.body for webhook in hooks) == [False, True]
             assert (await after.verify("late")).json()["data"]["status"] == "success"
+
+
+async def test_paystacks_payments_refunds_disputes_and_timers_go_on(tmp_path: Path) -> None:
+    merchant, path = Merchant(), tmp_path / "paystack.db"
+    async with serving_paystack(merchant, state_path=path) as before:
+        page = httpx.URL(await before.opened("open")).path
+        number = (await before.paid("paid"))["id"]
+        await before.switch(refund_step_s=0.4, webhook_delay_s=0.3)
+        refund = (await before.refund("paid")).json()["data"]["id"]
+        await before.act("paid", "dispute")
+    async with serving_paystack(merchant, state_path=path) as after:
+        assert (await after.client.get(page)).status_code == 200
+        assert (await after.initialize("open")).json()["code"] == "duplicate_reference"
+        assert (await after.verified("paid"))["id"] == number
+        assert (await after.client.get(f"/dispute/transaction/{number}")).status_code == 200
+
+        async def processed() -> bool:
+            found = await after.client.get(f"/refund/{refund}")
+            return bool(found.json()["data"]["status"] == "processed")
+
+        await eventually(processed)
+        # The rest goes to the address the first one had, where nobody listens any more.
+        assert {one["event"] for one in await after.webhooks()} >= {"refund.pending", "refund.processed"}
+        assert (await after.initialize("new")).status_code == 200
+        assert (await after.verified("new"))["id"] == number + 1
 
 
 async def test_an_answered_call_survives_a_kill(tmp_path: Path) -> None:
