@@ -1,4 +1,4 @@
-"""What the simulated Chapa does by itself, later: stored, and resumed after a restart."""
+"""What a simulator does by itself, later: stored, and resumed after a restart."""
 
 import asyncio
 import secrets

@@ -7,14 +7,12 @@ import time
 from contextlib import suppress
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-import attrs
-
-from payments.simulators.chapa.deliveries import Delivery
 from payments.simulators.chapa.signatures import signature_headers
 from payments.simulators.chapa.simulation import Simulation
 from payments.simulators.chapa.switches import ChapaSwitches
 from payments.simulators.chapa.transactions import Transaction
 from payments.simulators.chapa.webhook_bodies import webhook_body, webhook_fields
+from payments.simulators.deliveries import Delivery
 
 # How long the payer's browser waits for what goes before it, and what follows it waits for the browser.
 _REDIRECT_WAIT_S = 5.0
@@ -71,23 +69,15 @@ def _webhooks(
     secret = switches.webhook_secret or simulation.config.webhook_secret
     body = webhook_body(webhook_fields(transaction, event, status), switches.webhook_style)
     signed = signature_headers(secret, body.encode(), switches.webhook_signature)
-    held = switches.webhook_reordered and not simulation.deliveries.held(transaction.tx_ref)
-    now = time.time()
-    webhook = Delivery(
-        id="",
-        kind="webhook",
-        tx_ref=transaction.tx_ref,
+    return simulation.deliveries.new_webhooks(
+        switches,
+        schedule="webhook",
+        subject=transaction.tx_ref,
         event=event,
-        method="POST",
         url=url,
-        headers={"content-type": "application/json", **signed},
+        signed=signed,
         body=body,
-        created_at=now,
-        due_at=now + (switches.webhook_hold_s if held else switches.webhook_delay_s),
-        state="lost" if switches.webhook_lost else "pending",
-        held=held,
     )
-    return [attrs.evolve(webhook, id=secrets.token_hex(8)) for _ in range(switches.webhook_copies)]
 
 
 def _callbacks(switches: ChapaSwitches, transaction: Transaction) -> list[Delivery]:
@@ -104,7 +94,8 @@ def _callbacks(switches: ChapaSwitches, transaction: Transaction) -> list[Delive
         Delivery(
             id=secrets.token_hex(8),
             kind="callback",
-            tx_ref=transaction.tx_ref,
+            schedule="callback",
+            subject=transaction.tx_ref,
             event="callback",
             method="GET",
             url=_with_query(transaction.callback_url, said) if in_query else transaction.callback_url,

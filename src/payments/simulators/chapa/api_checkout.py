@@ -9,11 +9,11 @@ from starlette.responses import JSONResponse
 
 from payments.simulators.chapa import formats
 from payments.simulators.chapa.api_answers import envelope, identify
-from payments.simulators.chapa.request_bodies import WrongContentTypeError, read_fields
 from payments.simulators.chapa.simulation import Simulation
 from payments.simulators.chapa.switches import ChapaSwitches
 from payments.simulators.chapa.transactions import Transaction
 from payments.simulators.chapa.validation import CURRENCIES, amount_of, field_errors
+from payments.simulators.request_bodies import WrongContentTypeError, read_fields
 
 _WRONG_CONTENT_TYPE = (
     "Incorrect header settings Please check if content-type is present and set to application/json"

@@ -10,10 +10,10 @@ from starlette.responses import JSONResponse
 
 from payments.simulators.chapa import formats, outcomes
 from payments.simulators.chapa.api_answers import envelope, identify
-from payments.simulators.chapa.request_bodies import WrongContentTypeError, read_fields
 from payments.simulators.chapa.simulation import Simulation
 from payments.simulators.chapa.transactions import Refund, Transaction
 from payments.simulators.chapa.validation import amount_of
+from payments.simulators.request_bodies import WrongContentTypeError, read_fields
 
 _LIVE_ONLY = "Refunds can only be processed in live mode"
 _TOO_MUCH = "Refund amount cannot exceed the full transaction amount or be less than 0"

@@ -24,9 +24,10 @@ from payments.simulators.chapa import (
 from payments.simulators.chapa.announcements import announce_success
 from payments.simulators.chapa.api_answers import Gateway, envelope, refusal
 from payments.simulators.chapa.config import ChapaSimulatorConfig
-from payments.simulators.chapa.request_bodies import WrongContentTypeError, read_fields
 from payments.simulators.chapa.simulation import Simulation, simulation_of
+from payments.simulators.control_surface import shared_control_routes
 from payments.simulators.pages import styles_of
+from payments.simulators.request_bodies import WrongContentTypeError, read_fields
 
 Handler = Callable[[Simulation, Request], Awaitable[Response]]
 
@@ -79,7 +80,7 @@ def _api_routes(simulation: Simulation) -> list[BaseRoute]:
 def _endpoint(simulation: Simulation, gateway: Gateway, name: str, handler: Handler) -> Endpoint:
     return Endpoint(
         name=name,
-        subject_field="tx_ref",
+        subject_field=simulation.subject_field,
         subject=_tx_ref,
         answer=partial(handler, simulation),
         take_fault=simulation.switchboard.take_fault,
@@ -104,19 +105,16 @@ async def _tx_ref(request: Request) -> str | None:
 
 def _control_routes(simulation: Simulation) -> list[BaseRoute]:
     table: tuple[tuple[str, str, Handler], ...] = (
-        ("GET", "/switches", control.read_switches),
-        ("PUT", "/switches", control.set_switches),
-        ("GET", "/calls", control.list_calls),
         ("GET", "/transactions", control.list_transactions),
         ("GET", "/transactions/{tx_ref}", control.show_transaction),
         ("POST", "/transactions/{tx_ref}/{action}", control.act),
         ("GET", "/refunds", control.list_refunds),
         ("POST", "/refunds/{ref}/{action}", control.end_refund),
-        ("GET", "/webhooks", control.list_webhooks),
-        ("POST", "/webhooks/{id}/redeliver", control.redeliver),
-        ("POST", "/reset", control.reset),
     )
-    return [Route(path, partial(handler, simulation), methods=[method]) for method, path, handler in table]
+    return [
+        *(Route(path, partial(handler, simulation), methods=[method]) for method, path, handler in table),
+        *shared_control_routes(simulation),
+    ]
 
 
 def _page_routes(simulation: Simulation) -> list[BaseRoute]:

@@ -1,4 +1,4 @@
-"""The control surface under `/_sim/`; the package's docstring lists it."""
+"""What `/_sim/` does to transactions and refunds; the package's docstring lists it all."""
 
 import time
 from collections.abc import Callable
@@ -16,11 +16,7 @@ from payments.simulators.chapa.announcements import announce_success
 from payments.simulators.chapa.simulation import Simulation
 from payments.simulators.chapa.transactions import Transaction
 from payments.simulators.chapa.validation import amount_of
-from payments.simulators.switchboard import SwitchError
-
-
-def _problem(status: int, detail: str) -> JSONResponse:
-    return JSONResponse({"error": detail}, status_code=status)
+from payments.simulators.control_surface import problem
 
 
 def _view(simulation: Simulation, transaction: Transaction) -> dict[str, Any]:
@@ -32,23 +28,6 @@ def _view(simulation: Simulation, transaction: Transaction) -> dict[str, Any]:
     }
 
 
-async def read_switches(simulation: Simulation, _request: Request) -> JSONResponse:
-    return JSONResponse(simulation.switchboard.overview())
-
-
-async def set_switches(simulation: Simulation, request: Request) -> JSONResponse:
-    try:
-        changes = await control_body(request)
-        simulation.switchboard.change(changes, request.query_params.get("tx_ref"))
-    except (SwitchError, ValueError) as error:
-        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-    return JSONResponse(simulation.switchboard.overview())
-
-
-async def list_calls(simulation: Simulation, request: Request) -> JSONResponse:
-    return JSONResponse(simulation.calls.overview(dict(request.query_params)))
-
-
 async def list_transactions(simulation: Simulation, _request: Request) -> JSONResponse:
     views = [_view(simulation, transaction) for transaction in simulation.ledger.all()]
     return JSONResponse({"count": len(views), "transactions": views})
@@ -57,7 +36,7 @@ async def list_transactions(simulation: Simulation, _request: Request) -> JSONRe
 async def show_transaction(simulation: Simulation, request: Request) -> JSONResponse:
     transaction = simulation.ledger.by_tx_ref(request.path_params["tx_ref"])
     if transaction is None:
-        return _problem(HTTPStatus.NOT_FOUND, "unknown tx_ref")
+        return problem(HTTPStatus.NOT_FOUND, "unknown tx_ref")
     return JSONResponse(_view(simulation, transaction))
 
 
@@ -71,12 +50,12 @@ async def act(simulation: Simulation, request: Request) -> JSONResponse:
         transaction = simulation.ledger.by_tx_ref(request.path_params["tx_ref"])
         action = _ACTIONS.get(request.path_params["action"])
         if transaction is None or action is None:
-            return _problem(HTTPStatus.NOT_FOUND, "unknown tx_ref or action")
+            return problem(HTTPStatus.NOT_FOUND, "unknown tx_ref or action")
         refused = action(simulation, transaction, body)
     except ValueError as error:
-        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
     if refused is not None:
-        return _problem(HTTPStatus.CONFLICT, refused)
+        return problem(HTTPStatus.CONFLICT, refused)
     return await show_transaction(simulation, request)
 
 
@@ -140,30 +119,5 @@ async def end_refund(simulation: Simulation, request: Request) -> JSONResponse:
     refund = simulation.ledger.refund(request.path_params["ref"])
     status = {"settle": "refunded", "reverse": "reversed"}.get(request.path_params["action"])
     if refund is None or status is None:
-        return _problem(HTTPStatus.NOT_FOUND, "unknown refund or action")
+        return problem(HTTPStatus.NOT_FOUND, "unknown refund or action")
     return JSONResponse(attrs.asdict(outcomes.end_refund(simulation, refund, status)))
-
-
-async def list_webhooks(simulation: Simulation, request: Request) -> JSONResponse:
-    webhooks = [attrs.asdict(delivery) for delivery in simulation.deliveries.all()]
-    found = [
-        webhook
-        for webhook in webhooks
-        if all(str(webhook.get(name)) == value for name, value in request.query_params.items())
-    ]
-    pending = sum(webhook["state"] == "pending" for webhook in found)
-    return JSONResponse({"count": len(found), "pending": pending, "webhooks": found})
-
-
-async def redeliver(simulation: Simulation, request: Request) -> JSONResponse:
-    delivery = simulation.deliveries.get(request.path_params["id"])
-    if delivery is None:
-        return _problem(HTTPStatus.NOT_FOUND, "unknown delivery")
-    return JSONResponse(attrs.asdict(await simulation.deliveries.send_now(delivery)))
-
-
-async def reset(simulation: Simulation, _request: Request) -> JSONResponse:
-    simulation.deliveries.forget()
-    simulation.timers.forget()
-    simulation.documents.clear()
-    return JSONResponse({"reset": True})

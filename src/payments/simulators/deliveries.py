@@ -1,22 +1,20 @@
 """Webhooks and callbacks on their way: stored before they are sent, tried again, resumed after a restart."""
 
 import asyncio
+import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 import attrs
 import httpx
 
-from payments.simulators.chapa.config import ChapaSimulatorConfig
 from payments.simulators.documents import Documents
 
 _KIND = "delivery"
 _HELD = "held"
-# "Every 10 minutes, up to 10 attempts"; a callback is documented once [6.2, 3].
-_TRIES = {"webhook": 10, "callback": 1}
 _ACCEPTED = 200
 _LONGEST_ANSWER_CHARACTERS = 2000
 
@@ -27,15 +25,16 @@ def _log(entries: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
 
 @attrs.frozen(kw_only=True)
 class Delivery:
-    """One message to the merchant; `state` is pending, delivered, gave_up or lost.
+    """One message to the merchant about one subject; `state` is pending, delivered, gave_up or lost.
 
-    `held` is a pending webhook that waits for the transaction's next one to go first; `due_at` is when it
-    goes at the latest.
+    `held` is a pending webhook that waits for the subject's next one to go first; `due_at` is when it
+    goes at the latest; `schedule` names the waits between its tries.
     """
 
     id: str
     kind: str
-    tx_ref: str
+    schedule: str
+    subject: str
     event: str
     method: str
     url: str
@@ -51,12 +50,32 @@ class Delivery:
 Groups = Sequence[Sequence[Delivery]]
 
 
+class WebhookSwitches(Protocol):
+    """The switches of every provider that sends webhooks."""
+
+    @property
+    def webhook_delay_s(self) -> float: ...
+    @property
+    def webhook_lost(self) -> bool: ...
+    @property
+    def webhook_copies(self) -> int: ...
+    @property
+    def webhook_reordered(self) -> bool: ...
+    @property
+    def webhook_hold_s(self) -> float: ...
+
+
 @attrs.define
 class Deliveries:
-    """Sends what is stored. `running` owns the tasks; a delivery has one at most."""
+    """Sends what is stored. `running` owns the tasks; a delivery has one at most.
+
+    `waits_s` tells for each schedule how long to wait after a failed try, and so how many there are: one more
+    than waits.
+    """
 
     _documents: Documents
-    _config: ChapaSimulatorConfig
+    _timeout_s: float
+    _waits_s: Mapping[str, Sequence[float]]
     _client: httpx.AsyncClient | None = attrs.field(default=None, init=False)
     _waiting: dict[str, asyncio.Task[None]] = attrs.field(factory=dict, init=False)
     _chains: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
@@ -66,7 +85,7 @@ class Deliveries:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with httpx.AsyncClient(timeout=self._config.webhook_timeout_s, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=self._timeout_s, trust_env=False) as client:
             self._client = client
             for delivery in self.all():
                 if delivery.state == "pending":
@@ -88,32 +107,63 @@ class Deliveries:
         stored = self._documents.get(_KIND, delivery_id)
         return None if stored is None else Delivery(**stored)
 
-    def held(self, tx_ref: str) -> list[str]:
-        """Return the ids of the deliveries that wait for a newer webhook of the transaction."""
-        stored = self._documents.get(_HELD, tx_ref)
+    def held(self, subject: str) -> list[str]:
+        """Return the ids of the deliveries that wait for a newer webhook of the subject."""
+        stored = self._documents.get(_HELD, subject)
         return [] if stored is None else list(stored["ids"])
 
     def put(self, delivery: Delivery) -> None:
         self._documents.put(_KIND, delivery.id, attrs.asdict(delivery))
 
+    def new_webhooks(
+        self,
+        switches: WebhookSwitches,
+        *,
+        schedule: str,
+        subject: str,
+        event: str,
+        url: str,
+        signed: Mapping[str, str],
+        body: str,
+    ) -> list[Delivery]:
+        """Return the wanted copies of a webhook, each as late, lost or held back as the switches say."""
+        held = switches.webhook_reordered and not self.held(subject)
+        now = time.time()
+        webhook = Delivery(
+            id="",
+            kind="webhook",
+            schedule=schedule,
+            subject=subject,
+            event=event,
+            method="POST",
+            url=url,
+            headers={"content-type": "application/json", **signed},
+            body=body,
+            created_at=now,
+            due_at=now + (switches.webhook_hold_s if held else switches.webhook_delay_s),
+            state="lost" if switches.webhook_lost else "pending",
+            held=held,
+        )
+        return [attrs.evolve(webhook, id=secrets.token_hex(8)) for _ in range(switches.webhook_copies)]
+
     def start(
-        self, tx_ref: str, groups: Groups, then: Groups = (), then_after_s: float = 0.0
+        self, subject: str, groups: Groups, then: Groups = (), then_after_s: float = 0.0
     ) -> asyncio.Event:
         """Store all messages of one event, then try them once, group after group.
 
         The event is set when `groups` were tried; those of `then` follow after a while. Events of one
-        transaction go in turn, but what is late or held back is not waited for.
+        subject go in turn, but what is late or held back is not waited for.
         """
         for delivery in (one for group in (*groups, *then) for one in group):
             self.put(delivery)
             if delivery.held:
-                ids = [*self.held(tx_ref), delivery.id]
-                self._documents.put(_HELD, tx_ref, {"ids": ids})
+                ids = [*self.held(subject), delivery.id]
+                self._documents.put(_HELD, subject, {"ids": ids})
         tried = asyncio.Event()
-        earlier = self._latest.get(tx_ref)
+        earlier = self._latest.get(subject)
         chain = self._chain(earlier, groups, tried, then, then_after_s)
         task = asyncio.get_running_loop().create_task(chain)
-        self._latest[tx_ref] = task
+        self._latest[subject] = task
         self._chains.add(task)
         task.add_done_callback(self._chains.discard)
         return tried
@@ -164,14 +214,14 @@ class Deliveries:
             self._wait_for(delivery)
 
     def _release_held(self, newer: Delivery) -> None:
-        """Let go what was held back until this newer webhook of its transaction had been tried."""
-        for delivery_id in self.held(newer.tx_ref):
+        """Let go what was held back until this newer webhook of its subject had been tried."""
+        for delivery_id in self.held(newer.subject):
             held = self.get(delivery_id)
             if held is not None and held.held and held.state == "pending":
                 released = attrs.evolve(held, held=False, due_at=time.time())
                 self.put(released)
                 self._wait_for(released)
-        self._documents.remove(_HELD, newer.tx_ref)
+        self._documents.remove(_HELD, newer.subject)
 
     def _wait_for(self, delivery: Delivery) -> None:
         if (task := self._waiting.pop(delivery.id, None)) is not None:
@@ -192,13 +242,15 @@ class Deliveries:
         answer = await self._answer_to(delivery)
         now = time.time()
         tries = (*delivery.tries, {"at": now, **answer})
+        waits_s = self._waits_s[delivery.schedule]
         if answer["status"] == _ACCEPTED:
             state = "delivered"
-        elif len(tries) >= _TRIES[delivery.kind]:
+        elif len(tries) > len(waits_s):
             state = "gave_up"
         else:
             state = delivery.state
-        tried = attrs.evolve(delivery, tries=tries, state=state, due_at=now + self._config.retry_unit_s)
+        wait_s = waits_s[len(tries) - 1] if len(tries) <= len(waits_s) else 0.0
+        tried = attrs.evolve(delivery, tries=tries, state=state, due_at=now + wait_s)
         self.put(tried)
         return tried
 
