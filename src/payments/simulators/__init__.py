@@ -1,4 +1,4 @@
-"""Stand-alone ASGI doubles of the services we call: Chapa, an orders service, and a mailbox.
+"""Stand-alone ASGI doubles of the services we call: Chapa, Daraja (M-PESA), an orders service, and a mailbox.
 
 They import nothing from the rest of the package: an oracle that shared our code would share our bugs. Each
 has `create_*` that builds a Starlette application and a control surface under `/_sim/`, which belongs to

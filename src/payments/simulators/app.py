@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from payments.simulators.chapa import ChapaSimulatorConfig, create_chapa_simulator
 from payments.simulators.lifespans import running
 from payments.simulators.mailbox import MailboxConfig, create_mailbox, smtp_port
+from payments.simulators.mpesa import MpesaSimulatorConfig, create_mpesa_simulator
 from payments.simulators.orders import OrdersSimulatorConfig, create_orders_simulator
 from payments.simulators.pages import Pages, pages_of, styles_of
 
@@ -27,6 +28,7 @@ class SimulatorsConfig:
 
     chapa: ChapaSimulatorConfig
     orders: OrdersSimulatorConfig
+    mpesa: MpesaSimulatorConfig
     mailbox: MailboxConfig = attrs.field(factory=MailboxConfig)
 
 
@@ -39,10 +41,12 @@ def simulators_at(
     orders_signing_secrets: tuple[str, ...],
     smtp_port: int = 0,
     state_directory: Path | None = None,
+    mpesa: MpesaSimulatorConfig | None = None,
 ) -> SimulatorsConfig:
     """Return the usual set-up of simulators served at `public_url`.
 
-    Each keeps one file in the directory, if given.
+    Each keeps one file in the directory, if given. `mpesa` holds what a Daraja app is to be set up with;
+    its address and its file are those of the others.
     """
 
     def state(name: str) -> Path | None:
@@ -55,6 +59,11 @@ def simulators_at(
             webhook_secret=webhook_secret,
             state_path=state("chapa"),
         ),
+        mpesa=attrs.evolve(
+            mpesa or MpesaSimulatorConfig(public_url=public_url),
+            public_url=f"{public_url.rstrip('/')}/mpesa",
+            state_path=state("mpesa"),
+        ),
         orders=OrdersSimulatorConfig(
             token=orders_token, signing_secrets=orders_signing_secrets, state_path=state("orders")
         ),
@@ -63,13 +72,14 @@ def simulators_at(
 
 
 def create_simulators(config: SimulatorsConfig) -> Starlette:
-    """Return one application with `/chapa`, `/orders` and `/mailbox`, opened and closed together.
+    """Return one application with `/chapa`, `/mpesa`, `/orders` and `/mailbox`, opened and closed together.
 
     Mounted elsewhere it is held open with `async with running(app)`. `mailbox_port(app)` tells the SMTP port.
     """
     mailbox = create_mailbox(config.mailbox)
     mounted = {
         "chapa": create_chapa_simulator(config.chapa),
+        "mpesa": create_mpesa_simulator(config.mpesa),
         "orders": create_orders_simulator(config.orders),
         "mailbox": mailbox,
     }

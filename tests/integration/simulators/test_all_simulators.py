@@ -50,7 +50,7 @@ async def test_every_page_and_its_styles_are_reached_under_any_prefix(prefix: st
         assert mailbox_port(inner) > 0
         index = await client.get(f"{prefix}/")
         pages = re.findall(r'<h2><a href="([^"]+)"', index.text)
-        assert pages == [f"{prefix}/{name}/" for name in ("chapa", "orders", "mailbox")]
+        assert pages == [f"{prefix}/{name}/" for name in ("chapa", "mpesa", "orders", "mailbox")]
         for address in [f"{prefix}/", *pages]:
             page = await client.get(address)
             assert page.status_code == 200
@@ -85,4 +85,4 @@ def names_in(folder: Path) -> set[str]:
 
 async def test_each_simulator_keeps_its_own_file(tmp_path: Path) -> None:
     async with running(simulators("http://127.0.0.1", tmp_path)):
-        assert names_in(tmp_path) == {"chapa.db", "orders.db", "mailbox.db"}
+        assert names_in(tmp_path) == {"chapa.db", "mpesa.db", "orders.db", "mailbox.db"}
