@@ -1,4 +1,4 @@
-"""A simulated Chapa on a real socket, and a shop for it to tell."""
+"""A simulated Chapa and a simulated Daraja on real sockets, and a shop for each to tell."""
 
 from collections.abc import AsyncIterator
 
@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from payments.simulators.chapa import ChapaSimulatorConfig, create_chapa_simulator
+from tests.integration.simulators.daraja import Daraja, daraja_for
 from tests.integration.simulators.serving import (
     TEST_KEY,
     Merchant,
@@ -43,3 +44,22 @@ async def sandbox(shared_sandbox: Sandbox) -> Sandbox:
     shared_sandbox.merchant.received.clear()
     shared_sandbox.merchant.answers.clear()
     return shared_sandbox
+
+
+@pytest.fixture(scope="module")
+async def shared_daraja(anyio_backend: str) -> AsyncIterator[Daraja]:
+    """Open one Daraja for all tests of a file; the next fixture empties it for each."""
+    merchant = Merchant()
+    async with (
+        serving(merchant.app(), listening()) as merchant_url,
+        daraja_for(merchant, merchant_url) as daraja,
+    ):
+        yield daraja
+
+
+@pytest.fixture
+async def daraja(shared_daraja: Daraja) -> Daraja:
+    await shared_daraja.client.post("/_sim/reset")
+    shared_daraja.merchant.received.clear()
+    shared_daraja.merchant.answers.clear()
+    return shared_daraja

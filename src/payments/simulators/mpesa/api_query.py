@@ -45,7 +45,7 @@ async def query(simulation: Simulation, request: Request) -> JSONResponse:
 def _too_many(simulation: Simulation) -> JSONResponse | None:
     switches = simulation.switches(None)
     calls = switches.query_calls
-    if calls is None or simulation.query_limit.lets_pass(
+    if simulation.query_limit.lets_pass(
         time.time(),
         calls=calls,
         period_s=switches.query_period_s * switches.time_scale,

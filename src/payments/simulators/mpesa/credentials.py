@@ -78,7 +78,10 @@ def is_password(said: str, password: str, style: str) -> bool:
 
 
 def _rsa(private_key_pem: bytes) -> rsa.RSAPrivateKey:
-    key = serialization.load_pem_private_key(private_key_pem, password=None)
+    # Checking that the primes are primes takes a tenth of a second each time, and nobody else's money.
+    key = serialization.load_pem_private_key(
+        private_key_pem, password=None, unsafe_skip_rsa_key_validation=True
+    )
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("the simulator's key must be an RSA key")
     return key

@@ -35,7 +35,7 @@ def accept(simulation: Simulation, request: Request) -> None:
     """Take in the request; its result comes after a while, or by hand."""
     simulation.ledger.put_request(request)
     switches = simulation.switches(request.phone)
-    if switches.result_delay_s is not None:
+    if not switches.result_by_hand:
         after_s = switches.result_delay_s * switches.time_scale
         simulation.timers.set("finish", request.conversation_id, after_s)
 

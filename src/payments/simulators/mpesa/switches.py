@@ -55,11 +55,6 @@ def _positive(_instance: object, field: "attrs.Attribute[Any]", value: Any) -> N
         raise ValueError(f"{field.name} must be a number above zero")
 
 
-def _maybe_count(_instance: object, field: "attrs.Attribute[Any]", value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise ValueError(f"{field.name} must be a whole number, 1 or more, or nothing")
-
-
 @attrs.frozen(kw_only=True)
 class MpesaSwitches:
     """The switches; fact-sheet sections in brackets. The default is what was observed.
@@ -130,17 +125,18 @@ class MpesaSwitches:
     query_unknown: str = one_of("invalid", "does_not_exist")
     query_codes_as: str = one_of("string", "number")
     query_code: str | None = maybe_text()
-    query_calls: int | None = attrs.field(default=5, validator=_maybe_count)
+    query_calls: int = attrs.field(default=5, validator=[validators.instance_of(int), validators.ge(1)])
     query_period_s: float = seconds(60.0)
     query_burst_one: bool = flag()
 
-    # Reversal and transaction status [7, 8]: `result_code` is told in place of the truth, a
-    # `result_delay_s` of None waits for a hand, and the result goes to one of the two URLs or nowhere.
+    # Reversal and transaction status [7, 8]: `result_code` is told in place of the truth, and the result
+    # goes to one of the two URLs or nowhere, after a while or when it is ended by hand.
     result_code: str | None = maybe_text()
     merchant_balance: str = one_of("enough", "low")
     partial_reversal: str = one_of("refused", "allowed")
     credential_style: str = one_of("plain", "any")
-    result_delay_s: float | None = maybe_seconds(2.0)
+    result_delay_s: float = seconds(2.0)
+    result_by_hand: bool = flag()
     result_goes: str = one_of("result_url", "queue_timeout", "queue_timeout_carried_out", "lost")
     result_copies: int = copies()
     result_codes_as: str = one_of("number", "string")
