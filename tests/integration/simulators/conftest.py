@@ -59,7 +59,7 @@ async def shared_daraja(anyio_backend: str) -> AsyncIterator[Daraja]:
 
 @pytest.fixture
 async def daraja(shared_daraja: Daraja) -> Daraja:
-    await shared_daraja.client.post("/_sim/reset")
+    await shared_daraja.reset()
     shared_daraja.merchant.received.clear()
     shared_daraja.merchant.answers.clear()
     return shared_daraja

@@ -46,6 +46,11 @@ class Daraja:
     merchant: Merchant
     merchant_url: str
     config: MpesaSimulatorConfig
+    held_token: list[str] = attrs.field(factory=list)
+
+    async def reset(self) -> None:
+        await self.client.post("/_sim/reset")
+        self.held_token.clear()
 
     async def token(self) -> str:
         auth = (self.config.consumer_key, self.config.consumer_secret)
@@ -54,8 +59,10 @@ class Daraja:
         return str(answer.json()["access_token"])
 
     async def call(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        """Call a product with a fresh token."""
-        headers = {"Authorization": f"Bearer {await self.token()}"}
+        """Call a product with the token this shop holds."""
+        if not self.held_token:
+            self.held_token.append(await self.token())
+        headers = {"Authorization": f"Bearer {self.held_token[-1]}"}
         return await self.client.post(path, json=body, headers=headers)
 
     def push_fields(self, **fields: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from starlette.routing import Mount
 
 from payments.simulators.app import create_simulators, mailbox_port, simulators_at
 from payments.simulators.lifespans import running
+from tests.integration.simulators.daraja import PHONE, SHORTCODE, in_nairobi, password
 from tests.integration.simulators.serving import TEST_KEY, address_of, listening, serving
 
 pytestmark = pytest.mark.anyio
@@ -77,6 +78,40 @@ async def test_a_payment_goes_through_under_any_prefix(prefix: str) -> None:
         paid = await client.post(action[1], data={"wallet": "telebirr:0900123456"}, follow_redirects=True)
         assert str(paid.url) == page_url
         assert "Paid." in paid.text
+
+
+@pytest.mark.parametrize("prefix", ["", "/simulators"])
+async def test_a_prompt_is_answered_on_its_phone_under_any_prefix(prefix: str) -> None:
+    bound = listening()
+    inner = simulators(f"{address_of(bound)}{prefix}")
+    async with (
+        serving(mounted(inner) if prefix else inner, bound) as url,
+        httpx.AsyncClient(base_url=f"{url}{prefix}/mpesa") as client,
+    ):
+        auth = ("simulated-consumer-key", "simulated-consumer-secret")
+        answer = await client.get("/oauth/v1/generate?grant_type=client_credentials", auth=auth)
+        timestamp = in_nairobi()
+        fields = {
+            "BusinessShortCode": SHORTCODE,
+            "Password": password(SHORTCODE, timestamp),
+            "Timestamp": timestamp,
+            "TransactionType": "CustomerPayBillOnline",
+            "Amount": 10,
+            **dict.fromkeys(("PartyA", "PhoneNumber"), PHONE),
+            "PartyB": SHORTCODE,
+            "CallBackURL": "http://127.0.0.1:1/hook",
+            "AccountReference": "mounted",
+        }
+        headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        await client.post("/mpesa/stkpush/v1/processrequest", json=fields, headers=headers)
+        prompt = (await client.get("/_sim/prompts")).json()["prompts"][0]
+        page = await client.get(prompt["phone_url"])
+        action = re.search(r'action="([^"]+/answer)"', page.text)
+        assert action is not None
+        form = {"prompt": prompt["checkout_request_id"], "answer": "approve", "pin": "1234"}
+        answered = await client.post(f"{url}{action[1]}", data=form, follow_redirects=True)
+        assert str(answered.url) == prompt["phone_url"]
+        assert "Your answer is being processed" in answered.text
 
 
 def names_in(folder: Path) -> set[str]:

@@ -335,7 +335,7 @@ async def test_a_status_needs_something_to_look_for(daraja: Daraja) -> None:
 
 async def test_the_certificate_outlives_a_reset(daraja: Daraja) -> None:
     made = await credential(daraja)
-    await daraja.client.post("/_sim/reset")
+    await daraja.reset()
     receipt = await daraja.paid()
     await reverse(daraja, receipt, SecurityCredential=made)
     assert (await results(daraja, 1))[0]["ResultCode"] == 0

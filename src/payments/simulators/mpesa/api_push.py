@@ -167,7 +167,7 @@ async def _end_before_answer(simulation: Simulation, switches: MpesaSwitches, pr
     word = switches.answer_to(prompt.amount)
     code = prompt.code or result_codes.ANSWERS.get(word, word)
     if word in {"by_hand", "ignore"} and prompt.code is None:
-        code = result_codes.PAID
+        code = result_codes.PAID if prompt.shown else result_codes.NO_ANSWER
     if code == result_codes.PAID and switches.line == "low_balance":
         code = result_codes.INSUFFICIENT
     current = simulation.ledger.prompt(prompt.checkout_request_id)
