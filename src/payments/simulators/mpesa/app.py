@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from payments.simulators.calls import Endpoint
+from payments.simulators.control_surface import shared_control_routes
 from payments.simulators.mpesa import (
     api_c2b,
     api_oauth,
@@ -128,9 +129,6 @@ async def _phone(simulation: Simulation, request: Request) -> str | None:
 
 def _control_routes(simulation: Simulation) -> list[BaseRoute]:
     table: tuple[tuple[str, str, Handler], ...] = (
-        ("GET", "/switches", control.read_switches),
-        ("PUT", "/switches", control.set_switches),
-        ("GET", "/calls", control.list_calls),
         ("GET", "/prompts", control.list_prompts),
         ("GET", "/prompts/{id}", control.show_prompt),
         ("POST", "/prompts/{id}/result", control.end_prompt),
@@ -141,15 +139,15 @@ def _control_routes(simulation: Simulation) -> list[BaseRoute]:
         ("GET", "/statuses", control.list_statuses),
         ("POST", "/reversals/{id}/{action}", control.end_reversal),
         ("POST", "/statuses/{id}/{action}", control.end_reversal),
-        ("GET", "/callbacks", control.list_callbacks),
-        ("POST", "/callbacks/{id}/redeliver", control.redeliver),
         ("GET", "/phones/{phone}/messages", control.text_messages),
         ("POST", "/tokens/revoke", control.revoke_tokens),
         ("POST", "/initiator/unlock", control.unlock_initiator),
         ("GET", "/certificate", control.certificate),
         ("POST", "/reset", control.reset),
     )
-    return [Route(path, partial(handler, simulation), methods=[method]) for method, path, handler in table]
+    own = [Route(path, partial(handler, simulation), methods=[method]) for method, path, handler in table]
+    # The first that fits is taken, and so our reset is.
+    return [*own, *shared_control_routes(simulation, deliveries="callbacks")]
 
 
 def _page_routes(simulation: Simulation) -> list[BaseRoute]:

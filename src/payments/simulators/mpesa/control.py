@@ -9,34 +9,13 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
 from payments.simulators.calls import control_body
+from payments.simulators.control_surface import problem
 from payments.simulators.mpesa import outcomes, payer_texts, requests, result_codes
 from payments.simulators.mpesa.credentials import certificate_of
 from payments.simulators.mpesa.prompts import Prompt, Request
 from payments.simulators.mpesa.simulation import Simulation
-from payments.simulators.switchboard import SwitchError
 
 Action = Callable[[Simulation, Prompt], object]
-
-
-def _problem(status: int, detail: str) -> JSONResponse:
-    return JSONResponse({"error": detail}, status_code=status)
-
-
-async def read_switches(simulation: Simulation, _request: HttpRequest) -> JSONResponse:
-    return JSONResponse(simulation.switchboard.overview())
-
-
-async def set_switches(simulation: Simulation, request: HttpRequest) -> JSONResponse:
-    try:
-        changes = await control_body(request)
-        simulation.switchboard.change(changes, request.query_params.get("phone"))
-    except (SwitchError, ValueError) as error:
-        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-    return JSONResponse(simulation.switchboard.overview())
-
-
-async def list_calls(simulation: Simulation, request: HttpRequest) -> JSONResponse:
-    return JSONResponse(simulation.calls.overview(dict(request.query_params)))
 
 
 def _matching(rows: list[dict[str, Any]], request: HttpRequest) -> list[dict[str, Any]]:
@@ -63,7 +42,7 @@ async def list_prompts(simulation: Simulation, request: HttpRequest) -> JSONResp
 async def show_prompt(simulation: Simulation, request: HttpRequest) -> JSONResponse:
     prompt = simulation.ledger.prompt(request.path_params["id"])
     if prompt is None:
-        return _problem(HTTPStatus.NOT_FOUND, "unknown CheckoutRequestID")
+        return problem(HTTPStatus.NOT_FOUND, "unknown CheckoutRequestID")
     return JSONResponse(_prompt_view(simulation, prompt))
 
 
@@ -73,12 +52,12 @@ async def act(simulation: Simulation, request: HttpRequest) -> JSONResponse:
     word = request.path_params["action"]
     action = _ACTIONS.get(word)
     if prompt is None or action is None:
-        return _problem(HTTPStatus.NOT_FOUND, "unknown CheckoutRequestID or action")
+        return problem(HTTPStatus.NOT_FOUND, "unknown CheckoutRequestID or action")
     if word == "late_success":
         if prompt.code == result_codes.PAID:
-            return _problem(HTTPStatus.CONFLICT, "already paid")
+            return problem(HTTPStatus.CONFLICT, "already paid")
     elif prompt.state != "live":
-        return _problem(HTTPStatus.CONFLICT, f"the prompt is {prompt.state}")
+        return problem(HTTPStatus.CONFLICT, f"the prompt is {prompt.state}")
     action(simulation, prompt)
     return await show_prompt(simulation, request)
 
@@ -99,14 +78,14 @@ async def end_prompt(simulation: Simulation, request: HttpRequest) -> JSONRespon
     try:
         code = (await control_body(request)).get("code")
     except ValueError as error:
-        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
     prompt = simulation.ledger.prompt(request.path_params["id"])
     if prompt is None:
-        return _problem(HTTPStatus.NOT_FOUND, "unknown CheckoutRequestID")
+        return problem(HTTPStatus.NOT_FOUND, "unknown CheckoutRequestID")
     if not isinstance(code, str) or not code:
-        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "code must be a result code as a text")
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "code must be a result code as a text")
     if prompt.state == "ended":
-        return _problem(HTTPStatus.CONFLICT, "the prompt is ended")
+        return problem(HTTPStatus.CONFLICT, "the prompt is ended")
     outcomes.end(simulation, prompt, code)
     return await show_prompt(simulation, request)
 
@@ -120,9 +99,9 @@ async def reverse_payment(simulation: Simulation, request: HttpRequest) -> JSONR
     """Reverse a payment in the portal: no message is sent to the shop."""
     payment = simulation.ledger.payment(request.path_params["receipt"])
     if payment is None:
-        return _problem(HTTPStatus.NOT_FOUND, "unknown receipt")
+        return problem(HTTPStatus.NOT_FOUND, "unknown receipt")
     if payment.reversed_amount >= payment.amount:
-        return _problem(HTTPStatus.CONFLICT, "already reversed")
+        return problem(HTTPStatus.CONFLICT, "already reversed")
     return JSONResponse({"reversal_receipt": requests.reverse_by_hand(simulation, payment)})
 
 
@@ -145,13 +124,13 @@ async def end_reversal(simulation: Simulation, request: HttpRequest) -> JSONResp
     try:
         code = (await control_body(request)).get("code", "11")
     except ValueError as error:
-        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
     pending = simulation.ledger.request(request.path_params["id"])
     action = request.path_params["action"]
     if pending is None or action not in {"settle", "fail", "time_out"}:
-        return _problem(HTTPStatus.NOT_FOUND, "unknown ConversationID or action")
+        return problem(HTTPStatus.NOT_FOUND, "unknown ConversationID or action")
     if pending.state != "pending":
-        return _problem(HTTPStatus.CONFLICT, f"the request is {pending.state}")
+        return problem(HTTPStatus.CONFLICT, f"the request is {pending.state}")
     _end(simulation, pending, action, str(code))
     ended = simulation.ledger.request(pending.conversation_id) or pending
     return JSONResponse(attrs.asdict(ended))
@@ -164,20 +143,6 @@ def _end(simulation: Simulation, pending: Request, action: str, code: str) -> No
         requests.end(simulation, pending, code)
     else:
         requests.time_out(simulation, pending)
-
-
-async def list_callbacks(simulation: Simulation, request: HttpRequest) -> JSONResponse:
-    rows = [attrs.asdict(delivery) for delivery in simulation.deliveries.all()]
-    found = _matching([{**row, "phone": row["subject"]} for row in rows], request)
-    pending = sum(row["state"] == "pending" for row in found)
-    return JSONResponse({"count": len(found), "pending": pending, "callbacks": found})
-
-
-async def redeliver(simulation: Simulation, request: HttpRequest) -> JSONResponse:
-    delivery = simulation.deliveries.get(request.path_params["id"])
-    if delivery is None:
-        return _problem(HTTPStatus.NOT_FOUND, "unknown delivery")
-    return JSONResponse(attrs.asdict(await simulation.deliveries.send_now(delivery)))
 
 
 async def text_messages(simulation: Simulation, request: HttpRequest) -> JSONResponse:
@@ -201,9 +166,9 @@ async def certificate(simulation: Simulation, _request: HttpRequest) -> Response
 
 
 async def reset(simulation: Simulation, _request: HttpRequest) -> JSONResponse:
+    """Forget everything but the key: a certificate downloaded before stays good."""
     simulation.deliveries.forget()
     simulation.timers.forget()
-    # The key outlives a reset, so that a certificate downloaded before stays good.
     key = simulation.initiator.keep_key()
     simulation.documents.clear()
     if key is not None:

@@ -32,6 +32,10 @@ class Simulation:
     initiator: Initiator
     query_limit: SpikeArrest
 
+    @property
+    def subject_field(self) -> str:
+        return "phone"
+
     def switches(self, phone: str | None) -> MpesaSwitches:
         return self.switchboard.current(phone)
 
