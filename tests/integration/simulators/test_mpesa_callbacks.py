@@ -371,6 +371,18 @@ async def test_a_shop_can_be_asked_first_and_refuses_what_it_does_not_accept(dar
     assert await daraja.listed("payments") == []
 
 
+@pytest.mark.parametrize(("response_type", "payments"), [("Completed", 1), ("Cancelled", 0)])
+async def test_a_shop_that_does_not_answer_gets_what_it_registered(
+    daraja: Daraja, response_type: str, payments: int
+) -> None:
+    await daraja.switch(c2b_validation=True)
+    silent = {"ValidationURL": "http://127.0.0.1:1/validate", "ResponseType": response_type}
+    await daraja.call(REGISTER, urls(daraja, **silent))
+    fields = {"ShortCode": SHORTCODE, "CommandID": "CustomerPayBillOnline", "Amount": 7, "Msisdn": PHONE}
+    await daraja.call(SIMULATE, fields)
+    assert len(await daraja.listed("payments")) == payments
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [

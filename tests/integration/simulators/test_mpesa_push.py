@@ -279,3 +279,42 @@ async def test_the_clock_of_a_prompt_is_that_of_nairobi(daraja: Daraja) -> None:
     named = (await daraja.prompted())[6:20]
     at = f"{named[4:8]}{named[2:4]}{named[0:2]}{named[8:]}"
     assert before <= at <= in_nairobi()
+
+
+@pytest.mark.parametrize(
+    ("shape", "code", "has_id"),
+    [
+        ("usual", "0", True),
+        ("without_id", "0", False),
+        ("response_code_1", "1", True),
+        ("response_code_number", 0, True),
+    ],
+)
+async def test_the_answer_to_a_push_can_leave_it_open_what_happened(
+    daraja: Daraja, shape: str, code: str | int, *, has_id: bool
+) -> None:
+    await daraja.switch(push_answer=shape)
+    body = (await daraja.push()).json()
+    assert (body["ResponseCode"], "CheckoutRequestID" in body) == (code, has_id)
+    assert len(await daraja.listed("prompts")) == 1
+
+
+# The vectors V2 of the fact sheet: what a client makes of a number is what Daraja takes, and nothing else.
+NORMALISED = ("254712345678", 254712345678, "254112345678", "254110345678")
+NOT_NORMALISED = (
+    *("0712345678", "712345678", "+254 712-345-678", "00254712345678", "0112345678", "112345678"),
+    *("+254 110 345 678", "2540712345678", "25407123456", "254812345678", "0812345678", "071234567"),
+    *("07123456789", "+255712345678", "+251911223344", "0200123456", "", "abc", True),
+    "\u0660\u0667\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668",
+)
+
+
+@pytest.mark.parametrize("number", NORMALISED)
+async def test_a_normalised_number_gets_a_prompt(daraja: Daraja, number: str | int) -> None:
+    assert (await daraja.push(PhoneNumber=number)).status_code == 200
+
+
+@pytest.mark.parametrize("number", NOT_NORMALISED)
+async def test_a_number_as_people_write_it_is_refused(daraja: Daraja, number: str | bool) -> None:  # noqa: FBT001 - a column of the table above
+    answer = await daraja.push(PhoneNumber=number, PartyA=PHONE)
+    assert answer.json()["errorMessage"] == "Bad Request - Invalid PhoneNumber"

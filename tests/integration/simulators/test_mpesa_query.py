@@ -41,7 +41,7 @@ async def test_the_end_of_a_prompt_is_told_in_texts_and_without_the_receipt(
     }
 
 
-async def seen(daraja: Daraja, checkout_request_id: str) -> tuple[int, str, str]:
+async def seen(daraja: Daraja, checkout_request_id: str) -> tuple[int, Any, str]:
     """Return the status, the code and the text of a query."""
     answer = await daraja.query(checkout_request_id)
     body: dict[str, Any] = answer.json()
@@ -161,3 +161,40 @@ async def test_an_arrested_query_says_nothing_about_the_payment(daraja: Daraja) 
     await daraja.query(checkout_request_id)
     arrested = await daraja.query(checkout_request_id)
     assert set(json.loads(arrested.content)) == {"fault"}
+
+
+# The vectors V4 of the fact sheet: switches, what happened, and the status, code and text of the query.
+V4: tuple[tuple[dict[str, Any], str | None, tuple[int, Any, str]], ...] = (
+    ({}, "approve", (200, "0", "The service request is processed successfully.")),
+    ({}, "cancel", (200, "1032", "Request cancelled by user")),
+    ({}, "unreachable", (200, "1037", "DS timeout user cannot be reached.")),
+    ({"query_codes_as": "number"}, "unreachable", (200, 1037, "DS timeout user cannot be reached.")),
+    ({"query_in_flight": "4999"}, None, (200, "4999", "The transaction is still under processing")),
+    ({"query_code": "8888"}, None, (200, "8888", "An unknown error occurred.")),
+    ({"query_in_flight": "being_processed"}, None, (500, "500.001.1001", BEING_PROCESSED)),
+    ({"query_in_flight": "error_in_200"}, None, (200, "500.001.1001", "")),
+    (
+        {"query_in_flight": "does_not_exist"},
+        None,
+        (500, "500.001.1001", "The transaction does not Exist"),
+    ),
+    ({"query_early_s": 3000}, None, (400, "400.002.02", "Bad Request - Invalid CheckoutRequestID")),
+)
+
+
+@pytest.mark.parametrize(("switches", "action", "expected"), V4)
+async def test_every_answer_a_client_must_read_can_be_had(
+    daraja: Daraja, switches: dict[str, Any], action: str | None, expected: tuple[int, Any, str]
+) -> None:
+    await daraja.switch(**switches)
+    checkout_request_id = await daraja.prompted()
+    if action is not None:
+        await daraja.act(checkout_request_id, action)
+        await daraja.ended(checkout_request_id)
+    assert await seen(daraja, checkout_request_id) == expected
+
+
+@pytest.mark.parametrize(("fault", "status"), [("rate_limited", 429), ("html_403", 403)])
+async def test_a_query_may_get_no_answer_of_darajas_own(daraja: Daraja, fault: str, status: int) -> None:
+    await daraja.switch(fault=fault, fault_on="query")
+    assert (await daraja.query("ws_CO_1")).status_code == status

@@ -62,8 +62,8 @@ def confirm(simulation: Simulation, payment: Payment) -> None:
     _start(simulation, message, 1)
 
 
-async def validated(simulation: Simulation, payment: Payment, url: str) -> bool:
-    """Ask the shop whether it takes the money, and tell whether it said so."""
+async def validated(simulation: Simulation, payment: Payment, url: str) -> bool | None:
+    """Ask the shop whether it takes the money, and tell what it said; None without an answer."""
     message = _message(
         kind="validation",
         subject=payment.phone,
@@ -75,7 +75,7 @@ async def validated(simulation: Simulation, payment: Payment, url: str) -> bool:
     )
     simulation.deliveries.put(message)
     asked = await simulation.deliveries.send_now(message)
-    return asked.state == "delivered" and _accepts(asked.tries[-1]["answer"])
+    return _accepts(asked.tries[-1]["answer"]) if asked.state == "delivered" else None
 
 
 def _accepts(answer: str) -> bool:

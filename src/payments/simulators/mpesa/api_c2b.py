@@ -89,7 +89,9 @@ async def _taken(simulation: Simulation, payment: Payment) -> bool:
     registered = simulation.documents.get("c2b_urls", payment.shortcode)
     if registered is None or not simulation.switches(payment.phone).c2b_validation:
         return True
-    return await announcements.validated(simulation, payment, registered["validation_url"])
+    answer = await announcements.validated(simulation, payment, registered["validation_url"])
+    # Without an answer the type that was registered decides.
+    return registered["response_type"] == "Completed" if answer is None else answer
 
 
 def _accepted(simulation: Simulation, text: str) -> JSONResponse:

@@ -40,15 +40,7 @@ async def push(simulation: Simulation, request: Request) -> JSONResponse:
     opened = outcomes.open_prompt(simulation, prompt, fate)
     if switches.callback_before_answer:
         await _end_before_answer(simulation, switches, opened)
-    return JSONResponse(
-        {
-            "MerchantRequestID": prompt.merchant_request_id,
-            "CheckoutRequestID": prompt.checkout_request_id,
-            "ResponseCode": "0",
-            "ResponseDescription": _ACCEPTED,
-            "CustomerMessage": _ACCEPTED,
-        }
-    )
+    return JSONResponse(_acknowledgement(prompt, switches.push_answer))
 
 
 def credential_rules(switches: MpesaSwitches) -> tuple[Rule, ...]:
@@ -101,6 +93,20 @@ def _refused(simulation: Simulation, switches: MpesaSwitches, fields: dict[str, 
     if fields["TransactionType"] == _BUY_GOODS and simulation.config.till is None:
         return invalid("TransactionType")
     return None
+
+
+def _acknowledgement(prompt: Prompt, shape: str) -> dict[str, Any]:
+    """Return the answer to a push that was carried out; only the usual shape says so [3.2]."""
+    said: dict[str, Any] = {
+        "MerchantRequestID": prompt.merchant_request_id,
+        "CheckoutRequestID": prompt.checkout_request_id,
+        "ResponseCode": {"response_code_1": "1", "response_code_number": 0}.get(shape, "0"),
+        "ResponseDescription": _ACCEPTED,
+        "CustomerMessage": _ACCEPTED,
+    }
+    if shape == "without_id":
+        del said["CheckoutRequestID"]
+    return said
 
 
 def _prompt(simulation: Simulation, switches: MpesaSwitches, fields: dict[str, Any]) -> Prompt:

@@ -87,6 +87,7 @@ class MpesaSwitches:
     )
     timestamp_age_s: float | None = maybe_seconds(None)
     credentials_text: str = one_of("[MerchantValidate] - Wrong credentials", "Wrong credentials")
+    push_answer: str = one_of("usual", "without_id", "response_code_1", "response_code_number")
     error_ids: str = one_of("given", "null")
     # A second prompt while one is live is refused, or accepted with a result that says the same [10].
     lock_shows_as: str = one_of("push_error", "result_1001")
