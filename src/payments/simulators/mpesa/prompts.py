@@ -85,6 +85,7 @@ class Ledger:
     _documents: Documents
 
     def put(self, prompt: Prompt) -> None:
+        self._remember_of_phone(prompt)
         self._documents.put("prompt", prompt.checkout_request_id, attrs.asdict(prompt))
         if prompt.state == "ended":
             self._forget_live(prompt)
@@ -101,8 +102,11 @@ class Ledger:
         return None if stored is None else self.prompt(stored["id"])
 
     def prompts(self, phone: str | None = None) -> list[Prompt]:
-        prompts = [Prompt(**stored) for stored in self._documents.all("prompt")]
-        return [prompt for prompt in prompts if phone in (None, prompt.phone)]
+        """Return all prompts, or those of one number without looking at any other, oldest first."""
+        if phone is None:
+            return [Prompt(**stored) for stored in self._documents.all("prompt")]
+        found = (self.prompt(name) for name in self._of_phone(phone))
+        return [prompt for prompt in found if prompt is not None]
 
     def put_payment(self, payment: Payment) -> None:
         self._documents.put("payment", payment.receipt, attrs.asdict(payment))
@@ -140,6 +144,16 @@ class Ledger:
         """Return the prompts that are not ended."""
         found = (self.prompt(stored["id"]) for stored in self._documents.all("live"))
         return [prompt for prompt in found if prompt is not None]
+
+    def _of_phone(self, phone: str) -> list[str]:
+        stored = self._documents.get("prompts_of_phone", phone)
+        return [] if stored is None else list(stored["ids"])
+
+    def _remember_of_phone(self, prompt: Prompt) -> None:
+        known = self._of_phone(prompt.phone)
+        if prompt.checkout_request_id not in known:
+            ids = [*known, prompt.checkout_request_id]
+            self._documents.put("prompts_of_phone", prompt.phone, {"ids": ids})
 
     def _forget_live(self, prompt: Prompt) -> None:
         stored = self._documents.get("live", prompt.phone)
