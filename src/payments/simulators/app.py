@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from payments.simulators.chapa import ChapaSimulatorConfig, create_chapa_simulator
 from payments.simulators.lifespans import running
 from payments.simulators.mailbox import MailboxConfig, create_mailbox, smtp_port
+from payments.simulators.mpesa import MpesaSimulatorConfig, create_mpesa_simulator
 from payments.simulators.orders import OrdersSimulatorConfig, create_orders_simulator
 from payments.simulators.pages import Pages, pages_of, styles_of
 from payments.simulators.paystack import PaystackSimulatorConfig, create_paystack_simulator
@@ -32,6 +33,7 @@ class SimulatorsConfig:
     chapa: ChapaSimulatorConfig
     paystack: PaystackSimulatorConfig
     orders: OrdersSimulatorConfig
+    mpesa: MpesaSimulatorConfig
     mailbox: MailboxConfig = attrs.field(factory=MailboxConfig)
 
 
@@ -46,11 +48,13 @@ def simulators_at(
     state_directory: Path | None = None,
     paystack_webhook_url: str | None = None,
     paystack_secret_key: str = _PAYSTACK_SECRET_KEY,
+    mpesa: MpesaSimulatorConfig | None = None,
 ) -> SimulatorsConfig:
     """Return the usual set-up of simulators served at `public_url`.
 
     `webhook_url` and `webhook_secret` are Chapa's; Paystack signs with its secret key, and sends nothing
-    without an address of its own. Each keeps one file in the directory, if given.
+    without an address of its own. `mpesa` holds what a Daraja app is to be set up with; its address and its
+    file are those of the others. Each keeps one file in the directory, if given.
     """
 
     def state(name: str) -> Path | None:
@@ -69,6 +73,11 @@ def simulators_at(
             secret_key=paystack_secret_key,
             state_path=state("paystack"),
         ),
+        mpesa=attrs.evolve(
+            mpesa or MpesaSimulatorConfig(public_url=public_url),
+            public_url=f"{public_url.rstrip('/')}/mpesa",
+            state_path=state("mpesa"),
+        ),
         orders=OrdersSimulatorConfig(
             token=orders_token, signing_secrets=orders_signing_secrets, state_path=state("orders")
         ),
@@ -77,7 +86,7 @@ def simulators_at(
 
 
 def create_simulators(config: SimulatorsConfig) -> Starlette:
-    """Return one application with `/chapa`, `/paystack`, `/orders` and `/mailbox`, opened together.
+    """Return one application with `/chapa`, `/paystack`, `/mpesa`, `/orders` and `/mailbox`, opened together.
 
     Mounted elsewhere it is held open with `async with running(app)`. `mailbox_port(app)` tells the SMTP port.
     """
@@ -85,6 +94,7 @@ def create_simulators(config: SimulatorsConfig) -> Starlette:
     mounted = {
         "chapa": create_chapa_simulator(config.chapa),
         "paystack": create_paystack_simulator(config.paystack),
+        "mpesa": create_mpesa_simulator(config.mpesa),
         "orders": create_orders_simulator(config.orders),
         "mailbox": mailbox,
     }

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -56,7 +56,9 @@ class Endpoint:
     """One call of a simulated API, as an ASGI application: recorded, and gone wrong as `take_fault` says.
 
     `subject` reads the reference the call concerns; `answer` carries it out; `delay_s` tells how slow
-    `slow` is; `stamp` adds the headers every answer carries.
+    `slow` is; `stamp` adds the headers every answer carries. `not_carried_out` names the faults that
+    `refusal` answers, `replaced` what stands in place of an answer although the call was carried out;
+    `redact` takes secrets out of the body that is recorded.
     """
 
     name: str
@@ -68,15 +70,20 @@ class Endpoint:
     refusal: Callable[[str], Response]
     stamp: Callable[[Response], None]
     calls: Calls
+    not_carried_out: frozenset[str] = faults.NOT_CARRIED_OUT
+    replaced: Mapping[str, Callable[[], Response]] = attrs.field(factory=dict)
+    redact: Callable[[str], str] = str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         await request.body()
         subject = await self.subject(request)
         fault = self.take_fault(subject, self.name)
-        response = self._refuse(fault) if fault in faults.NOT_CARRIED_OUT else await self.answer(request)
+        response = self._refuse(fault) if fault in self.not_carried_out else await self.answer(request)
         if fault == "html_500_after":
             response = HTMLResponse(faults.HTML_500, status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
+        if fault in self.replaced:
+            response = self.replaced[fault]()
         self.stamp(response)
         unanswered = fault in {"reset_before", "reset_after", "never_answer"}
         self.calls.record(
@@ -85,7 +92,7 @@ class Endpoint:
             path=request.url.path,
             status=None if unanswered else response.status_code,
             fault=fault,
-            body=(await request.body())[:_LARGEST_BODY_BYTES].decode("utf-8", "replace"),
+            body=self.redact((await request.body())[:_LARGEST_BODY_BYTES].decode("utf-8", "replace")),
             **{self.subject_field: subject},
         )
         if fault in {"reset_before", "reset_after"}:

@@ -37,14 +37,17 @@ class Controllable(Protocol):
 Handler = Callable[[Controllable, Request], Awaitable[JSONResponse]]
 
 
-def shared_control_routes(simulation: Controllable) -> list[Route]:
-    """Return the routes of the surface that do not depend on what the provider sells."""
+def shared_control_routes(simulation: Controllable, *, deliveries: str = "webhooks") -> list[Route]:
+    """Return the routes of the surface that do not depend on what the provider sells.
+
+    `deliveries` is the provider's word for what it sends.
+    """
     table: tuple[tuple[str, str, Handler], ...] = (
         ("GET", "/switches", _read_switches),
         ("PUT", "/switches", _set_switches),
         ("GET", "/calls", _list_calls),
-        ("GET", "/webhooks", _list_webhooks),
-        ("POST", "/webhooks/{id}/redeliver", _redeliver),
+        ("GET", f"/{deliveries}", partial(_list_deliveries, deliveries)),
+        ("POST", f"/{deliveries}/{{id}}/redeliver", _redeliver),
         ("POST", "/reset", _reset),
     )
     return [Route(path, partial(handler, simulation), methods=[method]) for method, path, handler in table]
@@ -72,15 +75,15 @@ async def _list_calls(simulation: Controllable, request: Request) -> JSONRespons
     return JSONResponse(simulation.calls.overview(dict(request.query_params)))
 
 
-async def _list_webhooks(simulation: Controllable, request: Request) -> JSONResponse:
-    webhooks = [_view(simulation, delivery) for delivery in simulation.deliveries.all()]
+async def _list_deliveries(word: str, simulation: Controllable, request: Request) -> JSONResponse:
+    sent = [_view(simulation, delivery) for delivery in simulation.deliveries.all()]
     found = [
-        webhook
-        for webhook in webhooks
-        if all(str(webhook.get(name)) == value for name, value in request.query_params.items())
+        delivery
+        for delivery in sent
+        if all(str(delivery.get(name)) == value for name, value in request.query_params.items())
     ]
-    pending = sum(webhook["state"] == "pending" for webhook in found)
-    return JSONResponse({"count": len(found), "pending": pending, "webhooks": found})
+    pending = sum(delivery["state"] == "pending" for delivery in found)
+    return JSONResponse({"count": len(found), "pending": pending, word: found})
 
 
 async def _redeliver(simulation: Controllable, request: Request) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""A simulated Chapa and a simulated Paystack on real sockets, each with a shop to tell."""
+"""A simulated Chapa, Paystack and Daraja on real sockets, each with a shop to tell."""
 
 from collections.abc import AsyncIterator
 
@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from payments.simulators.chapa import ChapaSimulatorConfig, create_chapa_simulator
+from tests.integration.simulators.daraja import Daraja, daraja_for
 from tests.integration.simulators.paystack import PaystackSandbox, serving_paystack
 from tests.integration.simulators.serving import (
     TEST_KEY,
@@ -59,3 +60,22 @@ async def paystack(shared_paystack: PaystackSandbox) -> PaystackSandbox:
     shared_paystack.merchant.received.clear()
     shared_paystack.merchant.answers.clear()
     return shared_paystack
+
+
+@pytest.fixture(scope="module")
+async def shared_daraja(anyio_backend: str) -> AsyncIterator[Daraja]:
+    """Open one Daraja for all tests of a file; the next fixture empties it for each."""
+    merchant = Merchant()
+    async with (
+        serving(merchant.app(), listening()) as merchant_url,
+        daraja_for(merchant, merchant_url) as daraja,
+    ):
+        yield daraja
+
+
+@pytest.fixture
+async def daraja(shared_daraja: Daraja) -> Daraja:
+    await shared_daraja.reset()
+    shared_daraja.merchant.received.clear()
+    shared_daraja.merchant.answers.clear()
+    return shared_daraja
