@@ -1,11 +1,10 @@
 """One demonstration for all who look at it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 import pytest
-from playwright.async_api import Browser, async_playwright
 
 from tests.e2e.programs import Program, payments
 
@@ -13,17 +12,6 @@ REAL_LOOKING = {
     "PAYMENTS_CHAPA_SECRET_KEY": "CHASECK-really-live-0123456789abcdef",
     "PAYMENTS_ORDERS_URL": "https://orders.shop.example",
 }
-
-QUIET = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @attrs.frozen
@@ -48,12 +36,3 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstr
     with payments("demo", "--port", "0", cwd=here, variables=REAL_LOOKING) as program:
         url = address_in(program.wait_for("--fresh starts over."))
         yield Demonstration(program, here / ".payments-demo", url)
-
-
-@pytest.fixture(scope="session")
-async def chromium(chromium_path: str, anyio_backend: str) -> AsyncIterator[Browser]:
-    """A browser for all visits of a test process; they share nothing but it."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium_path, args=list(QUIET))
-        yield browser
-        await browser.close()

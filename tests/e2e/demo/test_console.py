@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from tests.e2e.demo.conftest import Demonstration
 from tests.e2e.demo.visiting import Visit, visiting
@@ -40,11 +40,11 @@ async def sign_in(visit: Visit, told: Any) -> Page:
 
 
 async def test_an_operator_finds_a_payment_asks_about_it_and_cancels_it(
-    demonstration: Demonstration, chromium: Browser
+    demonstration: Demonstration, chromium_path: str
 ) -> None:
     order_id = "order_at_the_console_1"
     checkout, told = await opened_checkout(demonstration, order_id)
-    async with visiting(demonstration, chromium, script=False) as visit:
+    async with visiting(demonstration, chromium_path, script=False) as visit:
         page = await sign_in(visit, told)
         await visit.fits_the_screen()
         await page.get_by_role("link", name="Payments", exact=True).last.click()
@@ -78,10 +78,10 @@ async def test_an_operator_finds_a_payment_asks_about_it_and_cancels_it(
 
 
 async def test_a_browser_runs_nothing_that_was_typed_into_the_search(
-    demonstration: Demonstration, chromium: Browser
+    demonstration: Demonstration, chromium_path: str
 ) -> None:
     _, told = await opened_checkout(demonstration, "order_at_the_console_2")
-    async with visiting(demonstration, chromium) as visit:
+    async with visiting(demonstration, chromium_path) as visit:
         page = await sign_in(visit, told)
         await page.goto(f"{told['console']}payments/")
         await page.get_by_role("searchbox").fill(CANARY)
@@ -91,10 +91,10 @@ async def test_a_browser_runs_nothing_that_was_typed_into_the_search(
 
 
 async def test_the_cookie_goes_to_the_console_alone_and_to_no_script(
-    demonstration: Demonstration, chromium: Browser
+    demonstration: Demonstration, chromium_path: str
 ) -> None:
     _, told = await opened_checkout(demonstration, "order_at_the_console_3")
-    async with visiting(demonstration, chromium) as visit:
+    async with visiting(demonstration, chromium_path) as visit:
         page = await sign_in(visit, told)
         (cookie,) = await page.context.cookies()
         assert (cookie["path"], cookie["httpOnly"], cookie["sameSite"]) == ("/console", True, "Strict")

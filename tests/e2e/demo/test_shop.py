@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import expect
 
 from tests.e2e.demo.conftest import Demonstration
 from tests.e2e.demo.visiting import visiting
@@ -13,9 +13,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
 
 async def test_a_newcomer_pays_an_order_and_reads_the_mail(
-    demonstration: Demonstration, chromium: Browser
+    demonstration: Demonstration, chromium_path: str
 ) -> None:
-    async with visiting(demonstration, chromium) as visit:
+    async with visiting(demonstration, chromium_path) as visit:
         page = visit.page
         await visit.open("/")
         await visit.fits_the_screen()
@@ -41,9 +41,9 @@ async def test_a_newcomer_pays_an_order_and_reads_the_mail(
 
 
 async def test_whoever_is_declined_tries_again_and_pays(
-    demonstration: Demonstration, chromium: Browser
+    demonstration: Demonstration, chromium_path: str
 ) -> None:
-    async with visiting(demonstration, chromium) as visit:
+    async with visiting(demonstration, chromium_path) as visit:
         page = visit.page
         await visit.open("/shop/orders/order_1003")
         await page.get_by_role("button", name="Pay 19.99 USD").click()
@@ -56,8 +56,8 @@ async def test_whoever_is_declined_tries_again_and_pays(
         await expect(page.get_by_text("Paid. Thank you!")).to_be_visible(timeout=30_000)
 
 
-async def test_it_works_without_scripts(demonstration: Demonstration, chromium: Browser) -> None:
-    async with visiting(demonstration, chromium, script=False) as visit:
+async def test_it_works_without_scripts(demonstration: Demonstration, chromium_path: str) -> None:
+    async with visiting(demonstration, chromium_path, script=False) as visit:
         page = visit.page
         await visit.open("/")
         await page.get_by_text("Jebena, clay").click()
@@ -70,13 +70,13 @@ async def test_it_works_without_scripts(demonstration: Demonstration, chromium: 
         await expect(page.get_by_text("no mail is sent")).to_be_visible()
 
 
-async def test_what_cannot_be_paid_says_why(demonstration: Demonstration, chromium: Browser) -> None:
+async def test_what_cannot_be_paid_says_why(demonstration: Demonstration, chromium_path: str) -> None:
     reasons = {
         "order_1004": "Chapa does not take KES.",
         "order_zero": "Chapa does not take 0.00 ETB.",
         "order_not_payable": "The shop says that this order cannot be paid now.",
     }
-    async with visiting(demonstration, chromium) as visit:
+    async with visiting(demonstration, chromium_path) as visit:
         await visit.open("/")
         for reason in reasons.values():
             await expect(visit.page.get_by_text(reason).first).to_be_visible()

@@ -5,9 +5,20 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import attrs
-from playwright.async_api import Browser, Page, Request
+from playwright.async_api import Page, Request, async_playwright
 
 from tests.e2e.demo.conftest import Demonstration
+
+QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @attrs.frozen
@@ -34,21 +45,25 @@ class Visit:
 
 @asynccontextmanager
 async def visiting(
-    demonstration: Demonstration, browser: Browser, *, script: bool = True
+    demonstration: Demonstration, chromium: str, *, script: bool = True
 ) -> AsyncIterator[Visit]:
-    context = await browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=script)
-    page = await context.new_page()
-    visit = Visit(page, demonstration.url)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        context = await browser.new_context(
+            viewport={"width": 390, "height": 844}, java_script_enabled=script
+        )
+        page = await context.new_page()
+        visit = Visit(page, demonstration.url)
 
-    def asked(request: Request) -> None:
-        visit.hosts.add(urlsplit(request.url).hostname or urlsplit(request.url).scheme)
+        def asked(request: Request) -> None:
+            visit.hosts.add(urlsplit(request.url).hostname or urlsplit(request.url).scheme)
 
-    page.on("request", asked)
-    page.on("console", lambda message: visit.complaints.append(message.text))
-    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-    try:
-        yield visit
-    finally:
-        await context.close()
-    assert visit.hosts <= {"127.0.0.1", "data"}
-    assert visit.complaints == []
+        page.on("request", asked)
+        page.on("console", lambda message: visit.complaints.append(message.text))
+        page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        try:
+            yield visit
+        finally:
+            await browser.close()
+        assert visit.hosts <= {"127.0.0.1", "data"}
+        assert visit.complaints == []
