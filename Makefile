@@ -29,7 +29,7 @@ run: $(VENV)/run.stamp ## start the whole demonstration on SQLite (PORT=8000 mov
 	@exec $(BIN)/payments demo --port $(PORT)
 
 test: $(VENV)/dev.stamp ## run the quick suite, whole (ARGS passes words to pytest)
-	@$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 stories: $(VENV)/dev.stamp ## tell every story on PostgreSQL by many processes, and of the commands (some minutes)
 	@$(BIN)/python -m pytest -m stories -n 2 tests $(ARGS)

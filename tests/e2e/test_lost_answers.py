@@ -87,6 +87,7 @@ async def test_chapa_says_no(story: Story) -> None:
     await story.tells(attempt["reference"], "The attempt failed: the provider refused to open a checkout.")
 
 
+@pytest.mark.stories
 async def test_a_real_timeout_with_a_second_click_meanwhile(story: Story) -> None:
     """Chapa accepts, and says nothing for ten seconds. The second click waits, then gets a page."""
     await story.outside.switch_chapa(fault="never_answer", fault_on="initialize", fault_times=1)

@@ -188,6 +188,7 @@ def test_nothing_real_is_ever_demonstrated(
     assert list(elsewhere.iterdir()) == []
 
 
+@pytest.mark.stories
 def test_state_survives_a_restart_until_it_is_told_to_start_over(tmp_path: Path) -> None:
     port = str(free_port())
     with payments("demo", "--port", port, cwd=tmp_path) as program:

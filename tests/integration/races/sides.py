@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
+import stamina
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from payments.adapters.cipher import AesGcmCipher
@@ -29,6 +30,7 @@ from payments.application.ports.providers import Checkout, CheckoutRequest, Prov
 from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.bootstrap import assemble
+from payments.domain.errors import StorageUnavailable
 from payments.domain.evidence import Answer
 from payments.domain.money import Money
 from payments.domain.payment import Customer
@@ -101,8 +103,8 @@ class Side:
     _portal: BlockingPortal
 
     def start(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> "Future[Any]":
-        """Begin ``work`` on this side's event loop."""
-        return self._portal.start_task_soon(work, *arguments)
+        """Begin ``work`` on this side's event loop. Whoever is told to come back comes back."""
+        return self._portal.start_task_soon(_answered, work, *arguments)
 
     def wait_for(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
         return self.start(work, *arguments).result(120)
@@ -154,6 +156,14 @@ def assembled(world: World, units: UnitOfWork, shared_state: SharedState) -> Pay
         shared_state=shared_state,
         unit_of_work=units,
     )
+
+
+async def _answered(work: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+    """What ``work`` comes to. On a busy machine a hundred at once may wait too long for a connection."""
+    async for attempt in stamina.retry_context(on=StorageUnavailable, attempts=None, timeout=100.0):
+        with attempt:
+            return await work(*arguments)
+    raise AssertionError("stamina ends with an answer or an error")
 
 
 async def _dawdle() -> None:
