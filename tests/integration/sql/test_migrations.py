@@ -80,6 +80,28 @@ def test_every_revision_goes_up_down_and_up_again(tmp_path: Path) -> None:
     assert contents(path) == [("table", "alembic_version")]
 
 
+def test_evidence_survives_the_table_that_sqlite_has_to_make_anew(tmp_path: Path) -> None:
+    path = tmp_path / "payments.db"
+    url = f"sqlite:///{path}"
+    migrate.upgrade(url, "2026_11_26")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute(
+            "INSERT INTO evidence VALUES ('e', 'p', 'r', 'status_check', 'sweep', 'returned', 7, 'returned', "
+            "'reversed', 'r', 100, 'ETB', 'test', 'AP1', 'AP1', 'print', 'why', 0, 'ETB')"
+        )
+
+    def kept() -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(path)) as connection:
+            return connection.execute("SELECT * FROM evidence").fetchall()
+
+    before = kept()
+    migrate.upgrade(url, "2026_11_27")
+    assert kept() == [(*before[0], None, None)]
+    migrate.downgrade(url, "2026_11_26")
+    assert kept() == before
+
+
 def test_migrating_again_changes_nothing(database: Path) -> None:
     before = contents(database)
     migrate.upgrade(f"sqlite:///{database}")
@@ -148,7 +170,7 @@ def test_evidence_and_the_audit_trail_are_append_only(database: Path, table: str
             "audit": ("'p', 1, 0, 'a', 'c', x'', NULL, '', '', ''"),
             "evidence": (
                 "'e', 'p', 'r', 'collector', '', 'settled', 0, 'paid', '', "
-                "NULL, NULL, NULL, NULL, NULL, NULL, NULL, '', NULL, NULL"
+                "NULL, NULL, NULL, NULL, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL"
             ),
         }
         connection.execute(f"INSERT INTO {table} VALUES ({values[table]})")  # noqa: S608 - names from the table above
