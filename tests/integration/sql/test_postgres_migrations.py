@@ -136,6 +136,14 @@ def test_evidence_and_the_audit_trail_are_append_only(postgres_url: str, table: 
         execute(postgres_url, deed.format(table))
 
 
+# A column that may be NULL and has no default, a check of new rows alone, and a look through the old ones
+# that lets everybody write meanwhile.
+CATALOGUE_ALONE = re.compile(
+    r"ALTER TABLE \w+ (?:ADD COLUMN IF NOT EXISTS \w+ [A-Z]+(?:\(\d+\))?"
+    r"|DROP CONSTRAINT IF EXISTS \w+|ADD CONSTRAINT \w+ CHECK .+ NOT VALID|VALIDATE CONSTRAINT \w+)"
+)
+
+
 @pytest.mark.parametrize("revision", REVISIONS[1:])
 def test_a_later_revision_keeps_no_writer_from_a_table_that_was_there(empty: str, revision: str) -> None:
     migrate.upgrade(empty, f"{revision}-1")
@@ -153,4 +161,5 @@ def test_a_later_revision_keeps_no_writer_from_a_table_that_was_there(empty: str
     made = re.findall(r"CREATE (?:UNIQUE )?INDEX (CONCURRENTLY )?\S+ ON (\w+)", "\n".join(said))
     assert [table for online, table in made if table in there and not online] == []
     taken = [re.match(r"(?:ALTER TABLE|LOCK(?: TABLE)?) (\w+)", statement) for statement in said]
-    assert [match[1] for match in taken if match and match[1] in there] == []
+    long = [match for match in taken if match and not CATALOGUE_ALONE.fullmatch(match.string)]
+    assert [match[1] for match in long if match[1] in there] == []

@@ -7,6 +7,8 @@ Revises: 2026_11_26
 import sqlalchemy as sa
 from alembic import op
 
+from payments.adapters.sql.adding import add_check_online, add_columns_online
+
 revision = "2026_11_27"
 down_revision = "2026_11_26"
 branch_labels = None
@@ -29,9 +31,8 @@ def upgrade() -> None:
     if op.get_context().dialect.name != "postgresql":
         _remake(captured=True)
         return
-    for column in _captured():
-        op.add_column("evidence", column)
-    op.create_check_constraint(op.f("ck_evidence_captured"), "evidence", _BOTH_OR_NONE)
+    add_columns_online("evidence", *_captured())
+    add_check_online("ck_evidence_captured", "evidence", _BOTH_OR_NONE)
 
 
 def downgrade() -> None:
