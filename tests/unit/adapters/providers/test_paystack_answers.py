@@ -81,8 +81,11 @@ def without(*names: str, **changes: Any) -> Canned:
     return told(200, DETAILS, data)
 
 
-async def meaning(canned: Canned) -> Answer:
-    return await account(canned).provider.checks.check(QUESTION)
+NO_REFUNDS = told(200, "Refunds retrieved", [])
+
+
+async def meaning(canned: Canned, refunds: Canned = NO_REFUNDS) -> Answer:
+    return await account(canned, refunds).provider.checks.check(QUESTION)
 
 
 async def test_a_documented_paid_answer_attests_every_fact() -> None:
@@ -242,6 +245,66 @@ async def test_what_differs_is_attested_as_it_was_said() -> None:
     assert answer.outcome is Outcome.PAID
     assert (answer.reference, answer.mode) == ("p-somebody-elses", Mode.LIVE)
     assert answer.amount == Money.of("1.00", "NGN")
+
+
+def refund(amount: Any = 100000, status: str = "processed", currency: str = "KES") -> dict[str, Any]:
+    return {
+        "id": 18625648,
+        "transaction": 6641907106,
+        "amount": amount,
+        "currency": currency,
+        "status": status,
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "refunds", "returned"),
+    [
+        # Charged back: there is no refund, and all of it went.
+        ("reversed", [], None),
+        ("reversed", [refund(status="failed")], None),
+        ("reversed", [refund(500000)], "5000.00"),
+        ("reversed", [refund(), refund("200000")], "3000.00"),
+        ("reversed", [refund(), refund(status="needs-attention")], "1000.00"),
+        # Begun, in whole or in part, and nothing gone yet.
+        ("reversal-pending", [], "0.00"),
+        ("reversal-pending", [refund(status="pending")], "0.00"),
+        ("reversal-pending", [refund(), refund(status="processing")], "1000.00"),
+    ],
+)
+async def test_how_much_went_back_is_what_the_refunds_say(
+    status: str, refunds: list[dict[str, Any]], returned: str | None
+) -> None:
+    answer = await meaning(verified(status=status), told(200, "Refunds retrieved", refunds))
+    assert answer.outcome is Outcome.RETURNED
+    assert answer.returned == (None if returned is None else Money.of(returned, "KES"))
+
+
+@pytest.mark.parametrize(
+    "refunds",
+    [
+        refused(500, "Server error"),
+        refused(429, "Rate limit exceeded!"),
+        Canned(200, b"<html>"),
+        told(200, "Refunds retrieved", {"not": "a list"}),
+        told(200, "Refunds retrieved", [refund("a lot")]),
+        told(200, "Refunds retrieved", [refund(currency="NGN")]),
+    ],
+)
+@pytest.mark.parametrize("status", ["reversed", "reversal-pending"])
+async def test_money_that_went_back_is_no_information_while_nobody_says_how_much(
+    status: str, refunds: Canned
+) -> None:
+    assert (await meaning(verified(status=status), refunds)).outcome is Outcome.NOTHING
+
+
+async def test_the_refunds_are_asked_for_by_number_and_only_where_money_went_back() -> None:
+    asked = account(verified(status="reversed"), NO_REFUNDS)
+    await asked.provider.checks.check(QUESTION)
+    assert asked.requests[1].url.params["transaction"] == "6641907106"
+    asked = account(verified())
+    await asked.provider.checks.check(QUESTION)
+    assert len(asked.requests) == 1
 
 
 @pytest.mark.parametrize("number", [2**32 + 1, 9_223_372_036_854_775_808])

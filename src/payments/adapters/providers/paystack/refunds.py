@@ -16,6 +16,7 @@ from payments.application.ports.providers import (
     Refunds,
 )
 from payments.domain.errors import GatewayError, OutcomeUnknown
+from payments.domain.money import Currency, Money, zero
 
 _OUTCOMES: Final[Mapping[str, RefundOutcome]] = {
     "pending": RefundOutcome.PENDING,
@@ -24,6 +25,7 @@ _OUTCOMES: Final[Mapping[str, RefundOutcome]] = {
     "failed": RefundOutcome.FAILED,
     "needs-attention": RefundOutcome.NEEDS_ATTENTION,
 }
+_SENT: Final = "processed"
 _ROWS_A_PAGE: Final = 100
 _MOST_PAGES: Final = 20
 _LONGEST_NOTE_CHARACTERS: Final = 200
@@ -58,22 +60,45 @@ class PaystackRefunds(Refunds):
 
     async def _by_note(self, question: RefundQuestion) -> RefundAnswer:
         """Look through the refunds of the transaction: the answer that named ours was lost."""
-        number = identifier(question.capture_key)
-        if number is None:
-            return _nothing("no name of a transaction")
-        for page in range(1, _MOST_PAGES + 1):
-            query: dict[str, str | int] = {"transaction": number, "perPage": _ROWS_A_PAGE, "page": page}
-            answer = await self._api.ask("list refunds", "/refund", query)
-            if not answer.worked or answer.rows is None:
-                return _nothing(f"HTTP {answer.status} {answer.message}")
-            for row in answer.rows:
-                ours = flattened(row.get("merchant_note")).split(" ", 1)[0] == question.reference
-                if ours and identifier(row.get("id")) not in question.known:
-                    return _meaning(row, question)
-            if len(answer.rows) < _ROWS_A_PAGE:
-                break
+        for row in await refunds_of(self._api, question.capture_key):
+            ours = flattened(row.get("merchant_note")).split(" ", 1)[0] == question.reference
+            if ours and identifier(row.get("id")) not in question.known:
+                return _meaning(row, question)
         # It may still be on its way into the list, so this is no proof that it was never asked for.
         return _nothing("not among the refunds of the transaction")
+
+
+async def refunds_of(api: PaystackApi, transaction: str) -> tuple[Mapping[str, Any], ...]:
+    """Every refund of the transaction with this number, ours and those made at Paystack.
+
+    Raises:
+        ProviderUnavailable, OutcomeUnknown: the list could not be had whole.
+    """
+    number = identifier(transaction)
+    if number is None:
+        raise OutcomeUnknown("There is no transaction of this name.")
+    found: list[Mapping[str, Any]] = []
+    for page in range(1, _MOST_PAGES + 1):
+        # A reference in the place of the number is answered with an empty list.
+        query: dict[str, str | int] = {"transaction": number, "perPage": _ROWS_A_PAGE, "page": page}
+        answer = await api.ask("list refunds", "/refund", query)
+        if not answer.worked or answer.rows is None:
+            raise OutcomeUnknown(f"Paystack answered {answer.status} and no list.")
+        found.extend(answer.rows)
+        if len(answer.rows) < _ROWS_A_PAGE:
+            return tuple(found)
+    raise OutcomeUnknown("The transaction has more refunds than we read.")
+
+
+def sent_back(rows: tuple[Mapping[str, Any], ...], currency: Currency) -> Money | None:
+    """How much of a transaction went back for certain; None if one of its refunds cannot be read."""
+    amounts = [money(row.get("amount"), row.get("currency")) for row in rows if row.get("status") == _SENT]
+    total = zero(currency)
+    for amount in amounts:
+        if amount is None or amount.currency != currency:
+            return None
+        total += amount
+    return total
 
 
 def refund_fields(request: RefundRequest) -> dict[str, Any]:
