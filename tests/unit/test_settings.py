@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from payments.adapters.providers.chapa import ChapaSettings
-from payments.adapters.providers.paystack import PaystackSettings
 from payments.adapters.secret import Secret
 from payments.domain.errors import ConfigurationInvalid
 from payments.domain.evidence import Mode
@@ -204,70 +203,6 @@ def test_a_provider_named_without_keys_is_refused_and_one_not_named_is_off() -> 
 def test_chapas_address_may_be_written_with_or_without_its_version(address: str) -> None:
     settings = Settings.from_env(LIVE | {"PAYMENTS_CHAPA_BASE_URL": address})
     assert settings.provider_settings["chapa"].base_url == "https://chapa.proxy.et/v1"
-
-
-SK_TEST, SK_LIVE = "sk_test_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7", "sk_live_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7"
-
-
-def test_a_key_alone_switches_paystack_on() -> None:
-    settings = Settings.from_env({"PAYMENTS_PAYSTACK_SECRET_KEY": SK_TEST})
-    assert settings.provider_settings["paystack"] == PaystackSettings(
-        mode=Mode.TEST,
-        secret_key=Secret(SK_TEST),
-        webhook_keys=(),
-        base_url="https://api.paystack.co",
-        currencies=("GHS", "KES", "NGN", "USD", "XOF", "ZAR"),
-        payable_for=timedelta(hours=24),
-        watched_for=timedelta(hours=72),
-    )
-
-
-def test_paystack_is_narrowed_to_what_the_account_has_and_euros_are_taken_only_where_they_are_named() -> None:
-    settings = Settings.from_env(
-        LIVE
-        | {
-            "PAYMENTS_PAYSTACK_SECRET_KEY": SK_LIVE,
-            "PAYMENTS_PAYSTACK_WEBHOOK_KEYS": f"{SK_LIVE}1, {SK_LIVE}2",
-            "PAYMENTS_PAYSTACK_BASE_URL": "https://paystack.proxy.shop.ke/",
-            "PAYMENTS_PAYSTACK_CURRENCIES": "kes, USD EUR usd",
-            "PAYMENTS_PAYSTACK_WATCHED_FOR": "96h",
-        }
-    )
-    assert settings.provider_settings["paystack"] == PaystackSettings(
-        mode=Mode.LIVE,
-        secret_key=Secret(SK_LIVE),
-        webhook_keys=(Secret(f"{SK_LIVE}1"), Secret(f"{SK_LIVE}2")),
-        base_url="https://paystack.proxy.shop.ke",
-        currencies=("KES", "USD", "EUR"),
-        watched_for=timedelta(hours=96),
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("PAYSTACK_SECRET_KEY", SK_TEST),
-        ("PAYSTACK_SECRET_KEY", "pk_live_aB3dE6gH9jK2mN5pQ8sT1vW4yZ7"),
-        ("PAYSTACK_SECRET_KEY", SK_LIVE + " x"),
-        ("PAYSTACK_SECRET_KEY", "sk_live_short"),
-        ("PAYSTACK_WEBHOOK_KEYS", SK_TEST),
-        ("PAYSTACK_WEBHOOK_KEYS", f"{SK_LIVE}1,{STRONG}"),
-        ("PAYSTACK_BASE_URL", "http://api.paystack.co"),
-        ("PAYSTACK_CURRENCIES", "KES ETB"),
-        ("PAYSTACK_WATCHED_FOR", "for ever"),
-    ],
-)
-def test_live_mode_refuses_wrong_settings_of_paystack_and_names_them(name: str, value: str) -> None:
-    mistakes = refused(**({"PAYSTACK_SECRET_KEY": SK_LIVE} | {name: value}))
-    assert list(mistakes) == [name]
-    assert not any(secret in mistakes[name] for secret in (SK_TEST, SK_LIVE, STRONG))
-
-
-@pytest.mark.parametrize("name", ["PAYSTACK_SECRET_KEY", "PAYSTACK_WEBHOOK_KEYS"])
-def test_the_sandbox_refuses_a_live_key_of_paystack(name: str) -> None:
-    variables = {"PAYMENTS_PAYSTACK_SECRET_KEY": SK_TEST, f"PAYMENTS_{name}": SK_LIVE}
-    with pytest.raises(ConfigurationInvalid, match=f"{name}: It is a live key"):
-        Settings.from_env(variables)
 
 
 def test_a_public_key_is_read_from_a_file(tmp_path: Path) -> None:
