@@ -122,7 +122,9 @@ def _may_be_a_file(name: str) -> bool:
 def _missing_in_live_mode() -> set[str]:
     with_chapa = {f"{PREFIX}MODE": "live", f"{PREFIX}CHAPA_SECRET_KEY": "CHASECK-"}
     with_mail = with_chapa | {f"{PREFIX}SMTP_URL": "smtp://mail.example"}
-    return _mistakes(with_chapa) | _mistakes(with_mail) | {f"{PREFIX}CHAPA_SECRET_KEY"}
+    # Without its key a provider is off, so nothing complains.
+    keys = {f"{PREFIX}{provider}_SECRET_KEY" for provider in ("CHAPA", "PAYSTACK")}
+    return _mistakes(with_chapa) | _mistakes(with_mail) | keys
 
 
 def _mistakes(environ: Mapping[str, str]) -> set[str]:

@@ -4,6 +4,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -16,7 +17,16 @@ from payments.adapters.providers.chapa import ChapaSettings
 from payments.adapters.providers.surroundings import Surroundings
 from payments.adapters.secret import Secret
 from payments.adapters.system import SystemClock
-from payments.application.ports.providers import Provider, Question, RawNotice, StatusChecks
+from payments.application.ports.providers import (
+    Provider,
+    Question,
+    RawNotice,
+    RefundAnswer,
+    RefundOutcome,
+    RefundQuestion,
+    RefundRequest,
+    StatusChecks,
+)
 from payments.application.records import Claim
 from payments.domain.errors import (
     GatewayError,
@@ -35,6 +45,7 @@ from tests.serving import plain_client, serving
 
 pytestmark = pytest.mark.anyio
 
+REQUESTED_AT = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 KEY = "CHASECK_TEST-" + "k" * 32
 WEBHOOK_SECRET = "a-secret-hash-of-the-dashboard"
 
@@ -50,7 +61,7 @@ class SimulatedStage(GatewayStage):
     surroundings: Surroundings
 
     async def told(self, reference: str) -> tuple[Money, ...]:
-        transactions = (await self._get("/_sim/transactions"))["transactions"]
+        transactions = (await self.get("/_sim/transactions"))["transactions"]
         return tuple(Money.of(t["amount"], t["currency"]) for t in transactions if t["tx_ref"] == reference)
 
     async def pay(self, reference: str, amount: Money | None = None) -> None:
@@ -95,11 +106,11 @@ class SimulatedStage(GatewayStage):
     async def announced(self, reference: str) -> RawNotice:
         """The webhook that the simulator itself made when the checkout was paid."""
         query = {"tx_ref": reference, "kind": "webhook"}
-        (webhook,) = (await self._get("/_sim/webhooks", **query))["webhooks"]
+        (webhook,) = (await self.get("/_sim/webhooks", **query))["webhooks"]
         headers = tuple((name.lower(), value) for name, value in webhook["headers"].items())
         return RawNotice(headers=headers, body=webhook["body"].encode())
 
-    async def _get(self, path: str, **query: str) -> Any:
+    async def get(self, path: str, **query: str) -> Any:
         return (await self.control.get(path, params=query)).raise_for_status().json()
 
     async def _act(self, reference: str, action: str) -> None:
@@ -213,6 +224,102 @@ async def test_each_way_chapa_can_refuse_or_stumble_is_one_of_three_errors(
         await stage.switch(**switches)
         with pytest.raises(kind):
             await stage.provider.checkouts.open(request_for(stage))
+
+
+@asynccontextmanager
+async def paid(**switches: Any) -> AsyncIterator[tuple[SimulatedStage, RefundRequest]]:
+    """A stage whose payer paid, and a request to send a part of it back."""
+    quirks = {"refunds": "allowed", "refund_settles_after_s": None} | switches
+    async with simulated(**quirks) as stage:
+        await stage.provider.checkouts.open(request_for(stage))
+        await stage.pay(REFERENCE)
+        question = Question(reference=REFERENCE, provider_reference=None, amount=stage.amount)
+        answer = await stage.provider.checks.check(question)
+        yield (
+            stage,
+            RefundRequest(
+                reference="r-aaaaaaaaaaaaaaaaaaaaaaaaaa",
+                attempt=REFERENCE,
+                capture_key=answer.capture_key or "",
+                receipt=None,
+                amount=Money.of("234.50", "ETB"),
+                captured=stage.amount,
+                reason="Damaged",
+            ),
+        )
+
+
+async def became_of(stage: SimulatedStage, request: RefundRequest, name: str | None) -> RefundAnswer:
+    assert stage.provider.refunds is not None
+    return await stage.provider.refunds.check(
+        RefundQuestion(
+            reference=request.reference,
+            attempt=request.attempt,
+            capture_key=request.capture_key,
+            receipt=None,
+            amount=request.amount,
+            provider_reference=name,
+            requested_at=REQUESTED_AT,
+            known=frozenset(),
+        )
+    )
+
+
+@pytest.mark.parametrize("shape", ["ref", "ref_id"])
+@pytest.mark.parametrize(
+    ("action", "outcome"), [("settle", RefundOutcome.SUCCEEDED), ("reverse", RefundOutcome.FAILED)]
+)
+async def test_a_refund_is_pending_until_chapa_ends_it(
+    shape: str, action: str, outcome: RefundOutcome
+) -> None:
+    async with paid(refund_shape=shape) as (stage, request):
+        assert stage.provider.refunds is not None
+        asked = await stage.provider.refunds.request(request)
+        assert asked.outcome is RefundOutcome.PENDING
+        assert (await became_of(stage, request, asked.provider_reference)).outcome is RefundOutcome.PENDING
+        (refund,) = (await stage.get("/_sim/refunds"))["refunds"]
+        assert (refund["amount"], refund["reference"]) == ("234.50", request.reference)
+        await stage.control.post(f"/_sim/refunds/{asked.provider_reference}/{action}")
+        assert (await became_of(stage, request, asked.provider_reference)).outcome is outcome
+
+
+async def test_a_refund_is_found_under_our_reference_where_chapas_is_not_taken() -> None:
+    async with paid() as (stage, request):
+        assert stage.provider.refunds is not None
+        asked = await stage.provider.refunds.request(attrs.evolve(request, capture_key="APnobodyknows"))
+        assert asked.outcome is RefundOutcome.PENDING
+
+
+async def test_a_refund_is_never_made_twice_and_a_lost_answer_leaves_it_unknown() -> None:
+    async with paid() as (stage, request):
+        assert stage.provider.refunds is not None
+        await stage.lose_answers()
+        with pytest.raises(OutcomeUnknown):
+            await stage.provider.refunds.request(request)
+        await stage.recover()
+        with pytest.raises(OutcomeUnknown, match="already"):
+            await stage.provider.refunds.request(request)
+        assert len((await stage.get("/_sim/refunds"))["refunds"]) == 1
+        assert (await became_of(stage, request, None)).outcome is RefundOutcome.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("quirks", "changes"),
+    [
+        ({"refunds": "live_only"}, {}),
+        ({}, {"amount": Money.of("1234.51", "ETB")}),
+        ({}, {"capture_key": "APnobodyknows", "attempt": "p-nobodyknows"}),
+    ],
+    ids=["in test mode", "too much", "of nothing"],
+)
+async def test_a_refund_that_chapa_refuses_is_a_definite_no(
+    quirks: dict[str, str], changes: dict[str, Any]
+) -> None:
+    async with paid(**quirks) as (stage, request):
+        assert stage.provider.refunds is not None
+        with pytest.raises(ProviderRejected):
+            await stage.provider.refunds.request(attrs.evolve(request, **changes))
+        assert (await stage.get("/_sim/refunds"))["refunds"] == []
 
 
 @attrs.frozen

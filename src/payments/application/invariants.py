@@ -16,6 +16,7 @@ from payments.application.recording import chain_hash, state_digest
 from payments.application.records import AuditEntry, Destination, Message
 from payments.domain import events as happened
 from payments.domain.attempt import Attempt
+from payments.domain.capture import Capture
 from payments.domain.errors import IllegalTransition
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Evidence, Outcome
@@ -70,11 +71,24 @@ def _settled_exactly_when_paid(case: Case) -> Iterator[str]:
             and r.subject == str(capture.capture_id)
             for r in case.reviews
         )
-        if capture.amount != payment.amount and not accepted:
+        if capture.amount != payment.amount and not accepted and not _is_due_with_fees(case, capture):
             yield f"It is settled by {capture.amount}, but {payment.amount} is owed and nobody accepted that."
         attempt = next((a for a in payment.attempts if a.reference == capture.reference), None)
         if attempt is None or attempt.status is not AttemptStatus.SUCCEEDED:
             yield f"The attempt {capture.reference} settles it without having succeeded."
+
+
+def _is_due_with_fees(case: Case, capture: Capture) -> bool:
+    """Whether its own evidence attests that what was due was paid, and that the rest is fees passed on."""
+    due = case.payment.amount
+    return any(
+        e.evidence_id == capture.capture_id
+        and e.answer.amount == due
+        and e.answer.captured == capture.amount
+        and capture.amount.currency == due.currency
+        and capture.amount > due
+        for e in case.evidence
+    )
 
 
 def _one_live_attempt(case: Case) -> Iterator[str]:

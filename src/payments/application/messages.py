@@ -73,7 +73,8 @@ def _refund_told(payment: Payment, refund: Refund) -> tuple[tuple[Destination, s
     settling = payment.settling_capture
     if settling is None or refund.capture_id != settling.capture_id:
         return ()
-    whole = refunded(settling, payment.refunds) >= settling.amount
+    # With the provider's fees passed on, more arrived than the order's total.
+    whole = refunded(settling, payment.refunds) >= min(settling.amount, payment.amount)
     return ((Destination.ORDERS, "refunded" if whole else "partially_refunded", {}),)
 
 
@@ -124,7 +125,7 @@ def _message(
 def _order_state(payment: Payment, kind: str, facts: dict[str, Any]) -> dict[str, Any]:
     """The full state, so that a newer message may overtake an undelivered older one."""
     settling = payment.settling_capture
-    given_back = refunded(settling, payment.refunds).minor if settling else 0
+    given_back = min(refunded(settling, payment.refunds).minor, payment.amount.minor) if settling else 0
     return {
         "payment_status": kind,
         "payment_id": str(payment.payment_id),

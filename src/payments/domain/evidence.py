@@ -49,6 +49,7 @@ class Answer:
     """The provider's own word, shortened, for people: ``success``, ``HTTP 502``, ``not JSON`` ..."""
     reference: str | None = None
     amount: Money | None = None
+    """What was paid, without fees passed on; it is this that must equal what is due."""
     mode: Mode | None = None
     provider_reference: str | None = None
     capture_key: str | None = None
@@ -59,6 +60,13 @@ class Answer:
     """Why, in words a payer may read, or empty."""
     returned: Money | None = None
     """How much went back, when ``returned`` and the provider says so; None means all of it."""
+    captured: Money | None = None
+    """What arrived, where the provider's fees were passed on and it is more than ``amount``; else None."""
+
+    @property
+    def arrived(self) -> Money | None:
+        """The money as it came, fees passed on included."""
+        return self.captured or self.amount
 
 
 def nothing(word: str) -> Answer:

@@ -103,14 +103,17 @@ def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
     answer = finding.answer
     if any(c.key == answer.capture_key and c.reference == attempt.reference for c in payment.captures):
         return Settlement(Change(payment), Rule.ALREADY_COUNTED)
-    amount = answer.amount or attempt.amount
-    if amount.currency != attempt.amount.currency or amount.currency != payment.amount.currency:
+    amount, arrived = answer.amount or attempt.amount, answer.arrived or attempt.amount
+    if len({m.currency for m in (amount, arrived, attempt.amount, payment.amount)}) > 1:
         return _held(payment, attempt, finding, Rule.CURRENCY_DIFFERS, ReviewKind.CURRENCY_MISMATCH)
-    if amount != attempt.amount or (not payment.settling_capture and amount != payment.amount):
+    due = amount == attempt.amount and (payment.settling_capture or amount == payment.amount)
+    if not due or arrived < amount:
         return _held(payment, attempt, finding, Rule.AMOUNT_DIFFERS, ReviewKind.AMOUNT_MISMATCH)
     if payment.settling_capture:
         change = _captured(payment, attempt, finding, Disposition.SURPLUS)
-        return Settlement(_ask(change, ReviewKind.SURPLUS, finding, f"{amount} arrived again."), Rule.SURPLUS)
+        return Settlement(
+            _ask(change, ReviewKind.SURPLUS, finding, f"{arrived} arrived again."), Rule.SURPLUS
+        )
     return Settlement(_captured(payment, attempt, finding, Disposition.SETTLES), Rule.SETTLED)
 
 
@@ -142,7 +145,7 @@ def _orphan(payment: Payment, finding: Finding, rule: Rule) -> Settlement:
 
 def _held(payment: Payment, attempt: Attempt, finding: Finding, rule: Rule, kind: ReviewKind) -> Settlement:
     change = _captured(payment, attempt, finding, Disposition.HELD)
-    detail = f"{finding.answer.amount or attempt.amount} arrived; {payment.amount} was due."
+    detail = f"{finding.answer.arrived or attempt.amount} arrived; {payment.amount} was due."
     return Settlement(_ask(change, kind, finding, detail), rule)
 
 
@@ -154,7 +157,7 @@ def _captured(payment: Payment, attempt: Attempt, finding: Finding, disposition:
         provider=attempt.provider,
         mode=attempt.mode,
         key=finding.answer.capture_key or "",
-        amount=finding.answer.amount or attempt.amount,
+        amount=finding.answer.arrived or attempt.amount,
         disposition=disposition,
         captured_at=finding.now,
     )

@@ -25,7 +25,8 @@ INSERT INTO refunds SELECT id(3, n), id(1, n), 0, id(2, n), 'r-' || n, 1000, 'ET
   'operator:7', at(n), NULL, NULL, md5('r' || n), at(n), CASE WHEN n % 1000 = 7 THEN at(n) END, ''
   FROM numbers WHERE n % 2 = 1 AND n % 100 <> 1;
 INSERT INTO evidence SELECT id(4, n), id(1, n), ref(n), 'status_check', 'notice', 'settled', at(n), 'paid',
-  'success', ref(n), 100000, 'ETB', 'live', 'AP' || n, 'AP' || n, NULL, '', NULL, NULL FROM numbers;
+  'success', ref(n), 100000, 'ETB', 'live', 'AP' || n, 'AP' || n, NULL, '', NULL, NULL, NULL, NULL
+  FROM numbers;
 INSERT INTO audit SELECT id(1, n), s, at(n), 'system', 'notice', '[]', NULL, '', '', '' FROM numbers,
   generate_series(1, 2) s;
 INSERT INTO messages SELECT id(5 + s, n), id(1, n), 'order_' || n, s,

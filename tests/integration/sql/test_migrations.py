@@ -148,7 +148,7 @@ def test_evidence_and_the_audit_trail_are_append_only(database: Path, table: str
             "audit": ("'p', 1, 0, 'a', 'c', x'', NULL, '', '', ''"),
             "evidence": (
                 "'e', 'p', 'r', 'collector', '', 'settled', 0, 'paid', '', "
-                "NULL, NULL, NULL, NULL, NULL, NULL, NULL, '', NULL, NULL"
+                "NULL, NULL, NULL, NULL, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL"
             ),
         }
         connection.execute(f"INSERT INTO {table} VALUES ({values[table]})")  # noqa: S608 - names from the table above

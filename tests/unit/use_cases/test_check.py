@@ -118,3 +118,17 @@ async def test_a_page_that_can_be_paid_on_after_the_payment_is_settled_is_found(
     found = violations_of(attrs.evolve(case, payment=case.payment.with_attempt(still_open)))
 
     assert any(v.invariant == "I2" and "can still pay" in v.detail for v in found)
+
+
+async def test_fees_passed_on_break_no_promise_while_the_evidence_attests_what_was_due(shop: Shop) -> None:
+    opened = await shop.initiate()
+    await shop.attests(opened.reference, captured=birr("1025.00"))
+    await shop.ask(opened.reference)
+
+    case = await case_of(shop)
+    assert case.payment.status is PaymentStatus.SUCCESS
+    assert violations_of(case) == ()
+    for lie in ({"amount": birr("1025.00"), "captured": None}, {"captured": birr("1026.00")}):
+        evidence = tuple(attrs.evolve(e, answer=attrs.evolve(e.answer, **lie)) for e in case.evidence)
+        found = violations_of(attrs.evolve(case, evidence=evidence))
+        assert [v.invariant for v in found] == ["I1"], lie

@@ -30,6 +30,40 @@ async def test_another_amount_is_held_and_neither_paid_nor_failed(shop: Shop, am
     assert await shop.told() == []
 
 
+async def test_fees_passed_on_settle_and_the_capture_holds_all_that_arrived(shop: Shop) -> None:
+    opened = await shop.initiate()
+    await shop.attests(opened.reference, captured=birr("1025.00"))
+
+    payment = await shop.ask(opened.reference)
+
+    assert payment.status is PaymentStatus.SUCCESS
+    assert [(c.disposition, c.amount) for c in payment.captures] == [(Disposition.SETTLES, birr("1025.00"))]
+    assert payment.amount == birr("1000.00")
+    assert await shop.verdicts() == [Rule.SETTLED]
+    assert await shop.reviews() == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "rule"),
+    [
+        ({"amount": birr("999.00"), "captured": birr("1000.00")}, Rule.AMOUNT_DIFFERS),
+        ({"amount": birr("1000.00"), "captured": birr("999.99")}, Rule.AMOUNT_DIFFERS),
+        ({"captured": Money.of("1025.00", "USD")}, Rule.CURRENCY_DIFFERS),
+    ],
+    ids=["another amount was asked for", "less arrived than was asked for", "another currency arrived"],
+)
+async def test_fees_passed_on_never_make_up_for_what_was_due(
+    shop: Shop, facts: dict[str, Money], rule: Rule
+) -> None:
+    opened = await shop.initiate()
+    await shop.attests(opened.reference, **facts)
+
+    payment = await shop.ask(opened.reference)
+
+    assert [(c.disposition, c.amount) for c in payment.captures] == [(Disposition.HELD, facts["captured"])]
+    assert await shop.verdicts() == [rule]
+
+
 async def test_another_currency_is_held_and_shown_by_its_review_alone(shop: Shop) -> None:
     payment = await held(shop, Money.of("1000.00", "USD"))
 

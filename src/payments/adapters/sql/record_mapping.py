@@ -40,6 +40,7 @@ def evidence_of(row: Row) -> Evidence:
             fingerprint=row["fingerprint"],
             detail=row["detail"],
             returned=maybe_money(row["returned_minor"], row["returned_currency"]),
+            captured=maybe_money(row["captured_minor"], row["captured_currency"]),
         ),
         rule=Rule[row["rule"].upper()],
         observed_at=at(row["observed_at"]),
@@ -69,6 +70,8 @@ def evidence_values(evidence: Evidence) -> dict[str, Any]:
         "detail": answer.detail,
         "returned_minor": answer.returned.minor if answer.returned else None,
         "returned_currency": answer.returned.currency.code if answer.returned else None,
+        "captured_minor": answer.captured.minor if answer.captured else None,
+        "captured_currency": answer.captured.currency.code if answer.captured else None,
     }
 
 

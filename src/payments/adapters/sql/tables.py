@@ -242,6 +242,8 @@ EVIDENCE: Final = Table(
     _required("detail", Text),
     _maybe("returned_minor", _MINOR),
     _maybe("returned_currency", _CURRENCY),
+    _maybe("captured_minor", _MINOR),
+    _maybe("captured_currency", _CURRENCY),
     _one_of("channel", Channel),
     _one_of("outcome", Outcome),
     _one_of("attested_mode", Mode),
@@ -249,6 +251,7 @@ EVIDENCE: Final = Table(
     _check("rule", f"rule IN ({', '.join(repr(rule.name.lower()) for rule in Rule)})"),
     _check("attested", "(attested_minor IS NULL) = (attested_currency IS NULL)"),
     _check("returned", "(returned_minor IS NULL) = (returned_currency IS NULL)"),
+    _check("captured", "(captured_minor IS NULL) = (captured_currency IS NULL)"),
     Index("evidence_payment", "payment_id", "observed_at", "evidence_id"),
 )
 

@@ -300,6 +300,8 @@ class Provider:
     """It needs the receipt of the capture to find the money."""
     bound: frozenset[str] = frozenset()
     """Facts it never attests (``reference``, ``amount``, ``mode``), which our own request binds."""
+    refuses: Mapping[str, str] = attrs.field(factory=dict)
+    """Why it does not take a currency that a shop may expect it to take: a sentence, by currency code."""
     self_check: SelfCheck | None = None
     """Tells, without changing anything, whether it can be reached and takes our keys."""
     register_at: str | None = None
@@ -317,7 +319,7 @@ class Provider:
         if span is None:
             offered = ", ".join(sorted(self.ranges))
             raise UnsupportedCurrency(
-                f"{self.name} does not take {code}.",
+                self.refuses.get(code, f"{self.name} does not take {code}."),
                 errors=(FieldError("/provider", f"{self.name} takes {offered}; choose another provider."),),
             )
         if amount.minor <= 0 or not span.least <= amount <= span.most:

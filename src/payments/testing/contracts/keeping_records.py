@@ -40,6 +40,7 @@ A_WHOLE_ANSWER = Answer(
     fingerprint="a|b",
     detail="ተመላሽ",
     returned=Money.of("0", "KWD"),
+    captured=Money.of("0.02", "ETB"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Chapa: hosted checkout pages, verification and signed webhooks. API v1 only."""
+"""Chapa: hosted checkout pages, verification, refunds and signed webhooks. API v1 only."""
 
 from typing import Final
 
@@ -6,6 +6,7 @@ from payments.adapters.providers.chapa.api import ChapaApi
 from payments.adapters.providers.chapa.cancellations import ChapaCancellations
 from payments.adapters.providers.chapa.checkouts import RANGES, ChapaCheckouts
 from payments.adapters.providers.chapa.checks import ChapaChecks
+from payments.adapters.providers.chapa.refunds import ChapaRefunds, can_refund
 from payments.adapters.providers.chapa.self_check import REGISTER_AT, ChapaSelfCheck
 from payments.adapters.providers.chapa.settings import ChapaSettings, read_settings
 from payments.adapters.providers.chapa.webhooks import ChapaWebhooks
@@ -31,6 +32,7 @@ def build(settings: ChapaSettings, surroundings: Surroundings) -> Provider:
         checks=ChapaChecks(api),
         cancellations=ChapaCancellations(api),
         webhooks=ChapaWebhooks(settings.webhook_secrets),
+        refunds=ChapaRefunds(api) if can_refund(settings) else None,
         self_check=ChapaSelfCheck(api),
         register_at=REGISTER_AT,
     )

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import attrs
 import structlog
@@ -14,9 +15,13 @@ from payments.adapters.providers.chapa.settings import ChapaSettings
 from payments.adapters.providers.surroundings import Surroundings
 from payments.adapters.retry_after import retry_after_s
 from payments.application import strict_json
-from payments.domain.errors import GatewayError
+from payments.domain.errors import GatewayError, OutcomeUnknown, ProviderRejected, ProviderUnavailable
 
 _LONGEST_MESSAGE_CHARACTERS: Final = 300
+_CLIENT_ERRORS: Final = range(400, 500)
+# 4xx answers that do not say whether the request was taken in.
+_UNDECIDED: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+_WAIT_S: Final = 5.0
 
 
 @attrs.frozen(kw_only=True)
@@ -60,9 +65,15 @@ class ChapaApi:
     _surroundings: Surroundings
 
     async def call(
-        self, name: str, method: str, path: str, fields: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        method: str,
+        path: str,
+        fields: Mapping[str, Any] | None = None,
+        *,
+        form: Mapping[str, str] | None = None,
     ) -> ChapaAnswer:
-        """Call ``path`` under the base address, with ``fields`` as JSON.
+        """Call ``path`` under the base address, with ``fields`` as JSON or ``form`` as a form.
 
         Raises:
             ProviderUnavailable: nothing was sent.
@@ -76,6 +87,9 @@ class ChapaApi:
         if fields is not None:
             headers["content-type"] = "application/json"
             content = json.dumps(fields, ensure_ascii=True, separators=(",", ":")).encode()
+        elif form is not None:
+            headers["content-type"] = "application/x-www-form-urlencoded"
+            content = urlencode(form).encode()
         client, clock = self._surroundings.client, self._surroundings.clock
         request = client.build_request(
             method, f"{self.settings.base_url}{path}", headers=headers, content=content
@@ -108,6 +122,19 @@ class ChapaApi:
             wait_s = retry_after_s(reply.headers.get("retry-after"), now)
         ahead = ahead_s(reply.headers.get("date"), now)
         return ChapaAnswer(status=reply.status, body=body, retry_after_s=wait_s, ahead_s=ahead)
+
+
+def refusal(answer: ChapaAnswer) -> GatewayError:
+    """What an answer other than the wanted one allows to be done next."""
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        return ProviderRejected("Chapa does not accept our key: this service's configuration is wrong.")
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return ProviderUnavailable(
+            "Chapa asks us to come back later.", retry_after_s=answer.retry_after_s or _WAIT_S
+        )
+    if answer.body is None or answer.status not in _CLIENT_ERRORS or answer.status in _UNDECIDED:
+        return OutcomeUnknown(f"Chapa answered {answer.status}, which does not say whether it did anything.")
+    return ProviderRejected(f"Chapa refused: {answer.message or answer.status}")
 
 
 def flattened(message: Any) -> str:

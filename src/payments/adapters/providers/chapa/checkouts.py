@@ -8,17 +8,17 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from payments.adapters.providers.chapa.api import ChapaAnswer, ChapaApi
+from payments.adapters.providers.chapa.api import ChapaAnswer, ChapaApi, refusal
 from payments.adapters.providers.chapa.payer_fields import (
     LONGEST_DESCRIPTION,
     LONGEST_TITLE,
     payer_fields,
     plain,
 )
-from payments.adapters.providers.chapa.settings import ChapaSettings
+from payments.adapters.providers.chapa.settings import REAL_API_HOST, ChapaSettings
 from payments.adapters.web_addresses import split_address
 from payments.application.ports.providers import Checkout, CheckoutRequest, Checkouts, Range
-from payments.domain.errors import GatewayError, OutcomeUnknown, ProviderRejected, ProviderUnavailable
+from payments.domain.errors import OutcomeUnknown, ProviderRejected
 from payments.domain.evidence import Mode
 from payments.domain.money import Money
 
@@ -27,15 +27,10 @@ RANGES: Final[Mapping[str, Range]] = {
 }
 """Sections 2.1 and 9; the least amount is not known exactly."""
 
-_REAL_API_HOST: Final = "api.chapa.co"
 _REAL_CHECKOUT_HOST: Final = "checkout.chapa.co"
 _AMOUNT: Final = re.compile(r"[0-9]{1,7}\.[0-9]{2}")
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _OPTIONAL: Final = ("email", "first_name", "last_name", "phone_number", "customization")
-_CLIENT_ERRORS: Final = range(400, 500)
-# 4xx answers that do not say whether the request was taken in.
-_UNDECIDED: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
-_WAIT_S: Final = 5.0
 
 
 @attrs.frozen
@@ -96,24 +91,12 @@ def checkout_of(answer: ChapaAnswer, settings: ChapaSettings) -> Checkout:
         if isinstance(url, str) and _is_ours_to_hand_out(url, settings):
             return Checkout(url=url)
         raise OutcomeUnknown("Chapa's answer has no usable checkout link.")
-    raise _refusal(answer)
-
-
-def _refusal(answer: ChapaAnswer) -> GatewayError:
-    if answer.status == HTTPStatus.UNAUTHORIZED:
-        return ProviderRejected("Chapa does not accept our key: this service's configuration is wrong.")
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return ProviderUnavailable(
-            "Chapa asks us to come back later.", retry_after_s=answer.retry_after_s or _WAIT_S
-        )
-    if answer.body is None or answer.status not in _CLIENT_ERRORS or answer.status in _UNDECIDED:
-        return OutcomeUnknown(f"Chapa answered {answer.status}, which does not say whether it did anything.")
     if answer.says("has been used before"):
         # Our reference is random and never used twice (docs/model.md sections 1 and 4), so it was this very
         # request that arrived before, repeated on the way: there is a page whose address we never got.
         # "Rejected" would say that there is none, and nobody would cancel it.
-        return OutcomeUnknown("Chapa has this reference already; the answer that had the link was lost.")
-    return ProviderRejected(f"Chapa refused: {answer.message or answer.status}")
+        raise OutcomeUnknown("Chapa has this reference already; the answer that had the link was lost.")
+    raise refusal(answer)
 
 
 def _refused_fields(answer: ChapaAnswer) -> tuple[str, ...]:
@@ -127,7 +110,7 @@ def _refused_fields(answer: ChapaAnswer) -> tuple[str, ...]:
 def _is_ours_to_hand_out(url: str, settings: ChapaSettings) -> bool:
     """Whether a payer may be sent there: Chapa's own page, or that of the simulator we are pointed at."""
     api_host = urlsplit(settings.base_url).hostname
-    real = api_host == _REAL_API_HOST
+    real = api_host == REAL_API_HOST
     encrypted = real or settings.mode is Mode.LIVE
     try:
         parts = split_address(url, ("https",) if encrypted else ("https", "http"))

@@ -42,25 +42,33 @@ def answer_of(answer: ChapaAnswer) -> Answer:
         return _transaction(answer.data) if answer.data is not None else nothing("HTTP 200 without data")
     if answer.status in _REFUSED:
         if answer.says("not paid yet"):
-            return Answer(outcome=Outcome.PAYABLE, word=_short(answer.message))
-        # The envelope's word keeps a web server's own "Not Found" from being taken for Chapa's.
-        if answer.word == "failed" and answer.says("invalid transaction", "transaction not found"):
-            return Answer(outcome=Outcome.NOT_FOUND, word=_short(answer.message))
-    return nothing(_short(f"HTTP {answer.status} {answer.message}"))
+            return Answer(outcome=Outcome.PAYABLE, word=short(answer.message))
+        if is_unknown(answer):
+            return Answer(outcome=Outcome.NOT_FOUND, word=short(answer.message))
+    return nothing(short(f"HTTP {answer.status} {answer.message}"))
+
+
+def is_unknown(answer: ChapaAnswer) -> bool:
+    """Whether Chapa says that it does not know the transaction.
+
+    The envelope's word keeps a web server's own "Not Found" from being taken for Chapa's.
+    """
+    refused = answer.status in _REFUSED and answer.word == "failed"
+    return refused and answer.says("invalid transaction", "transaction not found")
 
 
 def _transaction(data: Mapping[str, Any]) -> Answer:
     word = data.get("status")
     outcome = _OUTCOMES.get(word) if isinstance(word, str) else None
     if not isinstance(word, str) or outcome is None:
-        return nothing(_short(f"unknown status {word!r}"))
-    tx_ref, reference = _name(data.get("tx_ref")), _name(data.get("reference"))
-    amount, mode = _amount(data), _mode(data)
+        return nothing(short(f"unknown status {word!r}"))
+    tx_ref, reference = name_of(data.get("tx_ref")), name_of(data.get("reference"))
+    amount, mode = amount_of(data), _mode(data)
     if outcome in _ABOUT_MONEY:
         facts = {"tx_ref": tx_ref, "reference": reference, "mode": mode, "amount": amount}
         missing = [name for name, fact in facts.items() if fact is None]
         if missing:
-            return nothing(_short(f"{word} without a readable {', '.join(missing)}"))
+            return nothing(short(f"{word} without a readable {', '.join(missing)}"))
     return Answer(
         outcome=outcome,
         word=word,
@@ -79,7 +87,7 @@ def _mode(data: Mapping[str, Any]) -> Mode | None:
     return _MODES.get(mode) if isinstance(mode, str) else None
 
 
-def _amount(data: Mapping[str, Any]) -> Money | None:
+def amount_of(data: Mapping[str, Any]) -> Money | None:
     """The amount, exactly; a JSON number or a text (section 4.1). None when it cannot be read, or is none."""
     value = data.get("amount")
     if type(value) is int:
@@ -93,7 +101,8 @@ def _amount(data: Mapping[str, Any]) -> Money | None:
     return amount if amount.minor > 0 else None
 
 
-def _name(value: Any) -> str | None:
+def name_of(value: Any) -> str | None:
+    """Chapa's name for something; None when it cannot be one."""
     fits = isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME_CHARACTERS and value.isprintable()
     return value if fits else None
 
@@ -111,5 +120,6 @@ def _reason(data: Mapping[str, Any]) -> str:
     return flattened(data.get("failure_reason") or data.get("message"))
 
 
-def _short(word: str) -> str:
+def short(word: str) -> str:
+    """``word`` as people are shown it."""
     return flattened(word)[:_LONGEST_WORD_CHARACTERS]

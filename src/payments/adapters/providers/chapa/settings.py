@@ -12,6 +12,7 @@ from payments.domain.evidence import Mode
 
 REAL_BASE_URL: Final = "https://api.chapa.co/v1"
 """For test and live alike; only the key differs (fact sheet, section 1)."""
+REAL_API_HOST: Final = "api.chapa.co"
 
 MOST_LINK_MINUTES: Final = 60
 WATCHED_FOR: Final = timedelta(hours=72)

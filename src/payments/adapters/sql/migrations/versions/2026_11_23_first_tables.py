@@ -302,6 +302,8 @@ def _evidence() -> None:
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("returned_minor", sa.BigInteger(), nullable=True),
         sa.Column("returned_currency", sa.String(length=3), nullable=True),
+        sa.Column("captured_minor", sa.BigInteger(), nullable=True),
+        sa.Column("captured_currency", sa.String(length=3), nullable=True),
         _one_of("evidence", "attested_mode", "test live"),
         _one_of("evidence", "channel", "status_check collector"),
         _one_of("evidence", "outcome", "paid declined payable in_flight closed not_found returned nothing"),
@@ -318,6 +320,9 @@ def _evidence() -> None:
         ),
         sa.CheckConstraint(
             "(returned_minor IS NULL) = (returned_currency IS NULL)", name=op.f("ck_evidence_returned")
+        ),
+        sa.CheckConstraint(
+            "(captured_minor IS NULL) = (captured_currency IS NULL)", name=op.f("ck_evidence_captured")
         ),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.payment_id"], name="fk_evidence_payment_id"),
         sa.ForeignKeyConstraint(["reference"], ["attempts.reference"], name="fk_evidence_reference"),

@@ -1,0 +1,108 @@
+"""Sending money back: ``POST /refund/{ref}``, and what became of it (fact sheet, section 7)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import attrs
+
+from payments.adapters.providers.chapa.api import ChapaAnswer, ChapaApi, flattened, refusal
+from payments.adapters.providers.chapa.mapping import amount_of, is_unknown, name_of, short
+from payments.adapters.providers.chapa.settings import REAL_API_HOST, ChapaSettings
+from payments.application.ports.providers import (
+    RefundAnswer,
+    RefundOutcome,
+    RefundQuestion,
+    RefundRequest,
+    Refunds,
+)
+from payments.domain.errors import GatewayError, OutcomeUnknown
+from payments.domain.evidence import Mode
+
+# The first is what the request itself is answered, the others are those of the check; case aside.
+_OUTCOMES: Final[Mapping[str, RefundOutcome]] = {
+    "refund initiated": RefundOutcome.PENDING,
+    "initiated": RefundOutcome.PENDING,
+    "processing": RefundOutcome.PENDING,
+    "refunded": RefundOutcome.SUCCEEDED,
+    "reversed": RefundOutcome.FAILED,
+}
+_NO_REASON: Final = "Refund"
+
+
+def can_refund(settings: ChapaSettings) -> bool:
+    """Whether there are refunds at all: Chapa itself makes none in test mode, its simulator does."""
+    return settings.mode is Mode.LIVE or urlsplit(settings.base_url).hostname != REAL_API_HOST
+
+
+@attrs.frozen
+class ChapaRefunds(Refunds):
+    """Our reference goes with each refund, and Chapa takes it once."""
+
+    _api: ChapaApi
+
+    async def request(self, request: RefundRequest) -> RefundAnswer:
+        form = {
+            "amount": request.amount.decimal,
+            "reason": flattened(request.reason) or _NO_REASON,
+            "reference": request.reference,
+        }
+        answer = await self._refund(request.capture_key, form)
+        if is_unknown(answer):
+            # Which of the two names belongs in the path is not certain; nothing was done under one that
+            # Chapa does not know.
+            answer = await self._refund(request.attempt, form)
+        return refund_of(answer)
+
+    async def _refund(self, name: str, form: Mapping[str, str]) -> ChapaAnswer:
+        return await self._api.call("refund", "POST", f"/refund/{quote(name, safe='')}", form=form)
+
+    async def check(self, question: RefundQuestion) -> RefundAnswer:
+        if question.provider_reference is None:
+            # Chapa lists no refunds, and asked by our own name for one it is not known to answer.
+            return _nothing("Chapa's name for the refund is not known")
+        name = quote(question.provider_reference, safe="")
+        try:
+            answer = await self._api.call("verify refund", "GET", f"/refund/{name}/verify")
+        except GatewayError as error:
+            return _nothing(error.code.replace("_", " "))
+        if answer.status != HTTPStatus.OK or answer.word != "success" or answer.data is None:
+            return _nothing(f"HTTP {answer.status} {answer.message}")
+        if amount_of(answer.data) != question.amount:
+            return _nothing("a refund of another amount")
+        return _told(answer.data, question.provider_reference)
+
+
+def refund_of(answer: ChapaAnswer) -> RefundAnswer:
+    """What Chapa made of our request.
+
+    Raises:
+        ProviderRejected: a definite no.
+        ProviderUnavailable: asked to come back later, and nothing was done.
+        OutcomeUnknown: anything else; there may be a refund.
+    """
+    if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        data = answer.data or {}
+        # Two shapes are documented.
+        name = name_of(data.get("ref_id")) or name_of(data.get("ref"))
+        if answer.word != "success" or name is None:
+            raise OutcomeUnknown("Chapa's answer does not name the refund.")
+        return _told(data, name)
+    if answer.says("used before", "already been used", "already exist"):
+        # Our reference is random and never used twice, so it was this very request that arrived before.
+        raise OutcomeUnknown("Chapa has this refund already; the answer that named it was lost.")
+    raise refusal(answer)
+
+
+def _told(data: Mapping[str, Any], name: str) -> RefundAnswer:
+    word = data.get("status")
+    outcome = _OUTCOMES.get(word.casefold()) if isinstance(word, str) else None
+    if not isinstance(word, str) or outcome is None:
+        return attrs.evolve(_nothing(f"unknown status {word!r}"), provider_reference=name)
+    detail = "Chapa could not send the money back." if outcome is RefundOutcome.FAILED else ""
+    return RefundAnswer(outcome=outcome, word=short(word), provider_reference=name, detail=detail)
+
+
+def _nothing(word: str) -> RefundAnswer:
+    return RefundAnswer(outcome=RefundOutcome.NOTHING, word=short(word))

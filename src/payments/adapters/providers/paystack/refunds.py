@@ -1,0 +1,156 @@
+"""Sending money back: ``POST /refund``, and what became of it (fact sheet, section 8)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from payments.adapters.providers.paystack.amounts import money, subunits
+from payments.adapters.providers.paystack.api import PaystackAnswer, PaystackApi, flattened, refusal
+from payments.adapters.providers.paystack.mapping import identifier, short
+from payments.application.ports.providers import (
+    RefundAnswer,
+    RefundOutcome,
+    RefundQuestion,
+    RefundRequest,
+    Refunds,
+)
+from payments.domain.errors import GatewayError, OutcomeUnknown
+from payments.domain.money import Currency, Money, zero
+
+_OUTCOMES: Final[Mapping[str, RefundOutcome]] = {
+    "pending": RefundOutcome.PENDING,
+    "processing": RefundOutcome.PENDING,
+    "processed": RefundOutcome.SUCCEEDED,
+    "failed": RefundOutcome.FAILED,
+    "needs-attention": RefundOutcome.NEEDS_ATTENTION,
+}
+_SENT: Final = "processed"
+_ROWS_A_PAGE: Final = 100
+_MOST_PAGES: Final = 20
+_LONGEST_NOTE_CHARACTERS: Final = 200
+
+
+@attrs.frozen
+class PaystackRefunds(Refunds):
+    """Paystack knows no reference for a refund, so ours is the first word of the note to the merchant."""
+
+    _api: PaystackApi
+
+    async def request(self, request: RefundRequest) -> RefundAnswer:
+        answer = await self._api.send("refund", "/refund", refund_fields(request))
+        return refund_of(answer)
+
+    async def check(self, question: RefundQuestion) -> RefundAnswer:
+        try:
+            if question.provider_reference is not None:
+                return await self._by_name(question, question.provider_reference)
+            return await self._by_note(question)
+        except GatewayError as error:
+            return _nothing(error.code.replace("_", " "))
+
+    async def _by_name(self, question: RefundQuestion, name: str) -> RefundAnswer:
+        number = identifier(name)
+        if number is None:
+            return _nothing("no name of a refund")
+        answer = await self._api.ask("fetch refund", f"/refund/{number}")
+        if not answer.worked or answer.data is None:
+            return _nothing(f"HTTP {answer.status} {answer.message}")
+        return _meaning(answer.data, question)
+
+    async def _by_note(self, question: RefundQuestion) -> RefundAnswer:
+        """Look through the refunds of the transaction: the answer that named ours was lost."""
+        for row in await refunds_of(self._api, question.capture_key):
+            ours = flattened(row.get("merchant_note")).split(" ", 1)[0] == question.reference
+            if ours and identifier(row.get("id")) not in question.known:
+                return _meaning(row, question)
+        # It may still be on its way into the list, so this is no proof that it was never asked for.
+        return _nothing("not among the refunds of the transaction")
+
+
+async def refunds_of(api: PaystackApi, transaction: str) -> tuple[Mapping[str, Any], ...]:
+    """Every refund of the transaction with this number, ours and those made at Paystack.
+
+    Raises:
+        ProviderUnavailable, OutcomeUnknown: the list could not be had whole.
+    """
+    number = identifier(transaction)
+    if number is None:
+        raise OutcomeUnknown("There is no transaction of this name.")
+    found: list[Mapping[str, Any]] = []
+    for page in range(1, _MOST_PAGES + 1):
+        # A reference in the place of the number is answered with an empty list.
+        query: dict[str, str | int] = {"transaction": number, "perPage": _ROWS_A_PAGE, "page": page}
+        answer = await api.ask("list refunds", "/refund", query)
+        if not answer.worked or answer.rows is None:
+            raise OutcomeUnknown(f"Paystack answered {answer.status} and no list.")
+        found.extend(answer.rows)
+        if len(answer.rows) < _ROWS_A_PAGE:
+            return tuple(found)
+    raise OutcomeUnknown("The transaction has more refunds than we read.")
+
+
+def sent_back(rows: tuple[Mapping[str, Any], ...], currency: Currency) -> Money | None:
+    """How much of a transaction went back for certain; None if one of its refunds cannot be read."""
+    amounts = [money(row.get("amount"), row.get("currency")) for row in rows if row.get("status") == _SENT]
+    total = zero(currency)
+    for amount in amounts:
+        if amount is None or amount.currency != currency:
+            return None
+        total += amount
+    return total
+
+
+def refund_fields(request: RefundRequest) -> dict[str, Any]:
+    """What is sent. The amount is always there: without it Paystack takes all of the transaction."""
+    note = flattened(f"{request.reference} {request.reason}")
+    return {
+        "transaction": request.attempt,
+        "amount": subunits(request.amount),
+        "currency": request.amount.currency.code,
+        "merchant_note": note[:_LONGEST_NOTE_CHARACTERS],
+    }
+
+
+def refund_of(answer: PaystackAnswer) -> RefundAnswer:
+    """What Paystack made of our request.
+
+    Raises:
+        ProviderRejected: a definite no.
+        ProviderUnavailable: asked to come back later, and nothing was done.
+        OutcomeUnknown: anything else; there may be a refund.
+    """
+    if not answer.worked:
+        raise refusal(answer)
+    if answer.data is None or identifier(answer.data.get("id")) is None:
+        raise OutcomeUnknown("Paystack's answer does not name the refund.")
+    return _told(answer.data)
+
+
+def _meaning(row: Mapping[str, Any], question: RefundQuestion) -> RefundAnswer:
+    """What a refund's own record says, if it is about exactly this much money."""
+    if money(row.get("amount"), row.get("currency")) != question.amount:
+        return _nothing("a refund of another amount")
+    return _told(row)
+
+
+def _told(data: Mapping[str, Any]) -> RefundAnswer:
+    word = data.get("status")
+    outcome = _OUTCOMES.get(word) if isinstance(word, str) else None
+    number = identifier(data.get("id"))
+    if not isinstance(word, str) or outcome is None:
+        return attrs.evolve(_nothing(f"unknown status {word!r}"), provider_reference=number)
+    return RefundAnswer(
+        outcome=outcome, word=word, provider_reference=number, detail=_REMEDIES.get(outcome, "")
+    )
+
+
+_REMEDIES: Final[Mapping[RefundOutcome, str]] = {
+    RefundOutcome.FAILED: "Paystack could not send the money back; it is with the shop again.",
+    RefundOutcome.NEEDS_ATTENTION: "Paystack wants an account of the payer to send the money to; give it"
+    " one in its dashboard.",
+}
+
+
+def _nothing(word: str) -> RefundAnswer:
+    return RefundAnswer(outcome=RefundOutcome.NOTHING, word=short(word))

@@ -1,0 +1,241 @@
+"""Sending money back through Chapa: what is sent, and what each answer means (section 7)."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+import attrs
+import httpx
+import pytest
+
+from payments.adapters.secret import Secret
+from payments.application.ports.providers import (
+    RefundAnswer,
+    RefundOutcome,
+    RefundQuestion,
+    RefundRequest,
+    Refunds,
+)
+from payments.domain.errors import GatewayError, OutcomeUnknown, ProviderRejected, ProviderUnavailable
+from payments.domain.evidence import Mode
+from payments.domain.money import Money
+from tests.unit.adapters.providers.chapa_account import REFERENCE, SETTINGS, Account, Canned, account, said
+
+pytestmark = pytest.mark.anyio
+
+CAPTURE = "APx7Kq2LmN4w"
+OURS = "r-abcdefghijklmnopqrstuvwxyz"
+NAME = "MERC-DIS-REF-aBcDeFgHiJk"
+REQUEST = RefundRequest(
+    reference=OURS,
+    attempt=REFERENCE,
+    capture_key=CAPTURE,
+    receipt=None,
+    amount=Money.of("100.50", "ETB"),
+    captured=Money.of("250.00", "ETB"),
+    reason="ተበላሽቷል & late",
+)
+QUESTION = RefundQuestion(
+    reference=OURS,
+    attempt=REFERENCE,
+    capture_key=CAPTURE,
+    receipt=None,
+    amount=Money.of("100.50", "ETB"),
+    provider_reference=NAME,
+    requested_at=datetime(2026, 11, 27, 9, 30, tzinfo=UTC),
+    known=frozenset(),
+)
+STARTED: dict[str, Any] = {
+    "id": 730,
+    "chapa_reference": CAPTURE,
+    "bank_reference": "BL1",
+    "amount": "100.50",
+    "ref": NAME,
+    "currency": "ETB",
+    "status": "Refund Initiated",
+    "reason": None,
+    "merchant_reference": OURS,
+}
+TOLD: dict[str, Any] = {
+    "amount": 100.5,
+    "currency": "ETB",
+    "ref_id": NAME,
+    "payment_reference": CAPTURE,
+    "status": "initiated",
+}
+SIMULATED = attrs.evolve(SETTINGS, base_url="http://127.0.0.1:8000/simulators/chapa/v1")
+INITIATED = "Refund initiated successfully. Processing time: 1-3 business days"
+VERIFIED = "Refund verified successfully"
+
+
+def started(**changes: Any) -> Canned:
+    data = {name: value for name, value in (STARTED | changes).items() if value is not None}
+    return said(200, INITIATED, "success", data)
+
+
+def refunding(*answers: Any) -> tuple[Account, Refunds]:
+    asked = account(*answers, settings=SIMULATED)
+    assert asked.provider.refunds is not None
+    return asked, asked.provider.refunds
+
+
+@pytest.mark.parametrize(
+    ("mode", "url", "there"),
+    [
+        (Mode.TEST, "https://api.chapa.co/v1", False),
+        (Mode.LIVE, "https://api.chapa.co/v1", True),
+        (Mode.TEST, "http://127.0.0.1:8000/v1", True),
+    ],
+)
+def test_chapa_itself_makes_no_refund_in_test_mode(mode: Mode, url: str, there: bool) -> None:  # noqa: FBT001 -- a column of the table
+    key = Secret("CHASECK-" + "k" * 32) if mode is Mode.LIVE else SETTINGS.secret_key
+    settings = attrs.evolve(SETTINGS, mode=mode, base_url=url, secret_key=key)
+    assert (account(settings=settings).provider.refunds is not None) is there
+
+
+async def test_the_form_names_the_money_by_chapas_reference_and_the_refund_by_ours() -> None:
+    asked, refunds = refunding(started())
+    assert await refunds.request(REQUEST) == RefundAnswer(
+        outcome=RefundOutcome.PENDING, word="Refund Initiated", provider_reference=NAME
+    )
+    (request,) = asked.requests
+    assert request.method == "POST"
+    assert request.url.path == f"/simulators/chapa/v1/refund/{CAPTURE}"
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert parse_qs(request.content.decode()) == {
+        "amount": ["100.50"],
+        "reason": ["ተበላሽቷል & late"],
+        "reference": [OURS],
+    }
+
+
+async def test_a_reason_is_always_there() -> None:
+    asked, refunds = refunding(started())
+    await refunds.request(attrs.evolve(REQUEST, reason=" \n"))
+    assert parse_qs(asked.requests[0].content.decode())["reason"] == ["Refund"]
+
+
+async def test_where_chapas_name_is_not_known_ours_is_tried() -> None:
+    asked, refunds = refunding(said(404, "Transaction not found"), started())
+    assert (await refunds.request(REQUEST)).provider_reference == NAME
+    assert [r.url.path.rsplit("/", 1)[-1] for r in asked.requests] == [CAPTURE, REFERENCE]
+
+
+@pytest.mark.parametrize(
+    ("canned", "outcome", "name"),
+    [
+        (started(), RefundOutcome.PENDING, NAME),
+        (started(ref=None, ref_id="R-2"), RefundOutcome.PENDING, "R-2"),
+        (started(ref_id="R-2"), RefundOutcome.PENDING, "R-2"),
+        (started(status="processing"), RefundOutcome.PENDING, NAME),
+        (started(status="refunded"), RefundOutcome.SUCCEEDED, NAME),
+        (started(status="reversed"), RefundOutcome.FAILED, NAME),
+        (started(status="on hold"), RefundOutcome.NOTHING, NAME),
+        (started(status=None), RefundOutcome.NOTHING, NAME),
+        (started(status=7), RefundOutcome.NOTHING, NAME),
+    ],
+)
+async def test_each_refund_that_was_made_has_a_name(
+    canned: Canned, outcome: RefundOutcome, name: str
+) -> None:
+    _, refunds = refunding(canned)
+    answer = await refunds.request(REQUEST)
+    assert (answer.outcome, answer.provider_reference) == (outcome, name)
+
+
+@pytest.mark.parametrize(
+    ("canned", "kind", "named"),
+    [
+        (said(400, "Refunds can only be processed in live mode"), ProviderRejected, "live mode"),
+        (
+            said(400, "Refund amount cannot exceed the full transaction amount or be less than 0"),
+            ProviderRejected,
+            "cannot exceed",
+        ),
+        (said(400, {"amount": ["validation.required"]}), ProviderRejected, "amount: validation.required"),
+        (said(401, "Invalid API Key"), ProviderRejected, "configuration"),
+        (said(400, "Refund reference has been used before"), OutcomeUnknown, "already"),
+        (said(429, "Too many requests"), ProviderUnavailable, "later"),
+        (said(408, "Timeout"), OutcomeUnknown, "408"),
+        (said(500, "Server error"), OutcomeUnknown, "500"),
+        (Canned(502, b"<html>"), OutcomeUnknown, "502"),
+        (Canned(400, b"<html>"), OutcomeUnknown, "400"),
+        (Canned(404, b"<html>Transaction not found</html>"), OutcomeUnknown, "404"),
+        (Canned(200, b"<html>"), OutcomeUnknown, "name"),
+        (said(200, INITIATED, "success"), OutcomeUnknown, "name"),
+        (said(200, INITIATED, "success", {"id": 730}), OutcomeUnknown, "name"),
+        (said(200, INITIATED, "failed", STARTED), OutcomeUnknown, "name"),
+        (Canned(302, b""), OutcomeUnknown, "302"),
+    ],
+)
+async def test_each_answer_without_a_refund_is_one_of_three_errors(
+    canned: Canned, kind: type[GatewayError], named: str
+) -> None:
+    asked, refunds = refunding(canned)
+    with pytest.raises(GatewayError) as caught:
+        await refunds.request(REQUEST)
+    assert type(caught.value) is kind
+    assert named in caught.value.detail
+    assert len(asked.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind"),
+    [(httpx.ConnectError("x"), ProviderUnavailable), (httpx.ReadTimeout("x"), OutcomeUnknown)],
+)
+async def test_a_refund_is_never_sent_twice(trouble: Exception, kind: type[GatewayError]) -> None:
+    def fail(_request: httpx.Request) -> Canned:
+        raise trouble
+
+    asked, refunds = refunding(fail)
+    with pytest.raises(kind):
+        await refunds.request(REQUEST)
+    assert len(asked.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("canned", "outcome"),
+    [
+        (said(200, VERIFIED, "success", TOLD), RefundOutcome.PENDING),
+        (said(200, VERIFIED, "success", TOLD | {"status": "processing"}), RefundOutcome.PENDING),
+        (said(200, VERIFIED, "success", TOLD | {"status": "refunded"}), RefundOutcome.SUCCEEDED),
+        (said(200, VERIFIED, "success", TOLD | {"status": "reversed"}), RefundOutcome.FAILED),
+        (said(200, VERIFIED, "success", TOLD | {"status": "done"}), RefundOutcome.NOTHING),
+        (said(200, VERIFIED, "success", TOLD | {"status": None}), RefundOutcome.NOTHING),
+        (
+            said(200, VERIFIED, "success", TOLD | {"status": "refunded", "amount": 100}),
+            RefundOutcome.NOTHING,
+        ),
+        (
+            said(200, VERIFIED, "success", TOLD | {"status": "refunded", "currency": "USD"}),
+            RefundOutcome.NOTHING,
+        ),
+        (said(200, VERIFIED, "failed", TOLD | {"status": "refunded"}), RefundOutcome.NOTHING),
+        (said(200, VERIFIED, "success"), RefundOutcome.NOTHING),
+        (said(404, "Refund not found"), RefundOutcome.NOTHING),
+        (said(401, "Invalid API Key"), RefundOutcome.NOTHING),
+        (said(500, VERIFIED, "success", TOLD | {"status": "refunded"}), RefundOutcome.NOTHING),
+        (Canned(200, b"<html>"), RefundOutcome.NOTHING),
+    ],
+)
+async def test_each_answer_about_a_refund_means_one_thing(canned: Canned, outcome: RefundOutcome) -> None:
+    asked, refunds = refunding(canned)
+    answer = await refunds.check(QUESTION)
+    assert answer.outcome is outcome
+    assert answer.word
+    assert asked.requests[0].url.path == f"/simulators/chapa/v1/refund/{NAME}/verify"
+
+
+async def test_trouble_on_the_way_is_no_information() -> None:
+    def fail(_request: httpx.Request) -> Canned:
+        raise httpx.ReadError("reset")
+
+    _, refunds = refunding(fail)
+    assert (await refunds.check(QUESTION)).outcome is RefundOutcome.NOTHING
+
+
+async def test_a_refund_whose_name_was_lost_cannot_be_asked_about() -> None:
+    asked, refunds = refunding()
+    answer = await refunds.check(attrs.evolve(QUESTION, provider_reference=None))
+    assert answer.outcome is RefundOutcome.NOTHING
+    assert asked.requests == []
