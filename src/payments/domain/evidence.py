@@ -59,6 +59,22 @@ class Answer:
     """Why, in words a payer may read, or empty."""
     returned: Money | None = None
     """How much went back, when ``returned`` and the provider says so; None means all of it."""
+    final: bool = attrs.field(default=False, eq=False)
+    """With ``declined``: nothing more can come of the checkout, so its watch ends. It only decides when we
+    ask, and is not kept with the evidence."""
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """What a provider reported to an attempt's secret address about money.
+
+    It proves nothing by itself: it may agree with an answer that attests less.
+    """
+
+    provider_reference: str
+    """The provider's name for the money it is about."""
+    amount: Money | None = None
+    receipt: str | None = None
 
 
 def nothing(word: str) -> Answer:
