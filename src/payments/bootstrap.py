@@ -70,6 +70,8 @@ from payments.application.use_cases.list_reviews import ListReviews
 from payments.application.use_cases.measure_backlog import MeasureBacklog
 from payments.application.use_cases.offer_providers import OfferProviders
 from payments.application.use_cases.process_notices import ProcessNotices
+from payments.application.use_cases.read_reports import ReadReports
+from payments.application.use_cases.receive_callback import ReceiveCallback
 from payments.application.use_cases.receive_notice import ReceiveNotice
 from payments.application.use_cases.replace_attempt import ReplaceAttempt
 from payments.application.use_cases.settle_payment import SettlePayment
@@ -93,6 +95,8 @@ USE_CASES = (
     MeasureBacklog,
     OfferProviders,
     ProcessNotices,
+    ReadReports,
+    ReceiveCallback,
     ReceiveNotice,
     ReplaceAttempt,
     SettlePayment,
@@ -136,22 +140,24 @@ async def open_payments(
     async with AsyncExitStack() as resources:
         client = await resources.enter_async_context(open_http_client())
         clock = given.clock or SystemClock()
-        surroundings = Surroundings(client=client, clock=clock)
         storage = (
             _Storage(given.unit_of_work)
             if given.unit_of_work is not None
             else await _storage(chosen, resources, read_only=read_only)
         )
+        cipher = given.cipher or _cipher(chosen)
+        shared_state = given.shared_state or storage.shared_state or MemorySharedState(clock)
+        surroundings = Surroundings(client=client, clock=clock, shared_state=shared_state, cipher=cipher)
         yield assemble(
             Addresses(chosen.public_url),
             caller_keys=given.caller_keys or await _caller_keys(chosen, surroundings, resources),
-            cipher=given.cipher or _cipher(chosen),
+            cipher=cipher,
             clock=clock,
             identifiers=given.identifiers or RandomIdentifiers(),
             notifier=given.notifier or _notifier(chosen),
             orders=given.orders or _orders(chosen, surroundings, read_only=read_only),
             providers=given.providers or build_providers(chosen.provider_settings, surroundings),
-            shared_state=given.shared_state or storage.shared_state or MemorySharedState(clock),
+            shared_state=shared_state,
             unit_of_work=storage.unit_of_work,
         )
 

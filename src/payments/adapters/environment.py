@@ -67,6 +67,10 @@ class Environment:
         self._show(name, value or default, "environment" if value else "default")
         return value or default
 
+    def glance(self, name: str) -> str:
+        """The text of a variable that somebody else reads, shows and answers for."""
+        return self._variables.get(f"{PREFIX}{name}", "").strip()
+
     def choice(self, name: str, choices: Mapping[str, T], default: str) -> T:
         """What the word stands for; case does not matter."""
         word = self.text(name, default).lower()

@@ -34,6 +34,14 @@ class Received:
 
 
 @attrs.frozen(kw_only=True)
+class Acknowledged:
+    """A callback was taken in."""
+
+    body: bytes
+    """What the provider expects in answer, as JSON."""
+
+
+@attrs.frozen(kw_only=True)
 class Page:
     """Some of a payer's payments, newest first."""
 

@@ -19,6 +19,7 @@ from payments.application.use_cases.list_reviews import ListReviews
 from payments.application.use_cases.measure_backlog import MeasureBacklog
 from payments.application.use_cases.offer_providers import OfferProviders
 from payments.application.use_cases.process_notices import ProcessNotices
+from payments.application.use_cases.receive_callback import ReceiveCallback
 from payments.application.use_cases.receive_notice import ReceiveNotice
 from payments.application.use_cases.settle_payment import SettlePayment
 from payments.application.use_cases.sweep_payments import SweepPayments
@@ -31,6 +32,7 @@ class Payments:
     initiate: InitiatePayment
     settle: SettlePayment
     receive_notice: ReceiveNotice
+    receive_callback: ReceiveCallback
     process_notices: ProcessNotices
     cancel: CancelPayment
     list: ListPayments

@@ -170,6 +170,14 @@ class CaptureRecorded:
 
 
 @attrs.frozen(kw_only=True)
+class ReceiptLearnt:
+    """The provider named the receipt of money that we had recorded without one."""
+
+    capture_id: UUID
+    receipt: str
+
+
+@attrs.frozen(kw_only=True)
 class CaptureAccepted:
     """A person accepted held money as the payment."""
 
@@ -321,6 +329,7 @@ Event: TypeAlias = (
     | PageClosed
     | CheckoutFoundLate
     | CaptureRecorded
+    | ReceiptLearnt
     | CaptureAccepted
     | CaptureSurplus
     | RefundReserved

@@ -62,11 +62,27 @@ class Answer:
     """How much went back, when ``returned`` and the provider says so; None means all of it."""
     captured: Money | None = None
     """What arrived, where the provider's fees were passed on and it is more than ``amount``; else None."""
+    final: bool = attrs.field(default=False, eq=False)
+    """With ``declined``: nothing more can come of the checkout, so its watch ends. It only decides when we
+    ask, and is not kept with the evidence."""
 
     @property
     def arrived(self) -> Money | None:
         """The money as it came, fees passed on included."""
         return self.captured or self.amount
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """What a provider reported to an attempt's secret address about money.
+
+    It proves nothing by itself: it may agree with an answer that attests less.
+    """
+
+    provider_reference: str
+    """The provider's name for the money it is about."""
+    amount: Money | None = None
+    receipt: str | None = None
 
 
 def nothing(word: str) -> Answer:

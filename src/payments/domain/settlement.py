@@ -5,7 +5,7 @@ it and the verdict come out.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -14,8 +14,9 @@ import attrs
 from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
+from payments.domain.confirming import confirmed, receipt_of
 from payments.domain.events import Reason, ReviewKind
-from payments.domain.evidence import Answer, Outcome, Rule
+from payments.domain.evidence import Answer, Outcome, Report, Rule
 from payments.domain.payment import Change, Payment, projected, supersede
 from payments.domain.refund import PENDING, Refund, refunded
 from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
@@ -37,6 +38,12 @@ class Finding:
     """The attempt, of whichever payment, that already holds the answer's capture key."""
     failure_noticed_at: datetime | None = None
     """When the newest notice claiming a failure of this attempt was received."""
+    confirmed_after: timedelta | None = None
+    """The provider's "paid" attests no amount; it counts with a report, or said again this much later."""
+    report: Report | None = None
+    """What the provider itself reported about money of this attempt, newest."""
+    one_try: bool = False
+    """The payer has one try at each checkout: a decline closes it."""
     asked: frozenset[str] = frozenset()
     """Subjects of the ``orphan`` reviews about this payment that were opened before, decided or not."""
 
@@ -71,17 +78,21 @@ def settle(payment: Payment, finding: Finding) -> Settlement:
     )
     effect = _not_ours if _differs(attempt, finding.answer) else _EFFECTS[finding.answer.outcome]
     settlement = effect(payment.with_attempt(checked), checked, finding)
-    return attrs.evolve(settlement, change=_watched(settlement.change, finding))
+    return attrs.evolve(settlement, change=_watched(settlement, finding))
 
 
 _SILENT: Final = frozenset({Outcome.NOT_FOUND, Outcome.NOTHING})
 
 
-def _watched(change: Change, finding: Finding) -> Change:
+def _watched(settlement: Settlement, finding: Finding) -> Change:
     """The change with the next check planned: none once money is there, else by age."""
+    change = settlement.change
     attempt = change.payment.attempt(finding.reference)
     has_capture = any(c.reference == attempt.reference for c in change.payment.captures)
-    planned = attrs.evolve(attempt, next_check_at=None if has_capture else next_check(attempt, finding.now))
+    when = None if has_capture else next_check(attempt, finding.now)
+    if settlement.rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
+        when = max(finding.now, attempt.said_paid_at + finding.confirmed_after)
+    planned = attrs.evolve(attempt, next_check_at=when)
     return projected(Change(change.payment.with_attempt(planned), change.events), finding.now)
 
 
@@ -103,6 +114,17 @@ def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
     answer = finding.answer
     if any(c.key == answer.capture_key and c.reference == attempt.reference for c in payment.captures):
         return Settlement(Change(payment), Rule.ALREADY_COUNTED)
+    if finding.confirmed_after is not None and answer.amount is None:
+        proven = confirmed(attempt, answer, finding.report, after=finding.confirmed_after, now=finding.now)
+        if isinstance(proven, Rule):
+            return _unconfirmed(payment, attempt, finding, proven)
+        finding = attrs.evolve(finding, answer=proven)
+    return _counted(payment, attempt, finding)
+
+
+def _counted(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
+    """Money that is proven to be here: it settles, is surplus, or is held."""
+    answer = finding.answer
     amount, arrived = answer.amount or attempt.amount, answer.arrived or attempt.amount
     if len({m.currency for m in (amount, arrived, attempt.amount, payment.amount)}) > 1:
         return _held(payment, attempt, finding, Rule.CURRENCY_DIFFERS, ReviewKind.CURRENCY_MISMATCH)
@@ -115,6 +137,12 @@ def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
             _ask(change, ReviewKind.SURPLUS, finding, f"{arrived} arrived again."), Rule.SURPLUS
         )
     return Settlement(_captured(payment, attempt, finding, Disposition.SETTLES), Rule.SETTLED)
+
+
+def _unconfirmed(payment: Payment, attempt: Attempt, finding: Finding, rule: Rule) -> Settlement:
+    if rule is Rule.SAID_ONCE:
+        attempt = attrs.evolve(attempt, said_paid_at=attempt.said_paid_at or finding.now)
+    return Settlement(Change(payment.with_attempt(attempt)), rule)
 
 
 def _unproven(attempt: Attempt, finding: Finding) -> Rule | None:
@@ -160,6 +188,7 @@ def _captured(payment: Payment, attempt: Attempt, finding: Finding, disposition:
         amount=finding.answer.arrived or attempt.amount,
         disposition=disposition,
         captured_at=finding.now,
+        receipt=receipt_of(finding.answer.capture_key, finding.report),
     )
     recorded = happened.CaptureRecorded(
         capture_id=capture.capture_id,
@@ -198,8 +227,14 @@ def _declined(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
         _learnt(attempt, finding).handed_out(finding.now).after(event),
         detail=finding.answer.detail,
         declines=(*attempt.declines, fingerprint) if fingerprint is not None else attempt.declines,
+        said_paid_at=None,
+        watch_until=finding.now if finding.answer.final else attempt.watch_until,
     )
-    return Settlement(Change(payment).then(failed, event), Rule.DECLINED)
+    change = Change(payment).then(failed, event)
+    if finding.one_try and not failed.page_closed:
+        closed = happened.PageClosed(reference=attempt.reference)
+        change = change.then(failed.closed(finding.now), closed)
+    return Settlement(change, Rule.DECLINED)
 
 
 def _payable(payment: Payment, attempt: Attempt, _finding: Finding) -> Settlement:

@@ -19,6 +19,7 @@ from payments.domain.money import Money
 from payments.domain.payment import Customer
 from payments.testing.clock import MovableClock
 from payments.testing.identifiers import CountingIdentifiers
+from payments.testing.prompts import ScriptedPrompts
 from payments.testing.provider import ScriptedProvider
 
 
@@ -72,10 +73,13 @@ class InMemoryPayments:
 
 
 def in_memory_payments(
-    *providers: ScriptedProvider, unit_of_work: UnitOfWork | None = None
+    *providers: ScriptedProvider,
+    prompts: ScriptedPrompts | None = None,
+    unit_of_work: UnitOfWork | None = None,
 ) -> InMemoryPayments:
     """A service that needs nothing and forgets everything; ``providers`` default to one called ``scripted``.
 
+    ``prompts`` is one more, which prompts on a phone and reports to secret addresses.
     Each call makes a new one; several may live in one process.
     """
     scripted = providers or (ScriptedProvider(),)
@@ -88,7 +92,9 @@ def in_memory_payments(
         identifiers=CountingIdentifiers(),
         notifier=notifier,
         orders=orders,
-        providers=Providers({scripted_one.name: scripted_one.provider() for scripted_one in scripted}),
+        providers=Providers(
+            {one.name: one.provider() for one in (*scripted, *((prompts,) if prompts else ()))}
+        ),
         shared_state=MemorySharedState(clock),
         unit_of_work=storage,
     )

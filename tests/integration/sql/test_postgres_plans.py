@@ -39,6 +39,7 @@ HOT = {
     "SAVE_ATTEMPT": "pk_attempts",
     "HAS_EVIDENCE": "pk_evidence",
     "ATTEMPT_HOLDING": "captures_key",
+    "ATTEMPT_WITH_RECEIPT": "captures_(receipt|key)",
     "HISTORY": "payments_payer",
     "HISTORY_WITH_STATUS": "payments_payer(_status)?",
     "HISTORY_WITH_PROVIDER": "payments_payer(_provider)?",

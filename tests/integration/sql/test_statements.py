@@ -46,6 +46,7 @@ PLANS = {
     "SAVE_ATTEMPT": BY_KEY,
     "HAS_EVIDENCE": BY_KEY,
     "ATTEMPT_HOLDING": r"captures_key \(provider=\? AND mode=\? AND key=\?\)",
+    "ATTEMPT_WITH_RECEIPT": r"captures_receipt \(provider=\? AND mode=\? AND receipt=\?\)",
     "HISTORY": r"payments_payer \(payer=\? AND created_at>\? AND \(created_at,payment_id\)<\(\?,\?\)\)",
     "HISTORY_WITH_STATUS": r"payments_payer_status \(payer=\? AND status=\? AND created_at>\?",
     "HISTORY_WITH_PROVIDER": r"payments_payer_provider \(payer=\? AND provider=\? AND created_at>\?",

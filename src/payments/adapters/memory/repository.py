@@ -179,6 +179,13 @@ class MemoryTransaction(Transaction):
                     return attempt.reference
         return None
 
+    async def attempt_with_receipt(self, provider: str, mode: Mode, receipt: str) -> str | None:
+        for payment in self.tables.payments.values():
+            for capture in payment.captures:
+                if (capture.provider, capture.mode, capture.receipt) == (provider, mode, receipt):
+                    return capture.reference
+        return None
+
     async def has_evidence(self, evidence_id: UUID) -> bool:
         return evidence_id in self.tables.evidence
 

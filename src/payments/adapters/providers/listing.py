@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import Any, Final, Protocol, cast
 
 from payments.adapters.environment import Environment
-from payments.adapters.providers import chapa, paystack
+from payments.adapters.providers import chapa, mpesa, paystack
 from payments.adapters.providers.surroundings import Surroundings
 from payments.application.ports.providers import Provider, Providers
 from payments.domain.errors import ConfigurationInvalid, FieldError
@@ -32,6 +32,7 @@ class ProviderFolder(Protocol):
 
 BUILT_IN: Final[tuple[ProviderFolder, ...]] = (
     chapa,
+    mpesa,
     paystack,
 )  # fmt: skip  # one line a provider
 

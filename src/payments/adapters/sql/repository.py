@@ -189,6 +189,11 @@ class SqlTransaction(Transaction):
         )
         return None if row is None else row["reference"]
 
+    async def attempt_with_receipt(self, provider: str, mode: Mode, receipt: str) -> str | None:
+        values = {"provider": provider, "mode": mode.value, "receipt": receipt}
+        row = await self._runner.fetch_one(statements.ATTEMPT_WITH_RECEIPT, values)
+        return None if row is None else row["reference"]
+
     async def has_evidence(self, evidence_id: UUID) -> bool:
         values = {"evidence_id": str(evidence_id)}
         return await self._runner.fetch_one(statements.HAS_EVIDENCE, values) is not None

@@ -107,6 +107,10 @@ class Transaction(Protocol):
         """The reference of the attempt that holds this capture key or this provider reference, if any."""
 
     @abstractmethod
+    async def attempt_with_receipt(self, provider: str, mode: Mode, receipt: str) -> str | None:
+        """The reference of the attempt whose money has this receipt, if any."""
+
+    @abstractmethod
     async def has_evidence(self, evidence_id: UUID) -> bool:
         """Whether this evidence is stored: how a unit of work that runs again recognises itself."""
 

@@ -134,7 +134,7 @@ class InitiatePayment:
             )
         except PaymentSettled as settled:
             raise PaymentAlreadyProcessed(facts=settled.facts) from settled
-        except (AttemptInFlight, PaymentInFlight) as flying:
+        except (AttemptInFlight, OutcomeUnknown, PaymentInFlight) as flying:
             raise OrderNotPayable(facts=flying.facts, retry_after_s=flying.retry_after_s) from flying
 
     async def _until_open(self, run: "_Run", payment: Payment | None) -> Initiated | None:

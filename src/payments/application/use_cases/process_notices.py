@@ -8,12 +8,13 @@ import attrs
 
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
+from payments.application.ports.providers import Providers, Urgency
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.records import Claim, Notice, StoredChange
 from payments.application.together import all_of
-from payments.application.use_cases.settle_payment import SettlePayment
+from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.domain import events as happened
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome
@@ -48,6 +49,7 @@ class ProcessNotices:
 
     _clock: Clock
     _identifiers: Identifiers
+    _providers: Providers
     _settle: SettlePayment
     _unit_of_work: UnitOfWork
 
@@ -94,12 +96,22 @@ class ProcessNotices:
         if payment is None or notice.reference is None:
             return None
         if notice.claim is Claim.PAID and any(c.reference == notice.reference for c in payment.captures):
+            await self._settle.learn_receipt(payment, notice.reference)
             return "known already"
         failed_at = notice.received_at if notice.claim is Claim.FAILED else None
-        settled = await self._settle.ask(payment, notice.reference, "webhook", failure_noticed_at=failed_at)
-        if settled.outcome in _NOT_YET.get(notice.claim, frozenset()):
+        urgency = Urgency.SUCCESS_NOTICED if notice.claim is Claim.PAID else Urgency.PAYER
+        settled = await self._settle.ask(
+            payment, notice.reference, "webhook", failure_noticed_at=failed_at, urgency=urgency
+        )
+        if settled.outcome in _NOT_YET.get(notice.claim, frozenset()) or self._contradicts(notice, settled):
             return None
         return settled.rule.name.lower()
+
+    def _contradicts(self, notice: Notice, settled: Settled) -> bool:
+        """Whether an unsigned report says paid and its provider no: neither may have the last word."""
+        provider = self._providers.by_name.get(notice.provider)
+        unsigned = provider is not None and provider.callbacks is not None
+        return unsigned and notice.claim is Claim.PAID and settled.outcome is Outcome.DECLINED
 
     async def _payment(self, notice: Notice) -> Payment | None:
         """The payment it is about, if the attempt belongs to the provider that sent it."""

@@ -9,7 +9,7 @@ from payments.application.ports.providers import Flow, Providers
 from payments.application.tokens import Tokens
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.domain.attempt import Attempt
-from payments.domain.errors import AttemptInFlight, PaymentInFlight
+from payments.domain.errors import AttemptInFlight, OutcomeUnknown, PaymentInFlight
 from payments.domain.evidence import Outcome
 from payments.domain.payment import Payment
 from payments.domain.transitions import AttemptStatus
@@ -34,6 +34,7 @@ class ReplaceAttempt:
         Raises:
             AttemptInFlight: its checkout is being opened at this moment.
             PaymentInFlight: the payer may be paying on it, and it can still be paid on.
+            OutcomeUnknown: a prompt may be on the payer's phone, and nobody can be asked about it.
         """
         now = self._clock.now()
         if attempt.status is AttemptStatus.CLAIMED and now - attempt.claimed_at <= CLAIM_LIFETIME:
@@ -44,8 +45,18 @@ class ReplaceAttempt:
             return settled.payment
         now = self._clock.now()
         if present.payable_until is not None and now < present.payable_until:
-            raise self._in_flight(settled.payment, present, now)
+            raise self._waiting(settled.payment, present, now)
         return settled.payment
+
+    def _waiting(self, payment: Payment, attempt: Attempt, now: datetime) -> OutcomeUnknown | PaymentInFlight:
+        if attempt.status is AttemptStatus.UNKNOWN and attempt.provider_reference is None:
+            # Only a report to its own address can tell what became of it.
+            return OutcomeUnknown(
+                "The request may be on the payer's phone; its answer was lost.",
+                facts={"payment_id": str(payment.payment_id)},
+                retry_after_s=_wait_s(attempt, now),
+            )
+        return self._in_flight(payment, attempt, now)
 
     def _may_give_way(self, settled: Settled) -> bool:
         if settled.outcome in _MAY_GIVE_WAY:
@@ -58,9 +69,8 @@ class ReplaceAttempt:
 
     def _in_flight(self, payment: Payment, attempt: Attempt, now: datetime) -> PaymentInFlight:
         provider = self._providers.by_name.get(attempt.provider)
-        left_s = (attempt.payable_until - now).total_seconds() if attempt.payable_until else _RETRY_AFTER_S
         return PaymentInFlight(
-            retry_after_s=max(1.0, min(left_s, _RETRY_AFTER_S)),
+            retry_after_s=_wait_s(attempt, now),
             facts={
                 "payment_id": str(payment.payment_id),
                 "provider": attempt.provider,
@@ -68,3 +78,8 @@ class ReplaceAttempt:
                 "next_action": {"type": provider.flow.value} if provider else None,
             },
         )
+
+
+def _wait_s(attempt: Attempt, now: datetime) -> float:
+    left_s = (attempt.payable_until - now).total_seconds() if attempt.payable_until else _RETRY_AFTER_S
+    return max(1.0, min(left_s, _RETRY_AFTER_S))

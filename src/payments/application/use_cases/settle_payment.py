@@ -9,15 +9,18 @@ import attrs
 
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
-from payments.application.ports.providers import Provider, Providers, Question
+from payments.application.ports.providers import Callback, Flow, Provider, Providers, Question, Urgency
 from payments.application.ports.repository import Transaction
 from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
+from payments.application.records import Claim
+from payments.application.use_cases.read_reports import ReadReports
 from payments.domain.attempt import Attempt
+from payments.domain.confirming import receipt_learnt
 from payments.domain.errors import GatewayError, PaymentNotFound, ReferenceNotFound
 from payments.domain.events import ReviewKind
-from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Rule, nothing
+from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Report, Rule, nothing
 from payments.domain.payment import Change, Payment, lost
 from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus
@@ -52,6 +55,8 @@ class Settled:
 _SAYS_ONLY: Final = {
     Rule.NOT_OURS: Outcome.NOTHING,
     Rule.NOT_ATTESTED: Outcome.NOTHING,
+    # It will say so again, or report it: until then nobody else may be asked to pay.
+    Rule.SAID_ONCE: Outcome.IN_FLIGHT,
     # The provider still shows the try from before the page was handed out again: nobody has paid since.
     Rule.OLD_DECLINE: Outcome.PAYABLE,
 }
@@ -67,6 +72,7 @@ class SettlePayment:
     _clock: Clock
     _identifiers: Identifiers
     _providers: Providers
+    _reports: ReadReports
     _shared_state: SharedState
     _unit_of_work: UnitOfWork
 
@@ -112,24 +118,55 @@ class SettlePayment:
         *,
         budget_s: float | None = None,
         failure_noticed_at: datetime | None = None,
+        urgency: Urgency = Urgency.PAYER,
     ) -> Settled:
         """Ask about an attempt of ``payment`` and apply the answer, whatever it is."""
         attempt = payment.attempt(reference)
         provider = self._providers.by_name.get(attempt.provider)
-        answer = await _answer(provider, attempt, budget_s)
+        callbacks = await self._reports(provider, reference)
+        question = Question(
+            reference=attempt.reference,
+            provider_reference=attempt.provider_reference or _name_given(callbacks),
+            amount=attempt.amount,
+            urgency=urgency,
+        )
+        answer = await _answer(provider, attempt, question, budget_s)
         apply = _Application(
             clock=self._clock,
             evidence_id=self._identifiers.unique(),
             payment_id=payment.payment_id,
             attempt=attempt,
             answer=answer,
-            bound=provider.bound if provider else frozenset(),
+            provider=provider,
+            report=_report(callbacks, question.provider_reference),
             cause=cause,
             failure_noticed_at=failure_noticed_at,
             asked=await self._asked(payment, attempt, answer),
         )
         after, rule = await self._unit_of_work.write(apply)
         return Settled(payment=after, reference=reference, answer=answer, rule=rule)
+
+    async def learn_receipt(self, payment: Payment, reference: str) -> None:
+        """Keep the receipt that a callback names for money which is here already. Nobody is asked."""
+        attempt = payment.attempt(reference)
+        callbacks = await self._reports(self._providers.by_name.get(attempt.provider), reference)
+        keys = [capture.key for capture in payment.captures if capture.reference == reference]
+        reports = [report for key in keys if (report := _report(callbacks, key)) is not None]
+
+        async def write(transaction: Transaction) -> None:
+            locked = await transaction.lock_payment(payment.payment_id)
+            if locked is None:
+                raise PaymentNotFound
+            now, change = self._clock.now(), Change(locked)
+            for report in reports:
+                free = await _with_free_receipt(transaction, attempt, report)
+                learnt = receipt_learnt(change.payment, reference, free, now=now)
+                change = Change(learnt.payment, (*change.events, *learnt.events))
+            if change.events:
+                actor = f"provider:{attempt.provider}"
+                await transaction.save(record(locked, change, actor=actor, cause="webhook", now=now))
+
+        await self._unit_of_work.write(write)
 
     async def _asked(self, payment: Payment, attempt: Attempt, answer: Answer) -> frozenset[str]:
         """What people were asked about this payment's orphans; the first answer about money needs no look."""
@@ -139,15 +176,14 @@ class SettlePayment:
         return frozenset(review.subject for review in reviews if review.kind is ReviewKind.ORPHAN)
 
 
-async def _answer(provider: Provider | None, attempt: Attempt, budget_s: float | None) -> Answer:
+async def _answer(
+    provider: Provider | None, attempt: Attempt, question: Question, budget_s: float | None
+) -> Answer:
     """The provider's answer; whatever goes wrong on the way is no information."""
     if provider is None:
         return nothing("provider is switched off")
     if provider.mode is not attempt.mode:
         return nothing(f"provider is in {provider.mode.value} mode")
-    question = Question(
-        reference=attempt.reference, provider_reference=attempt.provider_reference, amount=attempt.amount
-    )
     try:
         async with asyncio.timeout(budget_s):
             return await provider.checks.check(question)
@@ -159,6 +195,33 @@ async def _answer(provider: Provider | None, attempt: Attempt, budget_s: float |
         return nothing(f"{type(trouble).__name__} while asking")
 
 
+def _name_given(callbacks: tuple[Callback, ...]) -> str | None:
+    """The provider's name for an attempt, as its callbacks give it: the newest that says "paid", else any."""
+    named = [c for c in callbacks if c.provider_reference is not None]
+    paid = [c for c in named if c.claim is Claim.PAID]
+    return next((c.provider_reference for c in reversed(paid or named)), None)
+
+
+def _report(callbacks: tuple[Callback, ...], name: str | None) -> Report | None:
+    """The newest report of money under this name."""
+    for said in reversed(callbacks):
+        if (
+            said.claim is Claim.PAID
+            and said.provider_reference is not None
+            and said.provider_reference == name
+        ):
+            return Report(provider_reference=name, amount=said.amount, receipt=said.receipt)
+    return None
+
+
+async def _with_free_receipt(transaction: Transaction, attempt: Attempt, report: Report) -> Report:
+    """The report, without a receipt that other money has already."""
+    if report.receipt is None:
+        return report
+    holder = await transaction.attempt_with_receipt(attempt.provider, attempt.mode, report.receipt)
+    return report if holder in (None, attempt.reference) else attrs.evolve(report, receipt=None)
+
+
 @attrs.frozen(kw_only=True)
 class _Application:
     """One unit of work: lock, decide, write. Running it again finds its own evidence and stops."""
@@ -168,7 +231,8 @@ class _Application:
     payment_id: UUID
     attempt: Attempt
     answer: Answer
-    bound: frozenset[str]
+    provider: Provider | None
+    report: Report | None
     cause: str
     failure_noticed_at: datetime | None
     asked: frozenset[str]
@@ -208,12 +272,18 @@ class _Application:
                 self.answer.capture_key,
                 self.answer.provider_reference,
             )
+        provider, report = self.provider, self.report
+        if report is not None:
+            report = await _with_free_receipt(transaction, self.attempt, report)
         return Finding(
             evidence_id=self.evidence_id,
             reference=self.attempt.reference,
             answer=self.answer,
             now=now,
-            bound=self.bound,
+            bound=provider.bound if provider else frozenset(),
+            confirmed_after=provider.confirmed_after if provider else None,
+            report=report,
+            one_try=provider is not None and provider.flow is Flow.PROMPT,
             key_holder=holder,
             failure_noticed_at=self.failure_noticed_at,
             asked=self.asked,

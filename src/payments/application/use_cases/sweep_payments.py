@@ -1,11 +1,13 @@
 """Sweep: ask about every watched attempt by its schedule, whatever its status, and do what is left to do."""
 
+import asyncio
 from datetime import timedelta
 from typing import Final
 
 import attrs
 
 from payments.application.ports.clock import Clock
+from payments.application.ports.providers import Flow, Providers, Urgency
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
@@ -28,6 +30,7 @@ class SweepPayments:
 
     _clock: Clock
     _close: CloseCheckout
+    _providers: Providers
     _settle: SettlePayment
     _unit_of_work: UnitOfWork
 
@@ -37,21 +40,21 @@ class SweepPayments:
         references = await self._unit_of_work.write(
             lambda transaction: transaction.lease_attempts(now, until=now + LEASE, limit=limit)
         )
-        await all_of(self._look_after(reference) for reference in references)
+        found = await asyncio.gather(*map(self._unit_of_work.reads.payment_with_reference, references))
+        due = [(payment, ref) for payment, ref in zip(found, references, strict=True) if payment is not None]
+        # Where a provider answers only so many questions, the newest are asked first: somebody may wait.
+        due.sort(key=lambda one: one[0].attempt(one[1]).claimed_at, reverse=True)
+        await all_of(self._look_after(payment, reference) for payment, reference in due)
         return len(references)
 
-    async def _look_after(self, reference: str) -> None:
-        payment = await self._unit_of_work.reads.payment_with_reference(reference)
-        if payment is None:
-            return
-        settled = await self._settle.ask(payment, reference, "sweep")
-        await self._do(settled)
+    async def _look_after(self, payment: Payment, reference: str) -> None:
+        await self._do(await self._settle.ask(payment, reference, "sweep", urgency=Urgency.SWEEP))
 
     async def _do(self, settled: Settled) -> None:
         todo = chore(
             settled.attempt,
             has_capture=any(c.reference == settled.reference for c in settled.payment.captures),
-            still_payable=settled.outcome is Outcome.PAYABLE,
+            still_payable=settled.outcome in self._unpaid(settled),
             now=self._clock.now(),
         )
         if todo is Chore.GIVE_UP:
@@ -62,6 +65,13 @@ class SweepPayments:
             )
         elif todo is Chore.CANCEL_PAGE:
             await self._close(settled.payment, settled.attempt, reason=None, actor="system", cause="sweep")
+
+    def _unpaid(self, settled: Settled) -> frozenset[Outcome]:
+        """Outcomes that let a checkout end with its time: nobody has paid, and nobody is acting."""
+        provider = self._providers.by_name.get(settled.attempt.provider)
+        # A prompt leaves the phone by itself: without an answer it is as gone as with one, and still watched.
+        prompt = provider is not None and provider.flow is Flow.PROMPT
+        return frozenset({Outcome.PAYABLE, Outcome.NOTHING}) if prompt else frozenset({Outcome.PAYABLE})
 
     async def _give_up(self, payment: Payment, reference: str) -> None:
         async def write(transaction: Transaction) -> None:

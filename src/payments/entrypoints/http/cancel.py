@@ -38,5 +38,6 @@ CANCEL: Final = Operation(
         errors.PaymentInReview,
         errors.AttemptInFlight,
         errors.PaymentInFlight,
+        errors.OutcomeUnknown,
     ),
 )

@@ -31,6 +31,10 @@ PhoneNumber: TypeAlias = Annotated[
         examples=["+254700000000"],
     ),
 ]
+CallbackToken: TypeAlias = Annotated[
+    str,
+    Meta(description="The secret of one attempt or refund.", examples=["3f9c2a7be1d04c5f8a6b9e0d1c2f3a4b"]),
+]
 PageKey: TypeAlias = Annotated[
     str,
     Meta(

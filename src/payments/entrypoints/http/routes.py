@@ -21,6 +21,7 @@ OPERATIONS: Final = (
     initiate.INITIATE,
     verify.RETURN,
     verify.NOTICE,
+    verify.CALLBACK,
     history.LIST,
     providers.OFFERS,
     status_page.STATUS,

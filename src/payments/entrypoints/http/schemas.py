@@ -292,6 +292,11 @@ class NoticeReceipt:
 
 
 @attrs.frozen(kw_only=True, slots=False)
+class CallbackReceipt:
+    """The callback is on disk; what else stands here are the provider's own words."""
+
+
+@attrs.frozen(kw_only=True, slots=False)
 class Health:
     """A sign of life."""
 

@@ -15,16 +15,19 @@ from payments.domain.errors import ReferenceNotFound, StorageError, UnsupportedP
 from payments.entrypoints.http import reading
 from payments.entrypoints.http.answering import json_answer
 from payments.entrypoints.http.desk import Desk
-from payments.entrypoints.http.fields import REFERENCE_PATTERN, ProviderName
+from payments.entrypoints.http.fields import REFERENCE_PATTERN, CallbackToken, ProviderName
 from payments.entrypoints.http.operation import Answer, Call, Operation, Who
 from payments.entrypoints.http.problems import CONTENT_TOO_LARGE, NOT_FOUND, REQUEST_TIMEOUT, Refused
 from payments.entrypoints.http.requests import ReturnRequest
-from payments.entrypoints.http.schemas import NoticeReceipt
+from payments.entrypoints.http.schemas import CallbackReceipt, NoticeReceipt
 
 COALESCE_S: Final = 10.0
 """However often payers come back, a provider is asked about one reference this seldom."""
 BUDGET_S: Final = 3.0
 """How long a payer waits for the provider's answer before seeing "confirming"."""
+
+NEUTRAL_NAME: Final = "stk"
+"""Stands for a provider in the addresses it reports to: M-Pesa refuses those that hold its own name."""
 
 _NAMES: Final = ("trx_ref", "tx_ref", "trxref", "reference")
 _REFERENCE: Final = re.compile(REFERENCE_PATTERN.removesuffix("$"))
@@ -69,6 +72,20 @@ async def take_notice(desk: Desk, call: Call) -> Response:
     if desk.on_notice is not None:
         response.background = BackgroundTask(_wake, desk)
     return response
+
+
+async def take_callback(desk: Desk, call: Call) -> Response:
+    """Store what a provider reports to a secret address and acknowledge it; then wake whoever works on it."""
+    name = call.request.path_params["provider"]
+    provider = desk.payments.providers.by_name.get(name)
+    if name != NEUTRAL_NAME and (provider is None or provider.callbacks is None):
+        raise Refused(NOT_FOUND)
+    body = await reading.raw_body(call.request)
+    try:
+        taken = await desk.payments.receive_callback(call.request.path_params["token"], body)
+    except ReferenceNotFound as error:
+        raise Refused(NOT_FOUND) from error
+    return Response(taken.body, media_type="application/json", background=BackgroundTask(_wake, desk))
 
 
 async def _wake(desk: Desk) -> None:
@@ -133,4 +150,23 @@ NOTICE: Final = Operation(
     takes=bytes,
     answers=(Answer(shape=NoticeReceipt, description="Stored, now or earlier."),),
     raises=(NOT_FOUND, REQUEST_TIMEOUT, CONTENT_TOO_LARGE, errors.NoticeForged, errors.NoticeMalformed),
+)
+
+CALLBACK: Final = Operation(
+    name="receive_callback",
+    method="POST",
+    path="/payments/verify/{provider}/{token}/",
+    handle=take_callback,
+    summary="Where a provider without signatures reports",
+    description=(
+        "The address is the secret: each attempt and each refund has its own, under the provider's name or "
+        "`stk`. 200 means that the body is on disk, whatever it says; the provider is asked. An address that "
+        "was given to nobody is answered 404, and nothing is stored."
+    ),
+    tag="Providers",
+    who=Who.PROVIDER,
+    path_shapes={"provider": ProviderName, "token": CallbackToken},
+    takes=bytes,
+    answers=(Answer(shape=CallbackReceipt, description="Stored, now or earlier."),),
+    raises=(NOT_FOUND, REQUEST_TIMEOUT, CONTENT_TOO_LARGE),
 )

@@ -105,6 +105,19 @@ class NamesContract(ABC):
                 found = await _holding(units, *names)
                 promise(f"attempt_holding{names} is {holder}, not {found}.", kept=found == holder)
 
+    async def test_whose_money_has_a_receipt_is_known(self) -> None:
+        async with self.stage() as units:
+            await keep(units, _paid(1, receipt="NLJ7RT61SV"))
+            wanted: dict[tuple[str, Mode, str], str | None] = {
+                ("chapa", Mode.TEST, "NLJ7RT61SV"): an_attempt(1).reference,
+                ("chapa", Mode.TEST, "NLJ7RT61SW"): None,
+                ("chapa", Mode.LIVE, "NLJ7RT61SV"): None,
+                ("mpesa", Mode.TEST, "NLJ7RT61SV"): None,
+            }
+            for names, holder in wanted.items():
+                found = await _with_receipt(units, *names)
+                promise(f"attempt_with_receipt{names} is {holder}, not {found}.", kept=found == holder)
+
     async def test_who_holds_money_is_known_within_the_same_unit(self) -> None:
         async with self.stage() as units:
             before = await keep(units, a_payment(1))
@@ -133,6 +146,10 @@ async def _holding(
     return await units.write(
         lambda transaction: transaction.attempt_holding(provider, mode, key, provider_reference)
     )
+
+
+async def _with_receipt(units: UnitOfWork, provider: str, mode: Mode, receipt: str) -> str | None:
+    return await units.write(lambda transaction: transaction.attempt_with_receipt(provider, mode, receipt))
 
 
 async def _promise_refused(units: UnitOfWork, payment: Payment, sentence: str) -> None:

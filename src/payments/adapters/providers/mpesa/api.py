@@ -1,0 +1,150 @@
+"""Calling Daraja (fact sheet, section 2)."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import attrs
+import structlog
+
+from payments.adapters.http_client import Reply, exchange
+from payments.adapters.providers.mpesa.access import AccessTokens
+from payments.adapters.providers.mpesa.settings import MpesaSettings
+from payments.adapters.providers.surroundings import Surroundings
+from payments.adapters.retry_after import retry_after_s
+from payments.application import strict_json
+from payments.domain.errors import GatewayError
+
+_LONGEST_TEXT_CHARACTERS: Final = 300
+
+_TOKEN_REFUSED: Final = frozenset(
+    {"404.001.03", "404.001.04", "400.003.01", "401.002.01", "401.001", "401.003.01"}
+)
+"""Section 2.2: nothing was processed, and a fresh token may be taken. A 404 means "unauthorised" here."""
+
+
+@attrs.frozen(kw_only=True)
+class MpesaAnswer:
+    """One answer; ``body`` is None when it is no JSON object."""
+
+    status: int
+    body: Mapping[str, Any] | None
+    retry_after_s: float | None = None
+
+    def text(self, name: str) -> str:
+        """The field as one printable line, whether it is a number or a text; empty when it is neither."""
+        return line_of(self.body.get(name)) if self.body else ""
+
+    @property
+    def error_code(self) -> str:
+        """Daraja's own code, such as ``500.001.1001``, or the code of its gateway; empty for none."""
+        fault = self.body.get("fault") if self.body else None
+        detail = fault.get("detail") if isinstance(fault, dict) else None
+        if isinstance(detail, dict):
+            return line_of(detail.get("errorcode"))
+        return self.text("errorCode")
+
+    @property
+    def message(self) -> str:
+        """Daraja's own words; may be empty."""
+        return self.text("errorMessage")
+
+    def says(self, *phrases: str) -> bool:
+        """Whether the message contains one of ``phrases``, case aside."""
+        said = self.message.casefold()
+        return any(phrase in said for phrase in phrases)
+
+    @property
+    def token_refused(self) -> bool:
+        """Whether it was our token that was refused, and a fresh one may do."""
+        if self.says("no apiproduct match"):
+            return False
+        unauthorised = self.status == HTTPStatus.UNAUTHORIZED and self.says("invalid access token")
+        return unauthorised or (self.status != HTTPStatus.OK and self.error_code in _TOKEN_REFUSED)
+
+    @property
+    def limited(self) -> bool:
+        """Whether we called too often, and nothing was done (section 2.3)."""
+        return self.status == HTTPStatus.TOO_MANY_REQUESTS or self.error_code in {"500.003.02", "500.003.03"}
+
+
+@attrs.frozen(kw_only=True)
+class MpesaApi:
+    """Calls of one app: the token goes in, one line is logged, and the answer is read."""
+
+    settings: MpesaSettings
+    _surroundings: Surroundings
+    _access: AccessTokens
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """Clock, shared state and the rest."""
+        return self._surroundings
+
+    async def call(self, name: str, path: str, fields: Mapping[str, Any]) -> MpesaAnswer:
+        """Post ``fields`` as JSON to ``path``; again with a fresh token if the token was refused, once.
+
+        Raises:
+            ProviderRejected: Daraja does not know our consumer key or secret.
+            ProviderUnavailable: nothing was sent.
+            OutcomeUnknown: there was no whole answer.
+        """
+        token = await self._access.current()
+        answer = await self._post(name, path, fields, token)
+        if not answer.token_refused:
+            return answer
+        return await self._post(name, path, fields, await self._access.current(failed=token))
+
+    async def _post(self, name: str, path: str, fields: Mapping[str, Any], token: str) -> MpesaAnswer:
+        client, clock = self._surroundings.client, self._surroundings.clock
+        request = client.build_request(
+            "POST",
+            f"{self.settings.base_url}{path}",
+            headers={
+                "authorization": f"Bearer {token}",
+                "accept": "application/json",
+                "content-type": "application/json",
+            },
+            content=json.dumps(fields, ensure_ascii=True, separators=(",", ":")).encode(),
+        )
+        started_s = clock.monotonic()
+        # What is sent and answered names the payer's phone: only these parts are logged.
+        log = structlog.get_logger().bind(provider="mpesa", call=name)
+        try:
+            reply = await exchange(client, request)
+        except GatewayError as trouble:
+            log.warning(
+                "provider call", trouble=trouble.code, duration_ms=_since_ms(started_s, clock.monotonic())
+            )
+            raise
+        answer = self._read(reply)
+        log.info(
+            "provider call",
+            status=reply.status,
+            code=answer.error_code[:64],
+            duration_ms=_since_ms(started_s, clock.monotonic()),
+        )
+        return answer
+
+    def _read(self, reply: Reply) -> MpesaAnswer:
+        try:
+            body = strict_json.read_object(reply.body)
+        except ValueError:
+            body = None
+        wait_s = None
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            wait_s = retry_after_s(reply.headers.get("retry-after"), self._surroundings.clock.now())
+        return MpesaAnswer(status=reply.status, body=body, retry_after_s=wait_s)
+
+
+def line_of(value: Any) -> str:
+    """A code or text of Daraja as one printable line, whether a number or a text; empty for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    text = str(value)
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST_TEXT_CHARACTERS]
+
+
+def _since_ms(started_s: float, ended_s: float) -> int:
+    return round((ended_s - started_s) * 1000)

@@ -1,0 +1,50 @@
+"""Who may ask next: Daraja answers so few queries a minute that all processes share one budget (section 5).
+
+A slot every ``60 / N`` seconds. Whoever is refused leaves word for some seconds that it waits, and whoever is
+less urgent lets it go first. docs/adr/0018 says why.
+"""
+
+from typing import Final
+
+import attrs
+
+from payments.adapters.providers.mpesa.settings import MpesaSettings
+from payments.application.ports.providers import Urgency
+from payments.application.ports.shared_state import SharedState
+
+_MINUTE_S: Final = 60.0
+_BY_URGENCY: Final = (Urgency.SUCCESS_NOTICED, Urgency.PAYER, Urgency.SWEEP)
+_COMES_BACK_S: Final = 20.0
+"""Whoever waits asks again within this long, or has given up."""
+
+
+@attrs.frozen(kw_only=True)
+class Queries:
+    """The queries of one shortcode."""
+
+    _settings: MpesaSettings
+    _shared_state: SharedState
+
+    async def may_ask(self, urgency: Urgency) -> bool:
+        """Whether it is our turn. A turn that was given is used up."""
+        if await self._shared_state.recall(self._key("rest")) is not None:
+            return False
+        for higher in _BY_URGENCY[: _BY_URGENCY.index(urgency)]:
+            if await self._shared_state.recall(self._key(f"wanted:{higher.value}")) is not None:
+                return False
+        apart_s = _MINUTE_S / self._settings.queries_per_minute
+        if await self._shared_state.spend(self._key("spent"), most=1, window_s=apart_s) == 0:
+            return True
+        if urgency is not _BY_URGENCY[-1]:
+            await self._shared_state.remember(
+                self._key(f"wanted:{urgency.value}"), b"1", lifetime_s=_COMES_BACK_S
+            )
+        return False
+
+    async def rest(self, wait_s: float | None) -> None:
+        """Ask nothing for ``wait_s`` seconds, or for a slot: Daraja said that we ask too often."""
+        apart_s = _MINUTE_S / self._settings.queries_per_minute
+        await self._shared_state.remember(self._key("rest"), b"1", lifetime_s=max(wait_s or 0.0, apart_s))
+
+    def _key(self, what: str) -> str:
+        return f"mpesa:queries:{self._settings.shortcode}:{what}"

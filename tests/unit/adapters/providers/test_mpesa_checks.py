@@ -1,0 +1,207 @@
+"""What each answer to a query means (sections 4.1 and 5, vectors V4), and who may ask when."""
+
+from datetime import timedelta
+
+import attrs
+import httpx
+import pytest
+
+from payments.adapters.memory.shared_state import MemorySharedState
+from payments.adapters.providers.mpesa.results import RESULTS
+from payments.application.ports.providers import Urgency
+from payments.domain.evidence import Outcome
+from payments.testing.clock import MovableClock
+from tests.unit.adapters.providers.mpesa_account import (
+    HTML,
+    NAME,
+    SETTINGS,
+    SPIKE,
+    Account,
+    Canned,
+    Daraja,
+    account,
+    error,
+    question,
+    result,
+    said,
+)
+
+pytestmark = pytest.mark.anyio
+
+NO_ANSWER = [
+    error(200, "500.001.1001", ""),
+    error(500, "500.001.1001", ""),
+    error(500, "500.001.1001", "The transaction does not Exist"),
+    error(400, "400.002.02", "Bad Request - Invalid CheckoutRequestID"),
+    error(500, "500.003.02", "System is busy"),
+    error(500, "500.001.1001", "Wrong credentials"),
+    SPIKE,
+    HTML,
+    Canned(500, b""),
+    Canned(200, b""),
+    Canned(200, b"[]"),
+    said(200, {"ResponseCode": "0"}),
+    said(200, {"ResponseCode": "0", "ResultCode": True}),
+    said(200, {"ResultCode": "0", "CheckoutRequestID": "ws_CO_somebody_else"}),
+    said(500, {"ResultCode": "0", "CheckoutRequestID": NAME}),
+    result("8888"),
+    result("26"),
+    result("9999"),
+    result(""),
+]
+
+DECLINED = ["1", "2", "3", "4", "8", "17", "1001", "1019", "1025", "1032", "1037", "2001", "2002", "2006"]
+DECLINED += ["2028", "2029", "8006", "SFC_IC0003"]
+
+
+async def test_it_is_asked_by_the_prompts_own_name() -> None:
+    asked = account(result("4999"))
+    await asked.provider.checks.check(question())
+    (request,) = asked.requests
+    assert request.url.path == "/mpesa/stkpushquery/v1/query"
+    (sent,) = asked.sent
+    assert sent.keys() == {"BusinessShortCode", "Password", "Timestamp", "CheckoutRequestID"}
+    assert sent["CheckoutRequestID"] == NAME
+
+
+async def test_without_that_name_nobody_is_asked() -> None:
+    asked = account()
+    answer = await asked.provider.checks.check(question(name=None))
+    assert answer.outcome is Outcome.NOTHING
+    assert asked.requests == []
+
+
+@pytest.mark.parametrize("code", ["0", 0])
+async def test_paid_names_the_money_and_attests_nothing_else(code: str | int) -> None:
+    answer = await account(result(code)).provider.checks.check(question())
+    assert answer.outcome is Outcome.PAID
+    assert (answer.capture_key, answer.provider_reference) == (NAME, NAME)
+    assert (answer.amount, answer.mode, answer.reference) == (None, None, None)
+
+
+@pytest.mark.parametrize("code", DECLINED)
+async def test_every_known_failure_declines_and_advises_the_payer(code: str) -> None:
+    answer = await account(result(code, "whatever it says")).provider.checks.check(question())
+    assert answer.outcome is Outcome.DECLINED
+    assert answer.detail.endswith(".")
+    assert answer.final is (code != "1037")
+    assert (answer.fingerprint, answer.provider_reference) == (f"{NAME}:{code}", None)
+
+
+def test_the_table_knows_every_code_of_the_sheet() -> None:
+    assert set(RESULTS) == {*DECLINED, "0", "26", "4999", "9999"}
+
+
+async def test_numbers_and_texts_are_the_same_code() -> None:
+    assert (await account(result(1037)).provider.checks.check(question())).outcome is Outcome.DECLINED
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        result("4999", "The transaction is still under processing"),
+        error(500, "500.001.1001", "The transaction is being processed"),
+    ],
+)
+async def test_a_prompt_under_way_is_in_flight(answer: Canned) -> None:
+    assert (await account(answer).provider.checks.check(question())).outcome is Outcome.IN_FLIGHT
+
+
+@pytest.mark.parametrize("answer", NO_ANSWER)
+async def test_everything_else_is_no_information(answer: Canned) -> None:
+    found = await account(answer).provider.checks.check(question())
+    assert found.outcome is Outcome.NOTHING
+    assert found.capture_key is None
+
+
+async def test_trouble_on_the_wire_is_no_information() -> None:
+    def cut(request: httpx.Request) -> Canned:
+        raise httpx.ReadTimeout("cut off", request=request)
+
+    assert (await account(cut).provider.checks.check(question())).outcome is Outcome.NOTHING
+    assert (await account(tokens=(Canned(400, b""),)).provider.checks.check(question())).word
+
+
+class TestTheBudget:
+    async def test_queries_are_a_slot_apart(self) -> None:
+        asked = account(*[result("4999")] * 9)
+        for _ in range(60):
+            await asked.provider.checks.check(question(Urgency.SWEEP))
+            asked.clock.advance(timedelta(seconds=1))
+        assert len(asked.requests) == 5
+
+    async def test_the_budget_can_be_larger(self) -> None:
+        asked = account(*[result("4999")] * 60, settings=attrs.evolve(SETTINGS, queries_per_minute=60))
+        for _ in range(30):
+            await asked.provider.checks.check(question())
+            asked.clock.advance(timedelta(seconds=1))
+        assert len(asked.requests) == 30
+
+    async def test_all_processes_share_it(self) -> None:
+        one, other = processes(2)
+        for _ in range(24):
+            await one.provider.checks.check(question(Urgency.SWEEP))
+            await other.provider.checks.check(question(Urgency.SWEEP))
+            one.clock.advance(timedelta(seconds=1))
+        assert len(one.requests) == 2
+
+    async def test_who_waits_for_a_turn_learns_nothing(self) -> None:
+        asked = account(result("0"))
+        await asked.provider.checks.check(question())
+        answer = await asked.provider.checks.check(question())
+        assert (answer.outcome, answer.word) == (Outcome.NOTHING, "waits for its turn to ask")
+
+    @pytest.mark.parametrize(
+        ("first", "then"),
+        [
+            (Urgency.SUCCESS_NOTICED, Urgency.PAYER),
+            (Urgency.SUCCESS_NOTICED, Urgency.SWEEP),
+            (Urgency.PAYER, Urgency.SWEEP),
+        ],
+    )
+    async def test_whoever_is_less_urgent_lets_the_more_urgent_go_first(
+        self, first: Urgency, then: Urgency
+    ) -> None:
+        one, other = processes(2)
+        await one.provider.checks.check(question(Urgency.SWEEP))
+        assert not await turn(one, first)
+        one.clock.advance(timedelta(seconds=12))
+        assert not await turn(other, then)
+        assert await turn(one, first)
+
+    async def test_who_waits_and_never_comes_back_is_not_waited_for_long(self) -> None:
+        asked = processes(1)[0]
+        await turn(asked, Urgency.SWEEP)
+        await turn(asked, Urgency.PAYER)
+        asked.clock.advance(timedelta(seconds=21))
+        assert await turn(asked, Urgency.SWEEP)
+
+    async def test_the_sweep_is_waited_for_by_nobody(self) -> None:
+        asked = processes(1)[0]
+        await turn(asked, Urgency.PAYER)
+        assert not await turn(asked, Urgency.SWEEP)
+        asked.clock.advance(timedelta(seconds=12))
+        assert await turn(asked, Urgency.PAYER)
+
+    async def test_after_a_rate_limit_nobody_asks_for_a_while(self) -> None:
+        limited = attrs.evolve(SPIKE, headers=(("retry-after", "40"),))
+        asked = account(limited, result("0"))
+        await asked.provider.checks.check(question())
+        asked.clock.advance(timedelta(seconds=39))
+        assert not await turn(asked, Urgency.SUCCESS_NOTICED)
+        asked.clock.advance(timedelta(seconds=2))
+        assert await turn(asked, Urgency.SUCCESS_NOTICED)
+
+
+def processes(count: int) -> list[Account]:
+    """Processes of one service."""
+    daraja, clock = Daraja([result("4999")] * 9, []), MovableClock()
+    shared = MemorySharedState(clock)
+    return [account(daraja=daraja, shared_state=shared, clock=clock) for _ in range(count)]
+
+
+async def turn(asking: Account, urgency: Urgency) -> bool:
+    """Whether somebody with this urgency was let through."""
+    before = len(asking.requests)
+    await asking.provider.checks.check(question(urgency))
+    return len(asking.requests) > before

@@ -1,0 +1,222 @@
+"""Sending money back (section 7, vector V5): what is asked for, and what the reports say."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from payments.adapters.providers.mpesa import ReversalSettings
+from payments.adapters.providers.mpesa.callbacks import REVERSAL_REFUSALS
+from payments.adapters.secret import Secret
+from payments.application.ports.providers import (
+    Callback,
+    RefundAnswer,
+    RefundOutcome,
+    RefundQuestion,
+    RefundRequest,
+    Refunds,
+)
+from payments.application.records import Claim
+from payments.domain.errors import GatewayError, OutcomeUnknown, ProviderRejected, ProviderUnavailable
+from payments.domain.money import Money
+from tests.unit.adapters.providers.mpesa_account import (
+    CALLBACK_URL,
+    HTML,
+    NAME,
+    REFERENCE,
+    SETTINGS,
+    Account,
+    Canned,
+    account,
+    error,
+    said,
+)
+
+pytestmark = pytest.mark.anyio
+
+PASSWORD = "Safaricom111!"
+CONVERSATION = "AG_20210706_20106e9209f64bebd05b"
+AMOUNT = Money.of("200.00", "KES")
+REQUEST = RefundRequest(
+    reference="r-abcdefghijklmnopqrstuvwxyz",
+    attempt=REFERENCE,
+    capture_key=NAME,
+    receipt="NLJ7RT61SV",
+    amount=AMOUNT,
+    captured=AMOUNT,
+    reason="Broken <on> arrival",
+    callback_url=CALLBACK_URL,
+)
+QUESTION = RefundQuestion(
+    reference=REQUEST.reference,
+    attempt=REFERENCE,
+    capture_key=NAME,
+    receipt="NLJ7RT61SV",
+    amount=AMOUNT,
+    provider_reference=CONVERSATION,
+    requested_at=datetime(2026, 1, 5, tzinfo=UTC),
+    known=frozenset(),
+)
+ACCEPTED = said(
+    200,
+    {
+        "OriginatorConversationID": "f1e2-4b95-a71d-b30d3cdbb7a7735297",
+        "ConversationID": CONVERSATION,
+        "ResponseCode": "0",
+        "ResponseDescription": "Accept the service request successfully.",
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture(scope="module")
+def certificate(key: rsa.RSAPrivateKey) -> str:
+    """One that ran out long ago, as those in circulation did."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "apicrypt.example")])
+    began = datetime(2015, 1, 1, tzinfo=UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(began)
+        .not_valid_after(began + timedelta(days=365))
+        .sign(key, hashes.SHA256())
+    )
+    return built.public_bytes(Encoding.PEM).decode()
+
+
+def reversing(certificate: str, *answers: Canned) -> tuple[Account, Refunds]:
+    reversals = ReversalSettings(initiator="apiuser", password=Secret(PASSWORD), certificate=certificate)
+    opened = account(*answers, settings=attrs.evolve(SETTINGS, reversals=reversals))
+    assert opened.provider.refunds is not None
+    return opened, opened.provider.refunds
+
+
+async def test_the_receipt_is_reversed_whole_and_both_reports_come_to_its_own_address(
+    certificate: str, key: rsa.RSAPrivateKey
+) -> None:
+    opened, refunds = reversing(certificate, ACCEPTED)
+    answer = await refunds.request(REQUEST)
+    assert answer == RefundAnswer(
+        outcome=RefundOutcome.PENDING, word="accepted", provider_reference=CONVERSATION
+    )
+    (sent,) = opened.sent
+    credential = sent.pop("SecurityCredential")
+    assert sent == {
+        "Initiator": "apiuser",
+        "CommandID": "TransactionReversal",
+        "TransactionID": "NLJ7RT61SV",
+        "Amount": "200",
+        "ReceiverParty": "174379",
+        "RecieverIdentifierType": "11",
+        "ResultURL": CALLBACK_URL,
+        "QueueTimeOutURL": CALLBACK_URL,
+        "Remarks": "Broken on arrival",
+        "Occasion": "",
+    }
+    assert len(credential) == 344
+    assert key.decrypt(base64.b64decode(credential), PKCS1v15()) == PASSWORD.encode()
+
+
+def test_without_an_initiator_nobody_can_reverse() -> None:
+    assert account().provider.refunds is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"receipt": None},
+        {"callback_url": None},
+        {"amount": Money.of("100.00", "KES")},
+        {"amount": Money.of("200.50", "KES"), "captured": Money.of("200.50", "KES")},
+    ],
+)
+async def test_what_daraja_could_only_refuse_is_not_sent(certificate: str, changed: dict[str, Any]) -> None:
+    opened, refunds = reversing(certificate)
+    with pytest.raises(ProviderRejected):
+        await refunds.request(attrs.evolve(REQUEST, **changed))
+    assert opened.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (error(400, "400.002.02", "Bad Request - Invalid RecieverIdentifierType"), ProviderRejected),
+        (error(500, "500.003.02", "System is busy"), ProviderUnavailable),
+        (error(500, "500.001.1001", ""), OutcomeUnknown),
+        (said(200, {"ResponseCode": "0"}), OutcomeUnknown),
+        (said(200, {"ResponseCode": "1"}), OutcomeUnknown),
+        (HTML, OutcomeUnknown),
+    ],
+)
+async def test_a_reversal_is_sent_once_whatever_is_answered(
+    certificate: str, answer: Canned, kind: type[GatewayError]
+) -> None:
+    opened, refunds = reversing(certificate, answer)
+    with pytest.raises(kind):
+        await refunds.request(REQUEST)
+    assert len(opened.requests) == 1
+
+
+def report(claim: Claim, word: str, **more: Any) -> Callback:
+    usual = Callback(claim=claim, word=word, provider_reference=CONVERSATION, amount=AMOUNT)
+    return attrs.evolve(usual, **more)
+
+
+DONE = report(Claim.RETURNED, "0", receipt="SKE52PAWR9")
+REFUSED = report(Claim.FAILED, "1", amount=None)
+
+
+@pytest.mark.parametrize(
+    ("reports", "outcome"),
+    [
+        ((), RefundOutcome.PENDING),
+        ((DONE,), RefundOutcome.SUCCEEDED),
+        ((REFUSED, DONE), RefundOutcome.SUCCEEDED),
+        ((DONE, REFUSED), RefundOutcome.SUCCEEDED),
+        ((REFUSED,), RefundOutcome.FAILED),
+        ((report(Claim.OTHER, "R000001", amount=None),), RefundOutcome.NOTHING),
+        ((report(Claim.OTHER, "unreadable", provider_reference=None, amount=None),), RefundOutcome.NOTHING),
+        ((report(Claim.RETURNED, "0", amount=Money.of("1.00", "KES")),), RefundOutcome.PENDING),
+        ((report(Claim.RETURNED, "0", provider_reference="AG_other"),), RefundOutcome.PENDING),
+        ((report(Claim.PAID, "0"),), RefundOutcome.NOTHING),
+    ],
+)
+async def test_a_reversal_is_as_far_as_its_own_reports_say(
+    certificate: str, reports: tuple[Callback, ...], outcome: RefundOutcome
+) -> None:
+    opened, refunds = reversing(certificate)
+    answer = await refunds.check(attrs.evolve(QUESTION, reports=reports))
+    assert answer.outcome is outcome
+    assert opened.requests == []
+
+
+async def test_a_report_finds_the_reversal_whose_answer_was_lost(certificate: str) -> None:
+    _, refunds = reversing(certificate)
+    lost = attrs.evolve(QUESTION, provider_reference=None)
+    assert (await refunds.check(lost)).outcome is RefundOutcome.NOTHING
+    answer = await refunds.check(attrs.evolve(lost, reports=(DONE,)))
+    assert (answer.outcome, answer.provider_reference) == (RefundOutcome.SUCCEEDED, CONVERSATION)
+    known = attrs.evolve(lost, reports=(DONE,), known=frozenset({CONVERSATION}))
+    assert (await refunds.check(known)).outcome is RefundOutcome.NOTHING
+
+
+@pytest.mark.parametrize(("code", "detail"), REVERSAL_REFUSALS.items())
+async def test_every_refusal_is_explained_to_the_shop(certificate: str, code: str, detail: str) -> None:
+    _, refunds = reversing(certificate)
+    answer = await refunds.check(attrs.evolve(QUESTION, reports=(report(Claim.FAILED, code, amount=None),)))
+    assert (answer.outcome, answer.detail) == (RefundOutcome.FAILED, detail)
