@@ -57,6 +57,7 @@ from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.tokens import Tokens
 from payments.application.use_cases.answer_once import AnswerOnce
+from payments.application.use_cases.attach_money import AttachMoney
 from payments.application.use_cases.cancel_payment import CancelPayment
 from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.application.use_cases.close_checkout import CloseCheckout
@@ -64,6 +65,7 @@ from payments.application.use_cases.deliver_messages import DeliverMessages
 from payments.application.use_cases.explain_payment import ExplainPayment
 from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
+from payments.application.use_cases.get_review import GetReview
 from payments.application.use_cases.initiate_payment import InitiatePayment
 from payments.application.use_cases.list_payments import ListPayments
 from payments.application.use_cases.list_reviews import ListReviews
@@ -72,6 +74,7 @@ from payments.application.use_cases.offer_providers import OfferProviders
 from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.receive_notice import ReceiveNotice
 from payments.application.use_cases.replace_attempt import ReplaceAttempt
+from payments.application.use_cases.resolve_review import ResolveReview
 from payments.application.use_cases.settle_payment import SettlePayment
 from payments.application.use_cases.sweep_payments import SweepPayments
 from payments.domain.errors import ConfigurationInvalid, FieldError
@@ -80,6 +83,7 @@ from payments.settings import Settings
 
 USE_CASES = (
     AnswerOnce,
+    AttachMoney,
     CancelPayment,
     CheckInvariants,
     CloseCheckout,
@@ -87,6 +91,7 @@ USE_CASES = (
     ExplainPayment,
     FindPayments,
     GetPayment,
+    GetReview,
     InitiatePayment,
     ListPayments,
     ListReviews,
@@ -95,6 +100,7 @@ USE_CASES = (
     ProcessNotices,
     ReceiveNotice,
     ReplaceAttempt,
+    ResolveReview,
     SettlePayment,
     SweepPayments,
 )

@@ -13,6 +13,7 @@ from payments.application.use_cases.deliver_messages import DeliverMessages
 from payments.application.use_cases.explain_payment import ExplainPayment
 from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
+from payments.application.use_cases.get_review import GetReview
 from payments.application.use_cases.initiate_payment import InitiatePayment
 from payments.application.use_cases.list_payments import ListPayments
 from payments.application.use_cases.list_reviews import ListReviews
@@ -20,6 +21,7 @@ from payments.application.use_cases.measure_backlog import MeasureBacklog
 from payments.application.use_cases.offer_providers import OfferProviders
 from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.receive_notice import ReceiveNotice
+from payments.application.use_cases.resolve_review import ResolveReview
 from payments.application.use_cases.settle_payment import SettlePayment
 from payments.application.use_cases.sweep_payments import SweepPayments
 
@@ -39,6 +41,8 @@ class Payments:
     explain: ExplainPayment
     offers: OfferProviders
     reviews: ListReviews
+    review: GetReview
+    resolve: ResolveReview
     sweep: SweepPayments
     deliver: DeliverMessages
     check: CheckInvariants

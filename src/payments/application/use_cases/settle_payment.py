@@ -1,12 +1,12 @@
 """Settle: ask the provider about one attempt, then apply the evidence under the payment's lock."""
 
-import asyncio
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import attrs
 
+from payments.application.asking import answer_of
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import Provider, Providers, Question
@@ -15,7 +15,7 @@ from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.domain.attempt import Attempt
-from payments.domain.errors import GatewayError, PaymentNotFound, ReferenceNotFound
+from payments.domain.errors import PaymentNotFound, ReferenceNotFound
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Rule, nothing
 from payments.domain.payment import Change, Payment, lost
@@ -148,15 +148,7 @@ async def _answer(provider: Provider | None, attempt: Attempt, budget_s: float |
     question = Question(
         reference=attempt.reference, provider_reference=attempt.provider_reference, amount=attempt.amount
     )
-    try:
-        async with asyncio.timeout(budget_s):
-            return await provider.checks.check(question)
-    except TimeoutError:
-        return nothing("no answer in time")
-    except GatewayError as trouble:
-        return nothing(trouble.code)
-    except Exception as trouble:  # noqa: BLE001 -- docs/model.md section 3: any exception is no information
-        return nothing(f"{type(trouble).__name__} while asking")
+    return await answer_of(provider, question, budget_s)
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,7 @@ from uuid import UUID
 import attrs
 
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import ReviewQuery
 from payments.domain.review import Review, ReviewState
 from payments.testing.contracts.promises import promise, promise_to_raise
 from payments.testing.contracts.stored import (
@@ -103,7 +104,7 @@ class RefundsContract(ABC):
             promise("a decided review can be resolved.", kept=await _decide(units, resolved))
             promise("a resolved review is not decided again.", kept=not await _decide(units, decided))
             promise("a resolved review stays.", kept=await units.reads.review(decided.review_id) == resolved)
-            left = await units.reads.open_reviews(None, 10)
+            left = await units.reads.reviews(ReviewQuery(limit=10))
             promise(f"a resolved review leaves the queue; left {left!r}.", kept=left == (a_review(2),))
             promise("an unknown review is None.", kept=await units.reads.review(numbered(6, 9)) is None)
             promise("an unknown review is not decided.", kept=not await _decide(units, a_review(9)))

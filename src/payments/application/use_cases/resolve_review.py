@@ -1,0 +1,292 @@
+"""Resolve: a person's decision about a review, with their name and their reason (docs/model.md section 8)."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final, TypeAlias
+from uuid import UUID
+
+import attrs
+
+from payments.application.attesting import CAUSE, attest
+from payments.application.ports.clock import Clock
+from payments.application.ports.identifiers import Identifiers
+from payments.application.ports.providers import Providers
+from payments.application.ports.repository import Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.recording import record
+from payments.application.review_details import Details, require_fitting
+from payments.application.tokens import Tokens, hash_of
+from payments.application.use_cases.attach_money import AttachMoney
+from payments.application.use_cases.settle_payment import SettlePayment
+from payments.domain import reviewing
+from payments.domain.errors import (
+    DecisionNotPossible,
+    FieldError,
+    InvalidRequest,
+    PaymentNotFound,
+    ReviewNotFound,
+)
+from payments.domain.events import ReviewKind
+from payments.domain.evidence import Answer, Outcome, Rule
+from payments.domain.money import Money
+from payments.domain.payment import Change, Payment
+from payments.domain.refunding import Wanted
+from payments.domain.review import Review
+from payments.domain.reviewing import Decided, Decision, SeenRefund, WayOut, is_decided, require_way_out
+
+LONGEST_REASON: Final = 500
+
+_Way: TypeAlias = "Callable[[Review, Decision, Details], Awaitable[Review]]"
+_Deciding: TypeAlias = Callable[[Transaction, Payment, Review, datetime], Awaitable[Decided]]
+
+
+_FINAL: Final = frozenset({Rule.DECLINED, Rule.CLOSED, Rule.NEVER_CREATED, Rule.NO_LONGER_LIVE})
+"""Verdicts without money after which nobody has to ask what became of an attempt."""
+
+
+@attrs.frozen
+class ResolveReview:
+    """Decide about one review. Nobody sets a status: a decision is a fact, and the rules do the rest."""
+
+    _attach: AttachMoney
+    _clock: Clock
+    _identifiers: Identifiers
+    _providers: Providers
+    _settle: SettlePayment
+    _tokens: Tokens
+    _unit_of_work: UnitOfWork
+
+    async def __call__(
+        self, review_id: UUID, decision: str, reason: str, actor: str, details: Details | None = None
+    ) -> Review:
+        """The review afterwards: resolved, waiting for its refund, or open still if asking told nothing new.
+
+        The same decision by the same person again is answered as the first time.
+
+        Raises:
+            ReviewNotFound: there is none.
+            InvalidRequest: a field is missing, wrong or of no use here.
+            DecisionNotPossible: a review of this kind, or about this money, has no such way out.
+            ReviewAlreadyDecided: somebody was faster.
+            RefundTooLarge: other refunds took what was left meanwhile.
+        """
+        given = details or Details()
+        chosen = Decision(way_out=_way_out(decision), actor=actor, reason=_reason(reason))
+        review = await self._unit_of_work.reads.review(review_id)
+        if review is None:
+            raise ReviewNotFound
+        if is_decided(review, chosen):
+            return review
+        require_way_out(review, chosen)
+        require_fitting(review, chosen, given)
+        ways: dict[WayOut, _Way] = {
+            WayOut.ACCEPT: self._accept,
+            WayOut.REFUND: self._refund,
+            WayOut.DISMISS: self._dismiss,
+            WayOut.ATTACH: self._attached,
+            WayOut.ASK_AGAIN: self._ask_again,
+            WayOut.RECORD: self._record,
+            WayOut.UNLOCK: self._unlock,
+            WayOut.REFUSE: self._refuse,
+        }
+        return await ways[chosen.way_out](review, chosen, given)
+
+    async def _accept(self, review: Review, decision: Decision, _details: Details) -> Review:
+        async def accept(_t: Transaction, payment: Payment, present: Review, now: datetime) -> Decided:
+            return reviewing.accept(payment, present, decision, now=now)
+
+        return await self._decide(review, decision, accept)
+
+    async def _refund(self, review: Review, decision: Decision, _details: Details) -> Review:
+        refund_id = self._identifiers.unique()
+        # As unguessable as an attempt's, and told apart from it.
+        reference = f"r-{self._identifiers.reference().removeprefix('p-')}"
+
+        async def refund(_t: Transaction, payment: Payment, present: Review, now: datetime) -> Decided:
+            capture = reviewing.capture_about(payment, present)
+            provider = self._providers.by_name.get(capture.provider)
+            reports = provider is not None and provider.callbacks is not None
+            wanted = Wanted(
+                refund_id=refund_id,
+                reference=reference,
+                amount=capture.amount,
+                reason=decision.reason,
+                actor=decision.actor,
+                callback_token_hash=hash_of(self._tokens.callback(reference)) if reports else None,
+            )
+            return reviewing.refund(payment, present, decision, wanted, now=now)
+
+        return await self._decide(review, decision, refund)
+
+    async def _dismiss(self, review: Review, decision: Decision, _details: Details) -> Review:
+        async def dismiss(_t: Transaction, payment: Payment, present: Review, now: datetime) -> Decided:
+            return reviewing.resolved(Change(payment), present, decision, now=now)
+
+        if review.payment_id is not None:
+            return await self._decide(review, decision, dismiss)
+        return await self._unit_of_work.write(_DismissingAlone(review.review_id, decision, self._clock))
+
+    async def _attached(self, review: Review, decision: Decision, details: Details) -> Review:
+        return await self._attach(review, decision, details.reference or "")
+
+    async def _unlock(self, review: Review, decision: Decision, _details: Details) -> Review:
+        async def unlock(_t: Transaction, payment: Payment, present: Review, now: datetime) -> Decided:
+            return reviewing.unlocked(payment, present, decision, now=now)
+
+        return await self._decide(review, decision, unlock)
+
+    async def _refuse(self, review: Review, decision: Decision, _details: Details) -> Review:
+        evidence_id = self._identifiers.unique()
+        # Each refusal is a new one, whatever was declined before.
+        refused = Answer(outcome=Outcome.DECLINED, word="refused", fingerprint=str(evidence_id))
+        return await self._decide(review, decision, self._attesting(decision, refused, evidence_id))
+
+    async def _record(self, review: Review, decision: Decision, details: Details) -> Review:
+        if review.kind is ReviewKind.REFUND_UNKNOWN:
+            return await self._record_refund(review, decision, details)
+        payment = await self._payment(review)
+        attempt = payment.attempt(reviewing.attempt_about(payment, review))
+        paid = details.outcome == "paid"
+        amount = Money.of(details.amount, attempt.amount.currency) if details.amount else attempt.amount
+        seen = Answer(
+            outcome=Outcome.PAID if paid else Outcome.CLOSED,
+            word=(details.outcome or "").replace("_", " "),
+            reference=attempt.reference,
+            amount=amount if paid else None,
+            mode=attempt.mode,
+            provider_reference=details.provider_reference,
+            capture_key=details.provider_reference if paid else None,
+        )
+        evidence_id = self._identifiers.unique()
+        return await self._decide(review, decision, self._attesting(decision, seen, evidence_id))
+
+    async def _record_refund(self, review: Review, decision: Decision, details: Details) -> Review:
+        seen = SeenRefund(
+            succeeded=details.outcome == "succeeded", provider_reference=details.provider_reference
+        )
+
+        async def note(_t: Transaction, payment: Payment, present: Review, now: datetime) -> Decided:
+            return reviewing.refund_recorded(payment, present, decision, seen, now=now)
+
+        return await self._decide(review, decision, note)
+
+    def _attesting(self, decision: Decision, answer: Answer, evidence_id: UUID) -> _Deciding:
+        """What a person vouches for about the review's own attempt, as the evidence that answers it."""
+
+        async def apply(
+            transaction: Transaction, payment: Payment, present: Review, now: datetime
+        ) -> Decided:
+            reference = reviewing.attempt_about(payment, present)
+            attested = await attest(transaction, payment, reference, answer, evidence_id=evidence_id, now=now)
+            decided = reviewing.resolved(attested.change, present, decision, now=now)
+            return attrs.evolve(decided, evidence=attested.evidence)
+
+        return apply
+
+    async def _ask_again(self, review: Review, decision: Decision, _details: Details) -> Review:
+        payment = await self._payment(review)
+        if review.kind is ReviewKind.REFUND_UNKNOWN:
+            return await self._note(review, decision, "It is asked about at once.", refund=True)
+        reference = reviewing.attempt_about(payment, review)
+        settled = await self._settle.ask(payment, reference, CAUSE)
+        paid = any(capture.reference == reference for capture in settled.payment.captures)
+        if not paid and settled.rule not in _FINAL:
+            why = f"The provider answered {settled.answer.word!r}, which ends nothing."
+            return await self._note(review, decision, why)
+
+        async def answered(_t: Transaction, locked: Payment, present: Review, now: datetime) -> Decided:
+            return reviewing.resolved(Change(locked), present, decision, now=now)
+
+        return await self._decide(review, decision, answered)
+
+    async def _note(self, review: Review, decision: Decision, why: str, *, refund: bool = False) -> Review:
+        """Put on record that a person had it asked about, and leave the question open."""
+
+        async def write(transaction: Transaction) -> Review:
+            locked, present = await _locked(transaction, review)
+            if is_decided(present, decision):
+                return present
+            now = self._clock.now()
+            asked = reviewing.refund_asked_about(locked, present, now=now) if refund else locked
+            change = reviewing.asked_in_vain(asked, present, decision, why)
+            await transaction.save(record(locked, change, actor=decision.actor, cause=CAUSE, now=now))
+            return present
+
+        return await self._unit_of_work.write(write)
+
+    async def _decide(self, review: Review, decision: Decision, deciding: _Deciding) -> Review:
+        """Lock, read again, decide and write, all in one; of two people one is told that it is decided."""
+
+        async def write(transaction: Transaction) -> Review:
+            locked, present = await _locked(transaction, review)
+            if is_decided(present, decision):
+                return present
+            now = self._clock.now()
+            decided = await deciding(transaction, locked, present, now)
+            stored = record(
+                locked,
+                decided.change,
+                actor=decision.actor,
+                cause=CAUSE,
+                now=now,
+                evidence=decided.evidence,
+                decided=(decided.review,),
+            )
+            await transaction.save(stored)
+            return decided.review
+
+        return await self._unit_of_work.write(write)
+
+    async def _payment(self, review: Review) -> Payment:
+        payment = await self._unit_of_work.reads.payment(review.payment_id) if review.payment_id else None
+        if payment is None:
+            raise DecisionNotPossible("It is about no payment of ours.")
+        return payment
+
+
+@attrs.frozen
+class _DismissingAlone:
+    """Dismiss a review of no payment: no trail tells of it, so the review itself keeps who, why and when."""
+
+    review_id: UUID
+    decision: Decision
+    clock: Clock
+
+    async def __call__(self, transaction: Transaction) -> Review:
+        present = await transaction.lock_review(self.review_id)
+        if present is None:
+            raise ReviewNotFound
+        if is_decided(present, self.decision):
+            return present
+        answered = reviewing.answered(present, self.decision, now=self.clock.now())
+        await transaction.decide_review(answered)
+        return answered
+
+
+async def _locked(transaction: Transaction, review: Review) -> tuple[Payment, Review]:
+    """The payment that ``review`` is about, locked, and the review as it stands now."""
+    if review.payment_id is None:
+        raise DecisionNotPossible("It is about no payment of ours.")
+    locked = await transaction.lock_payment(review.payment_id)
+    if locked is None:
+        raise PaymentNotFound
+    present = await transaction.lock_review(review.review_id)
+    if present is None:
+        raise ReviewNotFound
+    return locked, present
+
+
+def _way_out(decision: str) -> WayOut:
+    try:
+        return WayOut(decision)
+    except ValueError:
+        offered = ", ".join(way.value for way in WayOut)
+        raise InvalidRequest(errors=(FieldError("/decision", f"Use one of: {offered}."),)) from None
+
+
+def _reason(reason: str) -> str:
+    said = reason.strip()
+    if not said or len(said) > LONGEST_REASON:
+        remedy = f"Say why, in 1 to {LONGEST_REASON} characters."
+        raise InvalidRequest(errors=(FieldError("/reason", remedy),))
+    return said
