@@ -85,6 +85,8 @@ class Decided:
     """As it stands afterwards: resolved, or decided and waiting for its refund."""
     evidence: Evidence | None = None
     """What the person attested, where that was the decision."""
+    others: tuple[Review, ...] = ()
+    """Reviews that waited for what was decided here, as they stand afterwards."""
 
 
 def ways_out(review: Review, payment: Payment | None) -> tuple[WayOut, ...]:
@@ -220,9 +222,18 @@ def refund(payment: Payment, review: Review, decision: Decision, wanted: Wanted,
 
 
 def refund_recorded(
-    payment: Payment, review: Review, decision: Decision, seen: SeenRefund, *, now: datetime
+    payment: Payment,
+    review: Review,
+    decision: Decision,
+    seen: SeenRefund,
+    *,
+    waiting: tuple[Review, ...],
+    now: datetime,
 ) -> Decided:
     """What became of a refund, as a person saw it at the provider; it ends the refund and the question.
+
+    ``waiting`` are the other open reviews of the payment: those that wait for this refund are answered by
+    it, or returned to the queue.
 
     Raises:
         DecisionNotPossible: it has ended before, and otherwise; or was never asked for.
@@ -248,7 +259,11 @@ def refund_recorded(
     if seen.succeeded:
         reference = capture_of(payment, about.capture_id).reference
         change = projected(failed_once_empty(change, reference), now)
-    return resolved(change, review, decision, now=now)
+    others, told = after_refund(waiting, refund_about(change.payment, review), now=now)
+    decided = resolved(change, review, decision, now=now)
+    return attrs.evolve(
+        decided, change=Change(decided.change.payment, (*decided.change.events, *told)), others=others
+    )
 
 
 def refund_asked_about(payment: Payment, review: Review, *, now: datetime) -> Payment:

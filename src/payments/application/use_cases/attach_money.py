@@ -59,7 +59,9 @@ class AttachMoney:
             remedy = "Name an attempt of ours: p- and 26 characters."
             raise InvalidRequest(errors=(FieldError("/reference", remedy),))
         attempt = named.attempt(reference)
-        provider = self._providers.named(attempt.provider)
+        provider = self._providers.by_name.get(attempt.provider)
+        if provider is None or provider.mode is not attempt.mode:
+            raise DecisionNotPossible(f"{attempt.provider} cannot be asked: it is off, or in the other mode.")
         answer = await self._answer(review, provider, attempt)
         return await self._unit_of_work.write(
             _Attaching(

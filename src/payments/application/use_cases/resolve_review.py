@@ -31,7 +31,7 @@ from payments.domain.evidence import Answer, Outcome, Rule
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment
 from payments.domain.refunding import Wanted
-from payments.domain.review import Review
+from payments.domain.review import Review, ReviewState
 from payments.domain.reviewing import Decided, Decision, SeenRefund, WayOut, is_decided, require_way_out
 
 LONGEST_REASON: Final = 500
@@ -165,10 +165,19 @@ class ResolveReview:
             succeeded=details.outcome == "succeeded", provider_reference=details.provider_reference
         )
 
-        async def note(_t: Transaction, payment: Payment, present: Review, now: datetime) -> Decided:
-            return reviewing.refund_recorded(payment, present, decision, seen, now=now)
+        payment = await self._payment(review)
+        others = [
+            each.review_id
+            for each in await self._unit_of_work.reads.reviews_of(payment.payment_id)
+            if each.review_id != review.review_id and each.state is ReviewState.OPEN
+        ]
 
-        return await self._decide(review, decision, note)
+        async def end(transaction: Transaction, locked: Payment, present: Review, now: datetime) -> Decided:
+            found = [await transaction.lock_review(review_id) for review_id in others]
+            waiting = tuple(each for each in found if each is not None)
+            return reviewing.refund_recorded(locked, present, decision, seen, waiting=waiting, now=now)
+
+        return await self._decide(review, decision, end)
 
     def _attesting(self, decision: Decision, answer: Answer, evidence_id: UUID) -> _Deciding:
         """What a person vouches for about the review's own attempt, as the evidence that answers it."""
@@ -230,7 +239,7 @@ class ResolveReview:
                 cause=CAUSE,
                 now=now,
                 evidence=decided.evidence,
-                decided=(decided.review,),
+                decided=(decided.review, *decided.others),
             )
             await transaction.save(stored)
             return decided.review

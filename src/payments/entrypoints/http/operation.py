@@ -21,6 +21,7 @@ class Who(enum.Enum):
     PROVIDER = "the provider, by its signature"
     OWNER = "the owner"
     OWNER_OR_OPERATOR = "the owner, or an operator"
+    OPERATOR = "an operator"
 
 
 @attrs.frozen

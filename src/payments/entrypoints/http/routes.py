@@ -11,6 +11,7 @@ from payments.entrypoints.http import (
     initiate,
     payment,
     providers,
+    reviews,
     status_page,
     verify,
 )
@@ -27,6 +28,9 @@ OPERATIONS: Final = (
     payment.GET,
     explain.EXPLAIN,
     cancel.CANCEL,
+    reviews.LIST,
+    reviews.GET,
+    reviews.RESOLVE,
     health.LIVE,
     health.READY,
     health.METRICS,
