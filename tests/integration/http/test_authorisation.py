@@ -53,9 +53,17 @@ def test_every_operation_has_its_row() -> None:
 @pytest.mark.parametrize("name", MATRIX)
 async def test_each_principal_gets_what_the_table_says(door: Door, name: str) -> None:
     payment_id = (await door.initiated())["payment_id"]
+    review_id = (await door.orphan()).review_id
     operation = next(operation for operation in OPERATIONS if operation.name == name)
     path = operation.path.format(
-        order_id="order_1", payment_id=payment_id, provider="scripted", name="page.css"
+        order_id="order_1",
+        payment_id=payment_id,
+        provider="scripted",
+        name="page.css",
+        review_id=review_id,
+    )
+    body = (
+        {"decision": "dismiss", "reason": "known"} if name == "resolve_review" else {"provider": "scripted"}
     )
     answers = {}
     for principal, headers in PRINCIPALS.items():
@@ -63,7 +71,7 @@ async def test_each_principal_gets_what_the_table_says(door: Door, name: str) ->
             operation.method,
             path,
             params={"order_id": "order_1"} if name == "list_providers" else None,
-            json={"provider": "scripted"} if operation.method == "POST" else None,
+            json=body if operation.method == "POST" else None,
             headers=headers,
         )
         answers[principal] = response.status_code
