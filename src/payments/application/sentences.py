@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from payments.application.records import Destination, Message, MessageState, Notice
 from payments.domain.attempt import Attempt
-from payments.domain.evidence import Evidence
+from payments.domain.evidence import Channel, Evidence
 from payments.domain.payment import Payment
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import AttemptStatus, PaymentStatus
@@ -90,6 +90,8 @@ def of_event(event: dict[str, Any]) -> str:
 def of_evidence(evidence: Evidence) -> str:
     """One piece of evidence and why we asked."""
     detail = f" ({evidence.answer.detail})" if evidence.answer.detail else ""
+    if evidence.channel is Channel.OPERATOR:
+        return f"A person vouched for {evidence.answer.word!r}{detail} in a review."
     cause = _CAUSES.get(evidence.cause, evidence.cause)
     return f"The provider, asked because of {cause}, answered {evidence.answer.word!r}{detail}."
 
@@ -101,6 +103,7 @@ _CAUSES: Final = {
     "initiate": "a new request to pay",
     "cancel": "a request to cancel",
     "operator": "an operator's question",
+    "review": "a person who decides a review",
 }
 
 

@@ -27,6 +27,7 @@ from payments.entrypoints.http.openapi import document
 from payments.entrypoints.http.routes import OPERATIONS
 from payments.entrypoints.logging import configure_logging
 from payments.entrypoints.many import one_process_alone, serve_by_many
+from payments.entrypoints.review_commands import review_app
 from payments.entrypoints.serving import run, serve_payments
 from payments.entrypoints.tokens import sign_token
 from payments.entrypoints.working import work_until_stopped
@@ -80,6 +81,7 @@ def command_line() -> App:
         settings_,
     ):
         app.command(command, name=command.__name__.rstrip("_"))
+    app.command(review_app())
     return app
 
 

@@ -16,6 +16,7 @@ from payments.domain.evidence import Channel, Outcome
 from payments.domain.review import ReviewState
 from payments.domain.reviewing import WayOut
 from payments.domain.transitions import Disposition
+from payments.entrypoints.http import cursors
 from payments.entrypoints.http.fields import (
     Amount,
     CurrencyCode,
@@ -161,3 +162,12 @@ class Reviews:
     data: tuple[ReviewLine, ...]
     has_more: bool
     next_cursor: Annotated[str | None, Meta(description="Pass it as `cursor` for the next page.")]
+
+    @classmethod
+    def of(cls, page: answers.Reviews) -> Self:
+        """What the use-case found, as it is written."""
+        return cls(
+            data=tuple(map(ReviewLine.of, page.items)),
+            has_more=page.beyond is not None,
+            next_cursor=cursors.written(page.beyond) if page.beyond else None,
+        )

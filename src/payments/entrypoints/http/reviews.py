@@ -15,7 +15,7 @@ from payments.entrypoints.http.desk import Desk
 from payments.entrypoints.http.fields import ReviewId
 from payments.entrypoints.http.operation import Answer, Call, Operation, Who
 from payments.entrypoints.http.requests import ResolveRequest, ReviewsRequest
-from payments.entrypoints.http.review_schemas import Review, ReviewLine, Reviews
+from payments.entrypoints.http.review_schemas import Review, Reviews
 
 
 async def list_reviews(desk: Desk, call: Call) -> Response:
@@ -27,13 +27,7 @@ async def list_reviews(desk: Desk, call: Call) -> Response:
         kind=wanted.kind,
         beyond=cursors.read(wanted.cursor) if wanted.cursor else None,
     )
-    return json_answer(
-        Reviews(
-            data=tuple(map(ReviewLine.of, page.items)),
-            has_more=page.beyond is not None,
-            next_cursor=cursors.written(page.beyond) if page.beyond else None,
-        )
-    )
+    return json_answer(Reviews.of(page))
 
 
 async def get(desk: Desk, call: Call) -> Response:
