@@ -101,7 +101,7 @@ async def test_a_way_out_of_another_kind_is_refused_with_those_there_are(door: D
         ({"status": "success"}, {"/status"}),
     ],
 )
-async def test_a_wrong_field_is_named(door: Door, body: dict[str, str], wrong: set[str]) -> None:
+async def test_a_wrong_field_is_named(door: Door, body: dict[str, Any], wrong: set[str]) -> None:
     review_id = await short_money(door)
 
     assert pointers(problem(await resolve(door, review_id, **body), 422, "invalid_request")) == wrong
