@@ -233,6 +233,43 @@ def _open_questions_are_asked(case: Case) -> Iterator[str]:
         for told in _events(entry):
             if told["event"] == "ReviewOpened" and (ReviewKind(told["kind"]), told["subject"]) not in asked:
                 yield f"The question {told['kind']} about {told['subject']} is gone."
+    for review in case.reviews:
+        yield from _decision_is_on_record(case, review)
+    for kind, subject in sorted(asked, key=str):
+        answered = sum(
+            review.state is ReviewState.RESOLVED and (review.kind, review.subject) == (kind, subject)
+            for review in case.reviews
+        )
+        told_so = sum(
+            told["event"] == "ReviewResolved" and (told["kind"], told["subject"]) == (kind.value, subject)
+            for entry in case.audit
+            for told in _events(entry)
+        )
+        if answered != told_so:
+            yield f"The question {kind.value} about {subject} was answered {told_so} times, not {answered}."
+
+
+def _decision_is_on_record(case: Case, review: Review) -> Iterator[str]:
+    """What stands in a review as decided is what the trail says, with the same person behind it."""
+    if review.decision is None:
+        if review.state is ReviewState.RESOLVED:
+            yield f"The question {review.kind.value} about {review.subject} is resolved by no decision."
+        return
+    said = [
+        entry.actor
+        for entry in case.audit
+        for told in _events(entry)
+        if told["event"] in ("ReviewDecided", "ReviewResolved")
+        and (told["kind"], told["subject"]) == (review.kind.value, review.subject)
+        and (told["decision"], told["reason"]) == (review.decision, review.reason)
+    ]
+    # What the provider answered, or a policy decided, is told by whoever brought the news.
+    by_a_person = (review.actor or "").startswith("operator:")
+    if not said or (by_a_person and review.actor not in said):
+        yield f"Nothing tells that {review.actor} decided {review.decision!r} about {review.subject}."
+    known = {refund.refund_id for refund in case.payment.refunds}
+    if review.refund_id is not None and review.refund_id not in known:
+        yield f"The question {review.kind.value} about {review.subject} waits for a refund that never was."
 
 
 def _events(entry: AuditEntry) -> list[dict[str, Any]]:

@@ -2,11 +2,14 @@
 
 import json
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
 
 from payments.application.invariants import Case, violations_of
+from payments.domain.review import ReviewState
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from tests.unit.use_cases.shop import Shop, birr
 
@@ -118,3 +121,43 @@ async def test_a_page_that_can_be_paid_on_after_the_payment_is_settled_is_found(
     found = violations_of(attrs.evolve(case, payment=case.payment.with_attempt(still_open)))
 
     assert any(v.invariant == "I2" and "can still pay" in v.detail for v in found)
+
+
+async def decided(shop: Shop, decision: str) -> Case:
+    """The case of a payment whose surplus was decided about."""
+    first = await shop.initiate()
+    second = await shop.initiate(provider="other")
+    shop.provider.pays(first.reference)
+    shop.other.pays(second.reference)
+    await shop.ask(first.reference)
+    await shop.ask(second.reference)
+    (review,) = (await shop.kit.payments.reviews()).items
+    await shop.kit.payments.resolve(review.review_id, decision, "seen", "operator:boss")
+    return await case_of(shop)
+
+
+TAMPERED: dict[str, tuple[str, dict[str, Any]]] = {
+    "another person": ("dismiss", {"actor": "operator:thief"}),
+    "another reason": ("dismiss", {"reason": "because"}),
+    "another decision": ("dismiss", {"decision": "refund"}),
+    "opened again": ("dismiss", {"state": ReviewState.OPEN, "resolved_at": None}),
+    "opened again, and forgotten": (
+        "dismiss",
+        {"state": ReviewState.OPEN, "decision": None, "actor": None, "reason": None},
+    ),
+    "resolved by nobody": ("dismiss", {"decision": None, "actor": None, "reason": None}),
+    "resolved before its refund": ("refund", {"state": ReviewState.RESOLVED}),
+    "a refund that never was": ("refund", {"refund_id": UUID(int=7)}),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+async def test_a_decision_that_the_trail_does_not_tell_of_is_found(shop: Shop, what: str) -> None:
+    decision, changed = TAMPERED[what]
+    case = await decided(shop, decision)
+    assert violations_of(case) == ()
+
+    (review,) = case.reviews
+    found = violations_of(attrs.evolve(case, reviews=(attrs.evolve(review, **changed),)))
+
+    assert "I19" in {violation.invariant for violation in found}, found
