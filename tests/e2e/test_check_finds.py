@@ -106,6 +106,16 @@ PLANTED = {
         "UPDATE attempts SET amount_minor = 100 WHERE status = 'open'",
     ),
     "a question that is gone": ("I19", "DELETE FROM reviews"),
+    "a decision that nobody made": (
+        "I19",
+        """UPDATE reviews SET state = 'resolved', decision = 'dismiss', actor = 'operator:thief',
+           reason = 'mine', resolved_at = opened_at WHERE kind = 'surplus'""",
+    ),
+    "a refund that nobody decided": (
+        "I19",
+        """UPDATE reviews SET decision = 'refund', actor = 'operator:thief', reason = 'mine',
+           refund_id = review_id WHERE kind = 'surplus'""",
+    ),
 }
 
 
