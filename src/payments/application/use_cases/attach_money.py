@@ -88,9 +88,10 @@ class AttachMoney:
         """
         asked_about, _, key = review.subject.partition(":")
         payment = await self._unit_of_work.reads.payment(payment_id)
-        if payment is None or not key:
+        attempts = payment.attempts if payment else ()
+        origin = next((a for a in attempts if a.reference == asked_about), None)
+        if origin is None or not key:
             raise DecisionNotPossible("What this review is about is not money of a provider.")
-        origin = payment.attempt(asked_about)
         _require_one_provider(origin.provider, provider)
         question = Question(
             reference=asked_about, provider_reference=origin.provider_reference, amount=origin.amount
