@@ -5,6 +5,7 @@ from datetime import datetime
 import attrs
 
 from payments.domain import events as happened
+from payments.domain.events import ReviewKind
 from payments.domain.refund import Refund
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import RefundStatus
@@ -42,3 +43,33 @@ def after_refund(
             for review in back
         )
     return (), ()
+
+
+def answered_by(
+    reviews: tuple[Review, ...], refund: Refund, *, now: datetime
+) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:
+    """The open questions what became of ``refund``, resolved once it ended, and the events that say so.
+
+    Nobody has to decide any more what the provider has told.
+    """
+    if refund.status not in (RefundStatus.SUCCEEDED, RefundStatus.FAILED):
+        return (), ()
+    said = f"the refund {refund.status.value}" + (f": {refund.detail}" if refund.detail else "")
+    resolved = tuple(
+        attrs.evolve(
+            review,
+            state=ReviewState.RESOLVED,
+            decision="answered",
+            actor="system",
+            reason=said,
+            resolved_at=now,
+        )
+        for review in reviews
+        if review.state is ReviewState.OPEN
+        and review.kind is ReviewKind.REFUND_UNKNOWN
+        and review.subject == str(refund.refund_id)
+    )
+    return resolved, tuple(
+        happened.ReviewResolved(kind=r.kind, subject=r.subject, decision="answered", reason=said)
+        for r in resolved
+    )

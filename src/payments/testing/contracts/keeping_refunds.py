@@ -80,6 +80,19 @@ class RefundsContract(ABC):
                 "a callback token opens no page.", kept=await reads.payment_with_page_token("a" * 64) is None
             )
 
+    async def test_a_payment_is_found_by_the_reference_of_its_refund(self) -> None:
+        async with self.stage() as units:
+            attempt = an_attempt(1, status=SUCCEEDED)
+            refunded = a_payment(1, attempts=(attempt,), captures=(a_capture(1),), refunds=(a_refund(1),))
+            stored = await keep(units, refunded)
+            await keep(units, a_payment(2, attempts=(an_attempt(2),)))
+            reads = units.reads
+            found = await reads.payment_with_refund_reference(a_refund(1).reference)
+            promise("a refund's reference leads to its payment.", kept=found == stored)
+            for name in (an_attempt(1).reference, "r-unknown", ""):
+                found = await reads.payment_with_refund_reference(name)
+                promise("what is no refund's reference leads nowhere.", kept=found is None)
+
     async def test_a_secret_address_is_given_once(self) -> None:
         async with self.stage() as units:
             await keep(units, a_payment(1, attempts=(an_attempt(1, callback_token_hash="a" * 64),)))
