@@ -77,7 +77,7 @@ class RefundPayment:
                 return _the_same(locked, known, wanted)
             now = self._clock.now()
             change = reserve(locked, wanted, now=now)
-            provider = self._reserve.refuse_impossible(capture, money)
+            provider = self._reserve.refuse_impossible(capture_of(locked, capture.capture_id), money)
             if provider.refunds is None and not wanted.awaiting_approval:
                 new = refund_of(change.payment, wanted.refund_id)
                 done = by_hand(change.payment, new, request_id=request_id, now=now)
