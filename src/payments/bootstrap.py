@@ -75,6 +75,7 @@ from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.receive_notice import ReceiveNotice
 from payments.application.use_cases.record_refund_answer import RecordRefundAnswer
 from payments.application.use_cases.refund_payment import RefundPayment
+from payments.application.use_cases.refuse_refund import RefuseRefund
 from payments.application.use_cases.replace_attempt import ReplaceAttempt
 from payments.application.use_cases.reserve_refund import ReserveRefund
 from payments.application.use_cases.send_refund import SendRefund
@@ -107,6 +108,7 @@ USE_CASES = (
     ReceiveNotice,
     RecordRefundAnswer,
     RefundPayment,
+    RefuseRefund,
     ReplaceAttempt,
     ReserveRefund,
     SendRefund,
@@ -168,6 +170,7 @@ async def open_payments(
             notifier=given.notifier or _notifier(chosen),
             orders=given.orders or _orders(chosen, surroundings, read_only=read_only),
             providers=given.providers or build_providers(chosen.provider_settings, surroundings),
+            refund_rules=chosen.refunds,
             shared_state=given.shared_state or storage.shared_state or MemorySharedState(clock),
             unit_of_work=storage.unit_of_work,
         )

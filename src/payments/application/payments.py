@@ -23,6 +23,7 @@ from payments.application.use_cases.offer_providers import OfferProviders
 from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.receive_notice import ReceiveNotice
 from payments.application.use_cases.refund_payment import RefundPayment
+from payments.application.use_cases.refuse_refund import RefuseRefund
 from payments.application.use_cases.settle_payment import SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
 from payments.application.use_cases.sweep_payments import SweepPayments
@@ -39,6 +40,7 @@ class Payments:
     cancel: CancelPayment
     refund: RefundPayment
     approve_refund: ApproveRefund
+    refuse_refund: RefuseRefund
     settle_refund: SettleRefund
     refunds: ListRefunds
     list: ListPayments

@@ -11,6 +11,7 @@ from payments.entrypoints.http import (
     initiate,
     payment,
     providers,
+    refunds,
     status_page,
     verify,
 )
@@ -27,6 +28,10 @@ OPERATIONS: Final = (
     payment.GET,
     explain.EXPLAIN,
     cancel.CANCEL,
+    refunds.REFUND,
+    refunds.LIST,
+    refunds.APPROVE,
+    refunds.REFUSE,
     health.LIVE,
     health.READY,
     health.METRICS,
