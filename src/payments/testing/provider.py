@@ -68,8 +68,13 @@ class ScriptedRefunds(Refunds):
         )
 
     def sent_back(self, capture_key: str) -> int:
-        """How much of a capture was taken on to go back, in minor units."""
-        return sum(r.amount.minor for r in self.requests.values() if r.capture_key == capture_key)
+        """How much of a capture went back, or is on its way, in minor units."""
+        return sum(
+            request.amount.minor
+            for reference, request in self.requests.items()
+            if request.capture_key == capture_key
+            and self._outcomes[reference].outcome is not RefundOutcome.FAILED
+        )
 
     async def request(self, request: RefundRequest) -> RefundAnswer:
         self.calls["request"] += 1

@@ -41,11 +41,16 @@ class RecordRefundAnswer:
         """
         reviews = await self._unit_of_work.reads.reviews_of(payment_id)
         asked = frozenset(r.subject for r in reviews if r.kind is ReviewKind.REFUND_UNKNOWN)
+        trail: str | None = None
 
         async def write(transaction: Transaction) -> Payment:
+            nonlocal trail
             locked = await transaction.lock_payment(payment_id)
             if locked is None:
                 raise PaymentNotFound
+            if locked.trail == trail:
+                # The commit that seemed lost was not.
+                return locked
             now = self._clock.now()
             change = Change(locked)
             refund = refund_of(locked, refund_id)
@@ -71,6 +76,7 @@ class RecordRefundAnswer:
                 cause=cause,
                 now=now,
             )
+            trail = stored.after.trail if change.events else None
             await transaction.save(stored)
             return stored.after
 
