@@ -139,7 +139,7 @@ class Environment:
             try:
                 money = Money.of(amount, code)
             except InvalidMoney as error:
-                self.refuse(name, f"{error.detail} Use pairs such as ETB=5000.00,KES=2000.00.")
+                self.refuse(name, f"{error.detail} Use pairs such as ETB=5000.00,KES=2000.")
                 continue
             if money.minor < 0 or code in found:
                 self.refuse(name, "Each currency is written once, with an amount that is not below zero.")
