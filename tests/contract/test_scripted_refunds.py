@@ -1,4 +1,4 @@
-"""The contract of gateways that send money back, over the scripted provider, and broken ones it must catch."""
+"""The contract of gateways that send money back, over the scripted provider and over broken ones."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
