@@ -14,7 +14,7 @@ import attrs
 from payments.application.answers import Violation
 from payments.application.recording import chain_hash, state_digest
 from payments.application.records import AuditEntry, Destination, Message
-from payments.domain import events as happened
+from payments.application.trail_walk import TrailWalk
 from payments.domain.attempt import Attempt
 from payments.domain.errors import IllegalTransition
 from payments.domain.events import Reason, ReviewKind
@@ -23,17 +23,7 @@ from payments.domain.money import zero
 from payments.domain.payment import Payment
 from payments.domain.refund import PENDING, refundable
 from payments.domain.review import Review, ReviewState
-from payments.domain.transitions import (
-    ATTEMPT,
-    CAPTURE,
-    PAYMENT,
-    REFUND,
-    AttemptStatus,
-    Disposition,
-    PaymentStatus,
-    RefundStatus,
-    following,
-)
+from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
 from payments.domain.watching import CLAIM_LIFETIME
 
 OVERDUE: Final = timedelta(minutes=30)
@@ -89,7 +79,7 @@ def _one_live_attempt(case: Case) -> Iterator[str]:
 
 
 def _only_published_edges(case: Case) -> Iterator[str]:
-    walk = _Walk()
+    walk = TrailWalk()
     for entry in case.audit:
         for told in _events(entry):
             try:
@@ -111,54 +101,6 @@ def _only_published_edges(case: Case) -> Iterator[str]:
             yield f"The changes of the refund {refund.reference} do not lead to {refund.status.value}."
 
 
-@attrs.define
-class _Walk:
-    """Where a payment and all that belongs to it stand, going by what its audit trail tells."""
-
-    status: PaymentStatus = PaymentStatus.PENDING
-    attempts: dict[str, AttemptStatus] = attrs.field(factory=dict)
-    captures: dict[str, Disposition] = attrs.field(factory=dict)
-    refunds: dict[str, RefundStatus] = attrs.field(factory=dict)
-    money_of: dict[str, str] = attrs.field(factory=dict)
-    """By refund, the capture whose money it is."""
-
-    def follow(self, told: dict[str, Any]) -> None:
-        """Take one step.
-
-        Raises:
-            IllegalTransition, KeyError: there is no such step.
-        """
-        kind = getattr(happened, told["event"])
-        if any(kind is event for _, event in PAYMENT):
-            self.status = following(PAYMENT, self.status, kind)
-        elif any(kind is event for _, event in ATTEMPT):
-            reference = told["reference"]
-            self.attempts[reference] = following(ATTEMPT, self.attempts[reference], kind)
-        elif any(kind is event for _, event in CAPTURE):
-            capture = told["capture_id"]
-            self.captures[capture] = following(CAPTURE, self.captures[capture], kind)
-        elif any(kind is event for _, event in REFUND):
-            refund = told["refund_id"]
-            self.refunds[refund] = following(REFUND, self.refunds[refund], kind)
-        else:
-            self._begin(kind, told)
-
-    def _begin(self, kind: type, told: dict[str, Any]) -> None:
-        if kind is happened.AttemptClaimed:
-            self.attempts[told["reference"]] = AttemptStatus.CLAIMED
-        elif kind is happened.CaptureRecorded:
-            self.captures[told["capture_id"]] = Disposition(told["disposition"])
-        elif kind is happened.RefundRecorded:
-            self.refunds[told["refund_id"]] = RefundStatus.SUCCEEDED
-            self.money_of[told["refund_id"]] = told["capture_id"]
-        elif kind is happened.RefundReserved:
-            waits = told["awaiting_approval"]
-            self.refunds[told["refund_id"]] = (
-                RefundStatus.AWAITING_APPROVAL if waits else RefundStatus.RESERVED
-            )
-            self.money_of[told["refund_id"]] = told["capture_id"]
-
-
 def _each_change_told_once(case: Case) -> Iterator[str]:
     sequences = [message.sequence for message in case.messages]
     if sequences != list(range(1, case.payment.told + 1)):
@@ -178,7 +120,7 @@ def _each_change_told_once(case: Case) -> Iterator[str]:
 
 def _refunds_to_tell(case: Case) -> int:
     """How often money of the settling capture went back, or came back after that, while it settled."""
-    walk, count = _Walk(), 0
+    walk, count = TrailWalk(), 0
     try:
         for entry in case.audit:
             events = _events(entry)

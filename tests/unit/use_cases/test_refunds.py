@@ -1,15 +1,18 @@
 """Refunds: every sentence of docs/model.md section 9, in memory."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import attrs
 import pytest
 
-from payments.application.ports.providers import RefundOutcome, RefundRequest
+from payments.application.ports.providers import Callback, Callbacks, Provider, RefundOutcome, RefundRequest
 from payments.application.records import Claim, Destination
+from payments.application.tokens import hash_of
 from payments.domain.errors import (
     ApprovalByRequester,
     GatewayError,
@@ -475,6 +478,38 @@ async def test_a_notice_that_no_answer_ever_confirms_becomes_the_question_about_
     await till.shop.pass_hours(25)
 
     assert await till.shop.reviews() == ["refund_unknown"]
+
+
+@attrs.define
+class CallingBack(HesitatingProvider, Callbacks):
+    """A provider that reports to a secret address of each refund."""
+
+    def provider(self, *, payable_for: timedelta = timedelta(minutes=60)) -> Provider:
+        return attrs.evolve(super().provider(payable_for=payable_for), callbacks=self)
+
+    def read(self, notice: Any) -> Any:
+        """A webhook's notice, or a callback's body."""
+        if isinstance(notice, bytes):
+            return Callback(claim=Claim.RETURNED, word=json.loads(notice)["claim"])
+        return super().read(notice)
+
+    def acknowledgement(self) -> bytes:
+        return b"{}"
+
+
+async def test_a_refund_has_a_secret_address_and_what_is_reported_there_comes_with_the_question() -> None:
+    till = await till_of(CallingBack())
+    till.provider.answer = RefundOutcome.PENDING
+    refund = await till.refund()
+    await till.shop.hear(refund.reference, Claim.RETURNED)
+    await till.shop.kit.payments.process_notices()
+
+    address = till.provider.requests[refund.reference].callback_url
+    assert address is not None
+    token = address.rstrip("/").rpartition("/")[2]
+    reads = till.shop.kit.unit_of_work.reads
+    assert await reads.payment_with_callback_token(hash_of(token)) == await till.shop.payment()
+    assert [[r.word for r in q.reports] for q in till.provider.questions] == [["returned"]]
 
 
 # --- made at the provider without us

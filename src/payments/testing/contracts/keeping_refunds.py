@@ -121,6 +121,17 @@ class RefundsContract(ABC):
             promise("an unknown review is None.", kept=await units.reads.review(numbered(6, 9)) is None)
             promise("an unknown review is not decided.", kept=not await _decide(units, a_review(9)))
 
+    async def test_a_question_may_be_opened_as_a_decided_one(self) -> None:
+        async with self.stage() as units:
+            opened = attrs.evolve(
+                a_review(1), decision="refund", actor="policy:1", reason="by rule", refund_id=numbered(3, 1)
+            )
+            await keep(units, a_payment(), reviews=(opened,))
+            promise(
+                "what was decided when a question was opened is read back.",
+                kept=await units.reads.review(opened.review_id) == opened,
+            )
+
     async def test_a_change_that_decides_a_resolved_review_is_refused_whole(self) -> None:
         async with self.stage() as units:
             before = await keep(units, a_payment(), reviews=(a_review(1),))
