@@ -227,8 +227,12 @@ def sweep(*, json: Json = False) -> None:
 
     async def swept() -> None:
         async with open_payments(settings) as payments:
-            asked = await reports.with_progress("Asked about", payments.sweep)
-        _say(reports.as_json({"asked": asked}) if json else f"{asked} attempts and refunds were due and looked after.")
+            asked = await reports.with_progress("Looked after", payments.sweep)
+        _say(
+            reports.as_json({"asked": asked})
+            if json
+            else f"{asked} attempts and refunds were due and looked after."
+        )
 
     run(swept())
 
