@@ -219,8 +219,8 @@ class RefundRequested:
     """The request to the provider is committed; only its committer sends it."""
 
     refund_id: UUID
-    request_id: UUID
-    """Who committed it: how a unit of work that runs again recognises itself."""
+    request_id: UUID | None = None
+    """Names the request: how a unit of work that runs again recognises its own."""
 
 
 @attrs.frozen(kw_only=True)

@@ -191,12 +191,26 @@ def left_behind(refund: Refund, now: datetime) -> bool:
     return unanswered and refund.requested_at is not None and now - refund.requested_at >= ANSWERED_WITHIN
 
 
-def lost(payment: Payment, refund: Refund, *, word: str, now: datetime) -> Change:
-    """Record that the answer to our request was lost; one that is past that is left as it is."""
+def lost(
+    payment: Payment,
+    refund: Refund,
+    *,
+    word: str,
+    provider_reference: str | None = None,
+    now: datetime,
+) -> Change:
+    """Record that the answer to our request was lost, or said nothing; one past that is left as it is."""
     if refund.status is not RefundStatus.REQUESTED:
         return Change(payment)
-    event = happened.RefundOutcomeLost(refund_id=refund.refund_id, detail=word)
-    return moved(payment, refund, event, now=now, detail=word, next_check_at=next_check(refund, now))
+    return moved(
+        payment,
+        refund,
+        happened.RefundOutcomeLost(refund_id=refund.refund_id, detail=word),
+        now=now,
+        detail=word,
+        provider_reference=refund.provider_reference or provider_reference,
+        next_check_at=next_check(refund, now),
+    )
 
 
 def pending(

@@ -240,6 +240,20 @@ async def test_an_unknown_refund_is_asked_about_and_never_sent_again(
     assert await till.statuses() == ["succeeded" if done else "unknown"]
 
 
+async def test_a_word_that_nobody_knows_leaves_it_unknown_and_keeps_the_providers_name_for_it(
+    till: Till,
+) -> None:
+    till.provider.answer = RefundOutcome.NOTHING
+
+    refund = await till.refund()
+
+    assert (refund.status, refund.provider_reference) == (RefundStatus.UNKNOWN, f"R-{refund.reference}")
+    till.provider.ends(refund.reference, RefundOutcome.SUCCEEDED)
+    await till.shop.pass_minutes(1)
+    assert till.provider.questions[-1].provider_reference == f"R-{refund.reference}"
+    assert await till.statuses() == ["succeeded"]
+
+
 async def test_after_24_hours_an_unknown_refund_is_a_persons_question_once_and_asking_goes_on(
     till: Till,
 ) -> None:

@@ -92,7 +92,7 @@ def _effect(payment: Payment, refund: Refund, heard: Heard, now: datetime) -> Ch
     if answer.outcome is RefundOutcome.FAILED:
         return refunding.failed(payment, refund, word=word, provider_reference=named, now=now)
     if answer.outcome is RefundOutcome.NOTHING and heard.to_our_request:
-        return refunding.lost(payment, refund, word=word, now=now)
+        return refunding.lost(payment, refund, word=word, provider_reference=named, now=now)
     # No information leaves the last word standing: an answer that says nothing is no recorded answer.
     said = "" if answer.outcome is RefundOutcome.NOTHING else word
     return refunding.pending(payment, refund, word=said, provider_reference=named, now=now)
