@@ -148,7 +148,7 @@ def test_why_finds_nothing_where_nothing_is(name: str, capsys: pytest.CaptureFix
 
 def test_a_sweep_says_how_much_it_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(["sweep"]) == 0
-    assert capsys.readouterr().out == "0 attempts were due and asked about.\n"
+    assert capsys.readouterr().out == "0 attempts and refunds were due and looked after.\n"
     assert exit_code(["sweep", "--json"]) == 0
     assert as_json(capsys) == {"asked": 0}
 

@@ -11,14 +11,15 @@ from typing import Final
 import attrs
 
 from payments.domain import events as happened
+from payments.domain import refunding
 from payments.domain.capture import Capture
 from payments.domain.delivery_codes import unlock
 from payments.domain.errors import DecisionNotPossible, FieldError, ReviewAlreadyDecided
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Evidence
-from payments.domain.payment import Change, Payment, failed_once_empty, projected, supersede
+from payments.domain.payment import Change, Payment, projected, supersede
 from payments.domain.refund import PENDING, Refund, refundable
-from payments.domain.refunding import Wanted, capture_of, moved, reserve
+from payments.domain.refunding import Wanted, reserve
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import CAPTURE, AttemptStatus, Disposition, RefundStatus, following
 
@@ -244,40 +245,19 @@ def refund_recorded(
         return resolved(Change(payment), review, decision, now=now)
     if about.status not in (RefundStatus.REQUESTED, RefundStatus.UNKNOWN):
         raise DecisionNotPossible(f"The refund is {about.status.value.replace('_', ' ')}.")
-    detail = f"recorded by {decision.actor}"
-    change = moved(
+    ended = refunding.succeeded if seen.succeeded else refunding.failed
+    change = ended(
         payment,
         about,
-        happened.RefundSucceeded(refund_id=about.refund_id, detail=detail)
-        if seen.succeeded
-        else happened.RefundFailed(refund_id=about.refund_id, detail=detail),
+        word=f"recorded by {decision.actor}",
+        provider_reference=seen.provider_reference,
         now=now,
-        detail=detail,
-        provider_reference=about.provider_reference or seen.provider_reference,
-        next_check_at=None,
     )
-    if seen.succeeded:
-        reference = capture_of(payment, about.capture_id).reference
-        change = projected(failed_once_empty(change, reference), now)
     others, told = after_refund(waiting, refund_about(change.payment, review), now=now)
     decided = resolved(change, review, decision, now=now)
     return attrs.evolve(
         decided, change=Change(decided.change.payment, (*decided.change.events, *told)), others=others
     )
-
-
-def refund_asked_about(payment: Payment, review: Review, *, now: datetime) -> Payment:
-    """The payment with the refund due at once: whoever asks next asks about it.
-
-    Raises:
-        DecisionNotPossible: it has ended.
-    """
-    about = refund_about(payment, review)
-    if about.status not in (RefundStatus.REQUESTED, RefundStatus.UNKNOWN):
-        raise DecisionNotPossible(f"The refund is {about.status.value.replace('_', ' ')}; nobody is asked.")
-    due = attrs.evolve(about, next_check_at=now)
-    refunds = tuple(due if r.refund_id == about.refund_id else r for r in payment.refunds)
-    return attrs.evolve(payment, refunds=refunds)
 
 
 def unlocked(payment: Payment, review: Review, decision: Decision, *, now: datetime) -> Decided:
@@ -394,3 +374,33 @@ def after_refund(
             for review in back
         )
     return (), ()
+
+
+def answered_by(
+    reviews: tuple[Review, ...], refund: Refund, *, now: datetime
+) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:
+    """The open questions what became of ``refund``, resolved once it ended, and the events that say so.
+
+    Nobody has to decide any more what the provider has told.
+    """
+    if refund.status not in (RefundStatus.SUCCEEDED, RefundStatus.FAILED):
+        return (), ()
+    said = f"the refund {refund.status.value}" + (f": {refund.detail}" if refund.detail else "")
+    resolved = tuple(
+        attrs.evolve(
+            review,
+            state=ReviewState.RESOLVED,
+            decision="answered",
+            actor="system",
+            reason=said,
+            resolved_at=now,
+        )
+        for review in reviews
+        if review.state is ReviewState.OPEN
+        and review.kind is ReviewKind.REFUND_UNKNOWN
+        and review.subject == str(refund.refund_id)
+    )
+    return resolved, tuple(
+        happened.ReviewResolved(kind=r.kind, subject=r.subject, decision="answered", reason=said)
+        for r in resolved
+    )

@@ -224,13 +224,17 @@ def why(reference: str, *, json: Json = False) -> int:
 
 
 def sweep(*, json: Json = False) -> None:
-    """Ask the providers now about every attempt that is due. Only where no service is running on SQLite."""
+    """Look after every attempt and refund that is due. Only where no service is running on SQLite."""
     settings = _settings_for_a_script()
 
     async def swept() -> None:
         async with open_payments(settings) as payments:
-            asked = await reports.with_progress("Asked about", payments.sweep)
-        _say(reports.as_json({"asked": asked}) if json else f"{asked} attempts were due and asked about.")
+            asked = await reports.with_progress("Looked after", payments.sweep)
+        _say(
+            reports.as_json({"asked": asked})
+            if json
+            else f"{asked} attempts and refunds were due and looked after."
+        )
 
     run(swept())
 

@@ -17,6 +17,7 @@ from payments.application.ports.unit_of_work import UnitOfWork
 from payments.bootstrap import assemble
 from payments.domain.money import Money
 from payments.domain.payment import Customer
+from payments.domain.refund_rules import RefundRules
 from payments.testing.clock import MovableClock
 from payments.testing.identifiers import CountingIdentifiers
 from payments.testing.provider import ScriptedProvider
@@ -72,7 +73,9 @@ class InMemoryPayments:
 
 
 def in_memory_payments(
-    *providers: ScriptedProvider, unit_of_work: UnitOfWork | None = None
+    *providers: ScriptedProvider,
+    refund_rules: RefundRules | None = None,
+    unit_of_work: UnitOfWork | None = None,
 ) -> InMemoryPayments:
     """A service that needs nothing and forgets everything; ``providers`` default to one called ``scripted``.
 
@@ -89,6 +92,7 @@ def in_memory_payments(
         notifier=notifier,
         orders=orders,
         providers=Providers({scripted_one.name: scripted_one.provider() for scripted_one in scripted}),
+        refund_rules=refund_rules,
         shared_state=MemorySharedState(clock),
         unit_of_work=storage,
     )

@@ -37,6 +37,10 @@ MATRIX: dict[str, tuple[int, ...]] = {
     "list_reviews": (401, 403, 403, 403, 403, 200, 403, 403),
     "get_review": (401, 403, 403, 403, 403, 200, 403, 403),
     "resolve_review": (401, 403, 403, 403, 403, 200, 403, 403),
+    "refund_payment": (401, 403, 403, 403, 403, 403, 422, 403),
+    "list_refunds": (401, 403, 403, 403, 403, 403, 200, 403),
+    "approve_refund": (401, 403, 403, 403, 403, 403, 404, 403),
+    "refuse_refund": (401, 403, 403, 403, 403, 403, 404, 403),
     "live": (200, 200, 200, 200, 200, 200, 200, 200),
     "ready": (200, 200, 200, 200, 200, 200, 200, 200),
     "metrics": (200, 200, 200, 200, 200, 200, 200, 200),
@@ -44,6 +48,8 @@ MATRIX: dict[str, tuple[int, ...]] = {
     "docs": (200, 200, 200, 200, 200, 200, 200, 200),
     "asset": (200, 200, 200, 200, 200, 200, 200, 200),
 }
+
+BODIES = {"refuse_refund": {"reason": "no"}, "resolve_review": {"decision": "dismiss", "reason": "known"}}
 
 
 def test_every_operation_has_its_row() -> None:
@@ -58,12 +64,10 @@ async def test_each_principal_gets_what_the_table_says(door: Door, name: str) ->
     path = operation.path.format(
         order_id="order_1",
         payment_id=payment_id,
+        refund_id=payment_id,
         provider="scripted",
         name="page.css",
         review_id=review_id,
-    )
-    body = (
-        {"decision": "dismiss", "reason": "known"} if name == "resolve_review" else {"provider": "scripted"}
     )
     answers = {}
     for principal, headers in PRINCIPALS.items():
@@ -71,7 +75,7 @@ async def test_each_principal_gets_what_the_table_says(door: Door, name: str) ->
             operation.method,
             path,
             params={"order_id": "order_1"} if name == "list_providers" else None,
-            json=body if operation.method == "POST" else None,
+            json=BODIES.get(name, {"provider": "scripted"}) if operation.method == "POST" else None,
             headers=headers,
         )
         answers[principal] = response.status_code

@@ -16,13 +16,15 @@ import pytest
 
 from payments.adapters.sql import migrate
 from payments.application.answers import Initiated
+from payments.application.ports.providers import RefundOutcome
 from payments.application.ports.repository import Transaction
 from payments.application.review_details import Details
-from payments.domain.errors import AttemptInFlight, ReviewAlreadyDecided
+from payments.domain.errors import AttemptInFlight, RefundTooLarge, ReviewAlreadyDecided, StorageUnavailable
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Outcome
 from payments.domain.money import Money
 from payments.domain.payment import Payment
+from payments.domain.refund import Refund
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import PaymentStatus
 from tests.integration.races.sides import Side, World, sides
@@ -229,3 +231,67 @@ def test_a_question_about_no_payment_is_answered_by_one_of_many(
 
 async def _put(review: Review, transaction: Transaction) -> None:
     await transaction.add_review(review)
+
+
+def test_of_100_partial_refunds_at_once_no_more_than_what_was_captured_goes_back(
+    racing: tuple[Side, ...], world: World, rounds: range
+) -> None:
+    # All of them wait for one payment's lock, which takes its time: a third of the rounds.
+    for number in rounds[::3]:
+        order_id = f"order_{number}"
+        reference = initiated(racing, world, order_id)
+        world.provider.pays(reference)
+        racing[0].wait_for(racing[0].payments.settle, reference)
+        payment_id = payment_of(racing[0], order_id).payment_id
+        # Some of them stay under way, and the workers bring those on beside the requests.
+        world.refunds.answer = RefundOutcome.PENDING if number % 2 else RefundOutcome.SUCCEEDED
+
+        asked = [
+            side.start(
+                partial(side.payments.refund, payment_id, amount="30.00", reason="race", actor="operator:1")
+            )
+            for side, _ in zip(cycle(racing), range(100), strict=False)
+        ]
+        workers = [side.start(side.work) for side in racing]
+        answers = [future.exception(120) or future.result() for future in asked]
+        for future in workers:
+            future.result(120)
+
+        racing[0].wait_for(racing[0].work)
+
+        kinds = Counter(type(answer) for answer in answers)
+        # Whoever waited too long for the lock heard that; what they had set aside is brought on all the same.
+        assert set(kinds) <= {Refund, RefundTooLarge, StorageUnavailable}, kinds
+        payment = payment_of(racing[0], order_id)
+        assert (len(payment.refunds), kinds[RefundTooLarge] <= 67) == (33, True)
+        sent = world.refunds.sent_back(payment.captures[0].key)
+        assert sent == 990_00 or (kinds[StorageUnavailable] and sent < 990_00)
+        assert len(world.refunds.requests) == world.refunds.calls["request"]
+
+
+def test_of_many_who_bring_the_same_refunds_on_each_is_sent_once(
+    racing: tuple[Side, ...], world: World, rounds: range
+) -> None:
+    for number in rounds:
+        order_id = f"order_{number}"
+        reference = initiated(racing, world, order_id)
+        world.provider.pays(reference)
+        racing[0].wait_for(racing[0].payments.settle, reference)
+        payment = payment_of(racing[0], order_id)
+        refund_id = payment.payment_id
+        ask = partial(
+            racing[0].payments.refund,
+            amount="10.00",
+            reason="race",
+            actor="operator:1",
+            refund_id=refund_id,
+        )
+        running = [racing[0].start(partial(ask, payment.payment_id)) for _ in range(20)]
+        for side, _ in zip(cycle(racing), range(20), strict=False):
+            running.append(side.start(side.payments.sweep))
+        for future in running:
+            future.result(120)
+        racing[0].wait_for(racing[0].work)
+
+        assert world.refunds.calls["request"] == number + 1
+        assert [r.status.value for r in payment_of(racing[0], order_id).refunds] == ["succeeded"]

@@ -31,6 +31,7 @@ HOT = {
     "PAYMENT_OF_ORDER": "payments_order",
     "PAYMENT_WITH_REFERENCE": "pk_attempts",
     "PAYMENT_WITH_CALLBACK_TOKEN": "(attempts|refunds)_callback_token",
+    "PAYMENT_WITH_REFUND_REFERENCE": "refunds_reference",
     "PAYMENT_WITH_PAGE_TOKEN": "attempts_page_token",
     "PAYMENTS_AFTER": "pk_payments",
     "LOCK_PAYMENT": "pk_payments",

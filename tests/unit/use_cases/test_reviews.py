@@ -4,14 +4,15 @@ from uuid import UUID
 
 import pytest
 
-from payments.application.ports.providers import Question
+from payments.application.ports.providers import Question, RefundOutcome
 from payments.application.ports.repository import Transaction
 from payments.application.recording import record
-from payments.application.records import StoredChange
 from payments.domain import events as happened
 from payments.domain.errors import (
+    ApprovalByRequester,
     DecisionNotPossible,
     InvalidRequest,
+    OutcomeUnknown,
     PaymentAlreadyProcessed,
     ReviewAlreadyDecided,
     ReviewNotFound,
@@ -20,11 +21,12 @@ from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Channel, Rule
 from payments.domain.money import Money
 from payments.domain.payment import Change
-from payments.domain.refunding import moved
+from payments.domain.refund_rules import RefundRules
 from payments.domain.review import ReviewState
-from payments.domain.reviewing import WAYS_OUT, WayOut, after_refund
+from payments.domain.reviewing import WAYS_OUT, WayOut
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
-from payments.testing.provider import ScriptedProvider
+from payments.testing import in_memory_payments
+from payments.testing.provider import ScriptedProvider, ScriptedRefunds
 from tests.unit.use_cases.deciding import (
     BOSS,
     OTHER,
@@ -42,7 +44,7 @@ from tests.unit.use_cases.deciding import (
     the_review,
     told_by,
 )
-from tests.unit.use_cases.shop import CLOSED, IN_FLIGHT, OTHER_MODE, Shop, birr, refused
+from tests.unit.use_cases.shop import CLOSED, IN_FLIGHT, OTHER_MODE, HesitatingProvider, Shop, birr, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -135,33 +137,11 @@ async def test_held_money_that_is_to_go_back_is_reserved_and_the_question_waits(
     assert (await shop.kit.payments.review(review.review_id)).ways_out == ()
 
 
-async def ended(shop: Shop, event: type[happened.RefundSucceeded] | type[happened.RefundFailed]) -> None:
-    """The one refund goes out and ends, and the reviews that wait for it hear of it."""
-
-    async def write(transaction: Transaction) -> None:
-        payment = await shop.payment()
-        for name in (happened.RefundRequested, event):
-            locked = await transaction.lock_payment(payment.payment_id)
-            assert locked is not None
-            now = shop.kit.clock.now()
-            refund = refund_of(locked)
-            change = moved(locked, refund, name(refund_id=refund.refund_id), now=now, next_check_at=None)
-            reviews = await shop.kit.unit_of_work.reads.reviews_of(payment.payment_id)
-            decided, events = after_refund(reviews, refund_of(change.payment), now=now)
-            change = Change(change.payment, (*change.events, *events))
-            stored: StoredChange = record(
-                locked, change, actor="provider:scripted", cause="refund", now=now, decided=decided
-            )
-            await transaction.save(stored)
-
-    await shop.kit.unit_of_work.write(write)
-
-
 async def test_a_refund_that_succeeded_answers_the_question(shop: Shop) -> None:
     await paid_twice(shop)
     review = await decide(shop, "refund")
 
-    await ended(shop, happened.RefundSucceeded)
+    await shop.kit.work()
 
     told = (await shop.kit.payments.review(review.review_id)).review
     assert (told.state, told.decision, told.actor, told.reason) == (
@@ -174,8 +154,9 @@ async def test_a_refund_that_succeeded_answers_the_question(shop: Shop) -> None:
 
 async def test_a_refund_that_failed_returns_the_question_and_it_can_be_decided_anew(shop: Shop) -> None:
     await paid_twice(shop)
+    refunds_of(shop).answer = RefundOutcome.FAILED
     await decide(shop, "refund")
-    await ended(shop, happened.RefundFailed)
+    await shop.kit.work()
     review = await the_review(shop)
     assert (review.decision, review.refund_id) == (None, None)
 
@@ -533,32 +514,20 @@ async def test_a_refused_door_fails_the_attempt_and_another_may_be_made(shop: Sh
 # --- refunds nobody knows the end of
 
 
-async def refund_unknown(shop: Shop) -> UUID:
-    """The id of a refund whose answer was lost, a day ago."""
+def refunds_of(shop: Shop) -> ScriptedRefunds:
+    """What sends the surplus back, which came through the second provider."""
+    refunds = shop.other.refunds
+    assert refunds is not None
+    return refunds
+
+
+async def refund_unknown(shop: Shop) -> None:
+    """A refund whose answer was lost, a day ago; nobody could tell what became of it since."""
     await paid_twice(shop)
+    refunds_of(shop).trouble.append(OutcomeUnknown("read timeout"))
+    refunds_of(shop).silent = True
     await decide(shop, "refund")
-
-    async def write(transaction: Transaction) -> UUID:
-        payment = await shop.payment()
-        for event in (happened.RefundRequested, happened.RefundOutcomeLost):
-            locked = await transaction.lock_payment(payment.payment_id)
-            assert locked is not None
-            now = shop.kit.clock.now()
-            refund = refund_of(locked)
-            change = moved(locked, refund, event(refund_id=refund.refund_id), now=now, next_check_at=None)
-            await transaction.save(record(locked, change, actor="system", cause="refund", now=now))
-        locked = await transaction.lock_payment(payment.payment_id)
-        assert locked is not None
-        refund = refund_of(locked)
-        asked = happened.ReviewOpened(
-            kind=ReviewKind.REFUND_UNKNOWN, subject=str(refund.refund_id), detail="Nobody knows."
-        )
-        await transaction.save(
-            record(locked, Change(locked, (asked,)), actor="system", cause="refund", now=shop.kit.clock.now())
-        )
-        return refund.refund_id
-
-    return await shop.kit.unit_of_work.write(write)
+    await shop.pass_hours(25)
 
 
 async def test_a_refund_seen_at_the_provider_succeeds_and_answers_both_questions(shop: Shop) -> None:
@@ -583,13 +552,46 @@ async def test_a_refund_seen_to_have_failed_returns_the_first_question(shop: Sho
     assert (first.kind, first.decision) == (ReviewKind.SURPLUS, None)
 
 
-async def test_an_unknown_refund_is_asked_about_at_once(shop: Shop) -> None:
+async def test_asking_again_about_a_refund_that_went_answers_both_questions(shop: Shop) -> None:
+    await refund_unknown(shop)
+    unknown = await the_review(shop, ReviewKind.REFUND_UNKNOWN)
+    refunds_of(shop).silent = False
+    refunds_of(shop).ends(refund_of(await shop.payment()).reference, RefundOutcome.SUCCEEDED)
+
+    assert not is_open(await resolve(shop, unknown, "ask_again"))
+
+    assert refund_of(await shop.payment()).status is RefundStatus.SUCCEEDED
+    assert await shop.reviews() == []
+
+
+async def test_asking_again_about_a_refund_in_vain_leaves_the_question_open(shop: Shop) -> None:
     await refund_unknown(shop)
     unknown = await the_review(shop, ReviewKind.REFUND_UNKNOWN)
 
     assert is_open(await resolve(shop, unknown, "ask_again"))
 
-    assert refund_of(await shop.payment()).next_check_at == shop.kit.clock.now()
+    assert (await told_by(shop, await shop.payment(), BOSS))[-2:] == ["ReviewDecided", "ReviewReturned"]
+
+
+async def test_a_refund_above_the_limit_waits_for_a_second_person() -> None:
+    provider, other = HesitatingProvider(), HesitatingProvider(name="other")
+    kit = in_memory_payments(
+        provider, other, refund_rules=RefundRules(approval_above={"ETB": birr("500.00")})
+    )
+    kit.order()
+    shop = Shop(kit=kit, provider=provider, other=other)
+    payment = await paid_twice(shop)
+    review = await decide(shop, "refund")
+    refund = refund_of(await shop.payment())
+    assert refund.status is RefundStatus.AWAITING_APPROVAL
+    await refused(
+        ApprovalByRequester, kit.payments.approve_refund(payment.payment_id, refund.refund_id, approver=BOSS)
+    )
+
+    await kit.payments.approve_refund(payment.payment_id, refund.refund_id, approver=OTHER)
+
+    assert not is_open((await kit.payments.review(review.review_id)).review)
+    assert await kit.payments.check() == ()
 
 
 # --- all of them

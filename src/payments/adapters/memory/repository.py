@@ -79,6 +79,12 @@ class MemoryReads(Reads):
                 return payment
         return None
 
+    async def payment_with_refund_reference(self, reference: str) -> Payment | None:
+        for payment in self._tables().payments.values():
+            if reference in {refund.reference for refund in payment.refunds}:
+                return payment
+        return None
+
     async def payment_with_page_token(self, token_hash: str) -> Payment | None:
         for payment in self._tables().payments.values():
             if token_hash in {attempt.page_token_hash for attempt in payment.attempts}:

@@ -56,6 +56,9 @@ class SqlReads(Reads):
     async def payment_with_callback_token(self, token_hash: str) -> Payment | None:
         return await self._whole(statements.PAYMENT_WITH_CALLBACK_TOKEN, token_hash=token_hash)
 
+    async def payment_with_refund_reference(self, reference: str) -> Payment | None:
+        return await self._whole(statements.PAYMENT_WITH_REFUND_REFERENCE, reference=reference)
+
     async def payment_with_page_token(self, token_hash: str) -> Payment | None:
         return await self._whole(statements.PAYMENT_WITH_PAGE_TOKEN, token_hash=token_hash)
 

@@ -92,6 +92,10 @@ PAYMENT_WITH_CALLBACK_TOKEN: Final = _WHOLE.where(
         )
     )
 )
+PAYMENT_WITH_REFUND_REFERENCE: Final = _WHOLE.where(
+    PAYMENTS.c.payment_id
+    == select(REFUNDS.c.payment_id).where(REFUNDS.c.reference == bindparam("reference")).scalar_subquery()
+)
 PAYMENT_WITH_PAGE_TOKEN: Final = _WHOLE.where(
     PAYMENTS.c.payment_id
     == select(_OWNER.c.payment_id)

@@ -190,6 +190,8 @@ class RefundQuestion:
     requested_at: datetime
     known: frozenset[str]
     """Provider references of the other refunds of this capture: none of those is the one in question."""
+    reports: tuple[Callback, ...] = ()
+    """What the refund's own callbacks said, oldest first."""
 
 
 class RefundOutcome(enum.Enum):

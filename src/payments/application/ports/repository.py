@@ -42,6 +42,10 @@ class Reads(Protocol):
         """The payment with an attempt or a refund whose callback token has this SHA-256, whole."""
 
     @abstractmethod
+    async def payment_with_refund_reference(self, reference: str) -> Payment | None:
+        """The payment one of whose refunds carries ``reference``, whole."""
+
+    @abstractmethod
     async def payment_with_page_token(self, token_hash: str) -> Payment | None:
         """The payment with an attempt whose page token has this SHA-256, whole."""
 

@@ -10,14 +10,14 @@ import attrs
 from payments.application.attesting import CAUSE, attest
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
-from payments.application.ports.providers import Providers
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.review_details import Details, require_fitting
-from payments.application.tokens import Tokens, hash_of
 from payments.application.use_cases.attach_money import AttachMoney
+from payments.application.use_cases.reserve_refund import ReserveRefund
 from payments.application.use_cases.settle_payment import SettlePayment
+from payments.application.use_cases.settle_refund import SettleRefund
 from payments.domain import reviewing
 from payments.domain.errors import (
     DecisionNotPossible,
@@ -30,7 +30,8 @@ from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Outcome, Rule
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment
-from payments.domain.refunding import Wanted
+from payments.domain.refund import refundable
+from payments.domain.refund_rules import RefundRules
 from payments.domain.review import Review, ReviewState
 from payments.domain.reviewing import Decided, Decision, SeenRefund, WayOut, is_decided, require_way_out
 
@@ -51,9 +52,10 @@ class ResolveReview:
     _attach: AttachMoney
     _clock: Clock
     _identifiers: Identifiers
-    _providers: Providers
+    _reserve: ReserveRefund
+    _rules: RefundRules
     _settle: SettlePayment
-    _tokens: Tokens
+    _settle_refund: SettleRefund
     _unit_of_work: UnitOfWork
 
     async def __call__(
@@ -68,7 +70,7 @@ class ResolveReview:
             InvalidRequest: a field is missing, wrong or of no use here.
             DecisionNotPossible: a review of this kind, or about this money, has no such way out.
             ReviewAlreadyDecided: somebody was faster.
-            RefundTooLarge: other refunds took what was left meanwhile.
+            ReceiptPending, UnsupportedAmount, UnsupportedProvider: the money cannot be sent back, or not yet.
         """
         given = details or Details()
         chosen = Decision(way_out=_way_out(decision), actor=actor, reason=_reason(reason))
@@ -99,20 +101,20 @@ class ResolveReview:
 
     async def _refund(self, review: Review, decision: Decision, _details: Details) -> Review:
         refund_id = self._identifiers.unique()
-        # As unguessable as an attempt's, and told apart from it.
-        reference = f"r-{self._identifiers.reference().removeprefix('p-')}"
 
         async def refund(_t: Transaction, payment: Payment, present: Review, now: datetime) -> Decided:
             capture = reviewing.capture_about(payment, present)
-            provider = self._providers.by_name.get(capture.provider)
-            reports = provider is not None and provider.callbacks is not None
-            wanted = Wanted(
+            left = refundable(capture, payment.refunds)
+            if left.minor > 0:
+                self._reserve.refuse_impossible(capture, left)
+            wanted = self._reserve.wanted(
+                capture.provider,
                 refund_id=refund_id,
-                reference=reference,
-                amount=capture.amount,
+                amount=left,
                 reason=decision.reason,
                 actor=decision.actor,
-                callback_token_hash=hash_of(self._tokens.callback(reference)) if reports else None,
+                capture_id=capture.capture_id,
+                awaiting_approval=self._rules.needs_approval(left),
             )
             return reviewing.refund(payment, present, decision, wanted, now=now)
 
@@ -195,7 +197,7 @@ class ResolveReview:
     async def _ask_again(self, review: Review, decision: Decision, _details: Details) -> Review:
         payment = await self._payment(review)
         if review.kind is ReviewKind.REFUND_UNKNOWN:
-            return await self._note(review, decision, "It is asked about at once.", refund=True)
+            return await self._ask_about_refund(review, payment, decision)
         reference = reviewing.attempt_about(payment, review)
         settled = await self._settle.ask(payment, reference, CAUSE)
         paid = any(capture.reference == reference for capture in settled.payment.captures)
@@ -208,16 +210,25 @@ class ResolveReview:
 
         return await self._decide(review, decision, answered)
 
-    async def _note(self, review: Review, decision: Decision, why: str, *, refund: bool = False) -> Review:
+    async def _ask_about_refund(self, review: Review, payment: Payment, decision: Decision) -> Review:
+        """Ask what became of the refund; once it ended, its answer has answered the question, too."""
+        refund = reviewing.refund_about(payment, review)
+        after = await self._settle_refund(payment.payment_id, refund.refund_id, CAUSE)
+        present = await self._unit_of_work.reads.review(review.review_id)
+        if present is not None and present.state is ReviewState.RESOLVED:
+            return present
+        said = reviewing.refund_about(after, review).detail or "nothing"
+        return await self._note(review, decision, f"The provider said {said!r}, which ends nothing.")
+
+    async def _note(self, review: Review, decision: Decision, why: str) -> Review:
         """Put on record that a person had it asked about, and leave the question open."""
 
         async def write(transaction: Transaction) -> Review:
             locked, present = await _locked(transaction, review)
             if is_decided(present, decision):
                 return present
+            change = reviewing.asked_in_vain(locked, present, decision, why)
             now = self._clock.now()
-            asked = reviewing.refund_asked_about(locked, present, now=now) if refund else locked
-            change = reviewing.asked_in_vain(asked, present, decision, why)
             await transaction.save(record(locked, change, actor=decision.actor, cause=CAUSE, now=now))
             return present
 

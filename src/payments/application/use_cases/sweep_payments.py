@@ -12,6 +12,7 @@ from payments.application.recording import record
 from payments.application.together import all_of
 from payments.application.use_cases.close_checkout import CloseCheckout
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
+from payments.application.use_cases.sweep_refunds import SweepRefunds
 from payments.domain.errors import PaymentNotFound
 from payments.domain.events import Reason
 from payments.domain.evidence import Outcome
@@ -28,17 +29,24 @@ class SweepPayments:
 
     _clock: Clock
     _close: CloseCheckout
+    _refunds: SweepRefunds
     _settle: SettlePayment
     _unit_of_work: UnitOfWork
 
     async def __call__(self, limit: int = BATCH) -> int:
-        """How many attempts were asked about, at most ``limit``; 0 when none is due."""
+        """How many attempts and refunds were looked after, at most ``limit`` of each; 0 when none is due."""
         now = self._clock.now()
         references = await self._unit_of_work.write(
             lambda transaction: transaction.lease_attempts(now, until=now + LEASE, limit=limit)
         )
-        await all_of(self._look_after(reference) for reference in references)
-        return len(references)
+        refunds = 0
+
+        async def look_after_refunds() -> None:
+            nonlocal refunds
+            refunds = await self._refunds(limit)
+
+        await all_of((look_after_refunds(), *map(self._look_after, references)))
+        return len(references) + refunds
 
     async def _look_after(self, reference: str) -> None:
         payment = await self._unit_of_work.reads.payment_with_reference(reference)

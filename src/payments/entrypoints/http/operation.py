@@ -22,6 +22,7 @@ class Who(enum.Enum):
     OWNER = "the owner"
     OWNER_OR_OPERATOR = "the owner, or an operator"
     OPERATOR = "an operator"
+    REFUNDER = "whoever may give money back"
 
 
 @attrs.frozen
@@ -79,4 +80,6 @@ class Operation:
     """Problems beyond those that every operation of its sort can answer."""
     once: bool = False
     """Takes an Idempotency-Key."""
+    key_required: bool = False
+    """And does nothing without one."""
     documented: bool = True

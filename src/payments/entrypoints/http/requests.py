@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import attrs
 from msgspec import Meta
@@ -17,6 +18,8 @@ from payments.entrypoints.http.fields import (
     PageKey,
     PhoneNumber,
     ProviderName,
+    RefundAmount,
+    Why,
 )
 
 
@@ -27,6 +30,24 @@ class InitiateRequest:
     provider: ProviderName
     phone_number: PhoneNumber | None = None
     return_to: PageKey | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundWish:
+    """How much goes back, and why."""
+
+    amount: RefundAmount
+    reason: Why
+    capture_id: (
+        Annotated[UUID, Meta(description="Whose money; by default what settles the payment.")] | None
+    ) = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundRefusal:
+    """Why the refund shall not be made."""
+
+    reason: Why
 
 
 @attrs.frozen(kw_only=True)

@@ -118,6 +118,8 @@ RESOLVE: Final = Operation(
         errors.ReviewAlreadyDecided,
         errors.DecisionNotPossible,
         errors.InvalidMoney,
-        errors.RefundTooLarge,
+        errors.ReceiptPending,
+        errors.UnsupportedAmount,
+        errors.UnsupportedProvider,
     ),
 )
