@@ -57,6 +57,8 @@ from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.tokens import Tokens
 from payments.application.use_cases.answer_once import AnswerOnce
+from payments.application.use_cases.approve_refund import ApproveRefund
+from payments.application.use_cases.attach_money import AttachMoney
 from payments.application.use_cases.cancel_payment import CancelPayment
 from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.application.use_cases.close_checkout import CloseCheckout
@@ -64,8 +66,10 @@ from payments.application.use_cases.deliver_messages import DeliverMessages
 from payments.application.use_cases.explain_payment import ExplainPayment
 from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
+from payments.application.use_cases.get_review import GetReview
 from payments.application.use_cases.initiate_payment import InitiatePayment
 from payments.application.use_cases.list_payments import ListPayments
+from payments.application.use_cases.list_refunds import ListRefunds
 from payments.application.use_cases.list_reviews import ListReviews
 from payments.application.use_cases.measure_backlog import MeasureBacklog
 from payments.application.use_cases.offer_providers import OfferProviders
@@ -73,15 +77,26 @@ from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.read_reports import ReadReports
 from payments.application.use_cases.receive_callback import ReceiveCallback
 from payments.application.use_cases.receive_notice import ReceiveNotice
+from payments.application.use_cases.record_refund_answer import RecordRefundAnswer
+from payments.application.use_cases.refund_payment import RefundPayment
+from payments.application.use_cases.refuse_refund import RefuseRefund
 from payments.application.use_cases.replace_attempt import ReplaceAttempt
+from payments.application.use_cases.reserve_refund import ReserveRefund
+from payments.application.use_cases.resolve_review import ResolveReview
+from payments.application.use_cases.send_refund import SendRefund
 from payments.application.use_cases.settle_payment import SettlePayment
+from payments.application.use_cases.settle_refund import SettleRefund
 from payments.application.use_cases.sweep_payments import SweepPayments
+from payments.application.use_cases.sweep_refunds import SweepRefunds
 from payments.domain.errors import ConfigurationInvalid, FieldError
 from payments.domain.evidence import Mode
+from payments.domain.refund_rules import RefundRules
 from payments.settings import Settings
 
 USE_CASES = (
     AnswerOnce,
+    AttachMoney,
+    ApproveRefund,
     CancelPayment,
     CheckInvariants,
     CloseCheckout,
@@ -89,8 +104,10 @@ USE_CASES = (
     ExplainPayment,
     FindPayments,
     GetPayment,
+    GetReview,
     InitiatePayment,
     ListPayments,
+    ListRefunds,
     ListReviews,
     MeasureBacklog,
     OfferProviders,
@@ -98,9 +115,17 @@ USE_CASES = (
     ReadReports,
     ReceiveCallback,
     ReceiveNotice,
+    RecordRefundAnswer,
+    RefundPayment,
+    RefuseRefund,
     ReplaceAttempt,
+    ResolveReview,
+    ReserveRefund,
+    SendRefund,
     SettlePayment,
+    SettleRefund,
     SweepPayments,
+    SweepRefunds,
 )
 
 _SQLITE = "sqlite:///"
@@ -157,6 +182,7 @@ async def open_payments(
             notifier=given.notifier or _notifier(chosen),
             orders=given.orders or _orders(chosen, surroundings, read_only=read_only),
             providers=given.providers or build_providers(chosen.provider_settings, surroundings),
+            refund_rules=chosen.refunds,
             shared_state=shared_state,
             unit_of_work=storage.unit_of_work,
         )
@@ -172,6 +198,7 @@ def assemble(
     notifier: Notifier,
     orders: Orders,
     providers: Providers,
+    refund_rules: RefundRules | None = None,
     shared_state: SharedState,
     unit_of_work: UnitOfWork,
 ) -> Payments:
@@ -184,6 +211,7 @@ def assemble(
     container.register(Notifier, instance=notifier)
     container.register(Orders, instance=orders)
     container.register(Providers, instance=providers)
+    container.register(RefundRules, instance=refund_rules or RefundRules())
     container.register(SharedState, instance=shared_state)
     container.register(UnitOfWork, instance=unit_of_work)
     container.register(Tokens)

@@ -22,6 +22,7 @@ from payments.adapters.sql.postgres_url import is_postgresql
 from payments.adapters.web_addresses import split_address, without_password
 from payments.domain.errors import ConfigurationInvalid
 from payments.domain.evidence import Mode
+from payments.domain.refund_rules import RefundRules, SurplusPolicy
 
 DEFAULT_DATABASE_URL: Final = "sqlite:///payments.db"
 DEFAULT_PORT: Final = 8000
@@ -107,6 +108,7 @@ class Settings:
     mail: MailSettings | None = None
     data_keys: tuple[Secret, ...] = ()
     """What raw messages are sealed with: the present key first, then earlier ones."""
+    refunds: RefundRules = attrs.field(factory=RefundRules)
     http: HttpSettings = HttpSettings()
     logging: LoggingSettings = LoggingSettings()
     _rows: tuple[Row, ...] = attrs.field(default=(), repr=False, eq=False)
@@ -136,6 +138,7 @@ class Settings:
             auth=_auth(environment),
             mail=_mail(environment),
             data_keys=_data_keys(environment),
+            refunds=_refunds(environment),
             http=http,
             logging=_logging(environment),
         )
@@ -300,6 +303,23 @@ def _data_keys(environment: Environment) -> tuple[Secret, ...]:
     if environment.live and not keys:
         _require(environment, "DATA_KEYS", "Set the key that raw messages are sealed with.")
     return keys
+
+
+def _refunds(environment: Environment) -> RefundRules:
+    words = {policy.value: policy for policy in SurplusPolicy}
+    word, _, limits = environment.text("SURPLUS_POLICY", SurplusPolicy.OFF.value).partition(" ")
+    policy = words.get(word.lower())
+    automatic_up_to = environment.amounts_in("SURPLUS_POLICY", limits)
+    if policy is None or bool(limits.strip()) is not (policy is SurplusPolicy.AUTOMATIC):
+        environment.refuse(
+            "SURPLUS_POLICY",
+            "Use off, propose, or automatic with limits, such as: automatic ETB=1000.00,KES=500.00.",
+        )
+    return RefundRules(
+        approval_above=environment.amounts("REFUND_APPROVAL_ABOVE"),
+        surplus=policy or SurplusPolicy.OFF,
+        automatic_up_to=automatic_up_to,
+    )
 
 
 def _http(environment: Environment) -> HttpSettings:

@@ -18,6 +18,7 @@ from payments.application.records import (
     MessageState,
     Notice,
     PaymentSummary,
+    ReviewQuery,
     Search,
     StoredAnswer,
     StoredChange,
@@ -204,9 +205,9 @@ class Approximate(MemoryReads):
 
 
 class NothingIsDecided(MemoryReads):
-    async def open_reviews(self, beyond: tuple[datetime, UUID] | None, limit: int) -> tuple[Review, ...]:
+    async def reviews(self, query: ReviewQuery) -> tuple[Review, ...]:
         found = sorted(self._tables().reviews.values(), key=lambda r: r.opened_at, reverse=True)
-        return tuple(r for r in found if beyond is None or r.opened_at < beyond[0])[:limit]
+        return tuple(r for r in found if query.beyond is None or r.opened_at < query.beyond[0])[: query.limit]
 
 
 BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
@@ -305,8 +306,13 @@ BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
     ),
     (
         lambda: Store(reading=NothingIsDecided),
-        "test_open_reviews_are_read_newest_first_page_by_page",
+        "test_reviews_are_read_newest_first_page_by_page",
         "open reviews are read newest first, each once",
+    ),
+    (
+        lambda: Store(reading=NothingIsDecided),
+        "test_reviews_of_one_kind_are_read_by_themselves",
+        "reviews of one kind are read newest first",
     ),
 ]
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.databases import APPEND_ONLY, KINDS, fresh_database
 from tests.e2e.outside_world import Outside
-from tests.e2e.story import Story, check_database, open_story, until
+from tests.e2e.story import Story, check_database, open_story, token, until
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ async def told(
     empty_database: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Story]:
-    """A story with a declined, a superseded and a paid attempt, a surplus, and a payment under way."""
+    """A story: attempts declined, superseded and paid, a surplus, refunds, and a payment under way."""
     directory = tmp_path_factory.mktemp("told")
     with fresh_database(request, empty_database, directory) as database:
         async with open_story(outside, database, directory) as story:
@@ -40,10 +40,25 @@ async def _tell(story: Story) -> None:
     await story.until_status(first["payment_id"], "success")
     await story.outside.act(first["reference"], "pay")
     await until(story.reviews, len)
+    await story.outside.switch_chapa(refunds="allowed", refund_settles_after_s=0.0)
+    for refund in ("1.00", "2.00"):
+        await _refund(story, first["payment_id"], refund)
+    story.clock.move(timedelta(seconds=31))
+    await until(lambda: story.payment(first["payment_id"]), lambda paid: paid["amount_refunded"] == "3.00")
     await story.outside.put_order("order_2", user_id="sara", amount="5.00", currency="ETB")
     await story.initiated("order_2")
     await story.until_at_rest()
     await story.service.terminate()
+
+
+async def _refund(story: Story, payment_id: str, amount: str) -> None:
+    refunder = {
+        "Authorization": f"Bearer {token('clerk', scope='payments:refund')}",
+        "Idempotency-Key": amount,
+    }
+    body = {"amount": amount, "reason": "one of two came back"}
+    answer = await story.post(f"/payments/{payment_id}/refunds/", json=body, headers=refunder)
+    assert answer.status_code == 201, answer.text
 
 
 # What is planted, and the invariant (docs/invariants.md) that must name it. Rows are changed behind the
@@ -90,6 +105,28 @@ PLANTED = {
     ),
     "surplus that was put before nobody": ("I10", "DELETE FROM reviews WHERE kind = 'surplus'"),
     "money that disappeared": ("I10", "DELETE FROM captures WHERE disposition = 'surplus'"),
+    "a refund of more than arrived": ("I10", "UPDATE refunds SET amount_minor = amount_minor + 99900"),
+    "a refund that no edge leads to": (
+        "I3",
+        "UPDATE refunds SET status = 'failed' WHERE amount_minor = 100",
+    ),
+    "money that no edge made held": (
+        "I3",
+        "UPDATE captures SET disposition = 'held' WHERE disposition = 'surplus'",
+    ),
+    "a refund nobody was told of": (
+        "I4",
+        "DELETE FROM messages WHERE kind = 'partially_refunded'",
+    ),
+    "a refund under way that lies about": (
+        "I13",
+        "UPDATE refunds SET status = 'requested', next_check_at = NULL WHERE amount_minor = 100",
+    ),
+    "a question that waits for a refund which has ended": (
+        "I13",
+        """UPDATE reviews SET decision = 'refund', refund_id = (SELECT min(refund_id) FROM refunds)
+           WHERE kind = 'surplus'""",
+    ),
     "a failure for no clear no": (
         "I12",
         "UPDATE attempts SET status = 'failed', reason = 'timed_out' WHERE status = 'open'",
@@ -106,6 +143,16 @@ PLANTED = {
         "UPDATE attempts SET amount_minor = 100 WHERE status = 'open'",
     ),
     "a question that is gone": ("I19", "DELETE FROM reviews"),
+    "a decision that nobody made": (
+        "I19",
+        """UPDATE reviews SET state = 'resolved', decision = 'dismiss', actor = 'operator:thief',
+           reason = 'mine', resolved_at = opened_at WHERE kind = 'surplus'""",
+    ),
+    "a refund that nobody decided": (
+        "I19",
+        """UPDATE reviews SET decision = 'refund', actor = 'operator:thief', reason = 'mine',
+           refund_id = review_id WHERE kind = 'surplus'""",
+    ),
 }
 
 

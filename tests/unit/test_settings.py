@@ -9,6 +9,8 @@ from payments.adapters.providers.chapa import ChapaSettings
 from payments.adapters.secret import Secret
 from payments.domain.errors import ConfigurationInvalid
 from payments.domain.evidence import Mode
+from payments.domain.money import Money
+from payments.domain.refund_rules import RefundRules, SurplusPolicy
 from payments.settings import AuthSettings, HttpSettings, LoggingSettings, MailSettings, Settings
 
 TEST_KEY = "CHASECK_TEST-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7"
@@ -281,3 +283,40 @@ def test_the_public_address_follows_the_port() -> None:
 def test_a_misspelt_variable_is_shown_and_refuses_nothing() -> None:
     rows = Settings.from_env({"PAYMENTS_PROVIDRS": "chapa"}).rows()
     assert [(row.name, row.source) for row in rows if row.source == "unknown"] == [("PROVIDRS", "unknown")]
+
+
+def test_without_limits_no_refund_needs_approval_and_surplus_is_left_to_people() -> None:
+    assert Settings.from_env({}).refunds == RefundRules()
+
+
+def test_refund_limits_and_the_surplus_policy_are_read_by_currency() -> None:
+    settings = Settings.from_env(
+        {
+            "PAYMENTS_REFUND_APPROVAL_ABOVE": "ETB=5000.00, KES=2000",
+            "PAYMENTS_SURPLUS_POLICY": "automatic ETB=1000.00,KES=500",
+        }
+    )
+    assert settings.refunds == RefundRules(
+        approval_above={"ETB": Money.of("5000.00", "ETB"), "KES": Money.of("2000", "KES")},
+        surplus=SurplusPolicy.AUTOMATIC,
+        automatic_up_to={"ETB": Money.of("1000.00", "ETB"), "KES": Money.of("500", "KES")},
+    )
+    assert Settings.from_env({"PAYMENTS_SURPLUS_POLICY": "Propose"}).refunds.surplus is SurplusPolicy.PROPOSE
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REFUND_APPROVAL_ABOVE", "5000.00"),
+        ("REFUND_APPROVAL_ABOVE", "ETB=5000.001"),
+        ("REFUND_APPROVAL_ABOVE", "ETB=-1"),
+        ("REFUND_APPROVAL_ABOVE", "ETB=1,ETB=2"),
+        ("REFUND_APPROVAL_ABOVE", "BIRR=1"),
+        ("SURPLUS_POLICY", "sometimes"),
+        ("SURPLUS_POLICY", "automatic"),
+        ("SURPLUS_POLICY", "propose ETB=1.00"),
+        ("SURPLUS_POLICY", "automatic 1000"),
+    ],
+)
+def test_what_is_no_limit_and_no_policy_is_refused(name: str, value: str) -> None:
+    assert set(refused(**{name: value})) == {name}

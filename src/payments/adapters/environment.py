@@ -12,7 +12,8 @@ import attrs
 from payments.adapters.secret import Secret
 from payments.adapters.web_addresses import split_address, without_password
 from payments.application import strict_json
-from payments.domain.errors import FieldError
+from payments.domain.errors import FieldError, InvalidMoney
+from payments.domain.money import Money
 
 PREFIX: Final = "PAYMENTS_"
 _SPANS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -128,6 +129,26 @@ class Environment:
                 self.refuse(name, f"{problem} Use key=url pairs, such as shop=https://shop.example.com/paid.")
             else:
                 found[key] = address
+        return found
+
+    def amounts(self, name: str) -> Mapping[str, Money]:
+        """``CODE=amount`` pairs, separated by commas or blanks, by currency code."""
+        return self.amounts_in(name, self.text(name))
+
+    def amounts_in(self, name: str, text: str) -> Mapping[str, Money]:
+        """The same from a ``text`` that was read as part of the variable."""
+        found: dict[str, Money] = {}
+        for pair in re.findall(r"[^,\s]+", text):
+            code, _, amount = pair.partition("=")
+            try:
+                money = Money.of(amount, code)
+            except InvalidMoney as error:
+                self.refuse(name, f"{error.detail} Use pairs such as ETB=5000.00,KES=2000.")
+                continue
+            if money.minor < 0 or code in found:
+                self.refuse(name, "Each currency is written once, with an amount that is not below zero.")
+            else:
+                found[code] = money
         return found
 
     def private_url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:

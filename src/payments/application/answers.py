@@ -7,8 +7,13 @@ import attrs
 
 from payments.application.ports.providers import Flow
 from payments.application.records import PaymentSummary
+from payments.domain.capture import Capture
+from payments.domain.evidence import Evidence
 from payments.domain.money import Money
+from payments.domain.payment import Payment
+from payments.domain.refund import Refund
 from payments.domain.review import Review
+from payments.domain.reviewing import WayOut
 from payments.domain.transitions import PaymentStatus
 
 
@@ -60,12 +65,29 @@ class Found:
 
 
 @attrs.frozen(kw_only=True)
-class OpenReviews:
-    """Some of the questions that wait for a person, newest first."""
+class Reviews:
+    """Some of the questions for people, newest first."""
 
     items: tuple[Review, ...]
     beyond: tuple[datetime, UUID] | None
     """Where the next page begins; None when there is none."""
+
+
+@attrs.frozen(kw_only=True)
+class ReviewStory:
+    """One review with what a person has to know to decide it."""
+
+    review: Review
+    ways_out: tuple[WayOut, ...]
+    """What may be decided now; nothing once it is decided."""
+    payment: Payment | None
+    """The payment it is about; None for an orphan that belongs to none."""
+    capture: Capture | None
+    """The money it is about, if it is about money that is here."""
+    refund: Refund | None
+    """The refund it is about, or waits for."""
+    evidence: tuple[Evidence, ...]
+    """What was attested about its attempt or its money, oldest first."""
 
 
 @attrs.frozen(kw_only=True)

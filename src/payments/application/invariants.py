@@ -14,7 +14,7 @@ import attrs
 from payments.application.answers import Violation
 from payments.application.recording import chain_hash, state_digest
 from payments.application.records import AuditEntry, Destination, Message
-from payments.domain import events as happened
+from payments.application.trail_walk import TrailWalk
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
 from payments.domain.errors import IllegalTransition
@@ -22,16 +22,9 @@ from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Evidence, Outcome
 from payments.domain.money import zero
 from payments.domain.payment import Payment
-from payments.domain.refund import refundable
+from payments.domain.refund import PENDING, refundable
 from payments.domain.review import Review, ReviewState
-from payments.domain.transitions import (
-    ATTEMPT,
-    PAYMENT,
-    AttemptStatus,
-    Disposition,
-    PaymentStatus,
-    following,
-)
+from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
 from payments.domain.watching import CLAIM_LIFETIME
 
 OVERDUE: Final = timedelta(minutes=30)
@@ -100,32 +93,26 @@ def _one_live_attempt(case: Case) -> Iterator[str]:
 
 
 def _only_published_edges(case: Case) -> Iterator[str]:
-    status = PaymentStatus.PENDING
-    attempts: dict[str, AttemptStatus] = {}
+    walk = TrailWalk()
     for entry in case.audit:
         for told in _events(entry):
             try:
-                status = _walk(status, attempts, told)
+                walk.follow(told)
             except (IllegalTransition, KeyError) as error:
                 yield f"Change {entry.sequence}: {told.get('event')} is no edge: {error}"
                 return
-    if status is not case.payment.status:
-        yield f"Its changes lead to {status.value}, but it is {case.payment.status.value}."
-    for attempt in case.payment.attempts:
-        if attempts.get(attempt.reference) is not attempt.status:
+    payment = case.payment
+    if walk.status is not payment.status:
+        yield f"Its changes lead to {walk.status.value}, but it is {payment.status.value}."
+    for attempt in payment.attempts:
+        if walk.attempts.get(attempt.reference) is not attempt.status:
             yield f"The changes of {attempt.reference} do not lead to {attempt.status.value}."
-
-
-def _walk(status: PaymentStatus, attempts: dict[str, AttemptStatus], told: dict[str, Any]) -> PaymentStatus:
-    kind = getattr(happened, told["event"])
-    if any(kind is event for _, event in PAYMENT):
-        return following(PAYMENT, status, kind)
-    if kind is happened.AttemptClaimed:
-        attempts[told["reference"]] = AttemptStatus.CLAIMED
-    elif any(kind is event for _, event in ATTEMPT):
-        reference = told["reference"]
-        attempts[reference] = following(ATTEMPT, attempts[reference], kind)
-    return status
+    for capture in payment.captures:
+        if walk.captures.get(str(capture.capture_id)) is not capture.disposition:
+            yield f"The changes of the money {capture.key} do not lead to {capture.disposition.value}."
+    for refund in payment.refunds:
+        if walk.refunds.get(str(refund.refund_id)) is not refund.status:
+            yield f"The changes of the refund {refund.reference} do not lead to {refund.status.value}."
 
 
 def _each_change_told_once(case: Case) -> Iterator[str]:
@@ -136,6 +123,34 @@ def _each_change_told_once(case: Case) -> Iterator[str]:
     paid = sum(m.kind == "paid" and m.destination is Destination.ORDERS for m in case.messages)
     if paid != succeeded:
         yield f"It became paid {succeeded} times and {paid} messages say so."
+    went = _refunds_to_tell(case)
+    refunded = sum(
+        m.kind in ("refunded", "partially_refunded") and m.destination is Destination.ORDERS
+        for m in case.messages
+    )
+    if refunded != went:
+        yield f"Money that settled it went back, or came back, {went} times and {refunded} messages say so."
+
+
+def _refunds_to_tell(case: Case) -> int:
+    """How often money of the settling capture went back, or came back after that, while it settled."""
+    walk, count = TrailWalk(), 0
+    try:
+        for entry in case.audit:
+            events = _events(entry)
+            for told in events:
+                walk.follow(told)
+            # A message tells the state after its whole change.
+            count += sum(
+                walk.captures[walk.money_of[told["refund_id"]]] is Disposition.SETTLES
+                for told in events
+                if told["event"] in ("RefundSucceeded", "RefundRecorded")
+                or (told["event"] == "RefundFailed" and told["came_back"])
+            )
+    except (IllegalTransition, KeyError):
+        # The trail itself is broken, which others say.
+        return count
+    return count
 
 
 def _no_change_without_evidence(case: Case) -> Iterator[str]:
@@ -203,6 +218,23 @@ def _nothing_is_forgotten(case: Case) -> Iterator[str]:
             overdue = case.now - attempt.watch_until > OVERDUE
             if overdue:
                 yield f"The attempt {attempt.reference} is live although its watch has ended."
+    yield from _refunds_are_brought_on(case)
+
+
+def _refunds_are_brought_on(case: Case) -> Iterator[str]:
+    for refund in case.payment.refunds:
+        waits = refund.status in (RefundStatus.RESERVED, RefundStatus.REQUESTED, RefundStatus.UNKNOWN)
+        if waits is (refund.next_check_at is None):
+            when = refund.next_check_at or "no set time"
+            yield f"The refund {refund.reference} is {refund.status.value} and looked at next at {when}."
+        elif refund.next_check_at is not None and case.now - refund.next_check_at > OVERDUE:
+            yield f"The refund {refund.reference} should have been looked at at {refund.next_check_at}."
+    for review in case.reviews:
+        if review.state is not ReviewState.OPEN or review.refund_id is None:
+            continue
+        refund_of_it = next((r for r in case.payment.refunds if r.refund_id == review.refund_id), None)
+        if refund_of_it is None or refund_of_it.status not in PENDING:
+            yield f"The question {review.kind.value} waits for a refund that has ended or never was."
 
 
 def _is_watched(attempt: Attempt, now: datetime) -> bool:
@@ -247,6 +279,43 @@ def _open_questions_are_asked(case: Case) -> Iterator[str]:
         for told in _events(entry):
             if told["event"] == "ReviewOpened" and (ReviewKind(told["kind"]), told["subject"]) not in asked:
                 yield f"The question {told['kind']} about {told['subject']} is gone."
+    for review in case.reviews:
+        yield from _decision_is_on_record(case, review)
+    for kind, subject in sorted(asked, key=str):
+        answered = sum(
+            review.state is ReviewState.RESOLVED and (review.kind, review.subject) == (kind, subject)
+            for review in case.reviews
+        )
+        told_so = sum(
+            told["event"] == "ReviewResolved" and (told["kind"], told["subject"]) == (kind.value, subject)
+            for entry in case.audit
+            for told in _events(entry)
+        )
+        if answered != told_so:
+            yield f"The question {kind.value} about {subject} was answered {told_so} times, not {answered}."
+
+
+def _decision_is_on_record(case: Case, review: Review) -> Iterator[str]:
+    """What stands in a review as decided is what the trail says, with the same person behind it."""
+    if review.decision is None:
+        if review.state is ReviewState.RESOLVED:
+            yield f"The question {review.kind.value} about {review.subject} is resolved by no decision."
+        return
+    said = [
+        entry.actor
+        for entry in case.audit
+        for told in _events(entry)
+        if told["event"] in ("ReviewDecided", "ReviewResolved")
+        and (told["kind"], told["subject"]) == (review.kind.value, review.subject)
+        and (told["decision"], told["reason"]) == (review.decision, review.reason)
+    ]
+    # What the provider answered, or a policy decided, is told by whoever brought the news.
+    by_a_person = (review.actor or "").startswith("operator:")
+    if not said or (by_a_person and review.actor not in said):
+        yield f"Nothing tells that {review.actor} decided {review.decision!r} about {review.subject}."
+    known = {refund.refund_id for refund in case.payment.refunds}
+    if review.refund_id is not None and review.refund_id not in known:
+        yield f"The question {review.kind.value} about {review.subject} waits for a refund that never was."
 
 
 def _events(entry: AuditEntry) -> list[dict[str, Any]]:

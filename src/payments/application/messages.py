@@ -35,7 +35,7 @@ def _told_of(
     payment: Payment, event: happened.Event, events: tuple[happened.Event, ...]
 ) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
     if isinstance(event, happened.PaymentSucceeded):
-        return ((Destination.ORDERS, "paid", {}), *_mail(payment, "confirmation", payment.amount))
+        return ((Destination.ORDERS, "paid", {}), *_mail(payment, "confirmation", _paid(payment, events)))
     if isinstance(event, happened.CheckoutOpened | happened.AttemptReopened):
         at_the_door = payment.attempt(event.reference).on_delivery
         return ((Destination.ORDERS, "pay_on_delivery", {}),) if at_the_door else ()
@@ -48,10 +48,26 @@ def _told_of(
         # The order is known to be unpaid; that this attempt was declined may still be news to the payer.
         news = () if payment.last_told == "failed" else (failed,)
         return (*news, *_declined_mail(payment, events))
-    if isinstance(event, happened.RefundRecorded | happened.RefundSucceeded):
-        refund = next(r for r in payment.refunds if r.refund_id == event.refund_id)
-        return (*_refund_told(payment, refund), *_refund_mail(payment, refund))
+    if isinstance(event, happened.RefundRecorded | happened.RefundSucceeded | happened.RefundFailed):
+        return _refund_news(payment, event)
     return ()
+
+
+def _paid(payment: Payment, events: tuple[happened.Event, ...]) -> Money:
+    """What the payer's confirmation tells of: what is owed, or what a person accepted in its place."""
+    accepted = any(isinstance(event, happened.CaptureAccepted) for event in events)
+    settling = payment.settling_capture
+    return settling.amount if accepted and settling else payment.amount
+
+
+def _refund_news(
+    payment: Payment, event: happened.RefundRecorded | happened.RefundSucceeded | happened.RefundFailed
+) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
+    """A refund that failed is news only to those who were told that it had succeeded."""
+    refund = next(r for r in payment.refunds if r.refund_id == event.refund_id)
+    if isinstance(event, happened.RefundFailed):
+        return _refund_told(payment, refund) if event.came_back else ()
+    return (*_refund_told(payment, refund), *_refund_mail(payment, refund))
 
 
 def _declined_mail(

@@ -7,21 +7,28 @@ from payments.application.ports.cipher import Cipher
 from payments.application.ports.clock import Clock
 from payments.application.ports.providers import Providers
 from payments.application.use_cases.answer_once import AnswerOnce
+from payments.application.use_cases.approve_refund import ApproveRefund
 from payments.application.use_cases.cancel_payment import CancelPayment
 from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.application.use_cases.deliver_messages import DeliverMessages
 from payments.application.use_cases.explain_payment import ExplainPayment
 from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
+from payments.application.use_cases.get_review import GetReview
 from payments.application.use_cases.initiate_payment import InitiatePayment
 from payments.application.use_cases.list_payments import ListPayments
+from payments.application.use_cases.list_refunds import ListRefunds
 from payments.application.use_cases.list_reviews import ListReviews
 from payments.application.use_cases.measure_backlog import MeasureBacklog
 from payments.application.use_cases.offer_providers import OfferProviders
 from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.receive_callback import ReceiveCallback
 from payments.application.use_cases.receive_notice import ReceiveNotice
+from payments.application.use_cases.refund_payment import RefundPayment
+from payments.application.use_cases.refuse_refund import RefuseRefund
+from payments.application.use_cases.resolve_review import ResolveReview
 from payments.application.use_cases.settle_payment import SettlePayment
+from payments.application.use_cases.settle_refund import SettleRefund
 from payments.application.use_cases.sweep_payments import SweepPayments
 
 
@@ -35,12 +42,19 @@ class Payments:
     receive_callback: ReceiveCallback
     process_notices: ProcessNotices
     cancel: CancelPayment
+    refund: RefundPayment
+    approve_refund: ApproveRefund
+    refuse_refund: RefuseRefund
+    settle_refund: SettleRefund
+    refunds: ListRefunds
     list: ListPayments
     find: FindPayments
     get: GetPayment
     explain: ExplainPayment
     offers: OfferProviders
     reviews: ListReviews
+    review: GetReview
+    resolve: ResolveReview
     sweep: SweepPayments
     deliver: DeliverMessages
     check: CheckInvariants

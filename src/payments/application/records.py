@@ -6,10 +6,11 @@ from uuid import UUID
 
 import attrs
 
+from payments.domain.events import ReviewKind
 from payments.domain.evidence import Evidence
 from payments.domain.money import Money
 from payments.domain.payment import Payment
-from payments.domain.review import Review
+from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import PaymentStatus
 
 
@@ -171,6 +172,17 @@ class Search:
     """Only the payments with this payment id (in either case), order id or reference of an attempt."""
     beyond: UUID | None = None
     """Only what comes after this payment id in the listing's order."""
+
+
+@attrs.frozen(kw_only=True)
+class ReviewQuery:
+    """Which reviews are wanted. Newest first, by (opened_at, review_id)."""
+
+    limit: int
+    state: ReviewState = ReviewState.OPEN
+    kind: ReviewKind | None = None
+    beyond: tuple[datetime, UUID] | None = None
+    """Only what comes after this (opened_at, review_id) in the listing's order."""
 
 
 @attrs.frozen(kw_only=True)

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from payments.application.records import Destination, Message, MessageState, Notice
 from payments.domain.attempt import Attempt
-from payments.domain.evidence import Evidence
+from payments.domain.evidence import Channel, Evidence
 from payments.domain.payment import Payment
+from payments.domain.refund import PENDING, Refund
 from payments.domain.review import Review, ReviewState
-from payments.domain.transitions import AttemptStatus, PaymentStatus
+from payments.domain.transitions import AttemptStatus, PaymentStatus, RefundStatus
 
 _REASONS: Final = {
     "declined": "the provider declined it",
@@ -62,9 +63,15 @@ _EVENTS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "RefundRecorded": lambda e: f"{e['amount']} went back at the provider.",
     "RefundApproved": lambda e: f"The refund was approved by {e['approver']}.",
     "RefundRequested": lambda _: "The refund was asked for.",
-    "RefundSucceeded": lambda e: "The refund succeeded." + _why(e),
-    "RefundFailed": lambda e: "The refund failed." + _why(e),
-    "RefundOutcomeLost": lambda e: "The provider's answer about the refund was lost." + _why(e),
+    "RefundNamed": lambda e: f"The provider took the refund on as {e['provider_reference']}.",
+    "RefundSucceeded": lambda e: "The refund succeeded." + _said(e),
+    "RefundFailed": lambda e: (
+        ("The refund had succeeded, and the money came back." if e["came_back"] else "The refund failed.")
+        + _said(e)
+    ),
+    "RefundOutcomeLost": lambda e: (
+        "The provider's answer about the refund was lost, so its outcome is unknown." + _said(e)
+    ),
     "DeliveryCodeWrong": lambda e: (
         f"A collector gave a wrong delivery code, the {_ordinal(e['tries'])} time."
     ),
@@ -91,6 +98,8 @@ def of_event(event: dict[str, Any]) -> str:
 def of_evidence(evidence: Evidence) -> str:
     """One piece of evidence and why we asked."""
     detail = f" ({evidence.answer.detail})" if evidence.answer.detail else ""
+    if evidence.channel is Channel.OPERATOR:
+        return f"A person vouched for {evidence.answer.word!r}{detail} in a review."
     cause = _CAUSES.get(evidence.cause, evidence.cause)
     return f"The provider, asked because of {cause}, answered {evidence.answer.word!r}{detail}."
 
@@ -102,6 +111,7 @@ _CAUSES: Final = {
     "initiate": "a new request to pay",
     "cancel": "a request to cancel",
     "operator": "an operator's question",
+    "review": "a person who decides a review",
 }
 
 
@@ -156,6 +166,7 @@ def waiting_for(
         for attempt in payment.attempts
         if attempt.reference not in captured and attempt.next_check_at is not None
     ]
+    waits += [_refund_waits(refund) for refund in payment.refunds if refund.status in PENDING]
     waits += [f"A person's decision: {r.kind.value}." for r in reviews if r.state is ReviewState.OPEN]
     waits += [
         f"Delivery of message {m.sequence}, {m.kind!r}, next tried at {_instant(m.next_try_at)}."
@@ -185,12 +196,25 @@ def _waits(attempt: Attempt) -> str:
     return f"{attempt.provider}'s answer about {attempt.reference} ({status}; {asked}{last}): next at {when}."
 
 
+def _refund_waits(refund: Refund) -> str:
+    if refund.status is RefundStatus.AWAITING_APPROVAL:
+        return f"A second person's approval of the refund of {refund.amount} that {refund.actor} asked for."
+    last = f", last word {refund.detail!r}" if refund.detail else ""
+    when = _instant(refund.next_check_at)
+    return f"The refund of {refund.amount} ({refund.status.value}{last}): next looked at {when}."
+
+
 def _instant(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at else "no set time"
 
 
 def _ordinal(number: int) -> str:
     return {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}.get(number, f"{number}th")
+
+
+def _said(event: dict[str, Any]) -> str:
+    """What the provider said, word for word."""
+    return f" It was said: {event['detail']!r}." if event.get("detail") else ""
 
 
 def _why(event: dict[str, Any]) -> str:

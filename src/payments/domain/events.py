@@ -227,6 +227,16 @@ class RefundRequested:
     """The request to the provider is committed; only its committer sends it."""
 
     refund_id: UUID
+    request_id: UUID | None = None
+    """Names the request: how a unit of work that runs again recognises its own."""
+
+
+@attrs.frozen(kw_only=True)
+class RefundNamed:
+    """The provider took the refund on, under a name of its own."""
+
+    refund_id: UUID
+    provider_reference: str
 
 
 @attrs.frozen(kw_only=True)
@@ -239,10 +249,12 @@ class RefundSucceeded:
 
 @attrs.frozen(kw_only=True)
 class RefundFailed:
-    """The refund was refused, or returned later."""
+    """The refund was refused, or came back later."""
 
     refund_id: UUID
     detail: str = ""
+    came_back: bool = False
+    """It had succeeded before."""
 
 
 @attrs.frozen(kw_only=True)
@@ -336,6 +348,7 @@ Event: TypeAlias = (
     | RefundRecorded
     | RefundApproved
     | RefundRequested
+    | RefundNamed
     | RefundSucceeded
     | RefundFailed
     | RefundOutcomeLost

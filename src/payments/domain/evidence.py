@@ -34,6 +34,8 @@ class Channel(enum.Enum):
 
     STATUS_CHECK = "status_check"
     COLLECTOR = "collector"
+    OPERATOR = "operator"
+    """A person who decided a review, and said so with their name and their reason."""
 
 
 @attrs.frozen(kw_only=True)

@@ -272,6 +272,15 @@ def _expired(change: Change, attempt: Attempt, reason: Reason, now: datetime) ->
     )
 
 
+def failed_once_empty(change: Change, reference: str) -> Change:
+    """Fail a live attempt whose money all went back: its page is used up, and nobody asks any more."""
+    present = change.payment.attempt(reference)
+    if not present.live or any(c.reference == reference for c in change.payment.held_captures):
+        return change
+    event = happened.AttemptFailed(reference=reference, reason=Reason.RETURNED)
+    return change.then(present.after(event), event)
+
+
 def projected(change: Change, now: datetime) -> Change:
     """The change with the payment's status brought in line, every edge on the way walked and explained."""
     payment, events = change.payment, change.events

@@ -1,6 +1,6 @@
 """Sending money back: pure decisions about refunds (docs/model.md section 9)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -8,14 +8,32 @@ import attrs
 
 from payments.domain import events as happened
 from payments.domain.capture import Capture
-from payments.domain.errors import FieldError, InvalidMoney, InvalidRequest, NothingToRefund, RefundTooLarge
+from payments.domain.errors import (
+    ApprovalByRequester,
+    FieldError,
+    InvalidMoney,
+    InvalidRequest,
+    NothingToRefund,
+    RefundNotAwaiting,
+    RefundNotFound,
+    RefundTooLarge,
+)
+from payments.domain.events import ReviewKind
 from payments.domain.money import Money
-from payments.domain.payment import Change, Payment
+from payments.domain.payment import Change, Payment, failed_once_empty, projected
 from payments.domain.refund import Refund, refundable
-from payments.domain.transitions import REFUND, RefundStatus, following
+from payments.domain.transitions import REFUND, Disposition, RefundStatus, following
+from payments.domain.watching import HOURLY, SCHEDULE
 
-ANSWERED_WITHIN_S: Final = 60.0
+ANSWERED_WITHIN: Final = timedelta(seconds=60)
 """A request without a recorded answer for this long has lost its process: its outcome is unknown."""
+
+ASKED_HOURLY_FOR: Final = timedelta(days=7)
+DAILY: Final = timedelta(days=1)
+"""Older refunds are asked about daily, without end: only the provider, or a person, can end one."""
+
+UNKNOWN_FOR: Final = timedelta(hours=24)
+"""A refund that is unknown for this long becomes a question for a person, once; asking goes on."""
 
 
 @attrs.frozen(kw_only=True)
@@ -97,12 +115,12 @@ def refund_of(payment: Payment, refund_id: UUID) -> Refund:
     """The refund called so.
 
     Raises:
-        KeyError: it is none of this payment's.
+        RefundNotFound: it is none of this payment's.
     """
     for refund in payment.refunds:
         if refund.refund_id == refund_id:
             return refund
-    raise KeyError(refund_id)
+    raise RefundNotFound
 
 
 def moved(
@@ -115,5 +133,194 @@ def moved(
     """
     status = following(REFUND, refund.status, type(event))
     after = attrs.evolve(refund, status=status, **changes)  # type: ignore[arg-type]  # any field, by its name
-    refunds = tuple(after if r.refund_id == refund.refund_id else r for r in payment.refunds)
-    return Change(attrs.evolve(payment, refunds=refunds, updated_at=now), (event,))
+    return Change(attrs.evolve(_with(payment, after), updated_at=now), (event,))
+
+
+def approve(payment: Payment, refund_id: UUID, *, approver: str, now: datetime) -> Change:
+    """Let a second person's word turn a refund that waits for it into one that is due.
+
+    Raises:
+        RefundNotFound: it is none of this payment's.
+        RefundNotAwaiting: it was approved before, or ended.
+        ApprovalByRequester: ``approver`` asked for it.
+    """
+    refund = refund_of(payment, refund_id)
+    if refund.status is not RefundStatus.AWAITING_APPROVAL:
+        raise RefundNotAwaiting
+    if person(approver) == person(refund.actor):
+        raise ApprovalByRequester
+    event = happened.RefundApproved(refund_id=refund_id, approver=approver)
+    return moved(payment, refund, event, now=now, approver=approver, next_check_at=now)
+
+
+def refuse(payment: Payment, refund: Refund, *, word: str, now: datetime) -> Change:
+    """End a refund that waits for approval, and free its amount.
+
+    Raises:
+        RefundNotAwaiting: it was approved before, or ended.
+    """
+    if refund.status is not RefundStatus.AWAITING_APPROVAL:
+        raise RefundNotAwaiting
+    event = happened.RefundFailed(refund_id=refund.refund_id, detail=word)
+    return moved(payment, refund, event, now=now, detail=word, next_check_at=None)
+
+
+def person(actor: str) -> str:
+    """Who an actor is, in whichever role: nobody approves in one what they asked for in another."""
+    return actor.partition(":")[2] or actor
+
+
+def requested(payment: Payment, refund: Refund, *, request_id: UUID, now: datetime) -> Change:
+    """Put on record that ``refund`` is about to be asked for: whoever commits this sends, once."""
+    event = happened.RefundRequested(refund_id=refund.refund_id, request_id=request_id)
+    return moved(payment, refund, event, now=now, requested_at=now, next_check_at=now + ANSWERED_WITHIN)
+
+
+def by_hand(payment: Payment, refund: Refund, *, request_id: UUID, now: datetime) -> Change:
+    """Record a refund that a person hands out: it is asked for and done in one change."""
+    change = requested(payment, refund, request_id=request_id, now=now)
+    done = succeeded(
+        change.payment, refund_of(change.payment, refund.refund_id), word="handed back by a person", now=now
+    )
+    return Change(done.payment, (*change.events, *done.events))
+
+
+def left_behind(refund: Refund, now: datetime) -> bool:
+    """Whether it was asked for so long ago, with no answer on record, that nobody waits for one any more."""
+    unanswered = refund.status is RefundStatus.REQUESTED and not refund.detail
+    return unanswered and refund.requested_at is not None and now - refund.requested_at >= ANSWERED_WITHIN
+
+
+def lost(
+    payment: Payment,
+    refund: Refund,
+    *,
+    word: str,
+    provider_reference: str | None = None,
+    now: datetime,
+) -> Change:
+    """Record that the answer to our request was lost, or said nothing; one past that is left as it is."""
+    if refund.status is not RefundStatus.REQUESTED:
+        return Change(payment)
+    return moved(
+        payment,
+        refund,
+        happened.RefundOutcomeLost(refund_id=refund.refund_id, detail=word),
+        now=now,
+        detail=word,
+        provider_reference=refund.provider_reference or provider_reference,
+        next_check_at=next_check(refund, now),
+    )
+
+
+def pending(
+    payment: Payment, refund: Refund, *, word: str, provider_reference: str | None, now: datetime
+) -> Change:
+    """Record that the provider has not ended it: no change of status, and it is asked about again."""
+    if refund.status not in _UNDER_WAY:
+        return Change(payment)
+    learnt = attrs.evolve(
+        refund,
+        detail=word or refund.detail,
+        provider_reference=refund.provider_reference or provider_reference,
+        next_check_at=next_check(refund, now),
+    )
+    named = happened.RefundNamed(refund_id=refund.refund_id, provider_reference=provider_reference or "")
+    news = learnt.provider_reference != refund.provider_reference
+    return Change(_with(payment, learnt), (named,) if news else ())
+
+
+def succeeded(
+    payment: Payment,
+    refund: Refund,
+    *,
+    word: str,
+    provider_reference: str | None = None,
+    now: datetime,
+) -> Change:
+    """Record that the money is back. A live attempt whose held money all went back is failed with it."""
+    if refund.status not in _UNDER_WAY:
+        return Change(payment)
+    change = moved(
+        payment,
+        refund,
+        happened.RefundSucceeded(refund_id=refund.refund_id, detail=word),
+        now=now,
+        detail=word,
+        provider_reference=refund.provider_reference or provider_reference,
+        next_check_at=None,
+    )
+    capture = capture_of(payment, refund.capture_id)
+    return projected(failed_once_empty(change, capture.reference), now)
+
+
+def failed(
+    payment: Payment,
+    refund: Refund,
+    *,
+    word: str,
+    provider_reference: str | None = None,
+    now: datetime,
+) -> Change:
+    """Record a definite no; what was set aside is free again.
+
+    One that had succeeded came back to us, and then somebody has to know: the question about its money is
+    open again.
+    """
+    if refund.status in (RefundStatus.FAILED, RefundStatus.AWAITING_APPROVAL):
+        return Change(payment)
+    came_back = refund.status is RefundStatus.SUCCEEDED
+    change = moved(
+        payment,
+        refund,
+        happened.RefundFailed(refund_id=refund.refund_id, detail=word, came_back=came_back),
+        now=now,
+        detail=word,
+        provider_reference=refund.provider_reference or provider_reference,
+        next_check_at=None,
+    )
+    return (
+        Change(change.payment, (*change.events, _asked_again(payment, refund, word))) if came_back else change
+    )
+
+
+def question(refund: Refund, *, needs_attention: bool, now: datetime) -> happened.ReviewOpened | None:
+    """What a person has to be asked about ``refund`` as it stands, if anything."""
+    subject = str(refund.refund_id)
+    if needs_attention and refund.status in _UNDER_WAY:
+        detail = f"The provider waits for somebody to act on the refund of {refund.amount}: {refund.detail}"
+        return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
+    since = refund.requested_at
+    if refund.status is RefundStatus.UNKNOWN and since is not None and now - since >= UNKNOWN_FOR:
+        detail = f"The refund of {refund.amount} was asked for, and nobody can tell whether it happened."
+        return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
+    return None
+
+
+def next_check(refund: Refund, now: datetime) -> datetime:
+    """When to ask about ``refund`` after an answer at ``now``: by the age of its request, without end."""
+    age = now - (refund.requested_at or now)
+    step = next((step for limit, step in SCHEDULE if age < limit), HOURLY)
+    return now + (step if age < ASKED_HOURLY_FOR else DAILY)
+
+
+_UNDER_WAY: Final = frozenset({RefundStatus.REQUESTED, RefundStatus.UNKNOWN})
+
+
+def _asked_again(payment: Payment, refund: Refund, word: str) -> happened.ReviewOpened:
+    capture = capture_of(payment, refund.capture_id)
+    kinds = {Disposition.SURPLUS: ReviewKind.SURPLUS, Disposition.SETTLES: ReviewKind.DISPUTE}
+    same_currency = capture.amount.currency == payment.amount.currency
+    held = ReviewKind.AMOUNT_MISMATCH if same_currency else ReviewKind.CURRENCY_MISMATCH
+    return happened.ReviewOpened(
+        kind=kinds.get(capture.disposition, held),
+        subject=str(capture.capture_id),
+        detail=f"The refund of {refund.amount} had succeeded and came back: {word}",
+    )
+
+
+def _with(payment: Payment, refund: Refund) -> Payment:
+    return attrs.evolve(
+        payment,
+        refunds=tuple(refund if r.refund_id == refund.refund_id else r for r in payment.refunds),
+    )

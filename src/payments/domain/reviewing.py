@@ -1,13 +1,345 @@
-"""What becomes of reviews once what was decided is done, or cannot be (docs/model.md section 8)."""
+"""What may be decided about a review, what deciding does, and what becomes of it (docs/model.md section 8).
 
+Pure: a payment and a review go in; the next ones and the events that explain them come out.
+"""
+
+import enum
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 import attrs
 
 from payments.domain import events as happened
-from payments.domain.refund import Refund
+from payments.domain import refunding
+from payments.domain.capture import Capture
+from payments.domain.delivery_codes import unlock
+from payments.domain.errors import DecisionNotPossible, FieldError, ReviewAlreadyDecided
+from payments.domain.events import ReviewKind
+from payments.domain.evidence import Evidence
+from payments.domain.payment import Change, Payment, projected, supersede
+from payments.domain.refund import PENDING, Refund, refundable
+from payments.domain.refunding import Wanted, reserve
 from payments.domain.review import Review, ReviewState
-from payments.domain.transitions import RefundStatus
+from payments.domain.transitions import CAPTURE, AttemptStatus, Disposition, RefundStatus, following
+
+
+class WayOut(enum.Enum):
+    """What a person may answer. None of them sets a status: each is a fact with its own consequences."""
+
+    ACCEPT = "accept"
+    """Held money is the payment, although it is not what was due."""
+    REFUND = "refund"
+    """The money goes back, all that is left of it."""
+    DISMISS = "dismiss"
+    """Nothing is to be done; what arrived stays where it is."""
+    ATTACH = "attach"
+    """The money belongs to an attempt that the person names."""
+    ASK_AGAIN = "ask_again"
+    """The provider is asked once more, now."""
+    RECORD = "record"
+    """The person saw at the provider what became of it, and says so with the provider's own name for it."""
+    UNLOCK = "unlock"
+    """Collectors may try the delivery code again."""
+    REFUSE = "refuse"
+    """Nobody pays at this door any more."""
+
+
+WAYS_OUT: Final[Mapping[ReviewKind, tuple[WayOut, ...]]] = {
+    ReviewKind.AMOUNT_MISMATCH: (WayOut.ACCEPT, WayOut.REFUND),
+    ReviewKind.CURRENCY_MISMATCH: (WayOut.REFUND,),
+    ReviewKind.SURPLUS: (WayOut.REFUND, WayOut.DISMISS),
+    ReviewKind.PAID_AFTER_CANCEL: (WayOut.REFUND, WayOut.DISMISS),
+    ReviewKind.ORPHAN: (WayOut.ATTACH, WayOut.DISMISS),
+    ReviewKind.STUCK_UNKNOWN: (WayOut.ASK_AGAIN, WayOut.RECORD),
+    ReviewKind.REFUND_UNKNOWN: (WayOut.ASK_AGAIN, WayOut.RECORD),
+    ReviewKind.DISPUTE: (WayOut.DISMISS,),
+    ReviewKind.CASH_CODE_LOCKED: (WayOut.UNLOCK, WayOut.REFUSE),
+}
+"""Which ways out a question has, by its kind."""
+
+
+@attrs.frozen(kw_only=True)
+class Decision:
+    """What a person chose, and why."""
+
+    way_out: WayOut
+    actor: str
+    """``operator:<sub>``."""
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class SeenRefund:
+    """What a person saw at the provider about a refund."""
+
+    succeeded: bool
+    provider_reference: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Decided:
+    """What a decision did."""
+
+    change: Change
+    review: Review
+    """As it stands afterwards: resolved, or decided and waiting for its refund."""
+    evidence: Evidence | None = None
+    """What the person attested, where that was the decision."""
+    others: tuple[Review, ...] = ()
+    """Reviews that waited for what was decided here, as they stand afterwards."""
+
+
+def ways_out(review: Review, payment: Payment | None) -> tuple[WayOut, ...]:
+    """What may be decided about ``review`` as things stand; nothing once it is decided."""
+    if review.state is not ReviewState.OPEN or review.decision is not None:
+        return ()
+    ways = WAYS_OUT[review.kind]
+    if WayOut.ACCEPT in ways and payment is not None:
+        capture = capture_named_by(payment, review)
+        if capture is None or _why_not_acceptable(payment, capture):
+            return tuple(way for way in ways if way is not WayOut.ACCEPT)
+    return ways
+
+
+def is_decided(review: Review, decision: Decision) -> bool:
+    """Whether ``review`` was decided before, by the same person and in the same way: repeating is no error.
+
+    Raises:
+        ReviewAlreadyDecided: somebody else did, or in another way.
+    """
+    if review.decision is None:
+        return False
+    if (review.decision, review.actor) != (decision.way_out.value, decision.actor):
+        raise ReviewAlreadyDecided(
+            f"{review.actor} decided {review.decision!r}.",
+            facts={"review_id": str(review.review_id), "decision": review.decision},
+        )
+    return True
+
+
+def require_way_out(review: Review, decision: Decision) -> None:
+    """Return if a question of this kind has this way out.
+
+    Raises:
+        DecisionNotPossible: naming those it has.
+    """
+    ways = WAYS_OUT[review.kind]
+    if decision.way_out not in ways:
+        offered = " or ".join(way.value for way in ways)
+        raise DecisionNotPossible(
+            f"A review of the kind {review.kind.value} cannot be decided {decision.way_out.value!r}.",
+            errors=(FieldError("/decision", f"Use {offered}."),),
+        )
+
+
+def resolved(change: Change, review: Review, decision: Decision, *, now: datetime) -> Decided:
+    """``change`` with the review answered."""
+    event = happened.ReviewResolved(
+        kind=review.kind, subject=review.subject, decision=decision.way_out.value, reason=decision.reason
+    )
+    told = Change(attrs.evolve(change.payment, updated_at=now), (*change.events, event))
+    return Decided(change=told, review=answered(review, decision, now=now))
+
+
+def answered(review: Review, decision: Decision, *, now: datetime) -> Review:
+    """The review as it stands once the decision answers it."""
+    return attrs.evolve(
+        review,
+        state=ReviewState.RESOLVED,
+        decision=decision.way_out.value,
+        actor=decision.actor,
+        reason=decision.reason,
+        resolved_at=now,
+    )
+
+
+def accept(payment: Payment, review: Review, decision: Decision, *, now: datetime) -> Decided:
+    """Held money becomes the payment; or surplus, with a question of its own, if other money settles it.
+
+    Raises:
+        DecisionNotPossible: it is not held any more, is going back, or is in another currency.
+    """
+    capture = capture_about(payment, review)
+    trouble = _why_not_acceptable(payment, capture)
+    if trouble:
+        raise DecisionNotPossible(trouble)
+    settles = payment.settling_capture is None
+    event = (
+        happened.CaptureAccepted(capture_id=capture.capture_id)
+        if settles
+        else happened.CaptureSurplus(capture_id=capture.capture_id)
+    )
+    accepted = attrs.evolve(capture, disposition=following(CAPTURE, capture.disposition, type(event)))
+    captures = tuple(accepted if c.capture_id == capture.capture_id else c for c in payment.captures)
+    change = Change(attrs.evolve(payment, captures=captures), (event,))
+    attempt = payment.attempt(capture.reference)
+    if attempt.status is not AttemptStatus.SUCCEEDED:
+        arrived = happened.AttemptSucceeded(reference=attempt.reference)
+        change = change.then(attempt.after(arrived), arrived)
+    if settles:
+        change = supersede(change, now)
+    else:
+        asked = happened.ReviewOpened(
+            kind=ReviewKind.SURPLUS,
+            subject=str(capture.capture_id),
+            detail=f"{capture.amount} was accepted, and other money settles the payment.",
+        )
+        change = Change(change.payment, (*change.events, asked))
+    return resolved(projected(change, now), review, decision, now=now)
+
+
+def refund(payment: Payment, review: Review, decision: Decision, wanted: Wanted, *, now: datetime) -> Decided:
+    """All that is left of the money is set aside to go back; the review stays open until it went.
+
+    ``wanted`` brings the names of the refund; what it is of, and how much, is decided here. A refund that is
+    under way already, and takes all of it, is the one that is waited for; money that is already back answers
+    the question at once.
+
+    Raises:
+        DecisionNotPossible: there is no such money.
+    """
+    capture = capture_about(payment, review)
+    under_way = [r for r in payment.refunds if r.capture_id == capture.capture_id and r.status in PENDING]
+    left = refundable(capture, payment.refunds)
+    if left.minor > 0:
+        whole = attrs.evolve(wanted, amount=left, capture_id=capture.capture_id)
+        change, refund_id = reserve(payment, whole, now=now), whole.refund_id
+    elif under_way:
+        change, refund_id = Change(payment), under_way[-1].refund_id
+    else:
+        return resolved(Change(payment), review, decision, now=now)
+    event = happened.ReviewDecided(
+        kind=review.kind, subject=review.subject, decision=decision.way_out.value, reason=decision.reason
+    )
+    waiting = attrs.evolve(
+        review,
+        decision=decision.way_out.value,
+        actor=decision.actor,
+        reason=decision.reason,
+        refund_id=refund_id,
+    )
+    return Decided(change=Change(change.payment, (*change.events, event)), review=waiting)
+
+
+def refund_recorded(
+    payment: Payment,
+    review: Review,
+    decision: Decision,
+    seen: SeenRefund,
+    *,
+    waiting: tuple[Review, ...],
+    now: datetime,
+) -> Decided:
+    """What became of a refund, as a person saw it at the provider; it ends the refund and the question.
+
+    ``waiting`` are the other open reviews of the payment: those that wait for this refund are answered by
+    it, or returned to the queue.
+
+    Raises:
+        DecisionNotPossible: it has ended before, and otherwise; or was never asked for.
+    """
+    about = refund_about(payment, review)
+    ends = RefundStatus.SUCCEEDED if seen.succeeded else RefundStatus.FAILED
+    if about.status is ends:
+        return resolved(Change(payment), review, decision, now=now)
+    if about.status not in (RefundStatus.REQUESTED, RefundStatus.UNKNOWN):
+        raise DecisionNotPossible(f"The refund is {about.status.value.replace('_', ' ')}.")
+    ended = refunding.succeeded if seen.succeeded else refunding.failed
+    change = ended(
+        payment,
+        about,
+        word=f"recorded by {decision.actor}",
+        provider_reference=seen.provider_reference,
+        now=now,
+    )
+    others, told = after_refund(waiting, refund_about(change.payment, review), now=now)
+    decided = resolved(change, review, decision, now=now)
+    return attrs.evolve(
+        decided, change=Change(decided.change.payment, (*decided.change.events, *told)), others=others
+    )
+
+
+def unlocked(payment: Payment, review: Review, decision: Decision, *, now: datetime) -> Decided:
+    """Collectors may try the delivery code again."""
+    change = unlock(payment, attempt_about(payment, review), now)
+    return resolved(change, review, decision, now=now)
+
+
+def asked_in_vain(payment: Payment, review: Review, decision: Decision, why: str) -> Change:
+    """The trail's note that a person had the provider asked, and ``why`` the question stays open."""
+    kind, subject = review.kind, review.subject
+    asked = happened.ReviewDecided(
+        kind=kind, subject=subject, decision=decision.way_out.value, reason=decision.reason
+    )
+    open_still = happened.ReviewReturned(kind=kind, subject=subject, detail=why)
+    return Change(payment, (asked, open_still))
+
+
+def capture_about(payment: Payment, review: Review) -> Capture:
+    """The money that ``review`` is about.
+
+    Raises:
+        DecisionNotPossible: there is none.
+    """
+    capture = capture_named_by(payment, review)
+    if capture is None:
+        raise DecisionNotPossible("The money that it is about is not here.")
+    return capture
+
+
+def attempt_about(payment: Payment, review: Review) -> str:
+    """The reference of the attempt that ``review`` is about.
+
+    Raises:
+        DecisionNotPossible: it is none of this payment's.
+    """
+    reference = review.subject.partition(":")[0]
+    if all(attempt.reference != reference for attempt in payment.attempts):
+        raise DecisionNotPossible("The attempt that it is about is not here.")
+    return reference
+
+
+def refund_about(payment: Payment, review: Review) -> Refund:
+    """The refund that ``review`` is about.
+
+    Raises:
+        DecisionNotPossible: it is none of this payment's.
+    """
+    if review.kind is not ReviewKind.REFUND_UNKNOWN:
+        raise DecisionNotPossible("It is about no refund.")
+    found = refund_named_by(payment, review)
+    if found is None:
+        raise DecisionNotPossible("The refund that it is about is not here.")
+    return found
+
+
+def capture_named_by(payment: Payment, review: Review) -> Capture | None:
+    """The money that ``review`` names, if it is here."""
+    if review.kind is ReviewKind.PAID_AFTER_CANCEL:
+        return payment.settling_capture
+    return next((c for c in payment.captures if str(c.capture_id) == review.subject), None)
+
+
+def refund_named_by(payment: Payment, review: Review) -> Refund | None:
+    """The refund that ``review`` is about, or that was decided and is waited for."""
+    return next(
+        (r for r in payment.refunds if str(r.refund_id) == review.subject or r.refund_id == review.refund_id),
+        None,
+    )
+
+
+def _why_not_acceptable(payment: Payment, capture: Capture) -> str:
+    """Why this money cannot become the payment; empty when it can."""
+    if capture.disposition is not Disposition.HELD:
+        return f"This money {capture.disposition.value} already."
+    if any(r.capture_id == capture.capture_id and r.status in PENDING for r in payment.refunds):
+        return "This money is on its way back."
+    if refundable(capture, payment.refunds).minor <= 0:
+        return "This money went back."
+    if capture.amount.currency != payment.amount.currency:
+        return "This money is in another currency than is owed."
+    return ""
 
 
 def after_refund(
@@ -42,3 +374,33 @@ def after_refund(
             for review in back
         )
     return (), ()
+
+
+def answered_by(
+    reviews: tuple[Review, ...], refund: Refund, *, now: datetime
+) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:
+    """The open questions what became of ``refund``, resolved once it ended, and the events that say so.
+
+    Nobody has to decide any more what the provider has told.
+    """
+    if refund.status not in (RefundStatus.SUCCEEDED, RefundStatus.FAILED):
+        return (), ()
+    said = f"the refund {refund.status.value}" + (f": {refund.detail}" if refund.detail else "")
+    resolved = tuple(
+        attrs.evolve(
+            review,
+            state=ReviewState.RESOLVED,
+            decision="answered",
+            actor="system",
+            reason=said,
+            resolved_at=now,
+        )
+        for review in reviews
+        if review.state is ReviewState.OPEN
+        and review.kind is ReviewKind.REFUND_UNKNOWN
+        and review.subject == str(refund.refund_id)
+    )
+    return resolved, tuple(
+        happened.ReviewResolved(kind=r.kind, subject=r.subject, decision="answered", reason=said)
+        for r in resolved
+    )

@@ -17,8 +17,9 @@ from payments.domain.capture import Capture
 from payments.domain.confirming import confirmed, receipt_of
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Outcome, Report, Rule
-from payments.domain.payment import Change, Payment, projected, supersede
-from payments.domain.refund import PENDING, Refund, refunded
+from payments.domain.payment import Change, Payment, failed_once_empty, projected, supersede
+from payments.domain.refund import PENDING, Refund, refundable, refunded
+from payments.domain.refunding import refuse
 from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
 from payments.domain.watching import HOLD_WINDOW, NOT_FOUND_APART, next_check
 
@@ -284,21 +285,38 @@ def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
     if capture is None:
         return _returned_unseen(payment, attempt, finding)
     ours = [r for r in payment.refunds if r.capture_id == capture.capture_id]
-    if any(r.status in PENDING for r in ours):
-        return Settlement(Change(payment), Rule.RETURN_OF_OURS)
+    under_way = sum(r.amount.minor for r in ours if r.status in _MAY_BE_THIS)
+    known = Rule.RETURN_OF_OURS if under_way else Rule.RETURN_KNOWN
     gone = finding.answer.returned
     if gone is None:
-        # The provider does not say how much. Without a refund that succeeded it is all of it; with one, only
-        # that refund's own query may speak. One that failed gave nothing back.
-        if any(r.status is RefundStatus.SUCCEEDED for r in ours):
-            return Settlement(Change(payment), Rule.RETURN_KNOWN)
+        # The provider does not say how much. With a refund of ours that is under way or succeeded, only that
+        # refund's own query may speak; else it is all of the money. One that failed gave nothing back.
+        if under_way or any(r.status is RefundStatus.SUCCEEDED for r in ours):
+            return Settlement(Change(payment), known)
         gone = capture.amount
-    excess = min(gone.minor, capture.amount.minor) - refunded(capture, payment.refunds).minor
+    # What is more than all of ours together went back without us, whether or not ours has gone by now.
+    excess = min(gone.minor, capture.amount.minor) - refunded(capture, payment.refunds).minor - under_way
     if gone.currency != capture.amount.currency or excess <= 0:
-        return Settlement(Change(payment), Rule.RETURN_KNOWN)
+        return Settlement(Change(payment), known)
     change = _refund_taken_in(Change(payment), capture, excess, finding)
+    change = _without_what_no_longer_fits(change, capture, finding.now)
     change = _ask(change, ReviewKind.DISPUTE, finding, "Money went back at the provider.")
-    return Settlement(_failed_once_empty(change, attempt.reference), Rule.RETURNED)
+    return Settlement(failed_once_empty(change, attempt.reference), Rule.RETURNED)
+
+
+_MAY_BE_THIS: Final = PENDING - {RefundStatus.AWAITING_APPROVAL}
+"""Refunds of ours that money which went back may be. One that waits for approval was never asked for."""
+
+
+def _without_what_no_longer_fits(change: Change, capture: Capture, now: datetime) -> Change:
+    """Refunds that wait for approval give way, the newest first, to money that is gone already."""
+    for refund in reversed(change.payment.refunds):
+        waiting = refund.status is RefundStatus.AWAITING_APPROVAL and refund.capture_id == capture.capture_id
+        if waiting and refundable(capture, change.payment.refunds).minor < 0:
+            word = "money of this capture went back at the provider"
+            gave_way = refuse(change.payment, refund, word=word, now=now)
+            change = Change(gave_way.payment, (*change.events, *gave_way.events))
+    return change
 
 
 def _returned_unseen(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
@@ -307,16 +325,7 @@ def _returned_unseen(payment: Payment, attempt: Attempt, finding: Finding) -> Se
     capture = change.payment.captures[-1]
     change = _refund_taken_in(change, capture, capture.amount.minor, finding)
     change = _ask(change, ReviewKind.DISPUTE, finding, "Money came and went back at the provider.")
-    return Settlement(_failed_once_empty(change, attempt.reference), Rule.RETURNED)
-
-
-def _failed_once_empty(change: Change, reference: str) -> Change:
-    """Fail a live attempt whose money all went back: its page is used up, and nobody asks any more."""
-    present = change.payment.attempt(reference)
-    if not present.live or any(c.reference == reference for c in change.payment.held_captures):
-        return change
-    event = happened.AttemptFailed(reference=reference, reason=Reason.RETURNED)
-    return change.then(present.after(event), event)
+    return Settlement(failed_once_empty(change, attempt.reference), Rule.RETURNED)
 
 
 def _refund_taken_in(change: Change, capture: Capture, amount_minor: int, finding: Finding) -> Change:

@@ -27,6 +27,7 @@ from payments.entrypoints.http.openapi import document
 from payments.entrypoints.http.routes import OPERATIONS
 from payments.entrypoints.logging import configure_logging
 from payments.entrypoints.many import one_process_alone, serve_by_many
+from payments.entrypoints.review_commands import review_app
 from payments.entrypoints.serving import run, serve_payments
 from payments.entrypoints.tokens import sign_token
 from payments.entrypoints.working import work_until_stopped
@@ -80,6 +81,7 @@ def command_line() -> App:
         settings_,
     ):
         app.command(command, name=command.__name__.rstrip("_"))
+    app.command(review_app())
     return app
 
 
@@ -222,13 +224,17 @@ def why(reference: str, *, json: Json = False) -> int:
 
 
 def sweep(*, json: Json = False) -> None:
-    """Ask the providers now about every attempt that is due. Only where no service is running on SQLite."""
+    """Look after every attempt and refund that is due. Only where no service is running on SQLite."""
     settings = _settings_for_a_script()
 
     async def swept() -> None:
         async with open_payments(settings) as payments:
-            asked = await reports.with_progress("Asked about", payments.sweep)
-        _say(reports.as_json({"asked": asked}) if json else f"{asked} attempts were due and asked about.")
+            asked = await reports.with_progress("Looked after", payments.sweep)
+        _say(
+            reports.as_json({"asked": asked})
+            if json
+            else f"{asked} attempts and refunds were due and looked after."
+        )
 
     run(swept())
 

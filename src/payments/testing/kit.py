@@ -17,6 +17,7 @@ from payments.application.ports.unit_of_work import UnitOfWork
 from payments.bootstrap import assemble
 from payments.domain.money import Money
 from payments.domain.payment import Customer
+from payments.domain.refund_rules import RefundRules
 from payments.testing.clock import MovableClock
 from payments.testing.identifiers import CountingIdentifiers
 from payments.testing.prompts import ScriptedPrompts
@@ -75,6 +76,7 @@ class InMemoryPayments:
 def in_memory_payments(
     *providers: ScriptedProvider,
     prompts: ScriptedPrompts | None = None,
+    refund_rules: RefundRules | None = None,
     unit_of_work: UnitOfWork | None = None,
 ) -> InMemoryPayments:
     """A service that needs nothing and forgets everything; ``providers`` default to one called ``scripted``.
@@ -95,6 +97,7 @@ def in_memory_payments(
         providers=Providers(
             {one.name: one.provider() for one in (*scripted, *((prompts,) if prompts else ()))}
         ),
+        refund_rules=refund_rules,
         shared_state=MemorySharedState(clock),
         unit_of_work=storage,
     )

@@ -21,15 +21,80 @@ from payments.application.ports.providers import (
     Question,
     Range,
     RawNotice,
+    RefundAnswer,
+    RefundOutcome,
+    RefundQuestion,
+    RefundRequest,
+    Refunds,
     StatusChecks,
     Webhooks,
 )
 from payments.application.records import Claim
-from payments.domain.errors import GatewayError, NoticeForged, NoticeMalformed
+from payments.domain.errors import GatewayError, NoticeForged, NoticeMalformed, ProviderRejected
 from payments.domain.evidence import Answer, Mode, Outcome
 from payments.domain.money import Currency, Money
 
 SECRET: Final = "the-scripted-providers-secret"  # noqa: S105 -- a double's secret, on purpose public
+
+
+@attrs.define
+class ScriptedRefunds(Refunds):
+    """Sends money back as a test tells it to: at once unless ``answer`` or ``trouble`` say otherwise.
+
+    It never sends more of a capture back than came, and knows each refund by our reference.
+    """
+
+    answer: RefundOutcome = RefundOutcome.SUCCEEDED
+    """What the next requests are answered."""
+    trouble: list[Exception] = attrs.field(factory=list)
+    """What the next requests raise, first to last; ``accepts_in_trouble`` does the refund all the same."""
+    accepts_in_trouble: bool = False
+    silent: bool = False
+    """Answers no question: every check is ``nothing``."""
+    calls: Counter[str] = attrs.field(factory=Counter, init=False)
+    """How often ``request`` and ``check`` were called."""
+    requests: dict[str, RefundRequest] = attrs.field(factory=dict, init=False)
+    """Every refund that was taken on, by our reference."""
+    questions: list[RefundQuestion] = attrs.field(factory=list, init=False)
+    _outcomes: dict[str, RefundAnswer] = attrs.field(factory=dict, init=False)
+
+    def ends(self, reference: str, outcome: RefundOutcome, *, word: str = "", detail: str = "") -> None:
+        """Whoever asks about the refund called ``reference`` is answered so from now on."""
+        self._outcomes[reference] = RefundAnswer(
+            outcome=outcome,
+            word=word or outcome.value,
+            provider_reference=f"R-{reference}",
+            detail=detail,
+        )
+
+    def sent_back(self, capture_key: str) -> int:
+        """How much of a capture went back, or is on its way, in minor units."""
+        return sum(
+            request.amount.minor
+            for reference, request in self.requests.items()
+            if request.capture_key == capture_key
+            and self._outcomes[reference].outcome is not RefundOutcome.FAILED
+        )
+
+    async def request(self, request: RefundRequest) -> RefundAnswer:
+        self.calls["request"] += 1
+        trouble = self.trouble.pop(0) if self.trouble else None
+        if trouble is None or self.accepts_in_trouble:
+            if self.sent_back(request.capture_key) + request.amount.minor > request.captured.minor:
+                raise ProviderRejected("more than what was paid")
+            self.requests[request.reference] = request
+            self.ends(request.reference, self.answer)
+        if trouble is not None:
+            raise trouble
+        return self._outcomes[request.reference]
+
+    async def check(self, question: RefundQuestion) -> RefundAnswer:
+        self.calls["check"] += 1
+        self.questions.append(question)
+        unheard_of = RefundAnswer(
+            outcome=RefundOutcome.NOTHING, word="HTTP 503" if self.silent else "not found"
+        )
+        return unheard_of if self.silent else self._outcomes.get(question.reference, unheard_of)
 
 
 @attrs.define
@@ -47,6 +112,10 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
     cancels: bool = True
     silent: bool = False
     """Answers no question: every check is ``nothing``."""
+    refunds: ScriptedRefunds | None = attrs.field(factory=ScriptedRefunds)
+    """None: a person sends money back by hand."""
+    refunds_whole: bool = False
+    refunds_by_receipt: bool = False
     _answers: dict[str, Answer] = attrs.field(factory=dict, init=False)
     _requests: dict[str, CheckoutRequest] = attrs.field(factory=dict, init=False)
     calls: Counter[str] = attrs.field(factory=Counter, init=False)
@@ -65,6 +134,9 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
             checks=self,
             cancellations=self if self.cancels else None,
             webhooks=self,
+            refunds=self.refunds,
+            refunds_whole=self.refunds_whole,
+            refunds_by_receipt=self.refunds_by_receipt,
         )
 
     def pays(self, reference: str, *, amount: Money | None = None, **attested: Any) -> None:

@@ -16,7 +16,7 @@ from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.application.ports.orders import Order
 from payments.application.ports.repository import Reads
 from payments.application.records import Backlog
-from payments.domain.errors import StorageUnavailable
+from payments.domain.errors import ProviderRejected, StorageUnavailable
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Outcome
 from payments.domain.money import Money
@@ -181,6 +181,28 @@ async def test_one_payment_tells_its_whole_story(operator: Operator) -> None:
     ):
         assert sentence in told
     assert "Cancel the live attempt" not in told
+
+
+async def test_a_payment_shows_its_refunds_who_asked_for_them_and_what_the_provider_said(
+    operator: Operator,
+) -> None:
+    kit, opened = operator.kit, await operator.checkout()
+    kit.provider.pays(opened.reference)
+    await kit.payments.settle(opened.reference)
+    assert kit.provider.refunds is not None
+    kit.provider.refunds.trouble = [ProviderRejected("no balance left")]
+    await kit.payments.refund(opened.payment_id, amount="12.50", reason="Broken", actor="operator:clerk")
+
+    page = await operator.sees(f"/payments/{opened.payment_id}/")
+
+    for shown in (
+        "Refunds",
+        "12.50",
+        "operator:clerk",
+        "no balance left",
+        "was set aside to go back: Broken",
+    ):
+        assert shown in page
 
 
 async def test_a_provider_that_is_off_cannot_be_asked() -> None:

@@ -24,7 +24,17 @@ pytestmark = pytest.mark.anyio
 SOME_ID = "01980a7c-0000-7000-8000-000000000001"
 ASK, CANCEL = actions(SOME_ID, "p-aaaaaaaaaaaaaaaaaaaaaaaaaa")
 FORM = {"content-type": "application/x-www-form-urlencoded"}
-PAGES = ["/", "/payments/", f"/payments/{SOME_ID}/", "/reviews/", ASK, CANCEL]
+REVIEW = f"/reviews/{SOME_ID}/"
+PAGES = [
+    "/",
+    "/payments/",
+    f"/payments/{SOME_ID}/",
+    "/reviews/",
+    REVIEW,
+    f"{REVIEW}decide/dismiss/",
+    ASK,
+    CANCEL,
+]
 
 
 def signed(key: str = KEY, algorithm: str = "HS256", **changed: Any) -> str:

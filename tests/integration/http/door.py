@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import attrs
 import httpx
@@ -12,6 +13,8 @@ import jwt
 from openapi_schema_validator import OAS31Validator
 
 from payments.adapters.secret import Secret
+from payments.domain.events import ReviewKind
+from payments.domain.review import Review
 from payments.entrypoints.http import create_app
 from payments.entrypoints.http.operation import Operation
 from payments.entrypoints.http.routes import OPERATIONS
@@ -68,6 +71,19 @@ class Door:
         assert response.status_code == 200, response.text
         found: dict[str, Any] = response.json()
         return found
+
+    async def orphan(self) -> Review:
+        """A question about money of nobody, put before the operators."""
+        review = Review(
+            review_id=uuid4(),
+            kind=ReviewKind.ORPHAN,
+            subject="p-aaaaaaaaaaaaaaaaaaaaaaaaaa",
+            payment_id=None,
+            detail="scripted said 'paid', and never confirmed it when asked.",
+            opened_at=self.kit.clock.now(),
+        )
+        await self.kit.unit_of_work.write(lambda transaction: transaction.add_review(review))
+        return review
 
     async def anonymous(self, method: str, path: str, **more: Any) -> httpx.Response:
         """A request with no token but one in ``headers``."""

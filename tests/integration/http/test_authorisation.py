@@ -35,6 +35,13 @@ MATRIX: dict[str, tuple[int, ...]] = {
     "get_payment": (401, 200, 404, 200, 403, 403, 403, 403),
     "explain_payment": (401, 200, 404, 200, 403, 200, 403, 403),
     "cancel_payment": (401, 200, 404, 403, 200, 200, 403, 403),
+    "list_reviews": (401, 403, 403, 403, 403, 200, 403, 403),
+    "get_review": (401, 403, 403, 403, 403, 200, 403, 403),
+    "resolve_review": (401, 403, 403, 403, 403, 200, 403, 403),
+    "refund_payment": (401, 403, 403, 403, 403, 403, 422, 403),
+    "list_refunds": (401, 403, 403, 403, 403, 403, 200, 403),
+    "approve_refund": (401, 403, 403, 403, 403, 403, 404, 403),
+    "refuse_refund": (401, 403, 403, 403, 403, 403, 404, 403),
     "live": (200, 200, 200, 200, 200, 200, 200, 200),
     "ready": (200, 200, 200, 200, 200, 200, 200, 200),
     "metrics": (200, 200, 200, 200, 200, 200, 200, 200),
@@ -42,6 +49,8 @@ MATRIX: dict[str, tuple[int, ...]] = {
     "docs": (200, 200, 200, 200, 200, 200, 200, 200),
     "asset": (200, 200, 200, 200, 200, 200, 200, 200),
 }
+
+BODIES = {"refuse_refund": {"reason": "no"}, "resolve_review": {"decision": "dismiss", "reason": "known"}}
 
 
 def test_every_operation_has_its_row() -> None:
@@ -51,9 +60,16 @@ def test_every_operation_has_its_row() -> None:
 @pytest.mark.parametrize("name", MATRIX)
 async def test_each_principal_gets_what_the_table_says(door: Door, name: str) -> None:
     payment_id = (await door.initiated())["payment_id"]
+    review_id = (await door.orphan()).review_id
     operation = next(operation for operation in OPERATIONS if operation.name == name)
     path = operation.path.format(
-        order_id="order_1", payment_id=payment_id, provider="scripted", name="page.css", token="0" * 32
+        order_id="order_1",
+        payment_id=payment_id,
+        refund_id=payment_id,
+        provider="scripted",
+        name="page.css",
+        token="0" * 32,
+        review_id=review_id,
     )
     answers = {}
     for principal, headers in PRINCIPALS.items():
@@ -61,7 +77,7 @@ async def test_each_principal_gets_what_the_table_says(door: Door, name: str) ->
             operation.method,
             path,
             params={"order_id": "order_1"} if name == "list_providers" else None,
-            json={"provider": "scripted"} if operation.method == "POST" else None,
+            json=BODIES.get(name, {"provider": "scripted"}) if operation.method == "POST" else None,
             headers=headers,
         )
         answers[principal] = response.status_code

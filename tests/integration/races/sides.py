@@ -26,7 +26,15 @@ from payments.application.addresses import Addresses
 from payments.application.payments import Payments
 from payments.application.ports.clock import Clock
 from payments.application.ports.orders import Order
-from payments.application.ports.providers import Checkout, CheckoutRequest, Providers, Question
+from payments.application.ports.providers import (
+    Checkout,
+    CheckoutRequest,
+    Providers,
+    Question,
+    RefundAnswer,
+    RefundQuestion,
+    RefundRequest,
+)
 from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.bootstrap import assemble
@@ -35,6 +43,24 @@ from payments.domain.evidence import Answer
 from payments.domain.money import Money
 from payments.domain.payment import Customer
 from payments.testing import ScriptedProvider
+from payments.testing.provider import ScriptedRefunds
+
+
+@attrs.define
+class DawdlingRefunds(ScriptedRefunds):
+    """Takes a moment over each refund."""
+
+    _counting: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+
+    async def request(self, request: RefundRequest) -> RefundAnswer:
+        await _dawdle()
+        with self._counting:
+            return await super().request(request)
+
+    async def check(self, question: RefundQuestion) -> RefundAnswer:
+        await _dawdle()
+        with self._counting:
+            return await super().check(question)
 
 
 @attrs.define
@@ -75,7 +101,10 @@ class AheadClock(Clock):
 class World:
     """What all sides share: the provider, the orders service, the payer's mailbox, and time."""
 
-    provider: DawdlingProvider = attrs.field(factory=DawdlingProvider)
+    refunds: DawdlingRefunds = attrs.field(factory=DawdlingRefunds)
+    provider: DawdlingProvider = attrs.field(
+        default=attrs.Factory(lambda world: DawdlingProvider(refunds=world.refunds), takes_self=True)
+    )
     orders: MemoryOrders = attrs.field(factory=MemoryOrders)
     notifier: MemoryNotifier = attrs.field(factory=MemoryNotifier)
     clock: AheadClock = attrs.field(factory=AheadClock)

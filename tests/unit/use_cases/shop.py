@@ -12,7 +12,15 @@ import pytest
 
 from payments.application.answers import Initiated
 from payments.application.ports.orders import Order
-from payments.application.ports.providers import Cancelled, Checkout, CheckoutRequest, Question, RawNotice
+from payments.application.ports.providers import (
+    Cancelled,
+    Checkout,
+    CheckoutRequest,
+    Question,
+    RawNotice,
+    RefundAnswer,
+    RefundRequest,
+)
 from payments.application.records import Claim, Destination, MessageState, Notice
 from payments.domain.attempt import Attempt
 from payments.domain.errors import PaymentsError
@@ -21,7 +29,7 @@ from payments.domain.money import Money
 from payments.domain.payment import Payment
 from payments.domain.review import ReviewState
 from payments.testing import InMemoryPayments, ScriptedProvider
-from payments.testing.provider import SECRET
+from payments.testing.provider import SECRET, ScriptedRefunds
 
 OTHER_MODE = Mode.LIVE
 """The scripted provider lives in the test world."""
@@ -69,6 +77,22 @@ class HesitatingProvider(ScriptedProvider):
     async def cancel(self, reference: str) -> Cancelled:
         closed = await super().cancel(reference)
         return Cancelled.UNKNOWN if self.forgets_to_cancel else closed
+
+
+@attrs.define
+class HesitatingRefunds(ScriptedRefunds):
+    """Refunds that do something before the request arrives, or before its answer leaves."""
+
+    before_request: Callable[[RefundRequest], Awaitable[None]] | None = None
+    after_request: Callable[[RefundRequest], Awaitable[None]] | None = None
+
+    async def request(self, request: RefundRequest) -> RefundAnswer:
+        if self.before_request is not None:
+            await self.before_request(request)
+        answer = await super().request(request)
+        if self.after_request is not None:
+            await self.after_request(request)
+        return answer
 
 
 @attrs.frozen

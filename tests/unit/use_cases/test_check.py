@@ -2,11 +2,14 @@
 
 import json
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
 
 from payments.application.invariants import Case, violations_of
+from payments.domain.review import ReviewState
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from tests.unit.use_cases.shop import Shop, birr
 
@@ -132,3 +135,43 @@ async def test_fees_passed_on_break_no_promise_while_the_evidence_attests_what_w
         evidence = tuple(attrs.evolve(e, answer=attrs.evolve(e.answer, **lie)) for e in case.evidence)
         found = violations_of(attrs.evolve(case, evidence=evidence))
         assert [v.invariant for v in found] == ["I1"], lie
+
+
+async def decided(shop: Shop, decision: str) -> Case:
+    """The case of a payment whose surplus was decided about."""
+    first = await shop.initiate()
+    second = await shop.initiate(provider="other")
+    shop.provider.pays(first.reference)
+    shop.other.pays(second.reference)
+    await shop.ask(first.reference)
+    await shop.ask(second.reference)
+    (review,) = (await shop.kit.payments.reviews()).items
+    await shop.kit.payments.resolve(review.review_id, decision, "seen", "operator:boss")
+    return await case_of(shop)
+
+
+TAMPERED: dict[str, tuple[str, dict[str, Any]]] = {
+    "another person": ("dismiss", {"actor": "operator:thief"}),
+    "another reason": ("dismiss", {"reason": "because"}),
+    "another decision": ("dismiss", {"decision": "refund"}),
+    "opened again": ("dismiss", {"state": ReviewState.OPEN, "resolved_at": None}),
+    "opened again, and forgotten": (
+        "dismiss",
+        {"state": ReviewState.OPEN, "decision": None, "actor": None, "reason": None},
+    ),
+    "resolved by nobody": ("dismiss", {"decision": None, "actor": None, "reason": None}),
+    "resolved before its refund": ("refund", {"state": ReviewState.RESOLVED}),
+    "a refund that never was": ("refund", {"refund_id": UUID(int=7)}),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+async def test_a_decision_that_the_trail_does_not_tell_of_is_found(shop: Shop, what: str) -> None:
+    decision, changed = TAMPERED[what]
+    case = await decided(shop, decision)
+    assert violations_of(case) == ()
+
+    (review,) = case.reviews
+    found = violations_of(attrs.evolve(case, reviews=(attrs.evolve(review, **changed),)))
+
+    assert "I19" in {violation.invariant for violation in found}, found

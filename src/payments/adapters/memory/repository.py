@@ -18,6 +18,7 @@ from payments.application.records import (
     MessageState,
     Notice,
     PaymentSummary,
+    ReviewQuery,
     Search,
     StoredAnswer,
     StoredChange,
@@ -78,6 +79,12 @@ class MemoryReads(Reads):
                 return payment
         return None
 
+    async def payment_with_refund_reference(self, reference: str) -> Payment | None:
+        for payment in self._tables().payments.values():
+            if reference in {refund.reference for refund in payment.refunds}:
+                return payment
+        return None
+
     async def payment_with_page_token(self, token_hash: str) -> Payment | None:
         for payment in self._tables().payments.values():
             if token_hash in {attempt.page_token_hash for attempt in payment.attempts}:
@@ -110,11 +117,16 @@ class MemoryReads(Reads):
     async def review(self, review_id: UUID) -> Review | None:
         return self._tables().reviews.get(review_id)
 
-    async def open_reviews(self, beyond: tuple[datetime, UUID] | None, limit: int) -> tuple[Review, ...]:
-        found = [r for r in self._tables().reviews.values() if r.state is ReviewState.OPEN]
+    async def reviews(self, query: ReviewQuery) -> tuple[Review, ...]:
+        found = [
+            r
+            for r in self._tables().reviews.values()
+            if r.state is query.state
+            and query.kind in (None, r.kind)
+            and (query.beyond is None or (r.opened_at, r.review_id) < query.beyond)
+        ]
         found.sort(key=lambda r: (r.opened_at, r.review_id), reverse=True)
-        later = [r for r in found if beyond is None or (r.opened_at, r.review_id) < beyond]
-        return tuple(later[:limit])
+        return tuple(found[: query.limit])
 
     async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
         found = [a for a in self._tables().audit if a.payment_id == payment_id]
@@ -217,6 +229,9 @@ class MemoryTransaction(Transaction):
             if same and known.state is ReviewState.OPEN:
                 return
         self._change(reviews={**self.tables.reviews, review.review_id: review})
+
+    async def lock_review(self, review_id: UUID) -> Review | None:
+        return self.tables.reviews.get(review_id)
 
     async def decide_review(self, review: Review) -> bool:
         known = self.tables.reviews.get(review.review_id)

@@ -19,6 +19,7 @@ from payments.application.records import (
     Message,
     Notice,
     PaymentSummary,
+    ReviewQuery,
     Search,
     StoredAnswer,
     StoredChange,
@@ -55,6 +56,9 @@ class SqlReads(Reads):
     async def payment_with_callback_token(self, token_hash: str) -> Payment | None:
         return await self._whole(statements.PAYMENT_WITH_CALLBACK_TOKEN, token_hash=token_hash)
 
+    async def payment_with_refund_reference(self, reference: str) -> Payment | None:
+        return await self._whole(statements.PAYMENT_WITH_REFUND_REFERENCE, reference=reference)
+
     async def payment_with_page_token(self, token_hash: str) -> Payment | None:
         return await self._whole(statements.PAYMENT_WITH_PAGE_TOKEN, token_hash=token_hash)
 
@@ -80,14 +84,17 @@ class SqlReads(Reads):
         row = await self._reader.fetch_one(statements.REVIEW, {"review_id": str(review_id)})
         return None if row is None else record_mapping.review_of(row)
 
-    async def open_reviews(self, beyond: tuple[datetime, UUID] | None, limit: int) -> tuple[Review, ...]:
+    async def reviews(self, query: ReviewQuery) -> tuple[Review, ...]:
+        beyond = query.beyond
         before, before_id = (_EVER, "") if beyond is None else (instant(beyond[0]), str(beyond[1]))
         return await self._all(
             record_mapping.review_of,
-            statements.OPEN_REVIEWS,
+            statements.REVIEWS_OF_KIND if query.kind else statements.REVIEWS_IN_STATE,
+            review_state=query.state.value,
+            kind=query.kind.value if query.kind else None,
             before=before,
             before_id=before_id,
-            limit=limit,
+            limit=query.limit,
         )
 
     async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
@@ -206,6 +213,10 @@ class SqlTransaction(Transaction):
 
     async def add_review(self, review: Review) -> None:
         await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(review))
+
+    async def lock_review(self, review_id: UUID) -> Review | None:
+        row = await self._runner.fetch_one(statements.LOCK_REVIEW, {"review_id": str(review_id)})
+        return None if row is None else record_mapping.review_of(row)
 
     async def decide_review(self, review: Review) -> bool:
         return await decide_review(self._runner, review)

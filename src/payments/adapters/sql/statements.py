@@ -92,6 +92,10 @@ PAYMENT_WITH_CALLBACK_TOKEN: Final = _WHOLE.where(
         )
     )
 )
+PAYMENT_WITH_REFUND_REFERENCE: Final = _WHOLE.where(
+    PAYMENTS.c.payment_id
+    == select(REFUNDS.c.payment_id).where(REFUNDS.c.reference == bindparam("reference")).scalar_subquery()
+)
 PAYMENT_WITH_PAGE_TOKEN: Final = _WHOLE.where(
     PAYMENTS.c.payment_id
     == select(_OWNER.c.payment_id)
@@ -190,16 +194,26 @@ REVIEWS_OF: Final = (
     .where(REVIEWS.c.payment_id == bindparam("payment_id"))
     .order_by(REVIEWS.c.opened_at, REVIEWS.c.review_id)
 )
-OPEN_REVIEWS: Final = (
-    select(REVIEWS)
-    .where(
-        REVIEWS.c.state == literal_column("'open'"),
-        tuple_(REVIEWS.c.opened_at, REVIEWS.c.review_id)
-        < tuple_(bindparam("before", type_=BigInteger), bindparam("before_id", type_=Text)),
+LOCK_REVIEW: Final = select(REVIEWS).where(REVIEWS.c.review_id == bindparam("review_id")).with_for_update()
+
+
+def _reviews(*filters: ColumnElement[bool]) -> Select[Any]:
+    """Reviews in one state, newest first: a range of one index, read backwards from ``before``."""
+    return (
+        select(REVIEWS)
+        .where(
+            REVIEWS.c.state == bindparam("review_state", type_=Text),
+            *filters,
+            tuple_(REVIEWS.c.opened_at, REVIEWS.c.review_id)
+            < tuple_(bindparam("before", type_=BigInteger), bindparam("before_id", type_=Text)),
+        )
+        .order_by(REVIEWS.c.opened_at.desc(), REVIEWS.c.review_id.desc())
+        .limit(_limit())
     )
-    .order_by(REVIEWS.c.opened_at.desc(), REVIEWS.c.review_id.desc())
-    .limit(_limit())
-)
+
+
+REVIEWS_IN_STATE: Final = _reviews()
+REVIEWS_OF_KIND: Final = _reviews(REVIEWS.c.kind == bindparam("kind", type_=Text))
 AUDIT_OF: Final = (
     select(AUDIT).where(AUDIT.c.payment_id == bindparam("payment_id")).order_by(AUDIT.c.sequence)
 )

@@ -324,7 +324,8 @@ REVIEWS: Final = Table(
     _one_of("state", ReviewState),
     _where("reviews_open", "state = 'open'", "kind", "subject", unique=True),
     _where("reviews_payment", "payment_id IS NOT NULL", "payment_id", "opened_at", "review_id"),
-    _where("reviews_queue", "state = 'open'", "opened_at", "review_id"),
+    Index("reviews_state", "state", "opened_at", "review_id"),
+    Index("reviews_kind", "kind", "state", "opened_at", "review_id"),
 )
 
 AUDIT: Final = Table(

@@ -191,7 +191,7 @@ class RefundQuestion:
     known: frozenset[str]
     """Provider references of the other refunds of this capture: none of those is the one in question."""
     reports: "tuple[Callback, ...]" = ()
-    """What was reported to the refund's own secret address, oldest first."""
+    """What the refund's own callbacks said, oldest first."""
 
 
 class RefundOutcome(enum.Enum):

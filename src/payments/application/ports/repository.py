@@ -12,6 +12,7 @@ from payments.application.records import (
     Message,
     Notice,
     PaymentSummary,
+    ReviewQuery,
     Search,
     StoredAnswer,
     StoredChange,
@@ -39,6 +40,10 @@ class Reads(Protocol):
     @abstractmethod
     async def payment_with_callback_token(self, token_hash: str) -> Payment | None:
         """The payment with an attempt or a refund whose callback token has this SHA-256, whole."""
+
+    @abstractmethod
+    async def payment_with_refund_reference(self, reference: str) -> Payment | None:
+        """The payment one of whose refunds carries ``reference``, whole."""
 
     @abstractmethod
     async def payment_with_page_token(self, token_hash: str) -> Payment | None:
@@ -69,8 +74,8 @@ class Reads(Protocol):
         """One review, open or resolved."""
 
     @abstractmethod
-    async def open_reviews(self, beyond: tuple[datetime, UUID] | None, limit: int) -> tuple[Review, ...]:
-        """The next ``limit`` open reviews after ``beyond``, newest first, by (opened_at, review_id)."""
+    async def reviews(self, query: ReviewQuery) -> tuple[Review, ...]:
+        """Reviews in one state, newest first, at most ``query.limit``."""
 
     @abstractmethod
     async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
@@ -125,6 +130,10 @@ class Transaction(Protocol):
     @abstractmethod
     async def add_review(self, review: Review) -> None:
         """Open ``review`` unless one is open for the same kind and subject."""
+
+    @abstractmethod
+    async def lock_review(self, review_id: UUID) -> Review | None:
+        """One review as it stands, locked until the end of the transaction; after its payment."""
 
     @abstractmethod
     async def decide_review(self, review: Review) -> bool:

@@ -49,8 +49,8 @@ class ExplainPayment:
         steps = [_of_evidence(e) for e in await reads.evidence_of(payment.payment_id)]
         for entry in await reads.audit_of(payment.payment_id):
             steps += _of_change(entry)
-        for attempt in payment.attempts:
-            steps += [_of_notice(n) for n in await reads.notices_about(attempt.reference)]
+        for reference in (*(a.reference for a in payment.attempts), *(r.reference for r in payment.refunds)):
+            steps += [_of_notice(n) for n in await reads.notices_about(reference)]
         steps += [
             Step(at=m.delivered_at or m.created_at, what=sentences.of_message(m), source="message")
             for m in messages
@@ -60,7 +60,8 @@ class ExplainPayment:
             for r in reviews
             if r.state is ReviewState.RESOLVED
         ]
-        checks = [a.next_check_at for a in payment.attempts if a.next_check_at is not None]
+        due = (*(a.next_check_at for a in payment.attempts), *(r.next_check_at for r in payment.refunds))
+        checks = [at for at in due if at is not None]
         return Explanation(
             payment_id=payment.payment_id,
             order_id=payment.order_id,

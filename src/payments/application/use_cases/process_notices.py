@@ -15,11 +15,15 @@ from payments.application.recording import record
 from payments.application.records import Claim, Notice, StoredChange
 from payments.application.together import all_of
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
+from payments.application.use_cases.settle_refund import SettleRefund
 from payments.domain import events as happened
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome
 from payments.domain.payment import Change, Payment
+from payments.domain.refund import Refund
+from payments.domain.refunding import capture_of, refund_of
 from payments.domain.review import Review
+from payments.domain.transitions import RefundStatus
 
 LEASE: Final = timedelta(seconds=60)
 BATCH: Final = 20
@@ -51,6 +55,7 @@ class ProcessNotices:
     _identifiers: Identifiers
     _providers: Providers
     _settle: SettlePayment
+    _settle_refund: SettleRefund
     _unit_of_work: UnitOfWork
 
     async def __call__(self, limit: int = BATCH) -> int:
@@ -92,6 +97,9 @@ class ProcessNotices:
 
     async def _settled(self, notice: Notice) -> str | None:
         """What became of the notice; None when it has to be looked at again."""
+        ours = await self._refund(notice)
+        if ours is not None:
+            return await self._settled_refund(notice, *ours)
         payment = await self._payment(notice)
         if payment is None or notice.reference is None:
             return None
@@ -99,12 +107,13 @@ class ProcessNotices:
             await self._settle.learn_receipt(payment, notice.reference)
             return "known already"
         failed_at = notice.received_at if notice.claim is Claim.FAILED else None
+        went = await self._refunds_of(payment, notice)
         urgency = Urgency.SUCCESS_NOTICED if notice.claim is Claim.PAID else Urgency.PAYER
         settled = await self._settle.ask(
             payment, notice.reference, "webhook", failure_noticed_at=failed_at, urgency=urgency
         )
         if settled.outcome in _NOT_YET.get(notice.claim, frozenset()) or self._contradicts(notice, settled):
-            return None
+            return went if notice.claim is Claim.RETURNED else None
         return settled.rule.name.lower()
 
     def _contradicts(self, notice: Notice, settled: Settled) -> bool:
@@ -112,6 +121,35 @@ class ProcessNotices:
         provider = self._providers.by_name.get(notice.provider)
         unsigned = provider is not None and provider.callbacks is not None
         return unsigned and notice.claim is Claim.PAID and settled.outcome is Outcome.DECLINED
+
+    async def _settled_refund(self, notice: Notice, payment: Payment, refund: Refund) -> str | None:
+        """What became of a notice about a refund of ours: one that claims no end needs none to be handled."""
+        after = await self._settle_refund(payment.payment_id, refund.refund_id, "webhook")
+        status = refund_of(after, refund.refund_id).status
+        ended = status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED)
+        return f"refund {status.value}" if ended or notice.claim is Claim.OTHER else None
+
+    async def _refunds_of(self, payment: Payment, notice: Notice) -> str | None:
+        """What became of our refunds of this attempt: a provider may name them after it."""
+        went = None
+        if notice.claim is Claim.PAID:
+            return went
+        for refund in _asked_for(payment, notice.reference):
+            after = await self._settle_refund(payment.payment_id, refund.refund_id, "webhook")
+            if refund_of(after, refund.refund_id).status is RefundStatus.SUCCEEDED:
+                went = "refund succeeded"
+        return went
+
+    async def _refund(self, notice: Notice) -> tuple[Payment, Refund] | None:
+        """The refund of ours it is about, with its payment, if it was asked of the provider that sent it."""
+        if notice.reference is None or not notice.reference.startswith("r-"):
+            return None
+        payment = await self._unit_of_work.reads.payment_with_refund_reference(notice.reference)
+        if payment is None:
+            return None
+        refund = next(r for r in payment.refunds if r.reference == notice.reference)
+        sent_to = capture_of(payment, refund.capture_id).provider
+        return (payment, refund) if sent_to == notice.provider else None
 
     async def _payment(self, notice: Notice) -> Payment | None:
         """The payment it is about, if the attempt belongs to the provider that sent it."""
@@ -123,16 +161,31 @@ class ProcessNotices:
         return payment
 
     async def _question(self, notice: Notice, now: datetime) -> Review:
-        payment = await self._payment(notice)
+        ours = await self._refund(notice)
+        payment = ours[0] if ours else await self._payment(notice)
         kind = _QUESTION.get(notice.claim, ReviewKind.STUCK_UNKNOWN) if payment else ReviewKind.ORPHAN
+        subject = notice.reference or notice.digest
+        if ours is not None:
+            kind, subject = ReviewKind.REFUND_UNKNOWN, str(ours[1].refund_id)
         return Review(
             review_id=self._identifiers.unique(),
             kind=kind,
-            subject=notice.reference or notice.digest,
+            subject=subject,
             payment_id=payment.payment_id if payment else None,
             detail=f"{notice.provider} said {notice.word!r}, and never confirmed it when asked.",
             opened_at=now,
         )
+
+
+def _asked_for(payment: Payment, reference: str | None) -> tuple[Refund, ...]:
+    """Refunds of this attempt's money that its provider was asked for and may have news about."""
+    captures = {c.capture_id for c in payment.captures if c.reference == reference}
+    speaks = (RefundStatus.REQUESTED, RefundStatus.UNKNOWN, RefundStatus.SUCCEEDED)
+    return tuple(
+        r
+        for r in payment.refunds
+        if r.capture_id in captures and r.requested_at is not None and r.status in speaks
+    )
 
 
 def _asked(locked: Payment, question: Review, provider: str) -> StoredChange:

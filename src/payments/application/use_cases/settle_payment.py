@@ -1,12 +1,12 @@
 """Settle: ask the provider about one attempt, then apply the evidence under the payment's lock."""
 
-import asyncio
 from datetime import datetime
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import attrs
 
+from payments.application.asking import answer_of
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import Callback, Flow, Provider, Providers, Question, Urgency
@@ -15,13 +15,20 @@ from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.records import Claim
+from payments.application.surplus_policy import set_aside, with_question_decided
 from payments.application.use_cases.read_reports import ReadReports
+from payments.application.use_cases.reserve_refund import ReserveRefund
+from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.confirming import receipt_learnt
-from payments.domain.errors import GatewayError, PaymentNotFound, ReferenceNotFound
+from payments.domain.errors import PaymentNotFound, ReferenceNotFound
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Report, Rule, nothing
 from payments.domain.payment import Change, Payment, lost
+from payments.domain.refund_rules import POLICY_ACTOR, RefundRules, SurplusPolicy
+from payments.domain.refunding import Wanted
+from payments.domain.review import Review
+from payments.domain.reviewing import after_refund
 from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus
 from payments.domain.watching import CLAIM_LIFETIME
@@ -73,6 +80,8 @@ class SettlePayment:
     _identifiers: Identifiers
     _providers: Providers
     _reports: ReadReports
+    _reserve: ReserveRefund
+    _rules: RefundRules
     _shared_state: SharedState
     _unit_of_work: UnitOfWork
 
@@ -131,9 +140,11 @@ class SettlePayment:
             urgency=urgency,
         )
         answer = await _answer(provider, attempt, question, budget_s)
+        evidence_id = self._identifiers.unique()
+        reviews = await self._reviews(payment, attempt, answer)
         apply = _Application(
             clock=self._clock,
-            evidence_id=self._identifiers.unique(),
+            evidence_id=evidence_id,
             payment_id=payment.payment_id,
             attempt=attempt,
             answer=answer,
@@ -141,7 +152,8 @@ class SettlePayment:
             report=_report(callbacks, question.provider_reference),
             cause=cause,
             failure_noticed_at=failure_noticed_at,
-            asked=await self._asked(payment, attempt, answer),
+            reviews=reviews,
+            surplus_refund=self._surplus_refund(provider, attempt, answer, evidence_id),
         )
         after, rule = await self._unit_of_work.write(apply)
         return Settled(payment=after, reference=reference, answer=answer, rule=rule)
@@ -168,12 +180,30 @@ class SettlePayment:
 
         await self._unit_of_work.write(write)
 
-    async def _asked(self, payment: Payment, attempt: Attempt, answer: Answer) -> frozenset[str]:
-        """What people were asked about this payment's orphans; the first answer about money needs no look."""
-        if answer.capture_key is None or not attempt.checks:
-            return frozenset()
-        reviews = await self._unit_of_work.reads.reviews_of(payment.payment_id)
-        return frozenset(review.subject for review in reviews if review.kind is ReviewKind.ORPHAN)
+    async def _reviews(self, payment: Payment, attempt: Attempt, answer: Answer) -> tuple[Review, ...]:
+        """What people were asked about this payment; the first answer about money needs no look."""
+        if answer.capture_key is None or not (attempt.checks or payment.refunds):
+            return ()
+        return await self._unit_of_work.reads.reviews_of(payment.payment_id)
+
+    def _surplus_refund(
+        self, provider: Provider | None, attempt: Attempt, answer: Answer, evidence_id: UUID
+    ) -> Wanted | None:
+        """The refund that the policy wants if this money turns out to be surplus."""
+        if answer.outcome is not Outcome.PAID or self._rules.surplus is SurplusPolicy.OFF:
+            return None
+        amount = answer.arrived or attempt.amount
+        # Without refunds at the provider somebody has to hand the money out, and says so by approving.
+        alone = provider is not None and provider.refunds is not None
+        return self._reserve.wanted(
+            attempt.provider,
+            refund_id=uuid5(evidence_id, "surplus refund"),
+            amount=amount,
+            reason="surplus: the order was paid already",
+            actor=POLICY_ACTOR,
+            capture_id=evidence_id,
+            awaiting_approval=not (alone and self._rules.goes_back_by_itself(amount)),
+        )
 
 
 async def _answer(
@@ -184,15 +214,7 @@ async def _answer(
         return nothing("provider is switched off")
     if provider.mode is not attempt.mode:
         return nothing(f"provider is in {provider.mode.value} mode")
-    try:
-        async with asyncio.timeout(budget_s):
-            return await provider.checks.check(question)
-    except TimeoutError:
-        return nothing("no answer in time")
-    except GatewayError as trouble:
-        return nothing(trouble.code)
-    except Exception as trouble:  # noqa: BLE001 -- docs/model.md section 3: any exception is no information
-        return nothing(f"{type(trouble).__name__} while asking")
+    return await answer_of(provider, question, budget_s)
 
 
 def _name_given(callbacks: tuple[Callback, ...]) -> str | None:
@@ -235,7 +257,8 @@ class _Application:
     report: Report | None
     cause: str
     failure_noticed_at: datetime | None
-    asked: frozenset[str]
+    reviews: tuple[Review, ...]
+    surplus_refund: Wanted | None
 
     async def __call__(self, transaction: Transaction) -> tuple[Payment, Rule]:
         locked = await transaction.lock_payment(self.payment_id)
@@ -249,19 +272,38 @@ class _Application:
         if present.status is AttemptStatus.CLAIMED and now - present.claimed_at > CLAIM_LIFETIME:
             found = lost(locked, present.reference, detail="Its claim grew too old.", now=now)
         settlement = settle(found.payment, await self._finding(transaction, now))
-        events = (*found.events, *settlement.events)
+        done = Change(settlement.payment, (*found.events, *settlement.events))
+        wanted = self.surplus_refund if settlement.rule is Rule.SURPLUS else None
+        if wanted is not None:
+            done = set_aside(done, self.evidence_id, wanted, now=now)
+        decided, told = self._gave_way(locked, done.payment, now)
         # A repeated answer that changes nothing is counted on the attempt and not stored again.
-        news = events or self.answer.word != present.last_word
+        news = done.events or self.answer.word != present.last_word
         change = record(
             locked,
-            Change(settlement.payment, events),
+            Change(done.payment, (*done.events, *told)),
             actor=f"provider:{self.attempt.provider}",
             cause=self.cause,
             now=now,
             evidence=self._evidence(settlement.rule, now) if news else None,
+            decided=decided,
         )
+        if wanted is not None:
+            change = with_question_decided(change, self.evidence_id, wanted.refund_id)
         await transaction.save(change)
         return change.after, settlement.rule
+
+    def _gave_way(
+        self, before: Payment, after: Payment, now: datetime
+    ) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:
+        """What becomes of the questions behind refunds that gave way to money which was gone already."""
+        known = {refund.refund_id: refund.status for refund in before.refunds}
+        ended = [r for r in after.refunds if known.get(r.refund_id) not in (None, r.status)]
+        each = [after_refund(self.reviews, refund, now=now) for refund in ended]
+        return (
+            tuple(review for reviews, _ in each for review in reviews),
+            tuple(event for _, events in each for event in events),
+        )
 
     async def _finding(self, transaction: Transaction, now: datetime) -> Finding:
         holder = None
@@ -286,7 +328,7 @@ class _Application:
             one_try=provider is not None and provider.flow is Flow.PROMPT,
             key_holder=holder,
             failure_noticed_at=self.failure_noticed_at,
-            asked=self.asked,
+            asked=frozenset(r.subject for r in self.reviews if r.kind is ReviewKind.ORPHAN),
         )
 
     def _evidence(self, rule: Rule, now: datetime) -> Evidence:

@@ -14,6 +14,7 @@ from payments.application.recording import record
 from payments.application.together import all_of
 from payments.application.use_cases.close_checkout import CloseCheckout
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
+from payments.application.use_cases.sweep_refunds import SweepRefunds
 from payments.domain.errors import PaymentNotFound
 from payments.domain.events import Reason
 from payments.domain.evidence import Outcome
@@ -31,11 +32,12 @@ class SweepPayments:
     _clock: Clock
     _close: CloseCheckout
     _providers: Providers
+    _refunds: SweepRefunds
     _settle: SettlePayment
     _unit_of_work: UnitOfWork
 
     async def __call__(self, limit: int = BATCH) -> int:
-        """How many attempts were asked about, at most ``limit``; 0 when none is due."""
+        """How many attempts and refunds were looked after, at most ``limit`` of each; 0 when none is due."""
         now = self._clock.now()
         references = await self._unit_of_work.write(
             lambda transaction: transaction.lease_attempts(now, until=now + LEASE, limit=limit)
@@ -44,8 +46,14 @@ class SweepPayments:
         due = [(payment, ref) for payment, ref in zip(found, references, strict=True) if payment is not None]
         # Where a provider answers only so many questions, the newest are asked first: somebody may wait.
         due.sort(key=lambda one: one[0].attempt(one[1]).claimed_at, reverse=True)
-        await all_of(self._look_after(payment, reference) for payment, reference in due)
-        return len(references)
+        refunds = 0
+
+        async def look_after_refunds() -> None:
+            nonlocal refunds
+            refunds = await self._refunds(limit)
+
+        await all_of((look_after_refunds(), *(self._look_after(payment, ref) for payment, ref in due)))
+        return len(references) + refunds
 
     async def _look_after(self, payment: Payment, reference: str) -> None:
         await self._do(await self._settle.ask(payment, reference, "sweep", urgency=Urgency.SWEEP))

@@ -6,6 +6,7 @@ from functools import partial
 from importlib.resources import files
 from typing import Final, TypeAlias
 
+import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,9 +19,11 @@ from payments.domain.errors import PaymentsError
 from payments.entrypoints.console import (
     asking,
     cancelling,
+    deciding,
     forms,
     found_payments,
     one_payment,
+    one_review,
     open_reviews,
     overview,
     signing_in,
@@ -47,6 +50,8 @@ _FOR_OPERATORS: Final[Mapping[str, Mapping[str, AnswerOperator]]] = {
         "POST": cancelling.cancel,
     },
     "/reviews/": {"GET": open_reviews.show},
+    "/reviews/{review_id}/": {"GET": one_review.show},
+    "/reviews/{review_id}/decide/{decision}/": {"GET": deciding.confirm, "POST": deciding.decide},
     _SIGN_OUT: {"POST": signing_in.sign_out},
 }
 
@@ -106,7 +111,9 @@ async def _for_operator(way: AnswerOperator, desk: Desk, request: Request) -> Re
     if isinstance(found, Response):
         return found
     if request.method == "POST":
-        forms.require_ours(await forms.read(request, desk.settings.public_url), found.visit)
+        fields = await forms.read(request, desk.settings.public_url)
+        forms.require_ours(fields, found.visit)
+        found = attrs.evolve(found, fields=fields)
     response = await way(desk, found)
     if way is signing_in.sign_out:
         desk.forget(request, response)

@@ -37,6 +37,8 @@ class Here:
     request: Request
     visit: Visit
     caller: Caller
+    fields: Mapping[str, str] = attrs.field(factory=dict)
+    """What its form sent; empty for a page that is only looked at."""
 
 
 @attrs.frozen(kw_only=True)

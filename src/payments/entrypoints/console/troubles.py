@@ -8,9 +8,11 @@ from payments.entrypoints.http.problems import INTERNAL_ERROR, NOT_FOUND, proble
 
 
 async def answer(desk: Desk, request: Request, error: Exception) -> Response:
-    """Answer an exception with its sentence, and the way back to the payment it was about."""
+    """Answer an exception with its sentence, and the way back to the payment or the review it was about."""
     problem = problem_for(error)
-    about = request.path_params.get("payment_id") if problem.kind.status != NOT_FOUND.status else None
+    found = problem.kind.status != NOT_FOUND.status
+    about = request.path_params.get("payment_id") if found else None
+    asked = request.path_params.get("review_id") if found else None
     return desk.page(
         request,
         "trouble.html",
@@ -20,6 +22,7 @@ async def answer(desk: Desk, request: Request, error: Exception) -> Response:
         detail=problem.detail,
         fields=problem.errors,
         about=about,
+        asked=asked,
         failed=problem.kind is INTERNAL_ERROR,
         request_id=request.scope["payments.request_id"],
     )

@@ -59,6 +59,28 @@ Instant: TypeAlias = Annotated[
 PaymentId: TypeAlias = Annotated[
     UUID, Meta(description="UUID version 7.", examples=["019b76da-a800-7a3e-8a2c-5d3f6b1c9e40"])
 ]
+ReviewId: TypeAlias = Annotated[
+    UUID, Meta(description="Names one review.", examples=["6f1c2a7e-9d0b-5c0e-9a55-0c7f1b1f7a10"])
+]
+RefundId: TypeAlias = Annotated[UUID, Meta(examples=["019b76da-a800-7a3e-8a2c-5d3f6b1c9e41"])]
+RefundAmount: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{1,18}(\.[0-9]{1,4})?$",
+        description="Decimal text in the currency of the money that arrived.",
+        examples=["1000.00"],
+    ),
+]
+Why: TypeAlias = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=500,
+        pattern=r"\S",
+        description="Why, for the audit trail and the provider.",
+        examples=["The parcel came back."],
+    ),
+]
 Reference: TypeAlias = Annotated[
     str,
     Meta(description="Our own name for the attempt, unguessable.", examples=["p-q3m7zk5v2h4t6x7w2y4r6n2b4d"]),

@@ -1,7 +1,5 @@
 """``POST /payments/initiate/{order_id}/``: from an order to a checkout the payer can pay on."""
 
-import hashlib
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import attrs
@@ -11,18 +9,14 @@ from structlog.contextvars import bind_contextvars
 
 from payments.application.answers import Answered
 from payments.domain import errors
-from payments.domain.errors import FieldError, InvalidRequest, PaymentsError
-from payments.entrypoints.http import reading
+from payments.domain.errors import FieldError, InvalidRequest
+from payments.entrypoints.http import once, reading
 from payments.entrypoints.http.auth import Scope
 from payments.entrypoints.http.desk import Desk
 from payments.entrypoints.http.fields import OrderId
 from payments.entrypoints.http.operation import Answer, Call, Operation, Who
-from payments.entrypoints.http.problems import MEDIA_TYPE, problem_of
 from payments.entrypoints.http.requests import InitiateRequest
 from payments.entrypoints.http.schemas import Checkout
-
-# Anything else may be answered differently tomorrow, so it is never kept under an Idempotency-Key.
-_FINAL: Final = frozenset({400, 404, 422})
 
 
 async def initiate(desk: Desk, call: Call) -> Response:
@@ -46,45 +40,9 @@ async def initiate(desk: Desk, call: Call) -> Response:
         return Answered(status=200, body=msgspec.json.encode(Checkout.of(initiated)), final=True)
 
     if key is None:
-        return _response(await checkout())
-    answered = await desk.payments.answer_once(
-        user=call.caller.user,
-        operation=INITIATE.name,
-        key=key,
-        fingerprint=_fingerprint(order_id, call.caller.user, wish),
-        produce=_or_final_problem(desk, call, checkout),
-    )
-    return _response(answered)
-
-
-def _or_final_problem(
-    desk: Desk, call: Call, produce: Callable[[], Awaitable[Answered]]
-) -> Callable[[], Awaitable[Answered]]:
-    """``produce``, whose final problems are answers to be kept, too; the others are raised on."""
-
-    async def produced() -> Answered:
-        try:
-            return await produce()
-        except PaymentsError as error:
-            problem = problem_of(error)
-            if problem.kind.status not in _FINAL:
-                raise
-            body = desk.problems.body(problem, call.request_id)
-            return Answered(status=problem.kind.status, body=body, final=True)
-
-    return produced
-
-
-def _response(answered: Answered) -> Response:
-    media_type = "application/json" if answered.status < 400 else MEDIA_TYPE  # noqa: PLR2004 -- where HTTP's problems begin
-    headers = {"Idempotency-Replayed": "true"} if answered.replayed else None
-    return Response(answered.body, status_code=answered.status, headers=headers, media_type=media_type)
-
-
-def _fingerprint(order_id: str, user: str, wish: InitiateRequest) -> str:
-    """What makes two requests the same: method and path, user and body, however the body is spelled."""
-    said = msgspec.json.encode([INITIATE.method, INITIATE.path, order_id, user, attrs.asdict(wish)])
-    return hashlib.sha256(said).hexdigest()
+        return once.response(await checkout())
+    said = (order_id, call.caller.user, attrs.asdict(wish))
+    return await once.answer(desk, call, INITIATE, key=key, said=said, produce=checkout)
 
 
 INITIATE: Final = Operation(

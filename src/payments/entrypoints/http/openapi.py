@@ -155,7 +155,11 @@ def _key(operation: Operation) -> list[Tree]:
         "examples": ["2f0c6a1e-4d0b-4c0e-9a55-0c7f1b1f7a10"],
     }
     told = "The same key and the same request get the same answer for 24 hours."
-    return [_parameter("Idempotency-Key", "header", schema | {"description": told}, required=False)]
+    return [
+        _parameter(
+            "Idempotency-Key", "header", schema | {"description": told}, required=operation.key_required
+        )
+    ]
 
 
 def _parameter(name: str, where: str, schema: Tree, *, required: bool) -> Tree:

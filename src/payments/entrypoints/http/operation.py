@@ -21,6 +21,8 @@ class Who(enum.Enum):
     PROVIDER = "the provider, by its signature"
     OWNER = "the owner"
     OWNER_OR_OPERATOR = "the owner, or an operator"
+    OPERATOR = "an operator"
+    REFUNDER = "whoever may give money back"
 
 
 @attrs.frozen
@@ -78,4 +80,6 @@ class Operation:
     """Problems beyond those that every operation of its sort can answer."""
     once: bool = False
     """Takes an Idempotency-Key."""
+    key_required: bool = False
+    """And does nothing without one."""
     documented: bool = True

@@ -145,6 +145,19 @@ def idempotency_key(request: Request) -> str | None:
     return given[0]
 
 
+def required_idempotency_key(request: Request) -> str:
+    """The request's Idempotency-Key, where nothing is done without one.
+
+    Raises:
+        InvalidRequest: it is missing, or cannot be a key; names the header.
+    """
+    key = idempotency_key(request)
+    if key is None:
+        detail = "Send a key of your own, the same one whenever you repeat this request."
+        raise InvalidRequest(errors=(FieldError("Idempotency-Key", detail),))
+    return key
+
+
 def _shaped(shape: type[T], given: Mapping[str, Any], *, where: str, text: bool = False) -> T:
     """A ``shape`` made of ``given``, all of whose mistakes are told together."""
     fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(shape)  # type: ignore[arg-type]  # a type variable cannot say "attrs class"

@@ -2,13 +2,25 @@
 
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import attrs
 from msgspec import Meta
 
+from payments.domain.events import ReviewKind
+from payments.domain.review import ReviewState
 from payments.domain.transitions import PaymentStatus
 from payments.entrypoints.http import cursors
-from payments.entrypoints.http.fields import GivenReference, OrderId, PageKey, PhoneNumber, ProviderName
+from payments.entrypoints.http.fields import (
+    Amount,
+    GivenReference,
+    OrderId,
+    PageKey,
+    PhoneNumber,
+    ProviderName,
+    RefundAmount,
+    Why,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -18,6 +30,24 @@ class InitiateRequest:
     provider: ProviderName
     phone_number: PhoneNumber | None = None
     return_to: PageKey | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundWish:
+    """How much goes back, and why."""
+
+    amount: RefundAmount
+    reason: Why
+    capture_id: (
+        Annotated[UUID, Meta(description="Whose money; by default what settles the payment.")] | None
+    ) = None
+
+
+@attrs.frozen(kw_only=True)
+class RefundRefusal:
+    """Why the refund shall not be made."""
+
+    reason: Why
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +69,54 @@ class HistoryRequest:
         ]
         | None
     ) = None
+
+
+@attrs.frozen(kw_only=True)
+class ReviewsRequest:
+    """Which reviews are wanted."""
+
+    state: Annotated[ReviewState, Meta(description="Those that wait, or those that were answered.")] = (
+        ReviewState.OPEN
+    )
+    kind: Annotated[ReviewKind, Meta(description="Only reviews of this kind.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100, description="How many at most.")] = 20
+    cursor: (
+        Annotated[
+            str,
+            Meta(pattern=cursors.PATTERN, description="`next_cursor` of the page before, unchanged."),
+        ]
+        | None
+    ) = None
+
+
+@attrs.frozen(kw_only=True)
+class ResolveRequest:
+    """What is decided about a review, and why."""
+
+    decision: Annotated[str, Meta(description="One of the review's may_decide.", examples=["dismiss"])]
+    reason: Annotated[str, Meta(min_length=1, max_length=500, description="Why, for whoever reads it later.")]
+    reference: GivenReference | None = None
+    outcome: (
+        Annotated[
+            str,
+            Meta(
+                pattern="^(paid|not_paid|succeeded|failed)$",
+                description="With `record`: paid or not_paid; about a refund succeeded or failed.",
+            ),
+        ]
+        | None
+    ) = None
+    provider_reference: (
+        Annotated[
+            str,
+            Meta(
+                pattern="^[!-~]{1,128}$",
+                description="With `record`: the provider's own name for the money or the refund.",
+            ),
+        ]
+        | None
+    ) = None
+    amount: Amount | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -159,8 +159,8 @@ class Refund:
     created_at: Instant
 
     @classmethod
-    def of(cls, refund: refunds.Refund) -> Self:
-        """A refund, without who decided it."""
+    def of(cls, refund: refunds.Refund, **more: Any) -> Self:
+        """A refund, without who decided it; ``more`` is what a subclass adds."""
         return cls(
             refund_id=refund.refund_id,
             capture_id=refund.capture_id,
@@ -169,7 +169,44 @@ class Refund:
             currency=refund.amount.currency.code,
             reason=refund.reason,
             created_at=refund.created_at,
+            **more,
         )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class RefundInFull(Refund):
+    """A refund, for those who may give money back."""
+
+    payment_id: PaymentId
+    reference: Annotated[str, Meta(description="Our own name for the refund.")]
+    provider_reference: Annotated[str | None, Meta(description="The provider's own name for it.")]
+    detail: Annotated[str, Meta(description="What the provider said last, or why it failed.")]
+    requested_by: str
+    approved_by: str | None
+    requested_at: Annotated[Instant | None, Meta(description="When the provider was asked for it.")]
+    next_check_at: Annotated[Instant | None, Meta(description="When it is looked at next.")]
+
+    @classmethod
+    def in_full(cls, payment_id: UUID, refund: refunds.Refund) -> Self:
+        """A refund of the domain, whole."""
+        return cls.of(
+            refund,
+            payment_id=payment_id,
+            reference=refund.reference,
+            provider_reference=refund.provider_reference,
+            detail=refund.detail,
+            requested_by=refund.actor,
+            approved_by=refund.approver,
+            requested_at=refund.requested_at,
+            next_check_at=refund.next_check_at,
+        )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class RefundList:
+    """The refunds of one payment."""
+
+    data: tuple[RefundInFull, ...]
 
 
 @attrs.frozen(kw_only=True, slots=False)

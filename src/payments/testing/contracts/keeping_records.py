@@ -5,8 +5,17 @@ from contextlib import AbstractAsyncContextManager
 
 import attrs
 
+from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
-from payments.application.records import AuditEntry, Backlog, Destination, Message, MessageState, Notice
+from payments.application.records import (
+    AuditEntry,
+    Backlog,
+    Destination,
+    Message,
+    MessageState,
+    Notice,
+    ReviewQuery,
+)
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Evidence, Mode, Outcome, Rule
 from payments.domain.money import Money
@@ -142,7 +151,7 @@ class RecordsContract(ABC):
             backlog = await units.reads.backlog(NOW)
             promise("a review may be about no payment of ours.", kept=backlog.open_reviews == 1)
 
-    async def test_open_reviews_are_read_newest_first_page_by_page(self) -> None:
+    async def test_reviews_are_read_newest_first_page_by_page(self) -> None:
         async with self.stage() as units:
             opened = {
                 number: a_review(number, opened_at=after_s(number // 3), payment_id=None)
@@ -161,9 +170,42 @@ class RecordsContract(ABC):
             met: list[Review] = []
             for _ in range(3):
                 beyond = (met[-1].opened_at, met[-1].review_id) if met else None
-                met += await units.reads.open_reviews(beyond, 2)
+                met += await units.reads.reviews(ReviewQuery(limit=2, beyond=beyond))
             wanted = [opened[number] for number in (6, 5, 4, 3, 2, 1)]
             promise(f"open reviews are read newest first, each once; met {met!r}.", kept=met == wanted)
+            resolved = await units.reads.reviews(ReviewQuery(limit=9, state=ReviewState.RESOLVED))
+            promise("resolved reviews are read by themselves.", kept=resolved == (decided,))
+
+    async def test_reviews_of_one_kind_are_read_by_themselves(self) -> None:
+        async with self.stage() as units:
+            first = a_review(1, kind=ReviewKind.ORPHAN, payment_id=None)
+            second = a_review(2, kind=ReviewKind.ORPHAN, payment_id=None, opened_at=after_s(1))
+            other = a_review(3, kind=ReviewKind.DISPUTE, opened_at=after_s(2))
+            await keep(units, a_payment(), reviews=(first, second, other))
+            orphans = ReviewQuery(limit=9, kind=ReviewKind.ORPHAN)
+            found = await units.reads.reviews(orphans)
+            promise("reviews of one kind are read newest first.", kept=found == (second, first))
+            rest = await units.reads.reviews(
+                attrs.evolve(orphans, beyond=(second.opened_at, second.review_id))
+            )
+            promise("their pages begin where the last one ended.", kept=rest == (first,))
+            none = await units.reads.reviews(attrs.evolve(orphans, state=ReviewState.RESOLVED))
+            promise("what is open is not resolved.", kept=none == ())
+
+    async def test_a_review_is_read_inside_a_transaction_as_it_stands_there(self) -> None:
+        async with self.stage() as units:
+            await keep(units, a_payment(), reviews=(a_review(1),))
+            decided = attrs.evolve(a_review(1), decision="refund", actor="operator:7", reason="twice")
+
+            async def decide_and_read(transaction: Transaction) -> tuple[Review | None, Review | None]:
+                await transaction.decide_review(decided)
+                unknown = a_review(9).review_id
+                return await transaction.lock_review(decided.review_id), await transaction.lock_review(
+                    unknown
+                )
+
+            seen = await units.write(decide_and_read)
+            promise(f"a transaction reads its own decision; read {seen!r}.", kept=seen == (decided, None))
 
     async def test_nothing_waits_in_an_empty_store(self) -> None:
         async with self.stage() as units:

@@ -9,6 +9,7 @@ from uuid import UUID
 import attrs
 
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import ReviewQuery
 from payments.domain.review import Review, ReviewState
 from payments.testing.contracts.promises import promise, promise_to_raise
 from payments.testing.contracts.stored import (
@@ -80,6 +81,19 @@ class RefundsContract(ABC):
                 "a callback token opens no page.", kept=await reads.payment_with_page_token("a" * 64) is None
             )
 
+    async def test_a_payment_is_found_by_the_reference_of_its_refund(self) -> None:
+        async with self.stage() as units:
+            attempt = an_attempt(1, status=SUCCEEDED)
+            refunded = a_payment(1, attempts=(attempt,), captures=(a_capture(1),), refunds=(a_refund(1),))
+            stored = await keep(units, refunded)
+            await keep(units, a_payment(2, attempts=(an_attempt(2),)))
+            reads = units.reads
+            found = await reads.payment_with_refund_reference(a_refund(1).reference)
+            promise("a refund's reference leads to its payment.", kept=found == stored)
+            for name in (an_attempt(1).reference, "r-unknown", ""):
+                found = await reads.payment_with_refund_reference(name)
+                promise("what is no refund's reference leads nowhere.", kept=found is None)
+
     async def test_a_secret_address_is_given_once(self) -> None:
         async with self.stage() as units:
             await keep(units, a_payment(1, attempts=(an_attempt(1, callback_token_hash="a" * 64),)))
@@ -103,10 +117,21 @@ class RefundsContract(ABC):
             promise("a decided review can be resolved.", kept=await _decide(units, resolved))
             promise("a resolved review is not decided again.", kept=not await _decide(units, decided))
             promise("a resolved review stays.", kept=await units.reads.review(decided.review_id) == resolved)
-            left = await units.reads.open_reviews(None, 10)
+            left = await units.reads.reviews(ReviewQuery(limit=10))
             promise(f"a resolved review leaves the queue; left {left!r}.", kept=left == (a_review(2),))
             promise("an unknown review is None.", kept=await units.reads.review(numbered(6, 9)) is None)
             promise("an unknown review is not decided.", kept=not await _decide(units, a_review(9)))
+
+    async def test_a_question_may_be_opened_as_a_decided_one(self) -> None:
+        async with self.stage() as units:
+            opened = attrs.evolve(
+                a_review(1), decision="refund", actor="policy:1", reason="by rule", refund_id=numbered(3, 1)
+            )
+            await keep(units, a_payment(), reviews=(opened,))
+            promise(
+                "what was decided when a question was opened is read back.",
+                kept=await units.reads.review(opened.review_id) == opened,
+            )
 
     async def test_a_change_that_decides_a_resolved_review_is_refused_whole(self) -> None:
         async with self.stage() as units:

@@ -305,7 +305,7 @@ def _evidence() -> None:
         sa.Column("captured_minor", sa.BigInteger(), nullable=True),
         sa.Column("captured_currency", sa.String(length=3), nullable=True),
         _one_of("evidence", "attested_mode", "test live"),
-        _one_of("evidence", "channel", "status_check collector"),
+        _one_of("evidence", "channel", "status_check collector operator"),
         _one_of("evidence", "outcome", "paid declined payable in_flight closed not_found returned nothing"),
         _one_of(
             "evidence",

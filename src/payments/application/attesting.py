@@ -1,0 +1,75 @@
+"""What a person vouches for, applied to an attempt by the ordinary rules (docs/model.md sections 3 and 8)."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from payments.application.ports.repository import Transaction
+from payments.domain.errors import DecisionNotPossible
+from payments.domain.evidence import Answer, Channel, Evidence, Rule
+from payments.domain.payment import Change, Payment
+from payments.domain.settlement import Finding, settle
+
+CAUSE: Final = "review"
+"""Why a decision's changes and evidence came about, as the trail names it."""
+
+_PROVES_NOTHING: Final = frozenset({Rule.NOT_OURS, Rule.KEY_TAKEN, Rule.NOT_ATTESTED, Rule.SAID_ONCE})
+
+
+@attrs.frozen(kw_only=True)
+class Attested:
+    """What an answer that a person vouches for did."""
+
+    change: Change
+    evidence: Evidence
+
+
+async def attest(
+    transaction: Transaction,
+    payment: Payment,
+    reference: str,
+    answer: Answer,
+    *,
+    evidence_id: UUID,
+    bound: frozenset[str] = frozenset(),
+    now: datetime,
+) -> Attested:
+    """Apply ``answer``, for which a person stands, to the attempt ``reference`` of the locked ``payment``.
+
+    Amount, currency and the one use of each transaction are held to the ordinary rules.
+
+    Raises:
+        DecisionNotPossible: by those rules it proves nothing, for example because the money counts elsewhere.
+    """
+    attempt = payment.attempt(reference)
+    holder = None
+    if answer.capture_key or answer.provider_reference:
+        holder = await transaction.attempt_holding(
+            attempt.provider, attempt.mode, answer.capture_key, answer.provider_reference
+        )
+    settlement = settle(
+        payment,
+        Finding(
+            evidence_id=evidence_id,
+            reference=reference,
+            answer=answer,
+            now=now,
+            bound=bound,
+            key_holder=holder,
+        ),
+    )
+    if settlement.rule in _PROVES_NOTHING:
+        raise DecisionNotPossible(f"This money cannot count here: {settlement.rule.value}.")
+    evidence = Evidence(
+        evidence_id=evidence_id,
+        payment_id=payment.payment_id,
+        reference=reference,
+        channel=Channel.OPERATOR,
+        cause=CAUSE,
+        answer=answer,
+        rule=settlement.rule,
+        observed_at=now,
+    )
+    return Attested(change=settlement.change, evidence=evidence)

@@ -1,0 +1,211 @@
+"""Attach: money that belonged to nobody, put to the attempt a person names (docs/model.md section 8)."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from payments.application.asking import answer_of
+from payments.application.attesting import CAUSE, attest
+from payments.application.ports.clock import Clock
+from payments.application.ports.identifiers import Identifiers
+from payments.application.ports.providers import Provider, Providers, Question
+from payments.application.ports.repository import Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.recording import record
+from payments.domain.attempt import Attempt
+from payments.domain.errors import (
+    DecisionNotPossible,
+    FieldError,
+    InvalidRequest,
+    PaymentNotFound,
+    ReviewNotFound,
+)
+from payments.domain.evidence import Answer, Outcome
+from payments.domain.payment import Change, Payment
+from payments.domain.review import Review
+from payments.domain.reviewing import Decided, Decision, is_decided, resolved
+
+ANSWERED_WITHIN_S: Final = 10.0
+"""How long a provider may take while a person waits."""
+
+_MONEY: Final = frozenset({Outcome.PAID, Outcome.RETURNED})
+
+
+@attrs.frozen
+class AttachMoney:
+    """Ask about an orphan once more, and apply the answer to the attempt that a person names for it.
+
+    The person answers only whose money it is. That it is there, how much, and in which of the provider's two
+    worlds is the provider's word; amount and currency are matched as ever.
+    """
+
+    _clock: Clock
+    _identifiers: Identifiers
+    _providers: Providers
+    _unit_of_work: UnitOfWork
+
+    async def __call__(self, review: Review, decision: Decision, reference: str) -> Review:
+        """The review, resolved.
+
+        Raises:
+            InvalidRequest: no attempt is called ``reference``; names ``/reference``.
+            DecisionNotPossible: the provider shows no such money, or it cannot count there.
+            ReviewAlreadyDecided: somebody was faster.
+        """
+        named = await self._unit_of_work.reads.payment_with_reference(reference)
+        if named is None:
+            remedy = "Name an attempt of ours: p- and 26 characters."
+            raise InvalidRequest(errors=(FieldError("/reference", remedy),))
+        attempt = named.attempt(reference)
+        provider = self._providers.by_name.get(attempt.provider)
+        if provider is None or provider.mode is not attempt.mode:
+            raise DecisionNotPossible(f"{attempt.provider} cannot be asked: it is off, or in the other mode.")
+        answer = await self._answer(review, provider, attempt)
+        return await self._unit_of_work.write(
+            _Attaching(
+                review=review,
+                decision=decision,
+                payment_id=named.payment_id,
+                reference=reference,
+                answer=_vouched(answer, attempt),
+                bound=provider.bound,
+                evidence_id=self._identifiers.unique(),
+                clock=self._clock,
+            )
+        )
+
+    async def _answer(self, review: Review, provider: Provider, attempt: Attempt) -> Answer:
+        if review.payment_id is None:
+            return await self._of_a_notice(review, provider, attempt)
+        return await self._of_an_answer(review, review.payment_id, provider)
+
+    async def _of_an_answer(self, review: Review, payment_id: UUID, provider: Provider) -> Answer:
+        """What the provider says of a transaction it once named when asked about another attempt of ours.
+
+        Its newest word counts; where it no longer names the transaction, what it said before stands.
+        """
+        asked_about, _, key = review.subject.partition(":")
+        payment = await self._unit_of_work.reads.payment(payment_id)
+        attempts = payment.attempts if payment else ()
+        origin = next((a for a in attempts if a.reference == asked_about), None)
+        if origin is None or not key:
+            raise DecisionNotPossible("What this review is about is not money of a provider.")
+        _require_one_provider(origin.provider, provider)
+        question = Question(
+            reference=asked_about, provider_reference=origin.provider_reference, amount=origin.amount
+        )
+        answer = await answer_of(provider, question, ANSWERED_WITHIN_S)
+        if answer.capture_key == key:
+            return answer
+        seen = [
+            each.answer
+            for each in await self._unit_of_work.reads.evidence_of(payment_id)
+            if each.reference == asked_about and each.answer.capture_key == key
+        ]
+        if not seen:
+            raise DecisionNotPossible(f"{provider.name} answered {answer.word!r}, which names no such money.")
+        return seen[-1]
+
+    async def _of_a_notice(self, review: Review, provider: Provider, attempt: Attempt) -> Answer:
+        """What the provider says of a reference that it told us about, and that we never gave out."""
+        notices = await self._unit_of_work.reads.notices_about(review.subject)
+        if not notices:
+            raise DecisionNotPossible("No notice names what this review is about.")
+        _require_one_provider(notices[-1].provider, provider)
+        question = Question(reference=review.subject, provider_reference=None, amount=attempt.amount)
+        answer = await answer_of(provider, question, ANSWERED_WITHIN_S)
+        if answer.reference not in (None, review.subject):
+            raise DecisionNotPossible(f"{provider.name} answered about another reference.")
+        return answer
+
+
+def _require_one_provider(origin: str, provider: Provider) -> None:
+    if origin != provider.name:
+        raise DecisionNotPossible(
+            f"The money is at {origin}, and the attempt is one of {provider.name}.",
+            errors=(FieldError("/reference", f"Name an attempt of {origin}."),),
+        )
+
+
+def _vouched(answer: Answer, attempt: Attempt) -> Answer:
+    """``answer`` with the question whose money it is answered by the person: the attempt's.
+
+    Raises:
+        DecisionNotPossible: it tells of no money, or of money of the other world.
+    """
+    if answer.outcome not in _MONEY or answer.capture_key is None:
+        raise DecisionNotPossible(f"The provider answered {answer.word!r}, which is not money that arrived.")
+    if answer.mode not in (None, attempt.mode):
+        raise DecisionNotPossible("Money of the provider's test world never counts in the live one, or back.")
+    return attrs.evolve(answer, reference=attempt.reference, mode=attempt.mode)
+
+
+@attrs.frozen(kw_only=True)
+class _Attaching:
+    """One unit of work over the payment that gets the money and, if there is one, the review's own."""
+
+    review: Review
+    decision: Decision
+    payment_id: UUID
+    reference: str
+    answer: Answer
+    bound: frozenset[str]
+    evidence_id: UUID
+    clock: Clock
+
+    async def __call__(self, transaction: Transaction) -> Review:
+        locked = await self._locked(transaction)
+        present = await transaction.lock_review(self.review.review_id)
+        if present is None:
+            raise ReviewNotFound
+        if is_decided(present, self.decision):
+            return present
+        now = self.clock.now()
+        payment = locked[self.payment_id]
+        attested = await attest(
+            transaction,
+            payment,
+            self.reference,
+            self.answer,
+            evidence_id=self.evidence_id,
+            bound=self.bound,
+            now=now,
+        )
+        asker = present.payment_id
+        if asker is None or asker == self.payment_id:
+            decided = resolved(attested.change, present, self.decision, now=now)
+            decided = attrs.evolve(decided, evidence=attested.evidence)
+            await self._save(transaction, payment, decided, now)
+            return decided.review
+        brought = Decided(change=attested.change, review=present, evidence=attested.evidence)
+        await self._save(transaction, payment, brought, now)
+        answered = resolved(Change(locked[asker]), present, self.decision, now=now)
+        await self._save(transaction, locked[asker], answered, now)
+        return answered.review
+
+    async def _locked(self, transaction: Transaction) -> dict[UUID, Payment]:
+        """Both payments, locked in the order of their ids, so that two people never wait for each other."""
+        concerned = {self.payment_id, self.review.payment_id or self.payment_id}
+        locked = {}
+        for payment_id in sorted(concerned):
+            payment = await transaction.lock_payment(payment_id)
+            if payment is None:
+                raise PaymentNotFound
+            locked[payment_id] = payment
+        return locked
+
+    async def _save(self, transaction: Transaction, before: Payment, decided: Decided, now: datetime) -> None:
+        waiting = decided.review.decision is None
+        await transaction.save(
+            record(
+                before,
+                decided.change,
+                actor=self.decision.actor,
+                cause=CAUSE,
+                now=now,
+                evidence=decided.evidence,
+                decided=() if waiting else (decided.review,),
+            )
+        )

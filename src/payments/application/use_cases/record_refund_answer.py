@@ -1,0 +1,102 @@
+"""Record what a provider said about a refund: to our request, or when it was asked later."""
+
+from datetime import datetime
+from uuid import UUID
+
+import attrs
+
+from payments.application.ports.clock import Clock
+from payments.application.ports.providers import RefundAnswer, RefundOutcome
+from payments.application.ports.repository import Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.refund_recording import record_refund
+from payments.domain import refunding
+from payments.domain.errors import PaymentNotFound
+from payments.domain.events import ReviewKind
+from payments.domain.payment import Change, Payment
+from payments.domain.refund import Refund
+from payments.domain.refunding import capture_of, refund_of
+
+
+@attrs.frozen
+class Heard:
+    """An answer, and whether it is the one to the request that moves the money."""
+
+    answer: RefundAnswer
+    to_our_request: bool = False
+
+
+@attrs.frozen
+class RecordRefundAnswer:
+    """Apply an answer under the payment's lock. Running it again finds it applied, and changes nothing."""
+
+    _clock: Clock
+    _unit_of_work: UnitOfWork
+
+    async def __call__(self, payment_id: UUID, refund_id: UUID, heard: Heard, *, cause: str) -> Payment:
+        """The payment afterwards.
+
+        Raises:
+            PaymentNotFound, RefundNotFound: there is none.
+        """
+        reviews = await self._unit_of_work.reads.reviews_of(payment_id)
+        asked = frozenset(r.subject for r in reviews if r.kind is ReviewKind.REFUND_UNKNOWN)
+        trail: str | None = None
+
+        async def write(transaction: Transaction) -> Payment:
+            nonlocal trail
+            locked = await transaction.lock_payment(payment_id)
+            if locked is None:
+                raise PaymentNotFound
+            if locked.trail == trail:
+                # The commit that seemed lost was not.
+                return locked
+            now = self._clock.now()
+            change = Change(locked)
+            refund = refund_of(locked, refund_id)
+            if not heard.to_our_request and refunding.left_behind(refund, now):
+                change = refunding.lost(locked, refund, word="no answer was recorded", now=now)
+            change = _followed(
+                change, _effect(change.payment, refund_of(change.payment, refund_id), heard, now)
+            )
+            question = refunding.question(
+                refund_of(change.payment, refund_id),
+                needs_attention=heard.answer.outcome is RefundOutcome.NEEDS_ATTENTION,
+                now=now,
+            )
+            if question is not None and str(refund_id) not in asked:
+                change = _followed(change, Change(change.payment, (question,)))
+            provider = capture_of(locked, refund.capture_id).provider
+            stored = record_refund(
+                locked,
+                change,
+                refund_id,
+                reviews=reviews,
+                actor=f"provider:{provider}",
+                cause=cause,
+                now=now,
+            )
+            trail = stored.after.trail if change.events else None
+            await transaction.save(stored)
+            return stored.after
+
+        return await self._unit_of_work.write(write)
+
+
+def _effect(payment: Payment, refund: Refund, heard: Heard, now: datetime) -> Change:
+    answer = heard.answer
+    word = answer.word + (f" ({answer.detail})" if answer.detail else "")
+    named = answer.provider_reference
+    if answer.outcome is RefundOutcome.SUCCEEDED:
+        return refunding.succeeded(payment, refund, word=word, provider_reference=named, now=now)
+    if answer.outcome is RefundOutcome.FAILED:
+        return refunding.failed(payment, refund, word=word, provider_reference=named, now=now)
+    if answer.outcome is RefundOutcome.NOTHING and heard.to_our_request:
+        return refunding.lost(payment, refund, word=word, provider_reference=named, now=now)
+    # No information leaves the last word standing: an answer that says nothing is no recorded answer.
+    said = "" if answer.outcome is RefundOutcome.NOTHING else word
+    return refunding.pending(payment, refund, word=said, provider_reference=named, now=now)
+
+
+def _followed(change: Change, after: Change) -> Change:
+    return Change(after.payment, (*change.events, *after.events))

@@ -1,0 +1,76 @@
+"""Reserve: what every refund needs before it is set aside, whoever asks for it."""
+
+from uuid import UUID
+
+import attrs
+
+from payments.application.ports.identifiers import Identifiers
+from payments.application.ports.providers import Provider, Providers
+from payments.application.tokens import Tokens, hash_of
+from payments.domain.capture import Capture
+from payments.domain.errors import FieldError, ReceiptPending, UnsupportedAmount, UnsupportedProvider
+from payments.domain.money import Money
+from payments.domain.refunding import Wanted
+
+
+@attrs.frozen
+class ReserveRefund:
+    """Names a refund, and refuses what its provider could not do."""
+
+    _identifiers: Identifiers
+    _providers: Providers
+    _tokens: Tokens
+
+    def provider_of(self, capture: Capture) -> Provider | None:
+        """Who can send the money of ``capture`` back; None while it is switched off, or in the other mode."""
+        provider = self._providers.by_name.get(capture.provider)
+        return provider if provider is not None and provider.mode is capture.mode else None
+
+    def wanted(
+        self,
+        provider_name: str,
+        *,
+        refund_id: UUID,
+        amount: Money,
+        reason: str,
+        actor: str,
+        capture_id: UUID | None,
+        awaiting_approval: bool,
+    ) -> Wanted:
+        """A refund under a reference of its own, and with the secret address its provider reports to."""
+        reference = "r-" + self._identifiers.reference().removeprefix("p-")
+        provider = self._providers.by_name.get(provider_name)
+        reports = provider is not None and provider.callbacks is not None
+        return Wanted(
+            refund_id=refund_id,
+            reference=reference,
+            amount=amount,
+            reason=reason,
+            actor=actor,
+            capture_id=capture_id,
+            awaiting_approval=awaiting_approval,
+            callback_token_hash=hash_of(self._tokens.callback(reference)) if reports else None,
+        )
+
+    def refuse_impossible(self, capture: Capture, amount: Money) -> Provider:
+        """The provider of ``capture``, if it can send ``amount`` of it back.
+
+        Raises:
+            UnsupportedProvider: it is switched off here, or runs in the other mode.
+            UnsupportedAmount: it sends back all of it or nothing; names ``/amount``.
+            ReceiptPending: it finds the money by a receipt that we do not have yet.
+        """
+        provider = self.provider_of(capture)
+        if provider is None:
+            raise UnsupportedProvider(
+                f"The money came through {capture.provider} ({capture.mode.value} mode), "
+                "which is not switched on here."
+            )
+        if provider.refunds_whole and amount != capture.amount:
+            remedy = f"Use {capture.amount.decimal}: {provider.name} sends back all of it or nothing."
+            raise UnsupportedAmount(
+                f"{provider.name} cannot send back a part.", errors=(FieldError("/amount", remedy),)
+            )
+        if provider.refunds_by_receipt and capture.receipt is None:
+            raise ReceiptPending(f"{provider.name} has not named the receipt of this money yet.")
+        return provider

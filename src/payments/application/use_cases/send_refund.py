@@ -1,0 +1,147 @@
+"""Send: ask the provider for one reserved refund, at most once."""
+
+from uuid import UUID
+
+import attrs
+
+from payments.application.ports.clock import Clock
+from payments.application.ports.identifiers import Identifiers
+from payments.application.ports.providers import (
+    Provider,
+    RefundAnswer,
+    RefundOutcome,
+    RefundRequest,
+    Refunds,
+)
+from payments.application.ports.repository import Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.refund_recording import record_refund
+from payments.application.tokens import Tokens
+from payments.application.use_cases.record_refund_answer import Heard, RecordRefundAnswer
+from payments.application.use_cases.reserve_refund import ReserveRefund
+from payments.domain.errors import (
+    OutcomeUnknown,
+    PaymentNotFound,
+    ProviderRejected,
+    ProviderUnavailable,
+)
+from payments.domain.payment import Payment
+from payments.domain.refund import Refund
+from payments.domain.refunding import by_hand, capture_of, refund_of, requested
+from payments.domain.review import Review
+from payments.domain.transitions import RefundStatus
+
+
+@attrs.frozen
+class SendRefund:
+    """Commit that a refund is asked for, ask, record. Only the process that committed it asks, and once."""
+
+    _clock: Clock
+    _identifiers: Identifiers
+    _record: RecordRefundAnswer
+    _reserve: ReserveRefund
+    _tokens: Tokens
+    _unit_of_work: UnitOfWork
+
+    async def __call__(self, payment_id: UUID, refund_id: UUID, *, actor: str, cause: str) -> Payment:
+        """The payment afterwards; unchanged where the refund is not reserved, or cannot be sent now.
+
+        Trouble at the provider is an answer, too: it shows in the refund and is never raised.
+
+        Raises:
+            PaymentNotFound, RefundNotFound: there is none.
+        """
+        reads = self._unit_of_work.reads
+        payment = await reads.payment(payment_id)
+        if payment is None:
+            raise PaymentNotFound
+        refund = refund_of(payment, refund_id)
+        capture = capture_of(payment, refund.capture_id)
+        provider = self._reserve.provider_of(capture)
+        waits = provider is None or (provider.refunds_by_receipt and capture.receipt is None)
+        if refund.status is not RefundStatus.RESERVED or provider is None or waits:
+            return payment
+        reviews = await reads.reviews_of(payment_id)
+        commit = _Commit(
+            clock=self._clock,
+            payment_id=payment_id,
+            refund_id=refund_id,
+            request_id=self._identifiers.unique(),
+            by_hand=provider.refunds is None,
+            reviews=reviews,
+            actor=actor,
+            cause=cause,
+        )
+        after, mine = await self._unit_of_work.write(commit)
+        if not mine or provider.refunds is None:
+            return after
+        heard = await _asked(provider.refunds, self._request(after, refund, provider))
+        return await self._record(payment_id, refund_id, heard, cause=cause)
+
+    def _request(self, payment: Payment, refund: Refund, provider: Provider) -> RefundRequest:
+        capture = capture_of(payment, refund.capture_id)
+        return RefundRequest(
+            reference=refund.reference,
+            attempt=capture.reference,
+            capture_key=capture.key,
+            receipt=capture.receipt,
+            amount=refund.amount,
+            captured=capture.amount,
+            reason=refund.reason,
+            callback_url=self._tokens.callback_url(refund.reference) if provider.callbacks else None,
+        )
+
+
+async def _asked(refunds: Refunds, request: RefundRequest) -> Heard:
+    """What came of asking. What we cannot tell is lost, never repeated."""
+    try:
+        answer = await refunds.request(request)
+    except (ProviderRejected, ProviderUnavailable) as trouble:
+        return Heard(RefundAnswer(outcome=RefundOutcome.FAILED, word=trouble.detail), to_our_request=True)
+    except OutcomeUnknown as trouble:
+        return Heard(RefundAnswer(outcome=RefundOutcome.NOTHING, word=trouble.detail), to_our_request=True)
+    except Exception as trouble:  # noqa: BLE001 -- whatever went wrong, the provider may have done it
+        word = f"{type(trouble).__name__} while asking"
+        return Heard(RefundAnswer(outcome=RefundOutcome.NOTHING, word=word), to_our_request=True)
+    return Heard(answer, to_our_request=True)
+
+
+@attrs.define(kw_only=True)
+class _Commit:
+    """One unit of work: reserved -> requested, by us or by somebody else.
+
+    Run again after a commit whose outcome was lost, it recognises its own change by the trail it left, which
+    carries the name of this very request.
+    """
+
+    clock: Clock
+    payment_id: UUID
+    refund_id: UUID
+    request_id: UUID
+    by_hand: bool
+    reviews: tuple[Review, ...]
+    actor: str
+    cause: str
+    _trail: str | None = attrs.field(default=None, init=False)
+
+    async def __call__(self, transaction: Transaction) -> tuple[Payment, bool]:
+        locked = await transaction.lock_payment(self.payment_id)
+        if locked is None:
+            raise PaymentNotFound
+        refund = refund_of(locked, self.refund_id)
+        if refund.status is not RefundStatus.RESERVED:
+            return locked, locked.trail == self._trail
+        now = self.clock.now()
+        step = by_hand if self.by_hand else requested
+        change = record_refund(
+            locked,
+            step(locked, refund, request_id=self.request_id, now=now),
+            self.refund_id,
+            reviews=self.reviews,
+            actor=self.actor,
+            cause=self.cause,
+            now=now,
+        )
+        self._trail = change.after.trail
+        await transaction.save(change)
+        return change.after, True

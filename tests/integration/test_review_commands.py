@@ -1,0 +1,128 @@
+"""``payments review``: what it prints, its exit codes, and who is said to have decided."""
+
+import asyncio
+import getpass
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from payments.adapters.sql.sqlite import open_sqlite
+from payments.domain.events import ReviewKind
+from payments.domain.review import Review
+from payments.entrypoints.cli import exit_code
+
+pytestmark = pytest.mark.usefixtures("logs_go_back")
+
+ORPHAN = Review(
+    review_id=UUID("01890a5d-ac96-774b-bcce-b302099a8057"),
+    kind=ReviewKind.ORPHAN,
+    subject="p-aaaaaaaaaaaaaaaaaaaaaaaaaa",
+    payment_id=None,
+    detail="chapa said 'charge.success', and never confirmed it when asked.",
+    opened_at=datetime(2026, 1, 5, 9, 30, tzinfo=UTC),
+)
+ID = str(ORPHAN.review_id)
+DISMISS = ("review", "resolve", ID, "dismiss", "--reason", "a test of ours")
+
+
+@pytest.fixture(autouse=True)
+def orphan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox whose database holds one open review of no payment."""
+    database = tmp_path / "payments.db"
+    variables = {
+        "DATABASE_URL": f"sqlite:///{database}",
+        "ORDERS_URL": "http://127.0.0.1:9",
+        "ORDERS_TOKEN": "t" * 30,
+        "ORDERS_SIGNING_SECRETS": "whsec_" + "A" * 40,
+        "AUTH_KEY": "k" * 40,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(f"PAYMENTS_{name}", value)
+
+    async def put() -> None:
+        async with open_sqlite(str(database)) as units:
+            await units.write(lambda transaction: transaction.add_review(ORPHAN))
+
+    assert exit_code(["migrate"]) == 0
+    asyncio.run(put())
+
+
+def as_json(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_what_waits_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert exit_code(["review", "list"]) == 0
+    said = capsys.readouterr().out
+    assert f"{ID}  2026-01-05 09:30:00  orphan  open" in said
+    assert ORPHAN.detail in said
+    assert exit_code(["review", "list", "--json"]) == 0
+    listed = as_json(capsys)
+    assert [each["review_id"] for each in listed["data"]] == [ID]
+    assert not listed["has_more"]
+
+
+def test_other_states_and_kinds_are_listed_by_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    for narrowed in (["--state", "resolved"], ["--kind", "surplus"]):
+        capsys.readouterr()
+        assert exit_code(["review", "list", *narrowed]) == 0
+        assert capsys.readouterr().out == "There is no such review.\n"
+
+
+def test_one_is_shown_with_what_may_be_decided(capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert exit_code(["review", "show", ID]) == 0
+    said = capsys.readouterr().out
+    assert f"About:    {ORPHAN.subject}" in said
+    assert "You may decide: attach, dismiss" in said
+    assert exit_code(["review", "show", ID, "--json"]) == 0
+    assert as_json(capsys)["may_decide"] == ["attach", "dismiss"]
+
+
+def test_whoever_runs_it_is_who_decided(capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert exit_code([*DISMISS, "--json"]) == 0
+    told = as_json(capsys)
+    assert (told["state"], told["decision"], told["reason"]) == ("resolved", "dismiss", "a test of ours")
+    assert told["actor"] == f"operator:{getpass.getuser()}"
+    assert exit_code(["review", "list", "--state", "resolved"]) == 0
+    assert "resolved (dismiss)" in capsys.readouterr().out
+    assert exit_code(["check"]) == 0
+
+
+def test_another_name_can_be_given_and_the_second_person_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert exit_code([*DISMISS, "--actor", "sara"]) == 0
+    assert "operator:sara decided 'dismiss'" in capsys.readouterr().out
+    assert exit_code([*DISMISS, "--actor", "abel"]) == 1
+    assert capsys.readouterr().err == "operator:sara decided 'dismiss'.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("show", "nonsense"), 1, "There is no such review"),
+        (("show", "019b76da-a800-7a3e-8a2c-5d3f6b1c9e40"), 1, "There is no such review"),
+        (("resolve", ID, "accept", "--reason", "x"), 2, "  /decision: Use attach or dismiss."),
+        (("resolve", ID, "dismiss", "--reason", " "), 2, "  /reason: Say why, in 1 to 500 characters."),
+        (("resolve", ID, "attach", "--reason", "x"), 2, "  /reference: Name the attempt"),
+        (("resolve", ID, "dismiss"), 2, "See: payments --help"),
+        (("list", "--state", "closed"), 2, "See: payments --help"),
+        (("list", "--cursor", "x"), 2, "It is not a cursor."),
+    ],
+)
+def test_a_refusal_is_a_sentence(
+    arguments: tuple[str, ...], code: int, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert exit_code(["review", *arguments]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert sentence in said.err
+    assert "Traceback" not in said.err

@@ -1,0 +1,718 @@
+"""What people decide, and what then happens (docs/model.md section 8): each kind and each way out."""
+
+from uuid import UUID
+
+import pytest
+
+from payments.application.ports.providers import Question, RefundOutcome
+from payments.application.ports.repository import Transaction
+from payments.application.recording import record
+from payments.domain import events as happened
+from payments.domain.errors import (
+    ApprovalByRequester,
+    DecisionNotPossible,
+    InvalidRequest,
+    OutcomeUnknown,
+    PaymentAlreadyProcessed,
+    ReviewAlreadyDecided,
+    ReviewNotFound,
+)
+from payments.domain.events import Reason, ReviewKind
+from payments.domain.evidence import Channel, Rule
+from payments.domain.money import Money
+from payments.domain.payment import Change
+from payments.domain.refund_rules import RefundRules
+from payments.domain.review import ReviewState
+from payments.domain.reviewing import WAYS_OUT, WayOut
+from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
+from payments.testing import in_memory_payments
+from payments.testing.provider import ScriptedProvider, ScriptedRefunds
+from tests.unit.use_cases.deciding import (
+    BOSS,
+    OTHER,
+    decide,
+    decide_refused,
+    dispositions,
+    is_open,
+    paid_after_cancel,
+    paid_twice,
+    refund_of,
+    resolve,
+    short_money,
+    story,
+    stuck,
+    the_review,
+    told_by,
+)
+from tests.unit.use_cases.shop import CLOSED, IN_FLIGHT, OTHER_MODE, HesitatingProvider, Shop, birr, refused
+
+pytestmark = pytest.mark.anyio
+
+NOT_OURS = "p-" + "b" * 26
+UNKNOWN = "p-" + "c" * 26
+
+
+# --- money of another amount or currency
+
+
+@pytest.mark.parametrize("amount", ["900.00", "1100.00"])
+async def test_accepted_money_is_the_payment(shop: Shop, amount: str) -> None:
+    await short_money(shop, amount)
+
+    review = await decide(shop, "accept")
+
+    payment = await shop.payment()
+    assert (payment.status, dispositions(payment)) == (PaymentStatus.SUCCESS, [Disposition.SETTLES])
+    assert payment.attempts[0].status is AttemptStatus.SUCCEEDED
+    assert (review.state, review.decision, review.actor) == (ReviewState.RESOLVED, "accept", BOSS)
+    assert await shop.told() == ["paid"]
+    assert await told_by(shop, payment, BOSS) == [
+        "CaptureAccepted",
+        "AttemptSucceeded",
+        "PaymentSucceeded",
+        "ReviewResolved",
+    ]
+    await shop.initiate_refused(PaymentAlreadyProcessed)
+
+
+async def test_the_payers_confirmation_tells_of_what_was_accepted(shop: Shop) -> None:
+    await short_money(shop)
+    await decide(shop, "accept")
+    await shop.kit.work()
+
+    (mail,) = shop.kit.notifier.sent
+    assert "900.00" in mail.text
+    assert "1,000.00" not in mail.text
+
+
+async def test_accepted_money_ends_what_could_still_be_paid_on(shop: Shop) -> None:
+    first = await shop.initiate()
+    shop.kit.order(amount="1200.00")
+    second = await shop.initiate()
+    shop.provider.pays(first.reference)
+    await shop.ask(first.reference)
+
+    await decide(shop, "accept")
+
+    payment = await shop.payment()
+    assert payment.attempt(first.reference).status is AttemptStatus.SUCCEEDED
+    ended = payment.attempt(second.reference)
+    assert (ended.status, ended.reason) == (AttemptStatus.EXPIRED, Reason.SUPERSEDED)
+
+
+async def test_money_accepted_for_a_payment_that_is_settled_is_surplus_with_a_question_of_its_own(
+    shop: Shop,
+) -> None:
+    first = await shop.initiate()
+    shop.kit.order(amount="1200.00")
+    second = await shop.initiate()
+    shop.provider.pays(first.reference)
+    await shop.ask(first.reference)
+    shop.provider.pays(second.reference)
+    await shop.ask(second.reference)
+
+    await decide(shop, "accept")
+
+    assert dispositions(await shop.payment()) == [Disposition.SURPLUS, Disposition.SETTLES]
+    assert await shop.reviews() == ["surplus"]
+    assert await shop.told() == ["paid"]
+
+
+async def test_held_money_that_is_to_go_back_is_reserved_and_the_question_waits(shop: Shop) -> None:
+    await short_money(shop)
+
+    review = await decide(shop, "refund")
+
+    payment = await shop.payment()
+    refund = refund_of(payment)
+    assert (refund.amount, refund.status, refund.actor) == (birr("900.00"), RefundStatus.RESERVED, BOSS)
+    assert refund.reference.startswith("r-")
+    assert len(refund.reference) == 28
+    assert (review.state, review.decision, review.refund_id) == (
+        ReviewState.OPEN,
+        "refund",
+        refund.refund_id,
+    )
+    assert await told_by(shop, payment, BOSS) == ["RefundReserved", "ReviewDecided"]
+    assert (await shop.kit.payments.review(review.review_id)).ways_out == ()
+
+
+async def test_a_refund_that_succeeded_answers_the_question(shop: Shop) -> None:
+    await paid_twice(shop)
+    review = await decide(shop, "refund")
+
+    await shop.kit.work()
+
+    told = (await shop.kit.payments.review(review.review_id)).review
+    assert (told.state, told.decision, told.actor, told.reason) == (
+        ReviewState.RESOLVED,
+        "refund",
+        BOSS,
+        "seen",
+    )
+
+
+async def test_a_refund_that_failed_returns_the_question_and_it_can_be_decided_anew(shop: Shop) -> None:
+    await paid_twice(shop)
+    refunds_of(shop).answer = RefundOutcome.FAILED
+    await decide(shop, "refund")
+    await shop.kit.work()
+    review = await the_review(shop)
+    assert (review.decision, review.refund_id) == (None, None)
+
+    again = await decide(shop, "dismiss", actor=OTHER)
+
+    assert (again.state, again.actor) == (ReviewState.RESOLVED, OTHER)
+
+
+async def test_money_on_its_way_back_cannot_be_accepted(shop: Shop) -> None:
+    await short_money(shop)
+    await decide(shop, "refund")
+
+    error = await decide_refused(shop, ReviewAlreadyDecided, "accept")
+
+    assert "'refund'" in error.detail
+
+
+async def test_money_the_provider_gave_back_meanwhile_can_only_be_told_so(shop: Shop) -> None:
+    payment = await short_money(shop)
+    await shop.attests_returned(payment.attempts[0].reference)
+    await shop.ask(payment.attempts[0].reference)
+    mismatch = await the_review(shop, ReviewKind.AMOUNT_MISMATCH)
+    assert (await shop.kit.payments.review(mismatch.review_id)).ways_out == (WayOut.REFUND,)
+    await refused(DecisionNotPossible, resolve(shop, mismatch, "accept"))
+
+    answered = await resolve(shop, mismatch, "refund")
+
+    assert answered.state is ReviewState.RESOLVED
+    assert len((await shop.payment()).refunds) == 1, "nothing goes back twice"
+
+
+async def test_money_in_another_currency_only_goes_back(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference, amount=Money.of("1000.00", "USD"))
+    await shop.ask(opened.reference)
+    await decide_refused(shop, DecisionNotPossible, "accept")
+
+    await decide(shop, "refund")
+
+    assert refund_of(await shop.payment()).amount == Money.of("1000.00", "USD")
+
+
+# --- money twice, and money for an order that was cancelled
+
+
+async def test_surplus_goes_back_and_the_order_stays_paid(shop: Shop) -> None:
+    await paid_twice(shop)
+
+    await decide(shop, "refund")
+
+    payment = await shop.payment()
+    assert refund_of(payment).capture_id == payment.captures[1].capture_id
+    assert payment.status is PaymentStatus.SUCCESS
+
+
+async def test_dismissed_surplus_stays(shop: Shop) -> None:
+    payment = await paid_twice(shop)
+
+    review = await decide(shop, "dismiss")
+
+    assert review.state is ReviewState.RESOLVED
+    assert dispositions(await shop.payment()) == dispositions(payment)
+    assert (await shop.payment()).refunds == ()
+
+
+async def test_money_for_a_cancelled_order_goes_back(shop: Shop) -> None:
+    payment = await paid_after_cancel(shop)
+
+    await decide(shop, "refund")
+
+    settling = payment.settling_capture
+    assert settling is not None
+    assert refund_of(await shop.payment()).capture_id == settling.capture_id
+
+
+async def test_money_for_a_cancelled_order_may_stay(shop: Shop) -> None:
+    await paid_after_cancel(shop)
+
+    assert (await decide(shop, "dismiss")).state is ReviewState.RESOLVED
+
+
+# --- money that belongs to nobody
+
+
+async def test_money_under_another_reference_is_attached_to_the_attempt_a_person_names(shop: Shop) -> None:
+    opened = await shop.initiate()
+    await shop.attests(opened.reference, reference=NOT_OURS)
+    await shop.ask(opened.reference)
+
+    await decide(shop, "attach", reference=opened.reference)
+
+    payment = await shop.payment()
+    assert payment.status is PaymentStatus.SUCCESS
+    last = (await shop.kit.unit_of_work.reads.evidence_of(payment.payment_id))[-1]
+    assert (last.channel, last.cause, last.rule) == (Channel.OPERATOR, "review", Rule.SETTLED)
+    assert (await told_by(shop, payment, BOSS))[-1] == "ReviewResolved"
+
+
+async def test_attached_money_of_another_amount_is_held_as_ever(shop: Shop) -> None:
+    opened = await shop.initiate()
+    await shop.attests(opened.reference, reference=NOT_OURS, amount=birr("5.00"))
+    await shop.ask(opened.reference)
+
+    await decide(shop, "attach", reference=opened.reference)
+
+    assert dispositions(await shop.payment()) == [Disposition.HELD]
+    assert await shop.reviews() == ["amount_mismatch"]
+
+
+async def test_money_attested_for_one_payment_is_attached_to_another_and_both_trails_tell_of_it(
+    shop: Shop,
+) -> None:
+    shop.kit.order("order_2")
+    asked, owner = await shop.initiate(), await shop.initiate("order_2")
+    await shop.attests(asked.reference, reference=owner.reference, capture_key="X1", provider_reference="X1")
+    await shop.ask(asked.reference)
+
+    await decide(shop, "attach", reference=owner.reference)
+
+    assert (await shop.payment("order_2")).status is PaymentStatus.SUCCESS
+    assert (await shop.payment()).status is PaymentStatus.PROCESSING
+    assert await told_by(shop, await shop.payment(), BOSS) == ["ReviewResolved"]
+    assert "AttemptSucceeded" in await told_by(shop, await shop.payment("order_2"), BOSS)
+
+
+async def test_what_the_provider_said_before_stands_where_it_says_nothing_now(shop: Shop) -> None:
+    opened = await shop.initiate()
+    await shop.attests(opened.reference, reference=NOT_OURS)
+    await shop.ask(opened.reference)
+    shop.provider.silent = True
+
+    await decide(shop, "attach", reference=opened.reference)
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_money_that_counts_elsewhere_is_attached_to_nothing(shop: Shop) -> None:
+    shop.kit.order("order_2")
+    first, second = await shop.initiate(), await shop.initiate("order_2")
+    shop.provider.pays(first.reference)
+    await shop.ask(first.reference)
+    shop.provider.pays(second.reference, capture_key=f"T-{first.reference}")
+    await shop.ask(second.reference)
+
+    error = await decide_refused(shop, DecisionNotPossible, "attach", reference=second.reference)
+
+    assert "already counts" in error.detail
+    assert (await shop.payment("order_2")).captures == ()
+    assert is_open(await the_review(shop))
+
+
+async def test_money_of_the_other_mode_is_attached_to_nothing(shop: Shop) -> None:
+    opened = await shop.initiate()
+    await shop.attests(opened.reference, mode=OTHER_MODE)
+    await shop.ask(opened.reference)
+
+    await decide_refused(shop, DecisionNotPossible, "attach", reference=opened.reference)
+
+    assert (await decide(shop, "dismiss")).state is ReviewState.RESOLVED
+
+
+async def test_money_is_attached_to_an_attempt_of_the_provider_that_has_it(shop: Shop) -> None:
+    opened = await shop.initiate()
+    await shop.attests(opened.reference, reference=NOT_OURS)
+    await shop.ask(opened.reference)
+    shop.kit.order("order_2")
+    elsewhere = await shop.initiate("order_2", provider="other")
+
+    await decide_refused(shop, DecisionNotPossible, "attach", reference=elsewhere.reference)
+
+
+def question(reference: str) -> Question:
+    return Question(reference=reference, provider_reference=None, amount=birr("1000.00"))
+
+
+async def heard_of(shop: Shop, reference: str) -> None:
+    """A genuine notice about a reference that is none of ours, a day and more ago."""
+    await shop.hear(reference)
+    await shop.pass_hours(36)
+
+
+async def test_a_notice_that_named_no_attempt_of_ours_is_attached_by_asking_about_its_reference(
+    shop: Shop,
+) -> None:
+    await heard_of(shop, UNKNOWN)
+    opened = await shop.initiate()
+    await shop.attests(opened.reference, reference=UNKNOWN)
+    paid = await ScriptedProvider.check(shop.provider, question(opened.reference))
+    shop.provider.answers(UNKNOWN, paid)
+
+    await decide(shop, "attach", reference=opened.reference)
+
+    payment = await shop.payment()
+    assert payment.status is PaymentStatus.SUCCESS
+    assert (await told_by(shop, payment, BOSS))[-1] == "ReviewResolved"
+
+
+async def test_a_notice_the_provider_confirms_no_money_for_is_attached_to_nothing(shop: Shop) -> None:
+    await heard_of(shop, UNKNOWN)
+    opened = await shop.initiate()
+
+    error = await decide_refused(shop, DecisionNotPossible, "attach", reference=opened.reference)
+
+    assert "'not found'" in error.detail
+    assert is_open(await the_review(shop))
+
+
+async def test_an_orphan_of_no_payment_keeps_who_dismissed_it_and_why(shop: Shop) -> None:
+    await heard_of(shop, UNKNOWN)
+
+    review = await decide(shop, "dismiss")
+
+    kept = (await shop.kit.payments.review(review.review_id)).review
+    assert (kept.state, kept.actor, kept.reason) == (ReviewState.RESOLVED, BOSS, "seen")
+    assert kept.resolved_at == shop.kit.clock.now()
+
+
+async def test_the_attempt_to_attach_to_must_be_one_of_ours(shop: Shop) -> None:
+    await heard_of(shop, UNKNOWN)
+
+    error = await decide_refused(shop, InvalidRequest, "attach", reference=NOT_OURS)
+
+    assert [each.pointer for each in error.errors] == ["/reference"]
+
+
+# --- nobody knows
+
+
+async def test_asking_again_answers_the_question_once_the_provider_knows(shop: Shop) -> None:
+    reference = await stuck(shop)
+    shop.provider.pays(reference)
+
+    review = await decide(shop, "ask_again")
+
+    assert review.state is ReviewState.RESOLVED
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_an_attempt_that_can_no_longer_be_paid_needs_no_more_asking(shop: Shop) -> None:
+    reference = await stuck(shop)
+    shop.provider.answers(reference, CLOSED)
+
+    assert (await decide(shop, "ask_again")).state is ReviewState.RESOLVED
+
+
+async def test_asking_again_in_vain_leaves_the_question_open_and_is_on_record(shop: Shop) -> None:
+    reference = await stuck(shop)
+    shop.provider.answers(reference, IN_FLIGHT)
+
+    review = await decide(shop, "ask_again")
+
+    assert (review.state, review.decision) == (ReviewState.OPEN, None)
+    payment = await shop.payment()
+    assert await told_by(shop, payment, BOSS) == ["ReviewDecided", "ReviewReturned"]
+    assert "'processing'" in (await story(shop, payment))[-1]["detail"]
+
+
+async def test_what_a_person_saw_paid_settles_by_the_ordinary_rules(shop: Shop) -> None:
+    await stuck(shop)
+
+    await decide(shop, "record", outcome="paid", provider_reference="AP-1")
+
+    payment = await shop.payment()
+    assert payment.status is PaymentStatus.SUCCESS
+    assert [(c.key, c.amount) for c in payment.captures] == [("AP-1", birr("1000.00"))]
+    last = (await shop.kit.unit_of_work.reads.evidence_of(payment.payment_id))[-1]
+    assert last.channel is Channel.OPERATOR
+
+
+async def test_a_recorded_amount_that_differs_is_held_and_asked_about(shop: Shop) -> None:
+    await stuck(shop)
+
+    await decide(shop, "record", outcome="paid", provider_reference="AP-1", amount="999.00")
+
+    assert dispositions(await shop.payment()) == [Disposition.HELD]
+    assert await shop.reviews() == ["amount_mismatch"]
+
+
+async def test_nobody_records_money_that_counts_elsewhere(shop: Shop) -> None:
+    await stuck(shop)
+    shop.kit.order("order_2")
+    paid = await shop.initiate("order_2")
+    shop.provider.pays(paid.reference)
+    await shop.ask(paid.reference)
+
+    key = f"T-{paid.reference}"
+    await decide_refused(shop, DecisionNotPossible, "record", outcome="paid", provider_reference=key)
+
+    assert (await shop.payment()).captures == ()
+
+
+async def test_what_a_person_saw_unpaid_ends_the_question_and_late_money_still_counts(shop: Shop) -> None:
+    reference = await stuck(shop)
+
+    review = await decide(shop, "record", outcome="not_paid")
+
+    assert review.state is ReviewState.RESOLVED
+    assert (await shop.attempt(reference)).status is AttemptStatus.EXPIRED
+    shop.provider.pays(reference)
+    assert (await shop.ask(reference)).status is PaymentStatus.SUCCESS
+
+
+# --- money that went back by itself
+
+
+async def test_a_dispute_is_dismissed_once_it_was_read(shop: Shop) -> None:
+    opened = await shop.initiate()
+    await shop.attests_returned(opened.reference)
+    await shop.ask(opened.reference)
+
+    assert (await decide(shop, "dismiss")).state is ReviewState.RESOLVED
+
+
+# --- delivery codes
+
+
+async def code_locked(shop: Shop) -> str:
+    """The reference of an attempt whose delivery code was given wrong too often."""
+    opened = await shop.initiate()
+
+    async def write(transaction: Transaction) -> None:
+        locked = await transaction.lock_payment(opened.payment_id)
+        assert locked is not None
+        asked = happened.ReviewOpened(
+            kind=ReviewKind.CASH_CODE_LOCKED, subject=opened.reference, detail="Five wrong codes."
+        )
+        now = shop.kit.clock.now()
+        await transaction.save(
+            record(locked, Change(locked, (asked,)), actor="collector:7", cause="cash", now=now)
+        )
+
+    await shop.kit.unit_of_work.write(write)
+    return opened.reference
+
+
+async def test_an_unlocked_code_may_be_tried_again(shop: Shop) -> None:
+    reference = await code_locked(shop)
+
+    assert (await decide(shop, "unlock")).state is ReviewState.RESOLVED
+
+    assert (await shop.attempt(reference)).wrong_codes == 0
+    assert await told_by(shop, await shop.payment(), BOSS) == ["DeliveryCodeUnlocked", "ReviewResolved"]
+
+
+async def test_a_refused_door_fails_the_attempt_and_another_may_be_made(shop: Shop) -> None:
+    reference = await code_locked(shop)
+
+    await decide(shop, "refuse")
+
+    attempt = await shop.attempt(reference)
+    assert (attempt.status, attempt.reason) == (AttemptStatus.FAILED, Reason.DECLINED)
+    assert (await shop.payment()).status is PaymentStatus.FAILED
+
+
+# --- refunds nobody knows the end of
+
+
+def refunds_of(shop: Shop) -> ScriptedRefunds:
+    """What sends the surplus back, which came through the second provider."""
+    refunds = shop.other.refunds
+    assert refunds is not None
+    return refunds
+
+
+async def refund_unknown(shop: Shop) -> None:
+    """A refund whose answer was lost, a day ago; nobody could tell what became of it since."""
+    await paid_twice(shop)
+    refunds_of(shop).trouble.append(OutcomeUnknown("read timeout"))
+    refunds_of(shop).silent = True
+    await decide(shop, "refund")
+    await shop.pass_hours(25)
+
+
+async def test_a_refund_seen_at_the_provider_succeeds_and_answers_both_questions(shop: Shop) -> None:
+    await refund_unknown(shop)
+    unknown = await the_review(shop, ReviewKind.REFUND_UNKNOWN)
+
+    await resolve(shop, unknown, "record", outcome="succeeded", provider_reference="RF-1")
+
+    refund = refund_of(await shop.payment())
+    assert (refund.status, refund.provider_reference) == (RefundStatus.SUCCEEDED, "RF-1")
+    assert await shop.reviews() == []
+
+
+async def test_a_refund_seen_to_have_failed_returns_the_first_question(shop: Shop) -> None:
+    await refund_unknown(shop)
+    unknown = await the_review(shop, ReviewKind.REFUND_UNKNOWN)
+
+    await resolve(shop, unknown, "record", outcome="failed")
+
+    assert refund_of(await shop.payment()).status is RefundStatus.FAILED
+    first = await the_review(shop)
+    assert (first.kind, first.decision) == (ReviewKind.SURPLUS, None)
+
+
+async def test_asking_again_about_a_refund_that_went_answers_both_questions(shop: Shop) -> None:
+    await refund_unknown(shop)
+    unknown = await the_review(shop, ReviewKind.REFUND_UNKNOWN)
+    refunds_of(shop).silent = False
+    refunds_of(shop).ends(refund_of(await shop.payment()).reference, RefundOutcome.SUCCEEDED)
+
+    assert not is_open(await resolve(shop, unknown, "ask_again"))
+
+    assert refund_of(await shop.payment()).status is RefundStatus.SUCCEEDED
+    assert await shop.reviews() == []
+
+
+async def test_asking_again_about_a_refund_in_vain_leaves_the_question_open(shop: Shop) -> None:
+    await refund_unknown(shop)
+    unknown = await the_review(shop, ReviewKind.REFUND_UNKNOWN)
+
+    assert is_open(await resolve(shop, unknown, "ask_again"))
+
+    assert (await told_by(shop, await shop.payment(), BOSS))[-2:] == ["ReviewDecided", "ReviewReturned"]
+
+
+async def test_a_refund_above_the_limit_waits_for_a_second_person() -> None:
+    provider, other = HesitatingProvider(), HesitatingProvider(name="other")
+    kit = in_memory_payments(
+        provider, other, refund_rules=RefundRules(approval_above={"ETB": birr("500.00")})
+    )
+    kit.order()
+    shop = Shop(kit=kit, provider=provider, other=other)
+    payment = await paid_twice(shop)
+    review = await decide(shop, "refund")
+    refund = refund_of(await shop.payment())
+    assert refund.status is RefundStatus.AWAITING_APPROVAL
+    await refused(
+        ApprovalByRequester, kit.payments.approve_refund(payment.payment_id, refund.refund_id, approver=BOSS)
+    )
+
+    await kit.payments.approve_refund(payment.payment_id, refund.refund_id, approver=OTHER)
+
+    assert not is_open((await kit.payments.review(review.review_id)).review)
+    assert await kit.payments.check() == ()
+
+
+# --- all of them
+
+
+@pytest.mark.parametrize("kind", ReviewKind)
+async def test_every_kind_has_a_way_out(kind: ReviewKind) -> None:
+    assert WAYS_OUT[kind]
+
+
+async def test_a_way_out_of_another_kind_is_refused_and_the_right_ones_are_named(shop: Shop) -> None:
+    await paid_twice(shop)
+    impossible = [way.value for way in WayOut if way not in WAYS_OUT[ReviewKind.SURPLUS]]
+
+    for decision in impossible:
+        error = await decide_refused(shop, DecisionNotPossible, decision)
+        assert [each.detail for each in error.errors] == ["Use refund or dismiss."]
+
+    assert is_open(await the_review(shop))
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
+async def test_a_decision_has_a_reason(shop: Shop, reason: str) -> None:
+    await paid_twice(shop)
+    review = await the_review(shop)
+
+    error = await refused(InvalidRequest, resolve(shop, review, "dismiss", reason=reason))
+
+    assert [each.pointer for each in error.errors] == ["/reason"]
+
+
+@pytest.mark.parametrize(
+    ("decision", "details", "wrong"),
+    [
+        ("attach", {}, {"/decision"}),
+        ("ask_again", {"amount": "1.00"}, {"/amount"}),
+        ("record", {}, {"/outcome"}),
+        ("record", {"outcome": "succeeded"}, {"/outcome"}),
+        ("record", {"outcome": "paid"}, {"/provider_reference"}),
+        ("record", {"outcome": "not_paid", "amount": "1.00"}, {"/amount"}),
+        ("record", {"outcome": "paid", "provider_reference": "A", "reference": "p"}, {"/reference"}),
+        ("record", {"outcome": "paid", "provider_reference": "A", "amount": "1.005"}, {"/amount"}),
+    ],
+)
+async def test_a_decision_takes_what_it_needs_and_no_more(
+    shop: Shop, decision: str, details: dict[str, str], wrong: set[str]
+) -> None:
+    await stuck(shop)
+    review = await the_review(shop)
+
+    with pytest.raises(InvalidRequest) as raised:
+        await resolve(shop, review, decision, **details)
+
+    assert {each.pointer for each in raised.value.errors} == wrong
+
+
+async def test_a_word_that_is_no_decision_is_refused(shop: Shop) -> None:
+    await paid_twice(shop)
+
+    error = await decide_refused(shop, InvalidRequest, "set_status_success")
+
+    assert [each.pointer for each in error.errors] == ["/decision"]
+
+
+async def test_a_review_that_is_not_there_is_not_found(shop: Shop) -> None:
+    await paid_twice(shop)
+
+    await refused(ReviewNotFound, shop.kit.payments.resolve(UUID(int=0), "dismiss", "seen", BOSS))
+    await refused(ReviewNotFound, shop.kit.payments.review(UUID(int=0)))
+
+
+async def test_the_second_person_is_told_that_it_is_decided(shop: Shop) -> None:
+    await paid_twice(shop)
+    review = await decide(shop, "dismiss")
+
+    error = await refused(ReviewAlreadyDecided, resolve(shop, review, "dismiss", actor=OTHER))
+    assert error.facts["decision"] == "dismiss"
+    await refused(ReviewAlreadyDecided, resolve(shop, review, "refund"))
+
+
+async def test_the_same_decision_by_the_same_person_is_answered_again_and_nothing_happens_twice(
+    shop: Shop,
+) -> None:
+    await paid_twice(shop)
+    first = await decide(shop, "refund")
+
+    second = await resolve(shop, first, "refund")
+
+    assert second == first
+    assert len((await shop.payment()).refunds) == 1
+
+
+async def test_a_review_tells_what_it_is_about(shop: Shop) -> None:
+    payment = await short_money(shop)
+    review = await the_review(shop)
+
+    told = await shop.kit.payments.review(review.review_id)
+
+    assert told.capture == payment.captures[0]
+    assert told.payment is not None
+    assert told.payment.payment_id == payment.payment_id
+    assert [each.rule for each in told.evidence] == [Rule.AMOUNT_DIFFERS]
+    assert told.ways_out == (WayOut.ACCEPT, WayOut.REFUND)
+
+
+async def test_resolved_reviews_are_listed_by_themselves(shop: Shop) -> None:
+    await paid_twice(shop)
+    review = await decide(shop, "dismiss")
+
+    open_ones = await shop.kit.payments.reviews()
+    done = await shop.kit.payments.reviews(state=ReviewState.RESOLVED, kind=ReviewKind.SURPLUS)
+
+    assert (open_ones.items, done.items) == ((), (review,))
+
+
+async def test_a_decision_is_told_in_the_payments_story(shop: Shop) -> None:
+    payment = await short_money(shop)
+    await decide(shop, "accept")
+
+    told = await shop.kit.payments.explain(payment.payment_id, None)
+
+    said = " ".join(step.what for step in told.steps)
+    assert "The held money was accepted as the payment." in said
+    assert "operator:boss decided 'accept' about amount_mismatch: seen" in said
