@@ -10,7 +10,7 @@ from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 
@@ -248,9 +248,17 @@ def test_of_100_partial_refunds_at_once_no_more_than_what_was_captured_goes_back
 
         asked = [
             side.start(
-                partial(side.payments.refund, payment_id, amount="30.00", reason="race", actor="operator:1")
+                partial(
+                    side.payments.refund,
+                    payment_id,
+                    amount="30.00",
+                    reason="race",
+                    actor="operator:1",
+                    # Whoever is told to come back asks for the same refund again.
+                    refund_id=uuid5(payment_id, str(turn)),
+                )
             )
-            for side, _ in zip(cycle(racing), range(100), strict=False)
+            for side, turn in zip(cycle(racing), range(100), strict=False)
         ]
         workers = [side.start(side.work) for side in racing]
         answers = [future.exception(120) or future.result() for future in asked]
