@@ -60,11 +60,14 @@ from payments.application.use_cases.answer_once import AnswerOnce
 from payments.application.use_cases.cancel_payment import CancelPayment
 from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.application.use_cases.close_checkout import CloseCheckout
+from payments.application.use_cases.collect_cash import CollectCash
 from payments.application.use_cases.deliver_messages import DeliverMessages
 from payments.application.use_cases.explain_payment import ExplainPayment
 from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
+from payments.application.use_cases.hand_over_cash import HandOverCash
 from payments.application.use_cases.initiate_payment import InitiatePayment
+from payments.application.use_cases.list_cash import ListCash
 from payments.application.use_cases.list_payments import ListPayments
 from payments.application.use_cases.list_reviews import ListReviews
 from payments.application.use_cases.measure_backlog import MeasureBacklog
@@ -73,6 +76,7 @@ from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.receive_notice import ReceiveNotice
 from payments.application.use_cases.replace_attempt import ReplaceAttempt
 from payments.application.use_cases.settle_payment import SettlePayment
+from payments.application.use_cases.show_page import ShowPage
 from payments.application.use_cases.sweep_payments import SweepPayments
 from payments.domain.errors import ConfigurationInvalid, FieldError
 from payments.domain.evidence import Mode
@@ -83,11 +87,14 @@ USE_CASES = (
     CancelPayment,
     CheckInvariants,
     CloseCheckout,
+    CollectCash,
     DeliverMessages,
     ExplainPayment,
     FindPayments,
     GetPayment,
+    HandOverCash,
     InitiatePayment,
+    ListCash,
     ListPayments,
     ListReviews,
     MeasureBacklog,
@@ -96,6 +103,7 @@ USE_CASES = (
     ReceiveNotice,
     ReplaceAttempt,
     SettlePayment,
+    ShowPage,
     SweepPayments,
 )
 

@@ -9,11 +9,14 @@ from payments.application.ports.providers import Providers
 from payments.application.use_cases.answer_once import AnswerOnce
 from payments.application.use_cases.cancel_payment import CancelPayment
 from payments.application.use_cases.check_invariants import CheckInvariants
+from payments.application.use_cases.collect_cash import CollectCash
 from payments.application.use_cases.deliver_messages import DeliverMessages
 from payments.application.use_cases.explain_payment import ExplainPayment
 from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
+from payments.application.use_cases.hand_over_cash import HandOverCash
 from payments.application.use_cases.initiate_payment import InitiatePayment
+from payments.application.use_cases.list_cash import ListCash
 from payments.application.use_cases.list_payments import ListPayments
 from payments.application.use_cases.list_reviews import ListReviews
 from payments.application.use_cases.measure_backlog import MeasureBacklog
@@ -21,6 +24,7 @@ from payments.application.use_cases.offer_providers import OfferProviders
 from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.receive_notice import ReceiveNotice
 from payments.application.use_cases.settle_payment import SettlePayment
+from payments.application.use_cases.show_page import ShowPage
 from payments.application.use_cases.sweep_payments import SweepPayments
 
 
@@ -32,11 +36,15 @@ class Payments:
     settle: SettlePayment
     receive_notice: ReceiveNotice
     process_notices: ProcessNotices
+    collect_cash: CollectCash
+    cash: ListCash
+    hand_over_cash: HandOverCash
     cancel: CancelPayment
     list: ListPayments
     find: FindPayments
     get: GetPayment
     explain: ExplainPayment
+    page: ShowPage
     offers: OfferProviders
     reviews: ListReviews
     sweep: SweepPayments

@@ -9,12 +9,15 @@ from payments.adapters.memory.shared_state import MemorySharedState
 from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.adapters.notifiers.memory import MemoryNotifier
 from payments.adapters.orders.memory import MemoryOrders
+from payments.adapters.providers.cash import NAME as CASH
+from payments.adapters.providers.cash import CashSettings, cash
 from payments.application.addresses import Addresses
 from payments.application.payments import Payments
 from payments.application.ports.orders import Order
 from payments.application.ports.providers import Providers
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.bootstrap import assemble
+from payments.domain.evidence import Mode
 from payments.domain.money import Money
 from payments.domain.payment import Customer
 from payments.testing.clock import MovableClock
@@ -54,6 +57,13 @@ class InMemoryPayments:
         self.orders.put(order)
         return order
 
+    async def delivery_code(self, checkout_url: str) -> str:
+        """What the page of a cash attempt shows its payer, to be told to the collector."""
+        shown = await self.payments.page(checkout_url.rstrip("/").rpartition("/")[2])
+        if shown.delivery_code is None:
+            raise ValueError(f"The page says {shown.face.value!r} and shows no code.")
+        return shown.delivery_code
+
     async def work(self) -> None:
         """Do what the worker does, until nothing is due."""
         while (
@@ -72,15 +82,21 @@ class InMemoryPayments:
 
 
 def in_memory_payments(
-    *providers: ScriptedProvider, unit_of_work: UnitOfWork | None = None
+    *providers: ScriptedProvider,
+    unit_of_work: UnitOfWork | None = None,
+    take_cash: bool | CashSettings = False,
 ) -> InMemoryPayments:
     """A service that needs nothing and forgets everything; ``providers`` default to one called ``scripted``.
 
-    Each call makes a new one; several may live in one process.
+    ``take_cash`` adds cash on delivery. Each call makes a new service; several may live in one process.
     """
     scripted = providers or (ScriptedProvider(),)
     clock, orders, notifier = MovableClock(), MemoryOrders(), MemoryNotifier()
     storage = unit_of_work or MemoryUnitOfWork()
+    by_name = {one.name: one.provider() for one in scripted}
+    if take_cash:
+        chosen = take_cash if isinstance(take_cash, CashSettings) else CashSettings(mode=Mode.TEST)
+        by_name[CASH] = cash(chosen)
     payments = assemble(
         Addresses("http://payments.example"),
         cipher=AesGcmCipher.of([b"in-memory-payments-key-0001"]),
@@ -88,7 +104,7 @@ def in_memory_payments(
         identifiers=CountingIdentifiers(),
         notifier=notifier,
         orders=orders,
-        providers=Providers({scripted_one.name: scripted_one.provider() for scripted_one in scripted}),
+        providers=Providers(by_name),
         shared_state=MemorySharedState(clock),
         unit_of_work=storage,
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 from payments.application.records import (
     AuditEntry,
     Backlog,
+    HeldCash,
     HistoryQuery,
     Message,
     Notice,
@@ -16,6 +17,7 @@ from payments.application.records import (
     StoredAnswer,
     StoredChange,
 )
+from payments.domain.collection import Collection, Handover
 from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
 from payments.domain.review import Review
@@ -73,6 +75,29 @@ class Reads(Protocol):
         """The next ``limit`` open reviews after ``beyond``, newest first, by (opened_at, review_id)."""
 
     @abstractmethod
+    async def collection(self, collection_id: str) -> Collection | None:
+        """One collector's record."""
+
+    @abstractmethod
+    async def collections_of(self, payment_id: UUID) -> tuple[Collection, ...]:
+        """All collectors' records about a payment."""
+
+    @abstractmethod
+    async def cash_held(self, collector: str | None, limit: int) -> tuple[Collection, ...]:
+        """Up to ``limit`` collections whose cash was not handed in, by collector and then oldest first.
+
+        ``collector`` None means everybody.
+        """
+
+    @abstractmethod
+    async def cash_held_sums(self, collector: str | None) -> tuple[HeldCash, ...]:
+        """How much each collector holds in each currency, by collector and currency."""
+
+    @abstractmethod
+    async def handover(self, handover_id: str) -> Handover | None:
+        """One hand-over, with the ids of its collections, sorted."""
+
+    @abstractmethod
     async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
         """A payment's audit trail, by sequence."""
 
@@ -125,6 +150,27 @@ class Transaction(Protocol):
     @abstractmethod
     async def decide_review(self, review: Review) -> bool:
         """Store what was decided about ``review``; False if it is not there or is resolved already."""
+
+    @abstractmethod
+    async def collection(self, collection_id: str) -> Collection | None:
+        """One collector's record, as this transaction sees it."""
+
+    @abstractmethod
+    async def add_collection(self, collection: Collection) -> bool:
+        """Store ``collection``; False, and nothing is stored, when its id is already there."""
+
+    @abstractmethod
+    async def handover(self, handover_id: str) -> Handover | None:
+        """One hand-over, as this transaction sees it."""
+
+    @abstractmethod
+    async def add_handover(self, handover: Handover) -> tuple[str, ...] | None:
+        """Store ``handover`` and mark its collections as brought in by it.
+
+        Returns the ids whose cash its collector does not hold: never collected, somebody else's, or brought
+        in before. With any, the caller has to raise, and nothing stays. None means that the hand-over's own
+        id is already there, and nothing is stored.
+        """
 
     @abstractmethod
     async def add_notice(self, notice: Notice) -> bool:

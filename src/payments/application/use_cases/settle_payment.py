@@ -14,6 +14,7 @@ from payments.application.ports.repository import Transaction
 from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
+from payments.application.records import StoredChange
 from payments.domain.attempt import Attempt
 from payments.domain.errors import GatewayError, PaymentNotFound, ReferenceNotFound
 from payments.domain.events import ReviewKind
@@ -117,7 +118,9 @@ class SettlePayment:
         attempt = payment.attempt(reference)
         provider = self._providers.by_name.get(attempt.provider)
         answer = await _answer(provider, attempt, budget_s)
-        apply = _Application(
+        apply = Application(
+            channel=Channel.STATUS_CHECK,
+            actor=f"provider:{attempt.provider}",
             clock=self._clock,
             evidence_id=self._identifiers.unique(),
             payment_id=payment.payment_id,
@@ -160,9 +163,16 @@ async def _answer(provider: Provider | None, attempt: Attempt, budget_s: float |
 
 
 @attrs.frozen(kw_only=True)
-class _Application:
-    """One unit of work: lock, decide, write. Running it again finds its own evidence and stops."""
+class Application:
+    """One piece of evidence on its way into a payment: lock, decide, write.
 
+    As a unit of work that runs again it finds its own evidence and stops. :meth:`decide` alone is for a unit
+    of work that has locked the payment itself, and writes more than this.
+    """
+
+    channel: Channel
+    actor: str
+    """Who attests it, as the audit trail names them."""
     clock: Clock
     evidence_id: UUID
     payment_id: UUID
@@ -179,6 +189,12 @@ class _Application:
             raise PaymentNotFound
         if await transaction.has_evidence(self.evidence_id):
             return locked, Rule.ALREADY_COUNTED
+        change, rule = await self.decide(transaction, locked)
+        await transaction.save(change)
+        return change.after, rule
+
+    async def decide(self, transaction: Transaction, locked: Payment) -> tuple[StoredChange, Rule]:
+        """What is to be stored about the ``locked`` payment, and the verdict."""
         now = self.clock.now()
         found = Change(locked)
         present = locked.attempt(self.attempt.reference)
@@ -186,18 +202,19 @@ class _Application:
             found = lost(locked, present.reference, detail="Its claim grew too old.", now=now)
         settlement = settle(found.payment, await self._finding(transaction, now))
         events = (*found.events, *settlement.events)
-        # A repeated answer that changes nothing is counted on the attempt and not stored again.
-        news = events or self.answer.word != present.last_word
+        # A repeated answer that changes nothing is counted on the attempt and not stored again. What a person
+        # records is always something new.
+        told = self.channel is Channel.COLLECTOR
+        news = events or told or self.answer.word != present.last_word
         change = record(
             locked,
             Change(settlement.payment, events),
-            actor=f"provider:{self.attempt.provider}",
+            actor=self.actor,
             cause=self.cause,
             now=now,
             evidence=self._evidence(settlement.rule, now) if news else None,
         )
-        await transaction.save(change)
-        return change.after, settlement.rule
+        return change, settlement.rule
 
     async def _finding(self, transaction: Transaction, now: datetime) -> Finding:
         holder = None
@@ -224,7 +241,7 @@ class _Application:
             evidence_id=self.evidence_id,
             payment_id=self.payment_id,
             reference=self.attempt.reference,
-            channel=Channel.STATUS_CHECK,
+            channel=self.channel,
             cause=self.cause,
             answer=self.answer,
             rule=rule,

@@ -20,6 +20,8 @@ class Who(enum.Enum):
     ANYONE = "anyone"
     PROVIDER = "the provider, by its signature"
     OWNER = "the owner"
+    COLLECTOR = "a collector"
+    OPERATOR = "an operator"
     OWNER_OR_OPERATOR = "the owner, or an operator"
 
 
