@@ -236,7 +236,7 @@ async def test_nothing_or_less_is_no_cash(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("named", [{}, {"reference": "p-1", "order_id": "order_1"}], ids=["none", "both"])
-async def test_a_record_names_a_reference_or_an_order_and_not_both(shop: Shop, named: dict[str, str]) -> None:
+async def test_a_record_names_a_reference_or_an_order_and_not_both(shop: Shop, named: dict[str, Any]) -> None:
     said = attrs.evolve(record(), **named)
     await refused(InvalidRequest, shop.kit.payments.collect_cash(said))
 

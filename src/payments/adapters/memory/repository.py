@@ -24,7 +24,7 @@ from payments.application.records import (
     StoredChange,
     summary_of,
 )
-from payments.domain.collection import AtTheDoor, Collection, Handover
+from payments.domain.collection import AtTheDoor, CashResult, Collection, Handover
 from payments.domain.errors import StaleVersion
 from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
@@ -129,7 +129,7 @@ class MemoryReads(Reads):
 
     async def cash_held(self, collector: str | None, limit: int) -> tuple[Collection, ...]:
         found = [c for c in self._tables().collections.values() if _held_by(c, collector)]
-        found.sort(key=lambda c: (c.collector, c.recorded_at, c.collection_id))
+        found.sort(key=lambda c: (c.collector, _currency(c), c.recorded_at, c.collection_id))
         return tuple(found[:limit])
 
     async def cash_held_sums(self, collector: str | None) -> tuple[HeldCash, ...]:
@@ -268,6 +268,20 @@ class MemoryTransaction(Transaction):
         if collection.collection_id in self.tables.collections:
             return False
         self._change(collections={**self.tables.collections, collection.collection_id: collection})
+        return True
+
+    async def attach_collection(self, collection: Collection) -> bool:
+        known = self.tables.collections.get(collection.collection_id)
+        if known is None or known.result is not CashResult.ORPHAN:
+            return False
+        attached = attrs.evolve(
+            known,
+            payment_id=collection.payment_id,
+            reference=collection.reference,
+            result=collection.result,
+            status=collection.status,
+        )
+        self._change(collections={**self.tables.collections, known.collection_id: attached})
         return True
 
     async def handover(self, handover_id: str) -> Handover | None:
@@ -421,6 +435,10 @@ def _held_by(collection: Collection, collector: str | None) -> bool:
     """Whether its cash was collected, was not handed in, and is with ``collector`` (None: with anybody)."""
     holds = collection.outcome is AtTheDoor.COLLECTED and collection.handover_id is None
     return holds and collector in (None, collection.collector)
+
+
+def _currency(collection: Collection) -> str:
+    return collection.amount.currency.code if collection.amount else ""
 
 
 def _wanted(line: PaymentSummary, query: HistoryQuery) -> bool:

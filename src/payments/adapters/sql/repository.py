@@ -233,6 +233,11 @@ class SqlTransaction(Transaction):
         values = record_mapping.collection_values(collection)
         return await self._runner.run(statements.ADD_COLLECTION, values) == 1
 
+    async def attach_collection(self, collection: Collection) -> bool:
+        values = record_mapping.collection_values(collection)
+        this = {**values, "this_collection": collection.collection_id}
+        return await self._runner.run(statements.ATTACH_COLLECTION, this) == 1
+
     async def handover(self, handover_id: str) -> Handover | None:
         return await _handover(self._runner, handover_id)
 

@@ -366,6 +366,14 @@ COLLECTIONS_OF: Final = (
     .order_by(COLLECTIONS.c.recorded_at, COLLECTIONS.c.collection_id)
 )
 ADD_COLLECTION: Final = insert_or(COLLECTIONS).on_conflict_do_nothing()
+ATTACH_COLLECTION: Final = (
+    update(COLLECTIONS)
+    .where(
+        COLLECTIONS.c.collection_id == bindparam("this_collection"),
+        COLLECTIONS.c.result == literal_column("'orphan'"),
+    )
+    .values(_from("payment_id", "reference", "result", "status"))
+)
 HANDOVER: Final = select(HANDOVERS).where(HANDOVERS.c.handover_id == bindparam("handover_id"))
 ADD_HANDOVER: Final = insert_or(HANDOVERS).on_conflict_do_nothing()
 HAND_OVER: Final = (
@@ -381,7 +389,8 @@ COLLECTIONS_OF_HANDOVER: Final = (
 
 
 def _held(*filters: ColumnElement[bool]) -> Select[Any]:
-    order = (COLLECTIONS.c.collector, COLLECTIONS.c.recorded_at, COLLECTIONS.c.collection_id)
+    columns = ("collector", "currency", "recorded_at", "collection_id")
+    order = (COLLECTIONS.c[name] for name in columns)
     return select(COLLECTIONS).where(*filters).order_by(*order).limit(_limit())
 
 

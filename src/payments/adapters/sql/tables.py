@@ -392,7 +392,7 @@ COLLECTIONS: Final = Table(
     _where(
         "collections_held",
         "outcome = 'collected' AND handover_id IS NULL",
-        *("collector", "recorded_at", "collection_id"),
+        *("collector", "currency", "recorded_at", "collection_id"),
     ),
     _where("collections_handover", "handover_id IS NOT NULL", "handover_id", "collection_id"),
 )

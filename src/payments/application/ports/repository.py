@@ -84,7 +84,7 @@ class Reads(Protocol):
 
     @abstractmethod
     async def cash_held(self, collector: str | None, limit: int) -> tuple[Collection, ...]:
-        """Up to ``limit`` collections whose cash was not handed in, by collector and then oldest first.
+        """Up to ``limit`` collections whose cash was not handed in: by collector, currency, oldest first.
 
         ``collector`` None means everybody.
         """
@@ -158,6 +158,10 @@ class Transaction(Protocol):
     @abstractmethod
     async def add_collection(self, collection: Collection) -> bool:
         """Store ``collection``; False, and nothing is stored, when its id is already there."""
+
+    @abstractmethod
+    async def attach_collection(self, collection: Collection) -> bool:
+        """Store which attempt an orphan's cash counts for, and what it did; False if it is no orphan."""
 
     @abstractmethod
     async def handover(self, handover_id: str) -> Handover | None:

@@ -67,7 +67,7 @@ class CollectCash:
 
         Raises:
             InvalidRequest: it names no attempt and no order, or both; or collects nothing.
-            ReferenceNotFound: nobody has the reference it names, or it refuses what was never to be collected.
+            ReferenceNotFound: nobody has the reference, or it refuses what was never to be collected.
             CollectorIsPayer: nobody collects their own cash.
             CollectionConflict: its id belongs to another record.
             WrongDeliveryCode, CashCodeLocked: that is counted, and nothing else is stored.

@@ -520,7 +520,7 @@ def _cash() -> None:
     op.create_index(
         "collections_held",
         "collections",
-        ["collector", "recorded_at", "collection_id"],
+        ["collector", "currency", "recorded_at", "collection_id"],
         **_only("outcome = 'collected' AND handover_id IS NULL"),
     )
     op.create_index(
