@@ -9,15 +9,12 @@ from payments.adapters.memory.shared_state import MemorySharedState
 from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.adapters.notifiers.memory import MemoryNotifier
 from payments.adapters.orders.memory import MemoryOrders
-from payments.adapters.providers.cash import NAME as CASH
-from payments.adapters.providers.cash import CashSettings, cash
 from payments.application.addresses import Addresses
 from payments.application.payments import Payments
 from payments.application.ports.orders import Order
-from payments.application.ports.providers import Providers
+from payments.application.ports.providers import Provider, Providers
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.bootstrap import assemble
-from payments.domain.evidence import Mode
 from payments.domain.money import Money
 from payments.domain.payment import Customer
 from payments.testing.clock import MovableClock
@@ -84,19 +81,19 @@ class InMemoryPayments:
 def in_memory_payments(
     *providers: ScriptedProvider,
     unit_of_work: UnitOfWork | None = None,
-    take_cash: bool | CashSettings = False,
+    cash: Provider | None = None,
 ) -> InMemoryPayments:
     """A service that needs nothing and forgets everything; ``providers`` default to one called ``scripted``.
 
-    ``take_cash`` adds cash on delivery. Each call makes a new service; several may live in one process.
+    ``cash`` is what :func:`~payments.testing.cash_on_delivery` makes. Each call makes a new service; several
+    may live in one process.
     """
     scripted = providers or (ScriptedProvider(),)
     clock, orders, notifier = MovableClock(), MemoryOrders(), MemoryNotifier()
     storage = unit_of_work or MemoryUnitOfWork()
     by_name = {one.name: one.provider() for one in scripted}
-    if take_cash:
-        chosen = take_cash if isinstance(take_cash, CashSettings) else CashSettings(mode=Mode.TEST)
-        by_name[CASH] = cash(chosen)
+    if cash is not None:
+        by_name[cash.name] = cash
     payments = assemble(
         Addresses("http://payments.example"),
         cipher=AesGcmCipher.of([b"in-memory-payments-key-0001"]),

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from payments.testing import in_memory_payments
+from payments.testing import cash_on_delivery, in_memory_payments
 from tests.integration.http.door import Door, bearer, open_door, pointers, problem
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,7 @@ OPERATOR = bearer("ops_1", "payments:operate")
 @pytest.fixture
 async def door() -> AsyncIterator[Door]:
     """A shop that takes cash, too."""
-    async with open_door(in_memory_payments(take_cash=True)) as opened:
+    async with open_door(in_memory_payments(cash=cash_on_delivery())) as opened:
         yield opened
         assert await opened.kit.payments.check() == ()
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from payments.application.ports.providers import Flow, Phones, Provider
 from payments.domain.evidence import Answer, Outcome
-from payments.testing import InMemoryPayments, ScriptedProvider, in_memory_payments
+from payments.testing import InMemoryPayments, ScriptedProvider, cash_on_delivery, in_memory_payments
 from tests.integration.http.door import Door, bearer, open_door, problem
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +42,7 @@ class PromptingProvider(ScriptedProvider):
 
 @pytest.fixture
 def kit() -> InMemoryPayments:
-    return in_memory_payments(PromptingProvider(), take_cash=True)
+    return in_memory_payments(PromptingProvider(), cash=cash_on_delivery())
 
 
 @pytest.fixture

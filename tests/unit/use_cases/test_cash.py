@@ -8,9 +8,8 @@ from typing import Any
 import attrs
 import pytest
 
-from payments.adapters.providers.cash import CashSettings
 from payments.application.answers import Initiated
-from payments.application.ports.providers import Flow
+from payments.application.ports.providers import Flow, Provider
 from payments.domain.collection import AtTheDoor, CashRecord, CashResult, Collection, code_unlocked
 from payments.domain.errors import (
     CashCodeLocked,
@@ -24,10 +23,10 @@ from payments.domain.errors import (
     WrongDeliveryCode,
 )
 from payments.domain.events import Reason, ReviewKind
-from payments.domain.evidence import Channel, Mode, Rule
+from payments.domain.evidence import Channel, Rule
 from payments.domain.money import Money
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
-from payments.testing import in_memory_payments
+from payments.testing import cash_on_delivery, in_memory_payments
 from tests.unit.use_cases.shop import HesitatingProvider, Shop, birr, refused
 
 pytestmark = pytest.mark.anyio
@@ -36,20 +35,20 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
     """A shop that takes cash, too; at the end every invariant must hold."""
-    async for opened in _shop(take_cash=True):
+    async for opened in _shop(cash=cash_on_delivery()):
         yield opened
 
 
 @pytest.fixture
 async def trusting_shop() -> AsyncIterator[Shop]:
     """A shop whose collectors need no code."""
-    async for opened in _shop(take_cash=CashSettings(mode=Mode.TEST, require_code=False)):
+    async for opened in _shop(cash=cash_on_delivery(delivery_codes=False)):
         yield opened
 
 
-async def _shop(*, take_cash: bool | CashSettings) -> AsyncIterator[Shop]:
+async def _shop(*, cash: Provider) -> AsyncIterator[Shop]:
     provider, other = HesitatingProvider(), HesitatingProvider(name="other")
-    kit = in_memory_payments(provider, other, take_cash=take_cash)
+    kit = in_memory_payments(provider, other, cash=cash)
     kit.order()
     yield Shop(kit=kit, provider=provider, other=other)
     assert await kit.payments.check() == ()
@@ -111,7 +110,7 @@ async def test_initiating_again_answers_the_same_page_and_code(shop: Shop) -> No
 
 
 async def test_only_the_currencies_of_the_settings_are_taken() -> None:
-    kit = in_memory_payments(take_cash=CashSettings(mode=Mode.TEST, currencies=("KES",)))
+    kit = in_memory_payments(cash=cash_on_delivery(currencies=("KES",)))
     kit.order()
     await refused(UnsupportedCurrency, kit.payments.initiate("order_1", "user_1", "cash"))
 

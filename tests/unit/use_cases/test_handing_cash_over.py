@@ -8,7 +8,7 @@ import pytest
 from payments.domain.collection import AtTheDoor, CashRecord
 from payments.domain.errors import HandoverConflict, InvalidRequest
 from payments.domain.money import Money
-from payments.testing import InMemoryPayments, in_memory_payments
+from payments.testing import InMemoryPayments, cash_on_delivery, in_memory_payments
 from tests.unit.use_cases.shop import refused
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def kit() -> InMemoryPayments:
     """``rider_7`` holds a, b and c; ``rider_8`` holds d. None of it belongs to an order."""
-    kit = in_memory_payments(take_cash=True)
+    kit = in_memory_payments(cash=cash_on_delivery())
     for name, collector in (("a", "rider_7"), ("b", "rider_7"), ("c", "rider_7"), ("d", "rider_8")):
         record = CashRecord(
             collection_id=name,

@@ -8,18 +8,13 @@ from payments.adapters.providers.cash.settings import CashSettings, read_setting
 from payments.adapters.providers.surroundings import Surroundings
 from payments.application.ports.providers import Flow, Provider
 
-__all__ = ["NAME", "CashSettings", "build", "cash", "read_settings"]
+__all__ = ["NAME", "CashSettings", "build", "read_settings"]
 
 NAME: Final = "cash"
 
 
 def build(settings: CashSettings, _surroundings: Surroundings) -> Provider:
-    """Cash as this service uses it; it needs nothing of what surrounds it."""
-    return cash(settings)
-
-
-def cash(settings: CashSettings) -> Provider:
-    """An attempt has no end of its own, and only a collector's record speaks."""
+    """Cash as this service uses it: an attempt has no end, and only a collector speaks of it."""
     return Provider(
         name=NAME,
         mode=settings.mode,
