@@ -418,6 +418,19 @@ async def test_late_cash_for_a_superseded_attempt_settles_and_closes_the_online_
     assert await shop.reviews() == ["surplus"]
 
 
+async def test_late_online_money_calls_the_collector_off(shop: Shop) -> None:
+    online = await shop.initiate()
+    opened, _ = await by_cash(shop)
+    shop.provider.pays(online.reference)
+    await shop.ask(online.reference)
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+    assert (await shop.attempt(opened.reference)).reason is Reason.SUPERSEDED
+    assert await shop.told() == ["pay_on_delivery", "failed", "paid"]
+    page = await shop.kit.payments.page(opened.checkout_url.split("/")[-2])
+    assert (page.face.value, page.delivery_code) == ("paid", None)
+
+
 async def test_cash_for_a_cancelled_attempt_still_counts(shop: Shop) -> None:
     opened, code = await by_cash(shop)
     cancelled = await shop.kit.payments.cancel(opened.payment_id, "user_1", "payer:user_1")
