@@ -45,13 +45,6 @@ def test_its_currencies_switch_it_on_and_bound_it() -> None:
     assert found == CashSettings(mode=Mode.TEST, currencies=("ETB", "KES"), require_code=False)
 
 
-def test_a_list_of_providers_without_it_keeps_it_off() -> None:
-    with pytest.raises(ConfigurationInvalid):
-        cash_of(PROVIDERS="chapa", CASH_CURRENCIES="ETB")
-    key = "CHASECK_TEST-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7"
-    assert cash_of(PROVIDERS="chapa", CHAPA_SECRET_KEY=key, CASH_CURRENCIES="ETB") is None
-
-
 def test_what_cannot_be_paid_in_is_refused_by_name() -> None:
     with pytest.raises(ConfigurationInvalid) as caught:
         cash_of(CASH_CURRENCIES="ETB, XAU, BIRR")
