@@ -133,7 +133,8 @@ class _Taking:
     def _same(self, known: Collection, payment: Payment | None) -> Collection:
         attempt = cash_attempt(payment, known.reference) if payment and known.reference else None
         # What was taken in had the right code. It is not kept, so it is looked at instead of compared.
-        another = attempt and self._needs_code(attempt) and not self._code_is_right(attempt)
+        given = self.record.delivery_code is not None
+        another = given and attempt and self._needs_code(attempt) and not self._code_is_right(attempt)
         if another or known.fingerprint != _fingerprint(self.record):
             raise CollectionConflict(facts={"collection_id": known.collection_id})
         return known
