@@ -21,7 +21,7 @@ from payments.entrypoints.states import as_markdown
 from payments.settings import Settings
 
 FOLDER: Final = Path(__file__).parent
-CATALOGUE: Final = tuple(f"I{number}" for number in range(1, 20))
+CATALOGUE: Final = tuple(f"I{number}" for number in range(1, 21))
 _BY_THE_USE_CASE: Final = "I9"
 """The one promise that spans payments, so ``check_invariants`` itself holds it."""
 

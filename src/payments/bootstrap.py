@@ -62,12 +62,15 @@ from payments.application.use_cases.attach_money import AttachMoney
 from payments.application.use_cases.cancel_payment import CancelPayment
 from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.application.use_cases.close_checkout import CloseCheckout
+from payments.application.use_cases.collect_cash import CollectCash
 from payments.application.use_cases.deliver_messages import DeliverMessages
 from payments.application.use_cases.explain_payment import ExplainPayment
 from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
 from payments.application.use_cases.get_review import GetReview
+from payments.application.use_cases.hand_over_cash import HandOverCash
 from payments.application.use_cases.initiate_payment import InitiatePayment
+from payments.application.use_cases.list_cash import ListCash
 from payments.application.use_cases.list_payments import ListPayments
 from payments.application.use_cases.list_refunds import ListRefunds
 from payments.application.use_cases.list_reviews import ListReviews
@@ -86,6 +89,7 @@ from payments.application.use_cases.resolve_review import ResolveReview
 from payments.application.use_cases.send_refund import SendRefund
 from payments.application.use_cases.settle_payment import SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
+from payments.application.use_cases.show_page import ShowPage
 from payments.application.use_cases.sweep_payments import SweepPayments
 from payments.application.use_cases.sweep_refunds import SweepRefunds
 from payments.domain.errors import ConfigurationInvalid, FieldError
@@ -100,12 +104,15 @@ USE_CASES = (
     CancelPayment,
     CheckInvariants,
     CloseCheckout,
+    CollectCash,
     DeliverMessages,
     ExplainPayment,
     FindPayments,
     GetPayment,
     GetReview,
+    HandOverCash,
     InitiatePayment,
+    ListCash,
     ListPayments,
     ListRefunds,
     ListReviews,
@@ -124,6 +131,7 @@ USE_CASES = (
     SendRefund,
     SettlePayment,
     SettleRefund,
+    ShowPage,
     SweepPayments,
     SweepRefunds,
 )

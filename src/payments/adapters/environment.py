@@ -254,7 +254,9 @@ class Environment:
         return ""
 
     def _show(self, name: str, shown: str, source: str) -> None:
-        self.rows.append(Row(name=name, shown=shown, source=source))
+        # Two groups may look at the same variable; it is one line of the table.
+        if all(row.name != name for row in self.rows):
+            self.rows.append(Row(name=name, shown=shown, source=source))
 
 
 def _span(span: timedelta) -> str:

@@ -1,20 +1,22 @@
 """What the use-cases answer."""
 
+import enum
 from datetime import datetime
 from uuid import UUID
 
 import attrs
 
 from payments.application.ports.providers import Flow
-from payments.application.records import PaymentSummary
+from payments.application.records import HeldCash, PaymentSummary
 from payments.domain.capture import Capture
+from payments.domain.collection import Collection
 from payments.domain.evidence import Evidence
 from payments.domain.money import Money
 from payments.domain.payment import Payment
 from payments.domain.refund import Refund
 from payments.domain.review import Review
 from payments.domain.reviewing import WayOut
-from payments.domain.transitions import PaymentStatus
+from payments.domain.transitions import AttemptStatus, PaymentStatus
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +31,51 @@ class Initiated:
     flow: Flow
     expires_at: datetime | None
     """Until when it can be paid on; None: no end of its own."""
+    phone: str | None = None
+    """The phone that shows the prompt, all but its end masked; None where there is none."""
+
+
+class Face(enum.Enum):
+    """What a payer's page says."""
+
+    CONFIRM = "confirm"
+    """Confirm on the phone."""
+    DELIVER = "deliver"
+    """Hand the money over at delivery."""
+    WAIT = "wait"
+    """Nothing to do: the provider is being asked."""
+    PAID = "paid"
+    HELD = "held"
+    """Money arrived that did not match; the shop decides."""
+    UNPAID = "unpaid"
+    ELSEWHERE = "elsewhere"
+    """The payer chose another way to pay."""
+
+
+@attrs.frozen(kw_only=True)
+class PayerPage:
+    """Our own page for the payer of one attempt."""
+
+    reference: str
+    face: Face
+    status: AttemptStatus
+    payment_status: PaymentStatus
+    order_id: str
+    amount: Money
+    """What this attempt asks for."""
+    arrived: tuple[Money, ...]
+    """What is held, where money did not match."""
+    due: Money
+    on_delivery: bool
+    phone: str | None
+    """Masked."""
+    delivery_code: str | None
+    """What the payer hands to the collector; only while cash is to be collected."""
+    wants_code: bool
+    """Whether the collector will ask for a code."""
+    detail: str
+    """Why it was not paid, or empty."""
+    payable_until: datetime | None
 
 
 @attrs.frozen(kw_only=True)
@@ -134,6 +181,15 @@ class Explanation:
     waiting_for: tuple[str, ...]
     next_check_at: datetime | None
     may_do: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class CashInHand:
+    """What one collector holds in one currency."""
+
+    held: HeldCash
+    collections: tuple[Collection, ...]
+    """Oldest first; fewer than ``held`` counts where there are very many."""
 
 
 @attrs.frozen(kw_only=True)

@@ -17,6 +17,7 @@ from payments.application.records import AuditEntry, Destination, Message
 from payments.application.trail_walk import TrailWalk
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
+from payments.domain.collection import AtTheDoor, CashResult, Collection
 from payments.domain.errors import IllegalTransition
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Evidence, Outcome
@@ -41,6 +42,8 @@ class Case:
     reviews: tuple[Review, ...]
     audit: tuple[AuditEntry, ...]
     now: datetime
+    collections: tuple[Collection, ...] = ()
+    """What collectors recorded about it."""
 
 
 def violations_of(case: Case) -> tuple[Violation, ...]:
@@ -318,6 +321,30 @@ def _decision_is_on_record(case: Case, review: Review) -> Iterator[str]:
         yield f"The question {review.kind.value} about {review.subject} waits for a refund that never was."
 
 
+def _cash_is_accounted_for(case: Case) -> Iterator[str]:
+    at_the_door = {attempt.reference for attempt in case.payment.attempts if attempt.on_delivery}
+    recorded = {c.collection_id: c for c in case.collections if c.outcome is AtTheDoor.COLLECTED}
+    for capture in case.payment.captures:
+        if capture.reference in at_the_door:
+            collection = recorded.pop(capture.key, None)
+            if collection is None or (collection.amount, collection.reference) != (
+                capture.amount,
+                capture.reference,
+            ):
+                yield f"The cash {capture.key} was collected by nobody, or not as {capture.amount}."
+    for collection in recorded.values():
+        if collection.result is not CashResult.ORPHAN:
+            yield f"{collection.amount} of collection {collection.collection_id} counts for nothing."
+    told = sum(m.kind == "pay_on_delivery" and m.destination is Destination.ORDERS for m in case.messages)
+    opened = sum(
+        told["event"] in {"CheckoutOpened", "AttemptReopened"} and told["reference"] in at_the_door
+        for entry in case.audit
+        for told in _events(entry)
+    )
+    if told != opened:
+        yield f"It was to be paid on delivery {opened} times and {told} messages say so."
+
+
 def _events(entry: AuditEntry) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = json.loads(entry.events)
     return events
@@ -339,5 +366,6 @@ INVARIANTS: Final[dict[str, Callable[[Case], Iterator[str]]]] = {
     "I14": _trail_is_whole,
     "I16": _amounts_never_change,
     "I19": _open_questions_are_asked,
+    "I20": _cash_is_accounted_for,
 }
 """By number. I9, one capture key for one attempt, spans payments and stands in the use-case."""

@@ -10,12 +10,15 @@ from payments.application.use_cases.answer_once import AnswerOnce
 from payments.application.use_cases.approve_refund import ApproveRefund
 from payments.application.use_cases.cancel_payment import CancelPayment
 from payments.application.use_cases.check_invariants import CheckInvariants
+from payments.application.use_cases.collect_cash import CollectCash
 from payments.application.use_cases.deliver_messages import DeliverMessages
 from payments.application.use_cases.explain_payment import ExplainPayment
 from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
 from payments.application.use_cases.get_review import GetReview
+from payments.application.use_cases.hand_over_cash import HandOverCash
 from payments.application.use_cases.initiate_payment import InitiatePayment
+from payments.application.use_cases.list_cash import ListCash
 from payments.application.use_cases.list_payments import ListPayments
 from payments.application.use_cases.list_refunds import ListRefunds
 from payments.application.use_cases.list_reviews import ListReviews
@@ -29,6 +32,7 @@ from payments.application.use_cases.refuse_refund import RefuseRefund
 from payments.application.use_cases.resolve_review import ResolveReview
 from payments.application.use_cases.settle_payment import SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
+from payments.application.use_cases.show_page import ShowPage
 from payments.application.use_cases.sweep_payments import SweepPayments
 
 
@@ -41,6 +45,9 @@ class Payments:
     receive_notice: ReceiveNotice
     receive_callback: ReceiveCallback
     process_notices: ProcessNotices
+    collect_cash: CollectCash
+    cash: ListCash
+    hand_over_cash: HandOverCash
     cancel: CancelPayment
     refund: RefundPayment
     approve_refund: ApproveRefund
@@ -51,6 +58,7 @@ class Payments:
     find: FindPayments
     get: GetPayment
     explain: ExplainPayment
+    page: ShowPage
     offers: OfferProviders
     reviews: ListReviews
     review: GetReview

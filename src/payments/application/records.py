@@ -201,6 +201,16 @@ class StoredAnswer:
 
 
 @attrs.frozen(kw_only=True)
+class HeldCash:
+    """What one collector holds in one currency and has not handed in."""
+
+    collector: str
+    count: int
+    total: Money
+    oldest_at: datetime
+
+
+@attrs.frozen(kw_only=True)
 class Backlog:
     """How much work waits, for metrics and readiness. Ages in seconds; 0 when nothing waits."""
 

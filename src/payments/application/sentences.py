@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from payments.application.records import Destination, Message, MessageState, Notice
 from payments.domain.attempt import Attempt
-from payments.domain.evidence import Channel, Evidence
+from payments.domain.evidence import Channel, Evidence, Outcome
 from payments.domain.payment import Payment
 from payments.domain.refund import PENDING, Refund
 from payments.domain.review import Review, ReviewState
@@ -90,18 +90,44 @@ _SENT: Final = {
 }
 
 
-def of_event(event: dict[str, Any]) -> str:
-    """One event of the audit trail."""
-    return _EVENTS[event["event"]](event)
+_AT_THE_DOOR: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
+    "CheckoutOpened": lambda _: "The payer pays in cash on delivery, and was shown what to hand over.",
+    "AttemptReopened": lambda _: "The payer pays in cash on delivery again.",
+    "AttemptFailed": lambda e: f"The attempt failed: {_of_cash(e['reason'])}." + _why(e),
+    "PaymentFailed": lambda e: f"The payment is failed for now: {_of_cash(e['reason'])}. It may be retried.",
+    "CaptureRecorded": lambda e: (
+        f"{e['amount']} in cash was collected (collection {e['key']}); it {_DISPOSITIONS[e['disposition']]}."
+    ),
+}
+"""What reads differently where no provider has a part in it."""
 
 
-def of_evidence(evidence: Evidence) -> str:
-    """One piece of evidence and why we asked."""
+def of_event(event: dict[str, Any], *, at_the_door: bool = False) -> str:
+    """One event of the audit trail; ``at_the_door`` when its change is about cash on delivery."""
+    sentence = _AT_THE_DOOR.get(event["event"]) if at_the_door else None
+    return (sentence or _EVENTS[event["event"]])(event)
+
+
+def of_evidence(evidence: Evidence, *, at_the_door: bool = False) -> str:
+    """One piece of evidence and why we asked; ``at_the_door`` when it is about cash on delivery."""
     detail = f" ({evidence.answer.detail})" if evidence.answer.detail else ""
     if evidence.channel is Channel.OPERATOR:
         return f"A person vouched for {evidence.answer.word!r}{detail} in a review."
+    if evidence.channel is Channel.COLLECTOR:
+        return f"A collector recorded {_recorded(evidence)}{detail}."
     cause = _CAUSES.get(evidence.cause, evidence.cause)
+    if at_the_door:
+        return f"Our own records, looked at because of {cause}, said {evidence.answer.word!r}."
     return f"The provider, asked because of {cause}, answered {evidence.answer.word!r}{detail}."
+
+
+def _recorded(evidence: Evidence) -> str:
+    answer = evidence.answer
+    if answer.outcome is Outcome.PAID:
+        return f"{answer.amount} in cash (collection {answer.capture_key})"
+    if answer.outcome is Outcome.DECLINED:
+        return "that no cash was handed over at the door"
+    return "cash with a wrong delivery code"
 
 
 _CAUSES: Final = {
@@ -112,6 +138,7 @@ _CAUSES: Final = {
     "cancel": "a request to cancel",
     "operator": "an operator's question",
     "review": "a person who decides a review",
+    "page": "the payer's open page",
 }
 
 
@@ -151,8 +178,10 @@ def summary(payment: Payment) -> str:
     if attempt is None or payment.status is PaymentStatus.PENDING:
         return f"{amount} is pending: nobody was given anything to pay with yet."
     if payment.status is PaymentStatus.FAILED:
-        reason = _REASONS[attempt.reason.value] if attempt.reason else "no attempt is open"
+        reason = _reason(attempt)
         return f"{amount} is not paid: {reason}. It may be retried, and late money still counts."
+    if attempt.on_delivery:
+        return f"{amount} is to be paid in cash on delivery; the attempt is {attempt.status.value}."
     return f"{amount} is being paid through {attempt.provider}; the attempt is {attempt.status.value}."
 
 
@@ -167,6 +196,11 @@ def waiting_for(
         if attempt.reference not in captured and attempt.next_check_at is not None
     ]
     waits += [_refund_waits(refund) for refund in payment.refunds if refund.status in PENDING]
+    waits += [
+        f"A collector's record of {attempt.amount} in cash for {attempt.reference}."
+        for attempt in payment.attempts
+        if attempt.on_delivery and attempt.live and attempt.reference not in captured
+    ]
     waits += [f"A person's decision: {r.kind.value}." for r in reviews if r.state is ReviewState.OPEN]
     waits += [
         f"Delivery of message {m.sequence}, {m.kind!r}, next tried at {_instant(m.next_try_at)}."
@@ -183,9 +217,25 @@ def may_do(payment: Payment) -> tuple[str, ...]:
     if payment.status is PaymentStatus.SUCCESS:
         return ()
     live = payment.live_attempt
+    if live is not None and live.on_delivery:
+        return (
+            "Hand the money over at delivery.",
+            "Cancel the attempt.",
+            "Initiate again to pay another way.",
+        )
     if live is not None:
         return ("Pay on the open checkout.", "Cancel the attempt.", "Initiate again to get the checkout.")
     return ("Initiate again to retry.",)
+
+
+def _reason(attempt: Attempt) -> str:
+    if attempt.reason is None:
+        return "no attempt is open"
+    return _of_cash(attempt.reason.value) if attempt.on_delivery else _REASONS[attempt.reason.value]
+
+
+def _of_cash(reason: str) -> str:
+    return "no cash was handed over at the door" if reason == "declined" else _REASONS[reason]
 
 
 def _waits(attempt: Attempt) -> str:

@@ -118,6 +118,7 @@ class Rule(enum.Enum):
     RETURN_OF_OURS = "a refund of ours is under way for this money; only its own answer ends it"
     NO_LONGER_LIVE = "the attempt had already ended, so this is recorded and changes nothing"
     NO_INFORMATION = "the answer gives no information, so nothing changes and we ask again"
+    CODE_WRONG = "the delivery code was wrong, so the record proves nothing"
 
 
 @attrs.frozen(kw_only=True)
@@ -129,7 +130,8 @@ class Evidence:
     reference: str
     channel: Channel
     cause: str
-    """What made us ask: ``webhook``, ``redirect``, ``sweep``, ``initiate``, ``cancel``, ``operator``."""
+    """What made us ask: ``webhook``, ``redirect``, ``sweep``, ``initiate``, ``cancel``, ``operator``,
+    ``collector``, ``page``."""
     answer: Answer
     rule: Rule
     observed_at: datetime

@@ -13,7 +13,7 @@ import attrs
 from payments.domain import events as happened
 from payments.domain import refunding
 from payments.domain.capture import Capture
-from payments.domain.delivery_codes import unlock
+from payments.domain.collection import code_unlocked
 from payments.domain.errors import DecisionNotPossible, FieldError, ReviewAlreadyDecided
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Evidence
@@ -262,7 +262,7 @@ def refund_recorded(
 
 def unlocked(payment: Payment, review: Review, decision: Decision, *, now: datetime) -> Decided:
     """Collectors may try the delivery code again."""
-    change = unlock(payment, attempt_about(payment, review), now)
+    change = code_unlocked(payment, attempt_about(payment, review))
     return resolved(change, review, decision, now=now)
 
 

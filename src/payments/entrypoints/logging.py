@@ -22,6 +22,7 @@ _SECRET_NAMES: Final = re.compile(
 _SECRETS: Final = re.compile(
     r"CHASECK(?:_TEST)?-[A-Za-z0-9-]+"
     r"|\b[sp]k_(?:test|live)_[A-Za-z0-9]+"
+    r"|(?<=/pay/)[0-9a-f]{32}|(?<=/stk/)[0-9a-f]{32}|(?<=/mpesa/)[0-9a-f]{32}"
     r"|\bwhsec_[A-Za-z0-9+/=]+"
     r"|\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
     r"|(?<=[Bb]earer )[^\s\"',]+"

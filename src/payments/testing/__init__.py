@@ -1,5 +1,6 @@
 """The public test kit: in-memory payments, a movable clock, scripted providers and contract suites."""
 
+from payments.testing.cash import cash_on_delivery
 from payments.testing.clock import MovableClock
 from payments.testing.identifiers import CountingIdentifiers
 from payments.testing.kit import InMemoryPayments, in_memory_payments
@@ -12,5 +13,6 @@ __all__ = [
     "MovableClock",
     "ScriptedPrompts",
     "ScriptedProvider",
+    "cash_on_delivery",
     "in_memory_payments",
 ]

@@ -12,7 +12,7 @@ from payments.adapters.orders.memory import MemoryOrders
 from payments.application.addresses import Addresses
 from payments.application.payments import Payments
 from payments.application.ports.orders import Order
-from payments.application.ports.providers import Providers
+from payments.application.ports.providers import Provider, Providers
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.bootstrap import assemble
 from payments.domain.money import Money
@@ -56,6 +56,13 @@ class InMemoryPayments:
         self.orders.put(order)
         return order
 
+    async def delivery_code(self, checkout_url: str) -> str:
+        """What the page of a cash attempt shows its payer, to be told to the collector."""
+        shown = await self.payments.page(checkout_url.rstrip("/").rpartition("/")[2])
+        if shown.delivery_code is None:
+            raise ValueError(f"The page says {shown.face.value!r} and shows no code.")
+        return shown.delivery_code
+
     async def work(self) -> None:
         """Do what the worker does, until nothing is due."""
         while (
@@ -75,18 +82,23 @@ class InMemoryPayments:
 
 def in_memory_payments(
     *providers: ScriptedProvider,
+    cash: Provider | None = None,
     prompts: ScriptedPrompts | None = None,
     refund_rules: RefundRules | None = None,
     unit_of_work: UnitOfWork | None = None,
 ) -> InMemoryPayments:
     """A service that needs nothing and forgets everything; ``providers`` default to one called ``scripted``.
 
-    ``prompts`` is one more, which prompts on a phone and reports to secret addresses.
-    Each call makes a new one; several may live in one process.
+    ``prompts`` is one more, which prompts on a phone and reports to secret addresses, and ``cash`` what
+    :func:`~payments.testing.cash_on_delivery` makes. Each call makes a new service; several may live in one
+    process.
     """
     scripted = providers or (ScriptedProvider(),)
     clock, orders, notifier = MovableClock(), MemoryOrders(), MemoryNotifier()
     storage = unit_of_work or MemoryUnitOfWork()
+    by_name = {one.name: one.provider() for one in (*scripted, *((prompts,) if prompts else ()))}
+    if cash is not None:
+        by_name[cash.name] = cash
     payments = assemble(
         Addresses("http://payments.example"),
         cipher=AesGcmCipher.of([b"in-memory-payments-key-0001"]),
@@ -94,9 +106,7 @@ def in_memory_payments(
         identifiers=CountingIdentifiers(),
         notifier=notifier,
         orders=orders,
-        providers=Providers(
-            {one.name: one.provider() for one in (*scripted, *((prompts,) if prompts else ()))}
-        ),
+        providers=Providers(by_name),
         refund_rules=refund_rules,
         shared_state=MemorySharedState(clock),
         unit_of_work=storage,

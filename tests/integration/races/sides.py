@@ -41,8 +41,8 @@ from payments.bootstrap import assemble
 from payments.domain.errors import StorageUnavailable
 from payments.domain.evidence import Answer
 from payments.domain.money import Money
-from payments.domain.payment import Customer
-from payments.testing import ScriptedProvider
+from payments.domain.payment import Customer, Payment
+from payments.testing import ScriptedProvider, cash_on_delivery
 from payments.testing.provider import ScriptedRefunds
 
 
@@ -148,6 +148,13 @@ class Side:
             pass
 
 
+def payment_of(side: Side, order_id: str) -> Payment:
+    """The payment of an order, as ``side`` sees it now."""
+    found = side.wait_for(side.unit_of_work.reads.payment_of_order, order_id)
+    assert isinstance(found, Payment)
+    return found
+
+
 @contextmanager
 def sides(world: World, *urls: str) -> Iterator[tuple[Side, ...]]:
     """A side for each of ``urls``; the same address may stand there several times."""
@@ -181,7 +188,7 @@ def assembled(world: World, units: UnitOfWork, shared_state: SharedState) -> Pay
         identifiers=RandomIdentifiers(),
         notifier=world.notifier,
         orders=world.orders,
-        providers=Providers({world.provider.name: world.provider.provider()}),
+        providers=Providers({world.provider.name: world.provider.provider(), "cash": cash_on_delivery()}),
         shared_state=shared_state,
         unit_of_work=units,
     )

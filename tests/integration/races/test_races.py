@@ -4,17 +4,12 @@ Three rounds each; ``make races`` runs thirty.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-import pytest
-
-from payments.adapters.sql import migrate
 from payments.application.answers import Initiated
 from payments.application.ports.providers import RefundOutcome
 from payments.application.ports.repository import Transaction
@@ -23,45 +18,10 @@ from payments.domain.errors import AttemptInFlight, RefundTooLarge, ReviewAlread
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Outcome
 from payments.domain.money import Money
-from payments.domain.payment import Payment
 from payments.domain.refund import Refund
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import PaymentStatus
-from tests.integration.races.sides import Side, World, sides
-
-
-@pytest.fixture
-def rounds(long_run: bool) -> range:  # noqa: FBT001 -- a fixture by name
-    return range(30 if long_run else 3)
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def urls(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, ...]:
-    """Where the sides keep what they know: two on PostgreSQL, one on SQLite, which takes no second."""
-    if request.param == "postgresql":
-        url: str = request.getfixturevalue("postgres_url")
-        return (url, url)
-    url = f"sqlite:///{tmp_path / 'payments.db'}"
-    migrate.upgrade(url)
-    return (url,)
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def racing(world: World, urls: tuple[str, ...]) -> Iterator[tuple[Side, ...]]:
-    """The sides; when the test ends, every promise must hold."""
-    with sides(world, *urls) as opened:
-        yield opened
-
-
-def payment_of(side: Side, order_id: str) -> Payment:
-    found = side.wait_for(side.unit_of_work.reads.payment_of_order, order_id)
-    assert isinstance(found, Payment)
-    return found
+from tests.integration.races.sides import Side, World, payment_of
 
 
 def initiate_by_many(racing: tuple[Side, ...], order_id: str, count: int) -> list[Any]:

@@ -40,6 +40,10 @@ INSERT INTO notices SELECT id(9, n), 'chapa', md5(n::text), '', ref(n), 'paid', 
   CASE WHEN n % 1000 <> 3 THEN at(n) END, '', CASE WHEN n % 1000 = 3 THEN at(n) END, 1, NULL FROM numbers;
 INSERT INTO answers SELECT 'user_' || n % ($1 / 20), 'initiate', 'key-' || n, '', id(10, n), at(n), 200, ''
   FROM numbers WHERE n % 4 = 0;
+INSERT INTO handovers SELECT 'h-' || n, 'rider_' || n % 10, 'operator:7', at(n) FROM numbers WHERE n % 20 = 0;
+INSERT INTO collections SELECT 'c-' || n, '', 'rider_' || n % 10, 'collected', 100000, 'ETB', id(1, n),
+  ref(n), 'order_' || n, '', 'settled', 'success', at(n), CASE WHEN n % 1000 <> 10 THEN 'h-' || n - n % 20 END
+  FROM numbers WHERE n % 10 = 0 AND n >= 20;
 INSERT INTO coalesced SELECT 'ask:' || ref(n), at(n) FROM numbers WHERE n % 4 = 0;
 """
 

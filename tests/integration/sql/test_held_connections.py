@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +27,8 @@ from payments.application.payments import Payments
 from payments.application.ports.orders import Order
 from payments.application.ports.providers import Cancelled, Checkout, CheckoutRequest, Question
 from payments.application.records import Claim, Message
+from payments.domain.collection import AtTheDoor, CashRecord
+from payments.domain.errors import WrongDeliveryCode
 from payments.domain.evidence import Answer
 from tests.integration.races.sides import DawdlingProvider, World, assembled
 from tests.integration.sql.test_statements import STATEMENTS, public_statements
@@ -140,7 +142,7 @@ def watched_world() -> tuple[World, Watch]:
 
 
 async def live_through_everything(payments: Payments, world: World) -> None:
-    """An order that is declined and then paid, one that is given up, and one that is cancelled."""
+    """Orders that are declined and then paid, given up, cancelled, and paid in cash that is handed in."""
 
     async def work() -> None:
         while await payments.process_notices() + await payments.deliver() + await payments.sweep():
@@ -166,10 +168,33 @@ async def live_through_everything(payments: Payments, world: World) -> None:
     for _ in range(5):
         world.clock.ahead += timedelta(hours=16)
         await work()
+    await pay_in_cash(payments, world.order("order_cash"))
     await payments.list("user_1")
     await payments.backlog()
     await payments.explain(payment.payment_id, None)
     assert await payments.check() == ()
+
+
+async def pay_in_cash(payments: Payments, order_id: str) -> None:
+    """To a collector who gets the code wrong once, and hands in what was collected."""
+    checkout = await payments.initiate(order_id, "user_1", "cash")
+    code = (await payments.page(checkout.checkout_url.split("/")[-2])).delivery_code
+    amount = (await payments.get(checkout.payment_id, "user_1")).amount
+    for told in ("no code", code):
+        record = CashRecord(
+            collection_id="c-1",
+            collector="rider_7",
+            outcome=AtTheDoor.COLLECTED,
+            amount=amount,
+            order_id=order_id,
+            delivery_code=told,
+        )
+        with suppress(WrongDeliveryCode):
+            await payments.collect_cash(record)
+    assert [in_hand.held.total for in_hand in await payments.cash()] == [amount]
+    for _ in range(2):
+        await payments.hand_over_cash("h-1", "rider_7", ("c-1",), "operator:ops")
+    assert await payments.cash("rider_7") == ()
 
 
 class Overheard(PooledConnection):

@@ -64,6 +64,15 @@ HOT = {
     "ANSWER": "pk_answers",
     "END_ANSWER": "pk_answers",
     "FORGET_ANSWERS": "answers_expiry",
+    "COLLECTION": "pk_collections",
+    "COLLECTIONS_OF": "collections_payment",
+    "ATTACH_COLLECTION": "pk_collections",
+    "CASH_HELD": "collections_held",
+    "CASH_HELD_BY": "collections_held",
+    "CASH_HELD_SUMS": "collections_held",
+    "CASH_HELD_SUMS_BY": "collections_held",
+    "HAND_OVER": "pk_collections|collections_held",
+    "COLLECTIONS_OF_HANDOVER": "collections_handover",
     "BACKLOG": "notices_due",
     "FORGET": "coalesced_told_at",
 }
@@ -132,7 +141,7 @@ def samples() -> dict[str, Any]:
         "most": 5,
         "version_before": 3,
         **dict.fromkeys(("this_reference",), reference),
-        **dict.fromkeys(("this_user", "this_operation", "this_key", "token"), "x"),
+        **dict.fromkeys(("this_user", "this_operation", "this_key", "this_collection", "token"), "x"),
         **{f"this_{row}": payment_id for row in ("notice", "message", "capture", "refund", "review")},
     }
 

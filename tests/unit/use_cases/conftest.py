@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from payments.testing import in_memory_payments
+from payments.testing import cash_on_delivery, in_memory_payments
 from tests.unit.use_cases.shop import HesitatingProvider, Shop
 
 
@@ -12,7 +12,7 @@ from tests.unit.use_cases.shop import HesitatingProvider, Shop
 async def shop() -> AsyncIterator[Shop]:
     """A shop with one order; at the end every invariant must hold."""
     provider, other = HesitatingProvider(), HesitatingProvider(name="other")
-    kit = in_memory_payments(provider, other)
+    kit = in_memory_payments(provider, other, cash=cash_on_delivery())
     kit.order()
     yield Shop(kit=kit, provider=provider, other=other)
     assert await kit.payments.check() == ()

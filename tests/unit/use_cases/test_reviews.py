@@ -5,22 +5,21 @@ from uuid import UUID
 import pytest
 
 from payments.application.ports.providers import Question, RefundOutcome
-from payments.application.ports.repository import Transaction
-from payments.application.recording import record
-from payments.domain import events as happened
+from payments.domain.collection import MOST_WRONG_CODES, AtTheDoor, CashRecord
 from payments.domain.errors import (
     ApprovalByRequester,
+    CashCodeLocked,
     DecisionNotPossible,
     InvalidRequest,
     OutcomeUnknown,
     PaymentAlreadyProcessed,
     ReviewAlreadyDecided,
     ReviewNotFound,
+    WrongDeliveryCode,
 )
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Channel, Rule
 from payments.domain.money import Money
-from payments.domain.payment import Change
 from payments.domain.refund_rules import RefundRules
 from payments.domain.review import ReviewState
 from payments.domain.reviewing import WAYS_OUT, WayOut
@@ -474,21 +473,20 @@ async def test_a_dispute_is_dismissed_once_it_was_read(shop: Shop) -> None:
 
 
 async def code_locked(shop: Shop) -> str:
-    """The reference of an attempt whose delivery code was given wrong too often."""
-    opened = await shop.initiate()
-
-    async def write(transaction: Transaction) -> None:
-        locked = await transaction.lock_payment(opened.payment_id)
-        assert locked is not None
-        asked = happened.ReviewOpened(
-            kind=ReviewKind.CASH_CODE_LOCKED, subject=opened.reference, detail="Five wrong codes."
-        )
-        now = shop.kit.clock.now()
-        await transaction.save(
-            record(locked, Change(locked, (asked,)), actor="collector:7", cause="cash", now=now)
-        )
-
-    await shop.kit.unit_of_work.write(write)
+    """The reference of a cash attempt whose delivery code was given wrong too often."""
+    opened = await shop.initiate(provider="cash")
+    code = await shop.kit.delivery_code(opened.checkout_url)
+    wrong = CashRecord(
+        collection_id="c-1",
+        collector="rider_7",
+        outcome=AtTheDoor.COLLECTED,
+        amount=birr("1000.00"),
+        reference=opened.reference,
+        delivery_code=f"{(int(code) + 1) % 1_000_000:06d}",
+    )
+    for _ in range(MOST_WRONG_CODES):
+        with pytest.raises((WrongDeliveryCode, CashCodeLocked)):
+            await shop.kit.payments.collect_cash(wrong)
     return opened.reference
 
 

@@ -134,10 +134,14 @@ async def test_offers_say_which_provider_takes_the_order_and_why_not(shop: Shop)
     can = await shop.kit.payments.offers("order_1", "user_1")
     cannot = await shop.kit.payments.offers("order_jpy", "user_1")
 
-    assert [(offer.provider, offer.available) for offer in can] == [("other", True), ("scripted", True)]
-    assert can[0].least == birr("1.00")
-    assert [offer.available for offer in cannot] == [False, False]
-    assert cannot[1].detail == "scripted does not take JPY."
+    assert [(offer.provider, offer.available) for offer in can] == [
+        ("cash", True),
+        ("other", True),
+        ("scripted", True),
+    ]
+    assert can[2].least == birr("1.00")
+    assert [offer.available for offer in cannot] == [True, False, False]
+    assert cannot[2].detail == "scripted does not take JPY."
 
 
 async def test_offers_are_for_the_owner_and_need_the_orders_service(shop: Shop) -> None:

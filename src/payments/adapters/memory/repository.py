@@ -13,6 +13,7 @@ from payments.application.records import (
     AuditEntry,
     Backlog,
     Destination,
+    HeldCash,
     HistoryQuery,
     Message,
     MessageState,
@@ -24,6 +25,7 @@ from payments.application.records import (
     StoredChange,
     summary_of,
 )
+from payments.domain.collection import AtTheDoor, CashResult, Collection, Handover
 from payments.domain.errors import StaleVersion
 from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
@@ -51,6 +53,8 @@ class Tables:
     reviews: Mapping[UUID, Review] = attrs.field(factory=dict)
     audit: tuple[AuditEntry, ...] = ()
     answers: Answers = attrs.field(factory=dict)
+    collections: Mapping[str, Collection] = attrs.field(factory=dict)
+    handovers: Mapping[str, Handover] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -127,6 +131,36 @@ class MemoryReads(Reads):
         ]
         found.sort(key=lambda r: (r.opened_at, r.review_id), reverse=True)
         return tuple(found[: query.limit])
+
+    async def collection(self, collection_id: str) -> Collection | None:
+        return self._tables().collections.get(collection_id)
+
+    async def collections_of(self, payment_id: UUID) -> tuple[Collection, ...]:
+        found = [c for c in self._tables().collections.values() if c.payment_id == payment_id]
+        return tuple(sorted(found, key=lambda c: (c.recorded_at, c.collection_id)))
+
+    async def cash_held(self, collector: str | None, limit: int) -> tuple[Collection, ...]:
+        found = [c for c in self._tables().collections.values() if _held_by(c, collector)]
+        found.sort(key=lambda c: (c.collector, _currency(c), c.recorded_at, c.collection_id))
+        return tuple(found[:limit])
+
+    async def cash_held_sums(self, collector: str | None) -> tuple[HeldCash, ...]:
+        sums: dict[tuple[str, str], HeldCash] = {}
+        for collection in self._tables().collections.values():
+            if collection.amount is None or not _held_by(collection, collector):
+                continue
+            key = (collection.collector, collection.amount.currency.code)
+            known = sums.get(key)
+            sums[key] = HeldCash(
+                collector=collection.collector,
+                count=known.count + 1 if known else 1,
+                total=known.total + collection.amount if known else collection.amount,
+                oldest_at=min(known.oldest_at, collection.recorded_at) if known else collection.recorded_at,
+            )
+        return tuple(sums[key] for key in sorted(sums))
+
+    async def handover(self, handover_id: str) -> Handover | None:
+        return self._tables().handovers.get(handover_id)
 
     async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
         found = [a for a in self._tables().audit if a.payment_id == payment_id]
@@ -248,6 +282,52 @@ class MemoryTransaction(Transaction):
         )
         self._change(reviews={**self.tables.reviews, review.review_id: decided})
         return True
+
+    async def collection(self, collection_id: str) -> Collection | None:
+        return self.tables.collections.get(collection_id)
+
+    async def add_collection(self, collection: Collection) -> bool:
+        if collection.collection_id in self.tables.collections:
+            return False
+        self._change(collections={**self.tables.collections, collection.collection_id: collection})
+        return True
+
+    async def attach_collection(self, collection: Collection) -> bool:
+        known = self.tables.collections.get(collection.collection_id)
+        if known is None or known.result is not CashResult.ORPHAN:
+            return False
+        attached = attrs.evolve(
+            known,
+            payment_id=collection.payment_id,
+            reference=collection.reference,
+            result=collection.result,
+            status=collection.status,
+        )
+        self._change(collections={**self.tables.collections, known.collection_id: attached})
+        return True
+
+    async def handover(self, handover_id: str) -> Handover | None:
+        return self.tables.handovers.get(handover_id)
+
+    async def add_handover(self, handover: Handover) -> tuple[str, ...] | None:
+        if handover.handover_id in self.tables.handovers:
+            return None
+        known = self.tables.collections
+        missing = tuple(
+            name
+            for name in handover.collections
+            if name not in known or not _held_by(known[name], handover.collector)
+        )
+        brought_in = {
+            name: attrs.evolve(known[name], handover_id=handover.handover_id)
+            for name in handover.collections
+            if name not in missing
+        }
+        self._change(
+            collections={**known, **brought_in},
+            handovers={**self.tables.handovers, handover.handover_id: handover},
+        )
+        return missing
 
     async def add_notice(self, notice: Notice) -> bool:
         known = self.tables.notices.get(notice.digest)
@@ -371,6 +451,16 @@ class MemoryTransaction(Transaction):
 
     def _change(self, **changed: Any) -> None:
         self.tables = attrs.evolve(self.tables, **changed)
+
+
+def _held_by(collection: Collection, collector: str | None) -> bool:
+    """Whether its cash was collected, was not handed in, and is with ``collector`` (None: with anybody)."""
+    holds = collection.outcome is AtTheDoor.COLLECTED and collection.handover_id is None
+    return holds and collector in (None, collection.collector)
+
+
+def _currency(collection: Collection) -> str:
+    return collection.amount.currency.code if collection.amount else ""
 
 
 def _wanted(line: PaymentSummary, query: HistoryQuery) -> bool:

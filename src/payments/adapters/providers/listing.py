@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import Any, Final, Protocol, cast
 
 from payments.adapters.environment import Environment
-from payments.adapters.providers import chapa, mpesa, paystack
+from payments.adapters.providers import cash, chapa, mpesa, paystack
 from payments.adapters.providers.surroundings import Surroundings
 from payments.application.ports.providers import Provider, Providers
 from payments.domain.errors import ConfigurationInvalid, FieldError
@@ -31,6 +31,7 @@ class ProviderFolder(Protocol):
 
 
 BUILT_IN: Final[tuple[ProviderFolder, ...]] = (
+    cash,
     chapa,
     mpesa,
     paystack,

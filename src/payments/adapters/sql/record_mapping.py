@@ -4,21 +4,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from payments.adapters.sql.conversion import at, instant, maybe_at, maybe_instant, maybe_money
+from payments.adapters.sql.conversion import at, instant, maybe_at, maybe_instant, maybe_money, money
 from payments.adapters.sql.runner import Row
 from payments.application.records import (
     AuditEntry,
     Backlog,
     Claim,
     Destination,
+    HeldCash,
     Message,
     MessageState,
     Notice,
     StoredAnswer,
 )
+from payments.domain.collection import AtTheDoor, CashResult, Collection, Handover
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Evidence, Mode, Outcome, Rule
 from payments.domain.review import Review, ReviewState
+from payments.domain.transitions import PaymentStatus
 
 
 def evidence_of(row: Row) -> Evidence:
@@ -245,6 +248,78 @@ def answer_values(answer: StoredAnswer) -> dict[str, Any]:
         "status": answer.status,
         "body": answer.body,
     }
+
+
+def collection_of(row: Row) -> Collection:
+    """A collector's record."""
+    return Collection(
+        collection_id=row["collection_id"],
+        fingerprint=row["fingerprint"],
+        collector=row["collector"],
+        outcome=AtTheDoor(row["outcome"]),
+        amount=maybe_money(row["amount_minor"], row["currency"]),
+        payment_id=None if row["payment_id"] is None else UUID(row["payment_id"]),
+        reference=row["reference"],
+        order_id=row["order_id"],
+        reason=row["reason"],
+        result=CashResult(row["result"]),
+        status=None if row["status"] is None else PaymentStatus(row["status"]),
+        recorded_at=at(row["recorded_at"]),
+        handover_id=row["handover_id"],
+    )
+
+
+def collection_values(collection: Collection) -> dict[str, Any]:
+    """A collector's record's row."""
+    amount = collection.amount
+    return {
+        "collection_id": collection.collection_id,
+        "fingerprint": collection.fingerprint,
+        "collector": collection.collector,
+        "outcome": collection.outcome.value,
+        "amount_minor": amount.minor if amount else None,
+        "currency": amount.currency.code if amount else None,
+        "payment_id": None if collection.payment_id is None else str(collection.payment_id),
+        "reference": collection.reference,
+        "order_id": collection.order_id,
+        "reason": collection.reason,
+        "result": collection.result.value,
+        "status": None if collection.status is None else collection.status.value,
+        "recorded_at": instant(collection.recorded_at),
+        "handover_id": collection.handover_id,
+    }
+
+
+def handover_of(row: Row, collections: tuple[str, ...]) -> Handover:
+    """A hand-over and the ids of its collections."""
+    return Handover(
+        handover_id=row["handover_id"],
+        collector=row["collector"],
+        collections=collections,
+        actor=row["actor"],
+        recorded_at=at(row["recorded_at"]),
+    )
+
+
+def handover_values(handover: Handover) -> dict[str, Any]:
+    """A hand-over's row."""
+    return {
+        "handover_id": handover.handover_id,
+        "collector": handover.collector,
+        "actor": handover.actor,
+        "recorded_at": instant(handover.recorded_at),
+    }
+
+
+def held_cash_of(row: Row) -> HeldCash:
+    """What one collector holds in one currency."""
+    return HeldCash(
+        collector=row["collector"],
+        count=row["count"],
+        # PostgreSQL sums 64-bit numbers to a decimal.
+        total=money(int(row["total_minor"]), row["currency"]),
+        oldest_at=at(row["oldest_at"]),
+    )
 
 
 def backlog_of(row: Row, now: datetime) -> Backlog:

@@ -15,6 +15,7 @@ from payments.application.ports.repository import Reads, Transaction
 from payments.application.records import (
     AuditEntry,
     Backlog,
+    HeldCash,
     HistoryQuery,
     Message,
     Notice,
@@ -24,6 +25,7 @@ from payments.application.records import (
     StoredAnswer,
     StoredChange,
 )
+from payments.domain.collection import Collection, Handover
 from payments.domain.errors import StaleVersion
 from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
@@ -96,6 +98,25 @@ class SqlReads(Reads):
             before_id=before_id,
             limit=query.limit,
         )
+
+    async def collection(self, collection_id: str) -> Collection | None:
+        return await _collection(self._reader, collection_id)
+
+    async def collections_of(self, payment_id: UUID) -> tuple[Collection, ...]:
+        return await self._all(
+            record_mapping.collection_of, statements.COLLECTIONS_OF, payment_id=str(payment_id)
+        )
+
+    async def cash_held(self, collector: str | None, limit: int) -> tuple[Collection, ...]:
+        statement = statements.CASH_HELD if collector is None else statements.CASH_HELD_BY
+        return await self._all(record_mapping.collection_of, statement, collector=collector, limit=limit)
+
+    async def cash_held_sums(self, collector: str | None) -> tuple[HeldCash, ...]:
+        statement = statements.CASH_HELD_SUMS if collector is None else statements.CASH_HELD_SUMS_BY
+        return await self._all(record_mapping.held_cash_of, statement, collector=collector)
+
+    async def handover(self, handover_id: str) -> Handover | None:
+        return await _handover(self._reader, handover_id)
 
     async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
         return await self._all(record_mapping.audit_entry_of, statements.AUDIT_OF, payment_id=str(payment_id))
@@ -221,6 +242,37 @@ class SqlTransaction(Transaction):
     async def decide_review(self, review: Review) -> bool:
         return await decide_review(self._runner, review)
 
+    async def collection(self, collection_id: str) -> Collection | None:
+        return await _collection(self._runner, collection_id)
+
+    async def add_collection(self, collection: Collection) -> bool:
+        values = record_mapping.collection_values(collection)
+        return await self._runner.run(statements.ADD_COLLECTION, values) == 1
+
+    async def attach_collection(self, collection: Collection) -> bool:
+        values = record_mapping.collection_values(collection)
+        this = {**values, "this_collection": collection.collection_id}
+        return await self._runner.run(statements.ATTACH_COLLECTION, this) == 1
+
+    async def handover(self, handover_id: str) -> Handover | None:
+        return await _handover(self._runner, handover_id)
+
+    async def add_handover(self, handover: Handover) -> tuple[str, ...] | None:
+        values = record_mapping.handover_values(handover)
+        if not await self._runner.run(statements.ADD_HANDOVER, values):
+            return None
+        missing = []
+        # In one order for everybody, so that two hand-overs of the same cash do not wait for each other.
+        for name in sorted(handover.collections):
+            this = {
+                "this_collection": name,
+                "collector": handover.collector,
+                "handover_id": handover.handover_id,
+            }
+            if not await self._runner.run(statements.HAND_OVER, this):
+                missing.append(name)
+        return tuple(missing)
+
     async def add_notice(self, notice: Notice) -> bool:
         values = record_mapping.notice_values(notice)
         if await self._runner.run(statements.ADD_NOTICE, values) == 1:
@@ -299,6 +351,20 @@ class SqlTransaction(Transaction):
 
     async def drop_answer(self, user: str, operation: str, key: str) -> None:
         await self._runner.run(statements.DROP_ANSWER, _this_answer(user, operation, key))
+
+
+async def _collection(reader: Reader, collection_id: str) -> Collection | None:
+    row = await reader.fetch_one(statements.COLLECTION, {"collection_id": collection_id})
+    return None if row is None else record_mapping.collection_of(row)
+
+
+async def _handover(reader: Reader, handover_id: str) -> Handover | None:
+    values = {"handover_id": handover_id}
+    row = await reader.fetch_one(statements.HANDOVER, values)
+    if row is None:
+        return None
+    rows = await reader.fetch(statements.COLLECTIONS_OF_HANDOVER, values)
+    return record_mapping.handover_of(row, tuple(each["collection_id"] for each in rows))
 
 
 def _this_answer(user: str, operation: str, key: str) -> dict[str, str]:

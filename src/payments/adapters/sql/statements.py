@@ -33,7 +33,9 @@ from payments.adapters.sql.tables import (
     ATTEMPTS,
     AUDIT,
     CAPTURES,
+    COLLECTIONS,
     EVIDENCE,
+    HANDOVERS,
     MESSAGES,
     NOTICES,
     PAYMENTS,
@@ -368,6 +370,68 @@ DUE_REFUNDS: Final = (
 POSTPONE_REFUND: Final = (
     update(REFUNDS).where(REFUNDS.c.refund_id == bindparam("this_refund")).values(_from("next_check_at"))
 )
+
+# Cash: what collectors recorded, and what they brought in.
+
+_IS_HELD: Final = and_(
+    COLLECTIONS.c.outcome == literal_column("'collected'"), COLLECTIONS.c.handover_id.is_(None)
+)
+_HELD_BY: Final = and_(_IS_HELD, COLLECTIONS.c.collector == bindparam("collector"))
+
+COLLECTION: Final = select(COLLECTIONS).where(COLLECTIONS.c.collection_id == bindparam("collection_id"))
+COLLECTIONS_OF: Final = (
+    select(COLLECTIONS)
+    .where(COLLECTIONS.c.payment_id == bindparam("payment_id"))
+    .order_by(COLLECTIONS.c.recorded_at, COLLECTIONS.c.collection_id)
+)
+ADD_COLLECTION: Final = insert_or(COLLECTIONS).on_conflict_do_nothing()
+ATTACH_COLLECTION: Final = (
+    update(COLLECTIONS)
+    .where(
+        COLLECTIONS.c.collection_id == bindparam("this_collection"),
+        COLLECTIONS.c.result == literal_column("'orphan'"),
+    )
+    .values(_from("payment_id", "reference", "result", "status"))
+)
+HANDOVER: Final = select(HANDOVERS).where(HANDOVERS.c.handover_id == bindparam("handover_id"))
+ADD_HANDOVER: Final = insert_or(HANDOVERS).on_conflict_do_nothing()
+HAND_OVER: Final = (
+    update(COLLECTIONS)
+    .where(COLLECTIONS.c.collection_id == bindparam("this_collection"), _HELD_BY)
+    .values(_from("handover_id"))
+)
+COLLECTIONS_OF_HANDOVER: Final = (
+    select(COLLECTIONS.c.collection_id)
+    .where(COLLECTIONS.c.handover_id == bindparam("handover_id"))
+    .order_by(COLLECTIONS.c.collection_id)
+)
+
+
+def _held(*filters: ColumnElement[bool]) -> Select[Any]:
+    columns = ("collector", "currency", "recorded_at", "collection_id")
+    order = (COLLECTIONS.c[name] for name in columns)
+    return select(COLLECTIONS).where(*filters).order_by(*order).limit(_limit())
+
+
+def _held_sums(*filters: ColumnElement[bool]) -> Select[Any]:
+    of_whom = (COLLECTIONS.c.collector, COLLECTIONS.c.currency)
+    return (
+        select(
+            *of_whom,
+            func.count().label("count"),
+            func.sum(COLLECTIONS.c.amount_minor).label("total_minor"),
+            func.min(COLLECTIONS.c.recorded_at).label("oldest_at"),
+        )
+        .where(*filters)
+        .group_by(*of_whom)
+        .order_by(*of_whom)
+    )
+
+
+CASH_HELD: Final = _held(_IS_HELD)
+CASH_HELD_BY: Final = _held(_HELD_BY)
+CASH_HELD_SUMS: Final = _held_sums(_IS_HELD)
+CASH_HELD_SUMS_BY: Final = _held_sums(_HELD_BY)
 
 # Answers kept under an Idempotency-Key.
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from payments.application.records import Claim, Destination, MessageState
+from payments.domain.collection import AtTheDoor, CashResult
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Channel, Mode, Outcome, Rule
 from payments.domain.review import ReviewState
@@ -355,6 +356,49 @@ ANSWERS: Final = Table(
     _maybe("status", Integer),
     _required("body", LargeBinary),
     Index("answers_expiry", "expires_at"),
+)
+
+HANDOVERS: Final = Table(
+    "handovers",
+    METADATA,
+    _required("handover_id", _NAME, primary_key=True),
+    _required("collector", _NAME),
+    _required("actor", Text),
+    _required("recorded_at", _INSTANT),
+)
+
+COLLECTIONS: Final = Table(
+    "collections",
+    METADATA,
+    _required("collection_id", _NAME, primary_key=True),
+    _required("fingerprint", Text),
+    _required("collector", _NAME),
+    _required("outcome", _NAME),
+    _maybe("amount_minor", _MINOR),
+    _maybe("currency", _CURRENCY),
+    _maybe("payment_id", _ID, ForeignKey("payments.payment_id")),
+    _maybe("reference", _NAME, ForeignKey("attempts.reference")),
+    _maybe("order_id", _NAME),
+    _required("reason", Text),
+    _required("result", _NAME),
+    _maybe("status", _NAME),
+    _required("recorded_at", _INSTANT),
+    _maybe("handover_id", _NAME, ForeignKey("handovers.handover_id")),
+    _check("amount", "amount_minor > 0"),
+    # What was collected is some money, and what was refused is none.
+    _check("collected", "(outcome = 'collected') = (amount_minor IS NOT NULL)"),
+    _check("currency", "(amount_minor IS NULL) = (currency IS NULL)"),
+    _check("handed_in", "handover_id IS NULL OR outcome = 'collected'"),
+    _one_of("outcome", AtTheDoor),
+    _one_of("result", CashResult),
+    _one_of("status", PaymentStatus),
+    _where("collections_payment", "payment_id IS NOT NULL", "payment_id", "recorded_at", "collection_id"),
+    _where(
+        "collections_held",
+        "outcome = 'collected' AND handover_id IS NULL",
+        *("collector", "currency", "recorded_at", "collection_id"),
+    ),
+    _where("collections_handover", "handover_id IS NOT NULL", "handover_id", "collection_id"),
 )
 
 # On PostgreSQL alone it is used, and there it is UNLOGGED: its rows may be lost.

@@ -294,6 +294,8 @@ class Provider:
     later; None: its answer attests the facts itself."""
     phones: Phones | None = None
     """It prompts on a phone."""
+    delivery_codes: bool = True
+    """Whoever collects its cash has to name the delivery code that the payer was shown."""
     refunds: Refunds | None = None
     """None: a person sends money back by hand and records it."""
     refunds_whole: bool = False

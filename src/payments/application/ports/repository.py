@@ -8,6 +8,7 @@ from uuid import UUID
 from payments.application.records import (
     AuditEntry,
     Backlog,
+    HeldCash,
     HistoryQuery,
     Message,
     Notice,
@@ -17,6 +18,7 @@ from payments.application.records import (
     StoredAnswer,
     StoredChange,
 )
+from payments.domain.collection import Collection, Handover
 from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
 from payments.domain.review import Review
@@ -76,6 +78,29 @@ class Reads(Protocol):
     @abstractmethod
     async def reviews(self, query: ReviewQuery) -> tuple[Review, ...]:
         """Reviews in one state, newest first, at most ``query.limit``."""
+
+    @abstractmethod
+    async def collection(self, collection_id: str) -> Collection | None:
+        """One collector's record."""
+
+    @abstractmethod
+    async def collections_of(self, payment_id: UUID) -> tuple[Collection, ...]:
+        """All collectors' records about a payment."""
+
+    @abstractmethod
+    async def cash_held(self, collector: str | None, limit: int) -> tuple[Collection, ...]:
+        """Up to ``limit`` collections whose cash was not handed in: by collector, currency, oldest first.
+
+        ``collector`` None means everybody.
+        """
+
+    @abstractmethod
+    async def cash_held_sums(self, collector: str | None) -> tuple[HeldCash, ...]:
+        """How much each collector holds in each currency, by collector and currency."""
+
+    @abstractmethod
+    async def handover(self, handover_id: str) -> Handover | None:
+        """One hand-over, with the ids of its collections, sorted."""
 
     @abstractmethod
     async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
@@ -138,6 +163,31 @@ class Transaction(Protocol):
     @abstractmethod
     async def decide_review(self, review: Review) -> bool:
         """Store what was decided about ``review``; False if it is not there or is resolved already."""
+
+    @abstractmethod
+    async def collection(self, collection_id: str) -> Collection | None:
+        """One collector's record, as this transaction sees it."""
+
+    @abstractmethod
+    async def add_collection(self, collection: Collection) -> bool:
+        """Store ``collection``; False, and nothing is stored, when its id is already there."""
+
+    @abstractmethod
+    async def attach_collection(self, collection: Collection) -> bool:
+        """Store which attempt an orphan's cash counts for, and what it did; False if it is no orphan."""
+
+    @abstractmethod
+    async def handover(self, handover_id: str) -> Handover | None:
+        """One hand-over, as this transaction sees it."""
+
+    @abstractmethod
+    async def add_handover(self, handover: Handover) -> tuple[str, ...] | None:
+        """Store ``handover`` and mark its collections as brought in by it.
+
+        Returns the ids whose cash its collector does not hold: never collected, somebody else's, or brought
+        in before. With any, the caller has to raise, and nothing stays. None means that the hand-over's own
+        id is already there, and nothing is stored.
+        """
 
     @abstractmethod
     async def add_notice(self, notice: Notice) -> bool:

@@ -11,6 +11,7 @@ from payments.application.ports.clock import Clock
 from payments.application.ports.repository import Reads
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.domain.capture import Capture
+from payments.domain.collection import Collection
 from payments.domain.payment import Payment
 
 BATCH: Final = 500
@@ -46,12 +47,19 @@ class CheckInvariants:
                 messages=await reads.messages_of(payment.payment_id),
                 reviews=await reads.reviews_of(payment.payment_id),
                 audit=await reads.audit_of(payment.payment_id),
+                collections=await self._collections(reads, payment),
                 now=self._clock.now(),
             )
             present = await reads.payment(payment.payment_id)
             if present is None or present == payment:
                 return case
             payment = present
+
+    async def _collections(self, reads: Reads, payment: Payment) -> tuple[Collection, ...]:
+        # Most payments never see a collector, and this walks over all of them.
+        if not any(attempt.on_delivery for attempt in payment.attempts):
+            return ()
+        return await reads.collections_of(payment.payment_id)
 
 
 def _money_counted_twice(payment: Payment, holders: dict[int, str]) -> list[Violation]:

@@ -46,9 +46,10 @@ class ExplainPayment:
         reads = self._unit_of_work.reads
         messages = await reads.messages_of(payment.payment_id)
         reviews = await reads.reviews_of(payment.payment_id)
-        steps = [_of_evidence(e) for e in await reads.evidence_of(payment.payment_id)]
+        at_the_door = frozenset(a.reference for a in payment.attempts if a.on_delivery)
+        steps = [_of_evidence(e, at_the_door) for e in await reads.evidence_of(payment.payment_id)]
         for entry in await reads.audit_of(payment.payment_id):
-            steps += _of_change(entry)
+            steps += _of_change(entry, at_the_door)
         for reference in (*(a.reference for a in payment.attempts), *(r.reference for r in payment.refunds)):
             steps += [_of_notice(n) for n in await reads.notices_about(reference)]
         steps += [
@@ -75,10 +76,10 @@ class ExplainPayment:
         )
 
 
-def _of_evidence(evidence: Evidence) -> Step:
+def _of_evidence(evidence: Evidence, at_the_door: frozenset[str]) -> Step:
     return Step(
         at=evidence.observed_at,
-        what=sentences.of_evidence(evidence),
+        what=sentences.of_evidence(evidence, at_the_door=evidence.reference in at_the_door),
         source="evidence",
         reference=evidence.reference,
         verdict=evidence.rule.name.lower(),
@@ -86,10 +87,21 @@ def _of_evidence(evidence: Evidence) -> Step:
     )
 
 
-def _of_change(entry: AuditEntry) -> list[Step]:
+def _of_change(entry: AuditEntry, at_the_door: frozenset[str]) -> list[Step]:
+    events = json.loads(entry.events)
+    # Whatever the whole change is about: the payment's own events name no attempt.
+    ended = {e["reference"] for e in events if e["event"] in {"AttemptFailed", "AttemptExpired"}}
     return [
-        Step(at=entry.at, what=sentences.of_event(event), source="change", reference=event.get("reference"))
-        for event in json.loads(entry.events)
+        Step(
+            at=entry.at,
+            what=sentences.of_event(
+                event,
+                at_the_door=bool(({event["reference"]} if "reference" in event else ended) & at_the_door),
+            ),
+            source="change",
+            reference=event.get("reference"),
+        )
+        for event in events
     ]
 
 

@@ -9,6 +9,7 @@ import attrs
 
 from payments.application.addresses import Addresses
 from payments.application.answers import Initiated
+from payments.application.masking import masked_phone
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.orders import Order, Orders
@@ -363,6 +364,7 @@ class InitiatePayment:
             checkout_url=self._tokens.checkout_url(attempt.checkout_url, attempt.reference) or "",
             flow=gateway.flow,
             expires_at=attempt.payable_until,
+            phone=masked_phone(attempt.phone),
         )
 
 

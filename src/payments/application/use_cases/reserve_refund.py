@@ -1,15 +1,18 @@
 """Reserve: what every refund needs before it is set aside, whoever asks for it."""
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import attrs
 
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import Provider, Providers
 from payments.application.tokens import Tokens, hash_of
+from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
 from payments.domain.errors import FieldError, ReceiptPending, UnsupportedAmount, UnsupportedProvider
+from payments.domain.evidence import Answer, Outcome
 from payments.domain.money import Money
+from payments.domain.refund_rules import POLICY_ACTOR, RefundRules, SurplusPolicy
 from payments.domain.refunding import Wanted
 
 
@@ -19,6 +22,7 @@ class ReserveRefund:
 
     _identifiers: Identifiers
     _providers: Providers
+    _rules: RefundRules
     _tokens: Tokens
 
     def provider_of(self, capture: Capture) -> Provider | None:
@@ -50,6 +54,24 @@ class ReserveRefund:
             capture_id=capture_id,
             awaiting_approval=awaiting_approval,
             callback_token_hash=hash_of(self._tokens.callback(reference)) if reports else None,
+        )
+
+    def of_surplus(self, attempt: Attempt, answer: Answer, evidence_id: UUID) -> Wanted | None:
+        """The refund that the policy wants if the money of this evidence turns out to be surplus."""
+        if answer.outcome is not Outcome.PAID or self._rules.surplus is SurplusPolicy.OFF:
+            return None
+        amount = answer.arrived or attempt.amount
+        provider = self._providers.by_name.get(attempt.provider)
+        # Without refunds at the provider somebody has to hand the money out, and says so by approving.
+        alone = provider is not None and provider.refunds is not None
+        return self.wanted(
+            attempt.provider,
+            refund_id=uuid5(evidence_id, "surplus refund"),
+            amount=amount,
+            reason="surplus: the order was paid already",
+            actor=POLICY_ACTOR,
+            capture_id=evidence_id,
+            awaiting_approval=not (alone and self._rules.goes_back_by_itself(amount)),
         )
 
     def refuse_impossible(self, capture: Capture, amount: Money) -> Provider:

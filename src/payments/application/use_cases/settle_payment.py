@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from typing import Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import attrs
 
@@ -14,7 +14,7 @@ from payments.application.ports.repository import Transaction
 from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
-from payments.application.records import Claim
+from payments.application.records import Claim, StoredChange
 from payments.application.surplus_policy import set_aside, with_question_decided
 from payments.application.use_cases.read_reports import ReadReports
 from payments.application.use_cases.reserve_refund import ReserveRefund
@@ -25,7 +25,6 @@ from payments.domain.errors import PaymentNotFound, ReferenceNotFound
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Report, Rule, nothing
 from payments.domain.payment import Change, Payment, lost
-from payments.domain.refund_rules import POLICY_ACTOR, RefundRules, SurplusPolicy
 from payments.domain.refunding import Wanted
 from payments.domain.review import Review
 from payments.domain.reviewing import after_refund
@@ -81,7 +80,6 @@ class SettlePayment:
     _providers: Providers
     _reports: ReadReports
     _reserve: ReserveRefund
-    _rules: RefundRules
     _shared_state: SharedState
     _unit_of_work: UnitOfWork
 
@@ -142,7 +140,9 @@ class SettlePayment:
         answer = await _answer(provider, attempt, question, budget_s)
         evidence_id = self._identifiers.unique()
         reviews = await self._reviews(payment, attempt, answer)
-        apply = _Application(
+        apply = Application(
+            channel=Channel.STATUS_CHECK,
+            actor=f"provider:{attempt.provider}",
             clock=self._clock,
             evidence_id=evidence_id,
             payment_id=payment.payment_id,
@@ -153,7 +153,7 @@ class SettlePayment:
             cause=cause,
             failure_noticed_at=failure_noticed_at,
             reviews=reviews,
-            surplus_refund=self._surplus_refund(provider, attempt, answer, evidence_id),
+            surplus_refund=self._reserve.of_surplus(attempt, answer, evidence_id),
         )
         after, rule = await self._unit_of_work.write(apply)
         return Settled(payment=after, reference=reference, answer=answer, rule=rule)
@@ -185,25 +185,6 @@ class SettlePayment:
         if answer.capture_key is None or not (attempt.checks or payment.refunds):
             return ()
         return await self._unit_of_work.reads.reviews_of(payment.payment_id)
-
-    def _surplus_refund(
-        self, provider: Provider | None, attempt: Attempt, answer: Answer, evidence_id: UUID
-    ) -> Wanted | None:
-        """The refund that the policy wants if this money turns out to be surplus."""
-        if answer.outcome is not Outcome.PAID or self._rules.surplus is SurplusPolicy.OFF:
-            return None
-        amount = answer.arrived or attempt.amount
-        # Without refunds at the provider somebody has to hand the money out, and says so by approving.
-        alone = provider is not None and provider.refunds is not None
-        return self._reserve.wanted(
-            attempt.provider,
-            refund_id=uuid5(evidence_id, "surplus refund"),
-            amount=amount,
-            reason="surplus: the order was paid already",
-            actor=POLICY_ACTOR,
-            capture_id=evidence_id,
-            awaiting_approval=not (alone and self._rules.goes_back_by_itself(amount)),
-        )
 
 
 async def _answer(
@@ -245,9 +226,16 @@ async def _with_free_receipt(transaction: Transaction, attempt: Attempt, report:
 
 
 @attrs.frozen(kw_only=True)
-class _Application:
-    """One unit of work: lock, decide, write. Running it again finds its own evidence and stops."""
+class Application:
+    """One piece of evidence on its way into a payment: lock, decide, write.
 
+    As a unit of work that runs again it finds its own evidence and stops. :meth:`decide` alone is for a unit
+    of work that has locked the payment itself, and writes more than this.
+    """
+
+    channel: Channel
+    actor: str
+    """Who attests it, as the audit trail names them."""
     clock: Clock
     evidence_id: UUID
     payment_id: UUID
@@ -266,6 +254,12 @@ class _Application:
             raise PaymentNotFound
         if await transaction.has_evidence(self.evidence_id):
             return locked, Rule.ALREADY_COUNTED
+        change, rule = await self.decide(transaction, locked)
+        await transaction.save(change)
+        return change.after, rule
+
+    async def decide(self, transaction: Transaction, locked: Payment) -> tuple[StoredChange, Rule]:
+        """What is to be stored about the ``locked`` payment, and the verdict."""
         now = self.clock.now()
         found = Change(locked)
         present = locked.attempt(self.attempt.reference)
@@ -277,12 +271,14 @@ class _Application:
         if wanted is not None:
             done = set_aside(done, self.evidence_id, wanted, now=now)
         decided, told = self._gave_way(locked, done.payment, now)
-        # A repeated answer that changes nothing is counted on the attempt and not stored again.
-        news = done.events or self.answer.word != present.last_word
+        # A repeated answer that changes nothing is counted on the attempt and not stored again. What a person
+        # records is always something new.
+        by_a_person = self.channel is Channel.COLLECTOR
+        news = done.events or by_a_person or self.answer.word != present.last_word
         change = record(
             locked,
             Change(done.payment, (*done.events, *told)),
-            actor=f"provider:{self.attempt.provider}",
+            actor=self.actor,
             cause=self.cause,
             now=now,
             evidence=self._evidence(settlement.rule, now) if news else None,
@@ -290,8 +286,7 @@ class _Application:
         )
         if wanted is not None:
             change = with_question_decided(change, self.evidence_id, wanted.refund_id)
-        await transaction.save(change)
-        return change.after, settlement.rule
+        return change, settlement.rule
 
     def _gave_way(
         self, before: Payment, after: Payment, now: datetime
@@ -336,7 +331,7 @@ class _Application:
             evidence_id=self.evidence_id,
             payment_id=self.payment_id,
             reference=self.attempt.reference,
-            channel=Channel.STATUS_CHECK,
+            channel=self.channel,
             cause=self.cause,
             answer=self.answer,
             rule=rule,

@@ -18,7 +18,7 @@ from payments.entrypoints.http.problems import UNAUTHENTICATED, Refused
 def routes(desk: Desk, operations: Sequence[Operation]) -> list[BaseRoute]:
     """Every path, with and without its trailing slash: nothing is ever redirected, least of all a POST.
 
-    A path without parameters always comes before one that could swallow it.
+    A path without parameters comes before one that could swallow it, for every method that it takes.
     """
     fixed: dict[str, Dispatch] = {}
     patterned: list[BaseRoute] = []
@@ -51,6 +51,10 @@ class Dispatch:
         if "GET" in by_method:
             by_method["HEAD"] = by_method["GET"]
         return cls(desk, path, by_method, ", ".join(sorted(by_method)))
+
+    def takes(self, method: str) -> bool:
+        """Whether there is an operation for ``method``."""
+        return method in self._by_method
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["payments.route"] = self._path
@@ -87,9 +91,11 @@ class FixedPaths(BaseRoute):
         self._by_path = by_path
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether the path is one of them."""
+        """Whether the path is one of them; only in part when it does not take the method."""
         found = self._by_path.get(_path(scope)) if scope["type"] == "http" else None
-        return (Match.NONE, {}) if found is None else (Match.FULL, {"endpoint": found})
+        if found is None:
+            return Match.NONE, {}
+        return Match.FULL if found.takes(scope["method"]) else Match.PARTIAL, {"endpoint": found}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the path that matched answer."""

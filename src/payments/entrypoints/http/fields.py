@@ -92,3 +92,36 @@ CheckoutUrl: TypeAlias = Annotated[
 GivenReference: TypeAlias = Annotated[
     str, Meta(pattern=REFERENCE_PATTERN, description="Our reference; all names given must agree.")
 ]
+CollectionId: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z0-9_-]{1,64}$",
+        description="The collector's own name for the record; the same one is the same cash.",
+        examples=["door-2026-01-31-0042"],
+    ),
+]
+HandoverId: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z0-9_-]{1,64}$",
+        description="The shop's own name for the hand-over; the same one is the same hand-over.",
+        examples=["evening-2026-01-31-rider_7"],
+    ),
+]
+Collector: TypeAlias = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=255,
+        description="The `sub` of whoever collected it.",
+        examples=["rider_7"],
+    ),
+]
+DeliveryCode: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern="^[0-9]{1,12}$",
+        description="What the payer's page shows. Needed for `collected`, unless the shop does without.",
+        examples=["482913"],
+    ),
+]

@@ -20,8 +20,9 @@ class Who(enum.Enum):
     ANYONE = "anyone"
     PROVIDER = "the provider, by its signature"
     OWNER = "the owner"
-    OWNER_OR_OPERATOR = "the owner, or an operator"
+    COLLECTOR = "a collector"
     OPERATOR = "an operator"
+    OWNER_OR_OPERATOR = "the owner, or an operator"
     REFUNDER = "whoever may give money back"
 
 

@@ -7,13 +7,19 @@ from uuid import UUID
 import attrs
 from msgspec import Meta
 
+from payments.domain.collection import AtTheDoor
 from payments.domain.events import ReviewKind
 from payments.domain.review import ReviewState
 from payments.domain.transitions import PaymentStatus
 from payments.entrypoints.http import cursors
 from payments.entrypoints.http.fields import (
     Amount,
+    CollectionId,
+    Collector,
+    CurrencyCode,
+    DeliveryCode,
     GivenReference,
+    HandoverId,
     OrderId,
     PageKey,
     PhoneNumber,
@@ -134,3 +140,37 @@ class ReturnRequest:
     tx_ref: GivenReference | None = None
     trxref: GivenReference | None = None
     reference: GivenReference | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CollectionRequest:
+    """What happened at the door. Exactly one of `reference` and `order_id` says about what."""
+
+    collection_id: CollectionId
+    outcome: AtTheDoor
+    reference: GivenReference | None = None
+    order_id: OrderId | None = None
+    amount: Annotated[Amount, Meta(description="What was collected; needed for `collected`.")] | None = None
+    currency: CurrencyCode | None = None
+    delivery_code: DeliveryCode | None = None
+    reason: (
+        Annotated[str, Meta(max_length=200, description="Why it was refused; the payer reads it.")] | None
+    ) = None
+
+
+@attrs.frozen(kw_only=True)
+class CashRequest:
+    """Whose cash is wanted."""
+
+    collector: Collector | None = None
+
+
+@attrs.frozen(kw_only=True)
+class HandoverRequest:
+    """Cash that a collector brought in."""
+
+    handover_id: HandoverId
+    collector: Collector
+    collections: Annotated[
+        tuple[CollectionId, ...], Meta(min_length=1, max_length=500, description="All of them or none.")
+    ]

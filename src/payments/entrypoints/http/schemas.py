@@ -8,12 +8,13 @@ from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 import attrs
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from payments.application import answers
 from payments.application.ports.providers import Flow
 from payments.application.records import PaymentSummary, summary_of
 from payments.domain import attempt as attempts
+from payments.domain import collection as cash
 from payments.domain import payment as payments
 from payments.domain import refund as refunds
 from payments.domain.events import Reason
@@ -22,7 +23,10 @@ from payments.domain.transitions import AttemptStatus, PaymentStatus, RefundStat
 from payments.entrypoints.http.fields import (
     Amount,
     CheckoutUrl,
+    CollectionId,
+    Collector,
     CurrencyCode,
+    HandoverId,
     Instant,
     OrderId,
     PaymentId,
@@ -37,6 +41,12 @@ class NextAction:
 
     type: Annotated[Flow, Meta(examples=["redirect"])]
     url: CheckoutUrl
+    phone: (
+        Annotated[
+            str, Meta(description="The phone that shows the prompt, masked; only for `confirm_on_phone`.")
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -60,7 +70,9 @@ class Checkout:
             status=initiated.status,
             provider=initiated.provider,
             checkout_url=initiated.checkout_url,
-            next_action=NextAction(type=initiated.flow, url=initiated.checkout_url),
+            next_action=NextAction(
+                type=initiated.flow, url=initiated.checkout_url, phone=initiated.phone or UNSET
+            ),
             expires_at=initiated.expires_at,
         )
 
@@ -319,6 +331,106 @@ class Offers:
     """What can pay an order."""
 
     data: tuple[Offer, ...]
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Collection:
+    """A collector's record as it is kept. The same record again is answered the same."""
+
+    collection_id: CollectionId
+    collector: Collector
+    outcome: cash.AtTheDoor
+    amount: Annotated[Amount | None, Meta(description="What was collected; null when it was refused.")]
+    currency: CurrencyCode | None
+    result: Annotated[cash.CashResult, Meta(description="What the record did.", examples=["settled"])]
+    payment_id: PaymentId | None
+    reference: Annotated[Reference | None, Meta(description="The cash attempt it counts for; null: none.")]
+    order_id: OrderId | None
+    status: Annotated[PaymentStatus | None, Meta(description="The payment's status right afterwards.")]
+    recorded_at: Instant
+
+    @classmethod
+    def of(cls, collection: cash.Collection) -> Self:
+        """What the use-case answered, as it is written."""
+        amount = collection.amount
+        return cls(
+            collection_id=collection.collection_id,
+            collector=collection.collector,
+            outcome=collection.outcome,
+            amount=_decimal(amount),
+            currency=amount.currency.code if amount else None,
+            result=collection.result,
+            payment_id=collection.payment_id,
+            reference=collection.reference,
+            order_id=collection.order_id,
+            status=collection.status,
+            recorded_at=collection.recorded_at,
+        )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class CashInHand:
+    """What one collector holds in one currency and has not handed in."""
+
+    collector: Collector
+    currency: CurrencyCode
+    amount: Amount
+    count: int
+    oldest_at: Instant
+    collections: Annotated[
+        tuple[Collection, ...], Meta(description="Oldest first; at most 1000 over all collectors.")
+    ]
+
+    @classmethod
+    def of(cls, in_hand: answers.CashInHand) -> Self:
+        """One line of the use-case's answer."""
+        held = in_hand.held
+        return cls(
+            collector=held.collector,
+            currency=held.total.currency.code,
+            amount=held.total.decimal,
+            count=held.count,
+            oldest_at=held.oldest_at,
+            collections=tuple(Collection.of(collection) for collection in in_hand.collections),
+        )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Cash:
+    """What collectors hold."""
+
+    data: tuple[CashInHand, ...]
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Handover:
+    """Cash that changed hands. The same hand-over again is answered the same."""
+
+    handover_id: HandoverId
+    collector: Collector
+    collections: tuple[CollectionId, ...]
+    recorded_by: Annotated[str, Meta(examples=["operator:user_3"])]
+    recorded_at: Instant
+
+    @classmethod
+    def of(cls, handover: cash.Handover) -> Self:
+        """What the use-case answered, as it is written."""
+        return cls(
+            handover_id=handover.handover_id,
+            collector=handover.collector,
+            collections=handover.collections,
+            recorded_by=handover.actor,
+            recorded_at=handover.recorded_at,
+        )
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class PageStatus:
+    """How a payer's page stands; nothing in it is about a person."""
+
+    status: Annotated[AttemptStatus, Meta(description="Of the attempt the page is about.")]
+    payment_status: PaymentStatus
+    face: Annotated[answers.Face, Meta(description="What the page says now.")]
 
 
 @attrs.frozen(kw_only=True, slots=False)

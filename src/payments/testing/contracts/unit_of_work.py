@@ -1,6 +1,7 @@
 """What every unit of work and its repository keep: the whole contract, to inherit in one test class."""
 
 from payments.testing.contracts.keeping_answers import AnswersContract
+from payments.testing.contracts.keeping_cash import CashContract
 from payments.testing.contracts.keeping_history import HistoryContract
 from payments.testing.contracts.keeping_names import NamesContract
 from payments.testing.contracts.keeping_payments import PaymentsContract
@@ -18,6 +19,7 @@ class UnitOfWorkContract(
     RecordsContract,
     QueuesContract,
     RefundsContract,
+    CashContract,
     AnswersContract,
 ):
     """Inherit it in a test class, and say how the stage is set: a unit of work over an empty store."""

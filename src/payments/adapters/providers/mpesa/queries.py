@@ -1,7 +1,7 @@
 """Who may ask next: Daraja answers so few queries a minute that all processes share one budget (section 5).
 
 A slot every ``60 / N`` seconds. Whoever is refused leaves word for some seconds that it waits, and whoever is
-less urgent lets it go first. docs/adr/0018 says why.
+less urgent lets it go first. docs/adr/0017 says why.
 """
 
 from typing import Final

@@ -30,6 +30,7 @@ def upgrade() -> None:
     _reviews()
     _notices()
     _answers()
+    _cash()
     if _on_postgresql():
         op.execute(
             "CREATE FUNCTION refuse_to_change() RETURNS trigger LANGUAGE plpgsql AS "
@@ -40,6 +41,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("collections")
+    op.drop_table("handovers")
     op.drop_table("answers")
     op.drop_table("notices")
     op.drop_table("reviews")
@@ -313,7 +316,7 @@ def _evidence() -> None:
             "settled surplus amount_differs currency_differs not_ours key_taken",
             "said_once not_attested already_counted declined old_decline still_payable in_flight",
             "closed not_found_yet never_created returned return_known return_of_ours",
-            "no_longer_live no_information",
+            "no_longer_live no_information code_wrong",
         ),
         sa.CheckConstraint(
             "(attested_minor IS NULL) = (attested_currency IS NULL)", name=op.f("ck_evidence_attested")
@@ -466,3 +469,68 @@ def _answers() -> None:
         sa.PrimaryKeyConstraint("user", "operation", "key", name="pk_answers"),
     )
     op.create_index("answers_expiry", "answers", ["expires_at"])
+
+
+def _cash() -> None:
+    op.create_table(
+        "handovers",
+        sa.Column("handover_id", _NAME, nullable=False),
+        sa.Column("collector", _NAME, nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("handover_id", name="pk_handovers"),
+    )
+    op.create_table(
+        "collections",
+        sa.Column("collection_id", _NAME, nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("collector", _NAME, nullable=False),
+        sa.Column("outcome", _NAME, nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=True),
+        sa.Column("payment_id", _ID, nullable=True),
+        sa.Column("reference", _NAME, nullable=True),
+        sa.Column("order_id", _NAME, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("result", _NAME, nullable=False),
+        sa.Column("status", _NAME, nullable=True),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
+        sa.Column("handover_id", _NAME, nullable=True),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_collections_amount")),
+        sa.CheckConstraint(
+            "(outcome = 'collected') = (amount_minor IS NOT NULL)", name=op.f("ck_collections_collected")
+        ),
+        sa.CheckConstraint(
+            "(amount_minor IS NULL) = (currency IS NULL)", name=op.f("ck_collections_currency")
+        ),
+        sa.CheckConstraint(
+            "handover_id IS NULL OR outcome = 'collected'", name=op.f("ck_collections_handed_in")
+        ),
+        _one_of("collections", "outcome", "collected refused"),
+        _one_of("collections", "result", "settled surplus held declined orphan unchanged"),
+        _one_of("collections", "status", "pending processing success failed"),
+        sa.ForeignKeyConstraint(["payment_id"], ["payments.payment_id"], name="fk_collections_payment_id"),
+        sa.ForeignKeyConstraint(["reference"], ["attempts.reference"], name="fk_collections_reference"),
+        sa.ForeignKeyConstraint(
+            ["handover_id"], ["handovers.handover_id"], name="fk_collections_handover_id"
+        ),
+        sa.PrimaryKeyConstraint("collection_id", name="pk_collections"),
+    )
+    op.create_index(
+        "collections_payment",
+        "collections",
+        ["payment_id", "recorded_at", "collection_id"],
+        **_only("payment_id IS NOT NULL"),
+    )
+    op.create_index(
+        "collections_held",
+        "collections",
+        ["collector", "currency", "recorded_at", "collection_id"],
+        **_only("outcome = 'collected' AND handover_id IS NULL"),
+    )
+    op.create_index(
+        "collections_handover",
+        "collections",
+        ["handover_id", "collection_id"],
+        **_only("handover_id IS NOT NULL"),
+    )

@@ -1,0 +1,91 @@
+"""Cash that collectors hand in: all of it or none, once, and by who holds it."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from payments.domain.collection import AtTheDoor, CashRecord
+from payments.domain.errors import HandoverConflict, InvalidRequest
+from payments.domain.money import Money
+from payments.testing import InMemoryPayments, cash_on_delivery, in_memory_payments
+from tests.unit.use_cases.shop import refused
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def kit() -> InMemoryPayments:
+    """``rider_7`` holds a, b and c; ``rider_8`` holds d. None of it belongs to an order."""
+    kit = in_memory_payments(cash=cash_on_delivery())
+    for name, collector in (("a", "rider_7"), ("b", "rider_7"), ("c", "rider_7"), ("d", "rider_8")):
+        record = CashRecord(
+            collection_id=name,
+            collector=collector,
+            outcome=AtTheDoor.COLLECTED,
+            amount=Money.of("100.00", "ETB"),
+            order_id=f"order_{name}",
+        )
+        await kit.payments.collect_cash(record)
+    return kit
+
+
+async def held(kit: InMemoryPayments) -> dict[str, list[str]]:
+    """By collector, the collections that were not handed in."""
+    return {
+        in_hand.held.collector: [c.collection_id for c in in_hand.collections]
+        for in_hand in await kit.payments.cash()
+    }
+
+
+async def test_handed_in_cash_is_no_longer_with_its_collector(kit: InMemoryPayments) -> None:
+    handed = await kit.payments.hand_over_cash("h", "rider_7", ("b", "a"), "operator:ops")
+    assert handed.collections == ("a", "b")
+    assert await held(kit) == {"rider_7": ["c"], "rider_8": ["d"]}
+
+
+async def test_the_same_hand_over_again_is_answered_the_same(kit: InMemoryPayments) -> None:
+    first = await kit.payments.hand_over_cash("h", "rider_7", ("a", "b"), "operator:ops")
+    kit.clock.advance(timedelta(hours=1))
+    again = await kit.payments.hand_over_cash("h", "rider_7", ("b", "a"), "operator:other")
+    assert again == first
+
+
+@pytest.mark.parametrize(
+    ("collector", "names"), [("rider_8", ("a", "b")), ("rider_7", ("a",)), ("rider_7", ("a", "c"))]
+)
+async def test_an_id_belongs_to_one_hand_over(
+    kit: InMemoryPayments, collector: str, names: tuple[str, ...]
+) -> None:
+    await kit.payments.hand_over_cash("h", "rider_7", ("a", "b"), "operator:ops")
+    await refused(HandoverConflict, kit.payments.hand_over_cash("h", collector, names, "operator:ops"))
+
+
+async def test_cash_that_the_collector_does_not_hold_is_named_and_nothing_changes_hands(
+    kit: InMemoryPayments,
+) -> None:
+    await kit.payments.hand_over_cash("h", "rider_7", ("b",), "operator:ops")
+
+    names = ("a", "b", "d", "never")
+    error = await refused(
+        HandoverConflict, kit.payments.hand_over_cash("h-2", "rider_7", names, "operator:ops")
+    )
+
+    assert [wrong.pointer for wrong in error.errors] == [f"/collections/{place}" for place in (1, 2, 3)]
+    assert await held(kit) == {"rider_7": ["a", "c"], "rider_8": ["d"]}
+    assert await kit.unit_of_work.reads.handover("h-2") is None
+
+
+async def test_of_two_hand_overs_of_the_same_cash_one_is_recorded(kit: InMemoryPayments) -> None:
+    answers = await asyncio.gather(
+        *(kit.payments.hand_over_cash(f"h-{n}", "rider_7", ("a", "b"), "operator:ops") for n in range(5)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(answer, HandoverConflict) for answer in answers) == 4
+
+
+@pytest.mark.parametrize("names", [(), ("a", "a"), tuple(f"n{n}" for n in range(501))], ids=len)
+async def test_a_hand_over_names_some_collections_each_once(
+    kit: InMemoryPayments, names: tuple[str, ...]
+) -> None:
+    await refused(InvalidRequest, kit.payments.hand_over_cash("h", "rider_7", names, "operator:ops"))
