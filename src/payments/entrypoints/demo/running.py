@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import attrs
 from starlette.applications import Starlette
 
 from payments.bootstrap import open_payments
@@ -33,6 +34,7 @@ from payments.entrypoints.tokens import sign_token
 from payments.entrypoints.worker import Worker
 from payments.settings import SCOPES, Settings
 from payments.simulators.app import create_simulators, mailbox_port, simulators_at
+from payments.simulators.chapa import ChapaSwitches
 from payments.simulators.lifespans import running
 from payments.simulators.mpesa import MpesaSimulatorConfig, certificate_of
 
@@ -89,27 +91,28 @@ def _demo(state: DemoState, addresses: DemoAddresses, settings: Settings, simula
 
 def _simulators(state: DemoState, addresses: DemoAddresses) -> Starlette:
     made = state.secrets
-    return create_simulators(
-        simulators_at(
-            addresses.simulators,
-            webhook_url=addresses.notices("chapa"),
-            webhook_secret=made.chapa_webhook_secret,
-            orders_token=made.orders_token,
-            orders_signing_secrets=(made.orders_signing_secret,),
-            state_directory=state.simulators,
-            paystack_webhook_url=addresses.notices("paystack"),
-            paystack_secret_key=made.paystack_secret_key,
-            mpesa=MpesaSimulatorConfig(
-                public_url=addresses.mpesa,
-                consumer_key=made.mpesa_consumer_key,
-                consumer_secret=made.mpesa_consumer_secret,
-                organisation="MERKATO",
-                initiator_name=MPESA_INITIATOR,
-                initiator_password=made.mpesa_initiator_password,
-                private_key_pem=made.mpesa_private_key.encode(),
-            ),
-        )
+    config = simulators_at(
+        addresses.simulators,
+        webhook_url=addresses.notices("chapa"),
+        webhook_secret=made.chapa_webhook_secret,
+        orders_token=made.orders_token,
+        orders_signing_secrets=(made.orders_signing_secret,),
+        state_directory=state.simulators,
+        paystack_webhook_url=addresses.notices("paystack"),
+        paystack_secret_key=made.paystack_secret_key,
+        mpesa=MpesaSimulatorConfig(
+            public_url=addresses.mpesa,
+            consumer_key=made.mpesa_consumer_key,
+            consumer_secret=made.mpesa_consumer_secret,
+            organisation="MERKATO",
+            initiator_name=MPESA_INITIATOR,
+            initiator_password=made.mpesa_initiator_password,
+            private_key_pem=made.mpesa_private_key.encode(),
+        ),
     )
+    # Chapa refuses refunds in test mode. Here a person is to see one go through.
+    chapa = attrs.evolve(config.chapa, switches=ChapaSwitches(refunds="allowed"))
+    return create_simulators(attrs.evolve(config, chapa=chapa))
 
 
 def _settings(

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import attrs
 
-_SETTLED: Final = frozenset({"paid", "refunded", "partially_refunded"})
+_SETTLED: Final = frozenset({"paid", "partially_refunded"})
+_RETURNED: Final = "refunded"
 _SPOKEN: Final = {"mpesa": "M-Pesa", "cash": "Cash on delivery"}
 _ON_DELIVERY: Final = "pay_on_delivery"
 _FLOWS: Final = {
@@ -27,6 +28,8 @@ class Face(enum.Enum):
     """It is paid in cash when it is delivered."""
     REVIEW = "review"
     PAID = "paid"
+    RETURNED = "returned"
+    """All of the money went back."""
     CLOSED = "closed"
     """Not payable: the orders service says so, or no provider takes it."""
 
@@ -40,6 +43,7 @@ LABELS: Final = {
     Face.FAILED: "Not paid yet",
     Face.REVIEW: "In review",
     Face.PAID: "Paid",
+    Face.RETURNED: "Refunded",
     Face.CLOSED: "Cannot be paid",
 }
 
@@ -86,6 +90,12 @@ class OrderView:
         return self.payment is not None and self.payment["status"] == "success"
 
     @property
+    def returned(self) -> str | None:
+        """How much went back, of money that has arrived; None: nothing."""
+        returned = self.payment["amount_refunded"] if self.payment else "0"
+        return grouped(returned) if returned.strip("0.") else None
+
+    @property
     def checkout_url(self) -> str | None:
         """Where the customer can go on paying."""
         return self.payment["checkout_url"] if self.payment and self.face in _WAITING else None
@@ -122,6 +132,8 @@ def view_of(order: dict[str, Any], payment: dict[str, Any] | None, offers: list[
 def _face(
     order: dict[str, Any], payment: dict[str, Any] | None, offers: list[dict[str, Any]]
 ) -> tuple[Face, str]:
+    if order["payment_status"] == _RETURNED:
+        return Face.RETURNED, ""
     if order["payment_status"] in _SETTLED:
         return Face.PAID, ""
     if payment is not None and payment["in_review"]:
