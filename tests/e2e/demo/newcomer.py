@@ -9,7 +9,8 @@ import anyio
 import attrs
 import httpx
 
-WITHIN_S = 30.0
+# Daraja answers one question in twelve seconds, and each payment by M-Pesa waits for its turn.
+WITHIN_S = 60.0
 
 
 @attrs.define

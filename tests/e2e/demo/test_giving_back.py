@@ -1,4 +1,4 @@
-"""An operator sends the money of each provider back with the token that the demonstration prints, and the shop says so."""
+"""An operator sends money of each provider back with the token that is printed, and the shop says so."""
 
 from typing import Any
 from uuid import uuid4
