@@ -43,7 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     port = free_port()
     service = {"PAYMENTS_PORT": str(port)}
     with payments("simulators", "--port", "0", cwd=here, variables=service) as program:
-        output = program.wait_for("PAYMENTS_CHAPA_WEBHOOK_SECRETS=")
+        output = program.wait_for("PAYMENTS_MPESA_INITIATOR_PASSWORD=")
         pointed = variables_in(output)
         yield World(
             simulators=pointed["PAYMENTS_ORDERS_URL"].removesuffix("/orders"),

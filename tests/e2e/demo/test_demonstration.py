@@ -1,5 +1,6 @@
 """The demonstration as scripts and newcomers meet it."""
 
+import base64
 import json
 import shlex
 import stat
@@ -41,6 +42,7 @@ def test_demo_json_tells_a_script_all_it_needs(demonstration: Demonstration) -> 
     assert list(document) == [
         "token",
         "operator_token",
+        "collector_token",
         "api",
         "console",
         "orders",
@@ -51,17 +53,24 @@ def test_demo_json_tells_a_script_all_it_needs(demonstration: Demonstration) -> 
     assert document["console"] == f"{url}/console/"
     assert document["simulators"] == {
         "chapa": f"{url}/simulators/chapa",
-        "paystack": None,
-        "mpesa": None,
+        "paystack": f"{url}/simulators/paystack",
+        "mpesa": f"{url}/simulators/mpesa",
         "orders": f"{url}/simulators/orders",
         "mailbox": f"{url}/simulators/mailbox",
     }
     assert document["credentials"]["chapa"]["secret_key"].startswith("CHASECK_TEST-")
     # With it a script can sign a notice of its own, as Chapa would.
     assert len(document["credentials"]["chapa"]["webhook_secret"]) >= 24
+    assert document["credentials"]["paystack"]["secret_key"].startswith("sk_test_")
+    assert set(document["credentials"]["mpesa"]) == {
+        "consumer_key",
+        "consumer_secret",
+        "shortcode",
+        "passkey",
+    }
     orders = {order["id"]: order for order in document["orders"]}
     assert (orders["order_1001"]["amount"], orders["order_1001"]["currency"]) == ("1000.00", "ETB")
-    assert {order["currency"] for order in document["orders"]} >= {"ETB", "USD", "KES"}
+    assert {order["currency"] for order in document["orders"]} >= {"ETB", "USD", "KES", "NGN", "GHS"}
     assert "order_foreign" not in orders
 
 
@@ -77,7 +86,11 @@ def test_demo_json_tells_a_script_all_it_needs(demonstration: Demonstration) -> 
         "/shop/orders/order_1001",
         "/shop/assets/shop.css",
         "/simulators",
+        "/shop/courier",
         "/simulators/chapa/",
+        "/simulators/paystack/",
+        "/simulators/mpesa/",
+        "/simulators/mpesa/phone/",
         "/simulators/orders/",
         "/simulators/mailbox/",
     ],
@@ -115,6 +128,56 @@ def test_a_third_party_client_of_chapa_can_use_the_simulator(demonstration: Demo
     assert answer.raise_for_status().json()["status"] == "success"
 
 
+def test_a_third_party_client_of_paystack_can_use_the_simulator(demonstration: Demonstration) -> None:
+    document = told(demonstration)
+    paystack, key = document["simulators"]["paystack"], document["credentials"]["paystack"]["secret_key"]
+    begun = httpx.post(
+        f"{paystack}/transaction/initialize",
+        json={"email": "ada@shop.ng", "amount": "50000", "currency": "NGN"},
+        headers={"authorization": f"Bearer {key}"},
+        trust_env=False,
+    )
+    data = begun.raise_for_status().json()["data"]
+    assert data["authorization_url"].startswith(f"{paystack}/")
+    asked = get(f"{paystack}/transaction/verify/{data['reference']}", authorization=f"Bearer {key}")
+    assert asked.json()["data"]["status"] == "abandoned"
+    refused = get(f"{paystack}/transaction/verify/{data['reference']}", authorization="Bearer sk_test_other")
+    assert refused.status_code == 401
+
+
+def test_a_third_party_client_of_daraja_can_use_the_simulator(demonstration: Demonstration) -> None:
+    document = told(demonstration)
+    mpesa, ours = document["simulators"]["mpesa"], document["credentials"]["mpesa"]
+    token = httpx.get(
+        f"{mpesa}/oauth/v1/generate",
+        params={"grant_type": "client_credentials"},
+        auth=(ours["consumer_key"], ours["consumer_secret"]),
+        trust_env=False,
+    )
+    timestamp = "20261128120000"
+    password = f"{ours['shortcode']}{ours['passkey']}{timestamp}".encode()
+    pushed = httpx.post(
+        f"{mpesa}/mpesa/stkpush/v1/processrequest",
+        json={
+            "BusinessShortCode": ours["shortcode"],
+            "Password": base64.b64encode(password).decode(),
+            "Timestamp": timestamp,
+            "TransactionType": "CustomerPayBillOnline",
+            "Amount": 10,
+            "PartyA": "254712000999",
+            "PartyB": ours["shortcode"],
+            "PhoneNumber": "254712000999",
+            "CallBackURL": f"{demonstration.url}/somebody-elses-shop/",
+            "AccountReference": "tea",
+            "TransactionDesc": "tea",
+        },
+        headers={"authorization": f"Bearer {token.raise_for_status().json()['access_token']}"},
+        trust_env=False,
+    )
+    assert pushed.raise_for_status().json()["ResponseCode"] == "0"
+    assert "254712000999" in get(f"{mpesa}/phone/").text
+
+
 def test_real_keys_are_ignored_and_named_without_their_values(demonstration: Demonstration) -> None:
     output = demonstration.program.output
     assert "Ignored here: PAYMENTS_CHAPA_SECRET_KEY, PAYMENTS_ORDERS_URL." in output
@@ -147,11 +210,14 @@ def test_a_page_elsewhere_cannot_reach_it_by_another_name(demonstration: Demonst
     assert get(f"{demonstration.url}/livez", host=f"localhost:{port}").status_code == 200
 
 
-def test_a_form_on_another_page_cannot_pay(demonstration: Demonstration) -> None:
+@pytest.mark.parametrize(
+    "path", ["/shop/orders/order_1002/pay", "/shop/courier/record", "/shop/courier/handover"]
+)
+def test_a_form_on_another_page_does_nothing(demonstration: Demonstration, path: str) -> None:
     for origin in ("http://evil.example", "null"):
         answer = httpx.post(
-            f"{demonstration.url}/shop/orders/order_1002/pay",
-            data={"provider": "chapa"},
+            f"{demonstration.url}{path}",
+            data={"provider": "chapa", "order_id": "order_1002"},
             headers={"origin": origin},
             trust_env=False,
         )

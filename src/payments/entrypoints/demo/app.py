@@ -10,12 +10,19 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from payments.entrypoints.demo.shop import shop_routes
+from payments.entrypoints.demo import collector as collector_pages
+from payments.entrypoints.demo import shop as shop_pages
+from payments.entrypoints.demo.collecting import Collecting
+from payments.entrypoints.demo.pages import open_shop, routes_of
 from payments.entrypoints.demo.shop_client import ShopClient
+from payments.entrypoints.demo.state import DemoSecrets
+from payments.entrypoints.demo.strip import WithStrip
 from payments.entrypoints.demo.surroundings import MOUNT, DemoAddresses
 from payments.settings import Settings
+from payments.simulators.mpesa import SANDBOX_PASSKEY, SANDBOX_SHORTCODE
 
 _HOSTS: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -28,9 +35,10 @@ class Demo:
     addresses: DemoAddresses
     token: str = attrs.field(repr=False)
     operator_token: str = attrs.field(repr=False)
-    """Signs an operator in at the console."""
-    chapa_secret_key: str = attrs.field(repr=False)
-    chapa_webhook_secret: str = attrs.field(repr=False)
+    """Signs an operator in at the console, and may send money back."""
+    collector_token: str = attrs.field(repr=False)
+    """Records what happened at the door."""
+    secrets: DemoSecrets
     simulators: Starlette
 
 
@@ -51,14 +59,16 @@ class LoopbackOnly:
         await self.app(scope, receive, send)
 
 
-def create_demo(demo: Demo, service: ASGIApp, client: ShopClient) -> ASGIApp:
+def create_demo(demo: Demo, service: ASGIApp, client: ShopClient, collecting: Collecting) -> ASGIApp:
     """The application to be served; the simulators are held open by whoever serves it."""
+    shop = open_shop(client, collecting, demo.addresses)
     routes: list[BaseRoute] = [
         Route("/demo.json", partial(_told, demo, client)),
-        *shop_routes(client, demo.addresses),
+        *routes_of(shop, (*shop_pages.PAGES, *collector_pages.PAGES)),
+        Mount("/shop/assets", StaticFiles(packages=[("payments.entrypoints.demo", "static")])),
         Route(MOUNT, _to_simulators),
         Mount(MOUNT, demo.simulators),
-        Mount("/", service),
+        Mount("/", WithStrip(service)),
     ]
     return LoopbackOnly(Starlette(routes=routes))
 
@@ -70,28 +80,34 @@ async def _told(demo: Demo, client: ShopClient, _request: Request) -> Response:
         {
             "token": demo.token,
             "operator_token": demo.operator_token,
+            "collector_token": demo.collector_token,
             "api": at.public,
             "console": at.console,
             "orders": [_order(order) for order in await client.orders()],
             "simulators": {
                 "chapa": at.chapa,
-                # What this version does not bring is null, so that readers need not guess.
-                "paystack": None,
-                "mpesa": None,
+                "paystack": at.paystack,
+                "mpesa": at.mpesa,
                 "orders": at.orders,
                 "mailbox": at.mailbox,
             },
-            "credentials": {
-                "chapa": {
-                    "secret_key": demo.chapa_secret_key,
-                    "webhook_secret": demo.chapa_webhook_secret,
-                },
-                "paystack": None,
-                "mpesa": None,
-            },
+            "credentials": _credentials(demo.secrets),
         },
         headers={"Cache-Control": "no-store"},
     )
+
+
+def _credentials(made: DemoSecrets) -> dict[str, dict[str, str]]:
+    return {
+        "chapa": {"secret_key": made.chapa_secret_key, "webhook_secret": made.chapa_webhook_secret},
+        "paystack": {"secret_key": made.paystack_secret_key},
+        "mpesa": {
+            "consumer_key": made.mpesa_consumer_key,
+            "consumer_secret": made.mpesa_consumer_secret,
+            "shortcode": SANDBOX_SHORTCODE,
+            "passkey": SANDBOX_PASSKEY,
+        },
+    }
 
 
 def _order(order: dict[str, Any]) -> dict[str, Any]:

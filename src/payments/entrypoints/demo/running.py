@@ -7,15 +7,25 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import attrs
 from starlette.applications import Starlette
 
 from payments.bootstrap import open_payments
 from payments.domain.errors import ConfigurationInvalid, FieldError
 from payments.entrypoints.demo.app import Demo, create_demo
 from payments.entrypoints.demo.banner import banner
+from payments.entrypoints.demo.collecting import open_collecting
 from payments.entrypoints.demo.shop_client import open_shop_client
 from payments.entrypoints.demo.state import DemoState, open_state
-from payments.entrypoints.demo.surroundings import OPERATOR, USER, DemoAddresses, as_shell, environment_of
+from payments.entrypoints.demo.surroundings import (
+    COLLECTOR,
+    MPESA_INITIATOR,
+    OPERATOR,
+    USER,
+    DemoAddresses,
+    as_shell,
+    environment_of,
+)
 from payments.entrypoints.http import create_app
 from payments.entrypoints.http.auth import Scope
 from payments.entrypoints.logging import configure_logging
@@ -24,11 +34,12 @@ from payments.entrypoints.tokens import sign_token
 from payments.entrypoints.worker import Worker
 from payments.settings import SCOPES, Settings
 from payments.simulators.app import create_simulators, mailbox_port, simulators_at
+from payments.simulators.chapa import ChapaSwitches
 from payments.simulators.lifespans import running
+from payments.simulators.mpesa import MpesaSimulatorConfig, certificate_of
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _TOKEN_FOR: Final = timedelta(days=30)
-_OPERATE: Final = Scope.OPERATE.value
 _HEEDED: Final = ("PAYMENTS_LOG_LEVEL", "PAYMENTS_LOG_FORMAT")
 
 
@@ -57,38 +68,65 @@ async def run_demo(
         async with running(simulators):
             settings = _settings(state, addresses, mailbox_port(simulators), bound, environ)
             configure_logging(settings.logging, sys.stderr)
-            demo = Demo(
-                settings=settings,
-                addresses=addresses,
-                token=sign_token(settings, user=USER, scope=" ".join(SCOPES), valid_for=_TOKEN_FOR),
-                operator_token=sign_token(settings, user=OPERATOR, scope=_OPERATE, valid_for=_TOKEN_FOR),
-                chapa_secret_key=state.secrets.chapa_secret_key,
-                chapa_webhook_secret=state.secrets.chapa_webhook_secret,
-                simulators=simulators,
-            )
+            demo = _demo(state, addresses, settings, simulators)
             ignored = sorted(n for n in environ if n.startswith("PAYMENTS_") and n not in _HEEDED)
             told = banner(demo, state.environment_file, ignored)
             await _serve(demo, listening, started=lambda: announce(told))
 
 
-def _simulators(state: DemoState, addresses: DemoAddresses) -> Starlette:
-    return create_simulators(
-        simulators_at(
-            addresses.simulators,
-            webhook_url=addresses.notices,
-            webhook_secret=state.secrets.chapa_webhook_secret,
-            orders_token=state.secrets.orders_token,
-            orders_signing_secrets=(state.secrets.orders_signing_secret,),
-            state_directory=state.simulators,
-        )
+def _demo(state: DemoState, addresses: DemoAddresses, settings: Settings, simulators: Starlette) -> Demo:
+    def token(user: str, *scopes: str) -> str:
+        return sign_token(settings, user=user, scope=" ".join(scopes), valid_for=_TOKEN_FOR)
+
+    return Demo(
+        settings=settings,
+        addresses=addresses,
+        token=token(USER, *SCOPES),
+        operator_token=token(OPERATOR, Scope.OPERATE.value, Scope.REFUND.value),
+        collector_token=token(COLLECTOR, Scope.COLLECT.value),
+        secrets=state.secrets,
+        simulators=simulators,
     )
+
+
+def _simulators(state: DemoState, addresses: DemoAddresses) -> Starlette:
+    made = state.secrets
+    config = simulators_at(
+        addresses.simulators,
+        webhook_url=addresses.notices("chapa"),
+        webhook_secret=made.chapa_webhook_secret,
+        orders_token=made.orders_token,
+        orders_signing_secrets=(made.orders_signing_secret,),
+        state_directory=state.simulators,
+        paystack_webhook_url=addresses.notices("paystack"),
+        paystack_secret_key=made.paystack_secret_key,
+        mpesa=MpesaSimulatorConfig(
+            public_url=addresses.mpesa,
+            consumer_key=made.mpesa_consumer_key,
+            consumer_secret=made.mpesa_consumer_secret,
+            organisation="MERKATO",
+            initiator_name=MPESA_INITIATOR,
+            initiator_password=made.mpesa_initiator_password,
+            private_key_pem=made.mpesa_private_key.encode(),
+        ),
+    )
+    # Chapa refuses refunds in test mode. Here a person is to see one go through.
+    chapa = attrs.evolve(config.chapa, switches=ChapaSwitches(refunds="allowed"))
+    return create_simulators(attrs.evolve(config, chapa=chapa))
 
 
 def _settings(
     state: DemoState, addresses: DemoAddresses, smtp_port: int, port: int, environ: Mapping[str, str]
 ) -> Settings:
+    certificate = certificate_of(state.secrets.mpesa_private_key.encode()).decode()
+    state.write_private(state.mpesa_certificate, certificate)
     variables = environment_of(
-        state.secrets, addresses, database=state.database, smtp_port=smtp_port, port=port
+        state.secrets,
+        addresses,
+        database=state.database,
+        mpesa_certificate=state.mpesa_certificate,
+        smtp_port=smtp_port,
+        port=port,
     )
     state.write_private(state.environment_file, as_shell(variables))
     heeded = {name: environ[name] for name in _HEEDED if name in environ}
@@ -114,6 +152,7 @@ async def _serve(demo: Demo, listening: socket.socket, *, started: Callable[[], 
     async with (
         open_payments(demo.settings) as payments,
         open_shop_client(demo.addresses, demo.token) as client,
+        open_collecting(demo.addresses, demo.collector_token, demo.operator_token) as collecting,
     ):
         worker = Worker(payments)
         service = create_app(payments, demo.settings, on_notice=worker.wake)
@@ -122,5 +161,5 @@ async def _serve(demo: Demo, listening: socket.socket, *, started: Callable[[], 
             service.state.draining = True
             worker.stop()
 
-        app = create_demo(demo, service, client)
+        app = create_demo(demo, service, client, collecting)
         await serve_with(worker, Service(app=app, started=started, stopping=stopping), listening)

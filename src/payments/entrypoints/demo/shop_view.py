@@ -6,12 +6,14 @@ from typing import Any, Final
 
 import attrs
 
-_SETTLED: Final = frozenset({"paid", "refunded", "partially_refunded"})
+_SETTLED: Final = frozenset({"paid", "partially_refunded"})
+_RETURNED: Final = "refunded"
 _SPOKEN: Final = {"mpesa": "M-Pesa", "cash": "Cash on delivery"}
+_ON_DELIVERY: Final = "pay_on_delivery"
 _FLOWS: Final = {
     "redirect": "You pay on a page of theirs and come back here.",
-    "confirm_on_phone": "You confirm on your phone.",
-    "pay_on_delivery": "You pay at your door.",
+    "confirm_on_phone": "You confirm with your PIN on your phone.",
+    _ON_DELIVERY: "You pay in cash when your order arrives.",
 }
 
 
@@ -22,18 +24,26 @@ class Face(enum.Enum):
     CONFIRMING = "confirming"
     """A checkout is open, or money has arrived and the orders service was not told yet."""
     FAILED = "failed"
+    DELIVERY = "delivery"
+    """It is paid in cash when it is delivered."""
     REVIEW = "review"
     PAID = "paid"
+    RETURNED = "returned"
+    """All of the money went back."""
     CLOSED = "closed"
     """Not payable: the orders service says so, or no provider takes it."""
 
 
+_WAITING: Final = frozenset({Face.CONFIRMING, Face.DELIVERY})
+
 LABELS: Final = {
     Face.OPEN: "To pay",
     Face.CONFIRMING: "Waiting",
+    Face.DELIVERY: "Pay on delivery",
     Face.FAILED: "Not paid yet",
     Face.REVIEW: "In review",
     Face.PAID: "Paid",
+    Face.RETURNED: "Refunded",
     Face.CLOSED: "Cannot be paid",
 }
 
@@ -80,9 +90,15 @@ class OrderView:
         return self.payment is not None and self.payment["status"] == "success"
 
     @property
+    def returned(self) -> str | None:
+        """How much went back, of money that has arrived; None: nothing."""
+        returned = self.payment["amount_refunded"] if self.payment else "0"
+        return grouped(returned) if returned.strip("0.") else None
+
+    @property
     def checkout_url(self) -> str | None:
         """Where the customer can go on paying."""
-        return self.payment["checkout_url"] if self.payment and self.face is Face.CONFIRMING else None
+        return self.payment["checkout_url"] if self.payment and self.face in _WAITING else None
 
     def revision(self, *more: object) -> str:
         """Changes whenever what the page shows changes; ``more`` is shown beside the order."""
@@ -102,12 +118,12 @@ def view_of(order: dict[str, Any], payment: dict[str, Any] | None, offers: list[
     return OrderView(
         order_id=order["id"],
         title=order["title"] or order["id"],
-        amount=_grouped(order["amount"]),
+        amount=grouped(order["amount"]),
         currency=order["currency"],
         face=face,
         label=LABELS[face],
         reason=reason,
-        offers=tuple(_offer(each) for each in offers),
+        offers=tuple(_offer(each) for each in _cash_last(offers)),
         payment=payment,
         customer=order["customer"],
     )
@@ -116,12 +132,15 @@ def view_of(order: dict[str, Any], payment: dict[str, Any] | None, offers: list[
 def _face(
     order: dict[str, Any], payment: dict[str, Any] | None, offers: list[dict[str, Any]]
 ) -> tuple[Face, str]:
+    if order["payment_status"] == _RETURNED:
+        return Face.RETURNED, ""
     if order["payment_status"] in _SETTLED:
         return Face.PAID, ""
     if payment is not None and payment["in_review"]:
         return Face.REVIEW, "Money arrived that does not match the order. The shop will accept or return it."
     if payment is not None and payment["status"] in {"processing", "success"}:
-        return Face.CONFIRMING, ""
+        waits_at_the_door = payment["status"] == "processing" and _flow(payment, offers) == _ON_DELIVERY
+        return (Face.DELIVERY if waits_at_the_door else Face.CONFIRMING), ""
     return _face_of_unpaid(order, payment, offers)
 
 
@@ -136,6 +155,14 @@ def _face_of_unpaid(
         failure = payment["failure"] or {}
         return Face.FAILED, failure.get("message") or "This try did not go through."
     return Face.OPEN, ""
+
+
+def _cash_last(offers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(offers, key=lambda offer: bool(offer["type"] == _ON_DELIVERY))
+
+
+def _flow(payment: dict[str, Any], offers: list[dict[str, Any]]) -> str | None:
+    return next((offer["type"] for offer in offers if offer["provider"] == payment["provider"]), None)
 
 
 def _offer(offer: dict[str, Any]) -> OfferView:
@@ -159,7 +186,7 @@ def name_of(provider: str) -> str:
     return _SPOKEN.get(provider, provider.capitalize())
 
 
-def _grouped(amount: str) -> str:
+def grouped(amount: str) -> str:
     """``12500.50`` as ``12,500.50``."""
     whole, point, rest = amount.partition(".")
     return f"{int(whole):,}{point}{rest}" if whole.isdecimal() else amount

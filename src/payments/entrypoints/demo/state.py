@@ -5,43 +5,52 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 import attrs
 
 from payments.bootstrap import hold
 from payments.domain.errors import ConfigurationInvalid, StorageBusy
+from payments.simulators.mpesa import new_private_key
 
 _SECRETS_FILE: Final = "secrets.json"
-_OURS: Final = ("payments.db*", "simulators", "env", _SECRETS_FILE)
+_CERTIFICATE_FILE: Final = "mpesa-certificate.pem"
+_OURS: Final = ("payments.db*", "simulators", "env", _CERTIFICATE_FILE, _SECRETS_FILE)
 """What ``--fresh`` removes; whatever else lies in the directory stays."""
+
+
+def _hex(length_bytes: int, prefix: str = "") -> str:
+    return prefix + secrets.token_hex(length_bytes)
+
+
+def _signing_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _secret(make: Callable[[], str]) -> str:
+    return attrs.field(factory=make, repr=False)
 
 
 @attrs.frozen(kw_only=True)
 class DemoSecrets:
-    """Secrets made up for this demonstration alone."""
+    """Secrets made up for this demonstration alone, from the operating system's randomness."""
 
-    auth_key: str = attrs.field(repr=False)
-    data_key: str = attrs.field(repr=False)
-    orders_token: str = attrs.field(repr=False)
-    orders_signing_secret: str = attrs.field(repr=False)
-    chapa_secret_key: str = attrs.field(repr=False)
-    chapa_webhook_secret: str = attrs.field(repr=False)
-
-    @classmethod
-    def fresh(cls) -> Self:
-        """New ones, from the operating system's randomness."""
-        return cls(
-            auth_key=secrets.token_hex(32),
-            data_key=secrets.token_hex(32),
-            orders_token=secrets.token_hex(20),
-            orders_signing_secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
-            chapa_secret_key="CHASECK_TEST-" + secrets.token_hex(16),
-            chapa_webhook_secret=secrets.token_hex(20),
-        )
+    auth_key: str = _secret(partial(_hex, 32))
+    data_key: str = _secret(partial(_hex, 32))
+    orders_token: str = _secret(partial(_hex, 20))
+    orders_signing_secret: str = _secret(_signing_secret)
+    chapa_secret_key: str = _secret(partial(_hex, 16, "CHASECK_TEST-"))
+    chapa_webhook_secret: str = _secret(partial(_hex, 20))
+    paystack_secret_key: str = _secret(partial(_hex, 20, "sk_test_"))
+    mpesa_consumer_key: str = _secret(partial(_hex, 20))
+    mpesa_consumer_secret: str = _secret(partial(_hex, 20))
+    mpesa_initiator_password: str = _secret(partial(_hex, 12))
+    mpesa_private_key: str = _secret(lambda: new_private_key().decode())
+    """In PEM. It opens what was sealed with the certificate, which is all the service gets."""
 
 
 @attrs.frozen
@@ -65,6 +74,11 @@ class DemoState:
     def environment_file(self) -> Path:
         """The ``PAYMENTS_*`` variables of this demonstration, for a shell to read."""
         return self.directory / "env"
+
+    @property
+    def mpesa_certificate(self) -> Path:
+        """The certificate that the initiator's password is sealed with, in PEM."""
+        return self.directory / _CERTIFICATE_FILE
 
     def write_private(self, file: Path, text: str) -> None:
         """Write ``text`` so that only the owner can read it, at no moment anybody else."""
@@ -105,13 +119,14 @@ def _forget(directory: Path) -> None:
 
 
 def _kept_secrets(file: Path) -> DemoSecrets:
+    """The secrets of earlier runs; what an earlier version did not need yet is made up and kept, too."""
     try:
-        kept = DemoSecrets(**json.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        kept = DemoSecrets.fresh()
-        _write_private(file, json.dumps(attrs.asdict(kept), indent=2) + "\n")
+        known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        kept = DemoSecrets(**known)
     except (OSError, ValueError, TypeError) as error:
         raise ConfigurationInvalid(f"{file} cannot be read. Start over with --fresh.") from error
+    if attrs.asdict(kept) != known:
+        _write_private(file, json.dumps(attrs.asdict(kept), indent=2) + "\n")
     return kept
 
 

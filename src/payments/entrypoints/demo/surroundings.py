@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from payments.entrypoints.demo.state import DemoSecrets
+from payments.simulators.mpesa import SANDBOX_PASSKEY, SANDBOX_SHORTCODE
 
 USER: Final = "demo-user"
 """Who the seeded orders belong to, and whose token is printed."""
@@ -15,7 +16,14 @@ USER: Final = "demo-user"
 OPERATOR: Final = "demo-operator"
 """Who the printed token for the console belongs to."""
 
+COLLECTOR: Final = "demo-collector"
+"""Who takes cash at the door."""
+
+MPESA_INITIATOR: Final = "testapi"
+"""Who asks Daraja to send money back."""
+
 MOUNT: Final = "/simulators"
+COLLECTOR_PAGE: Final = "/shop/courier"
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +43,21 @@ class DemoAddresses:
         return f"{self.simulators}/chapa"
 
     @property
+    def paystack(self) -> str:
+        """Stands where the base of Paystack's API stands."""
+        return f"{self.simulators}/paystack"
+
+    @property
+    def mpesa(self) -> str:
+        """Stands where the base of Daraja's API stands."""
+        return f"{self.simulators}/mpesa"
+
+    @property
+    def phones(self) -> str:
+        """The simulated phones that M-Pesa prompts on."""
+        return f"{self.mpesa}/phone/"
+
+    @property
     def orders(self) -> str:
         """The orders service."""
         return f"{self.simulators}/orders"
@@ -50,9 +73,13 @@ class DemoAddresses:
         return f"{self.public}/console/"
 
     @property
-    def notices(self) -> str:
-        """Where Chapa sends its webhooks."""
-        return f"{self.public}/payments/verify/chapa/"
+    def collector(self) -> str:
+        """Where a person plays the collector."""
+        return f"{self.public}{COLLECTOR_PAGE}"
+
+    def notices(self, provider: str) -> str:
+        """Where this provider sends its webhooks."""
+        return f"{self.public}/payments/verify/{provider}/"
 
     @property
     def shop_return(self) -> str:
@@ -61,7 +88,13 @@ class DemoAddresses:
 
 
 def environment_of(
-    secrets: DemoSecrets, addresses: DemoAddresses, *, database: Path, smtp_port: int, port: int
+    secrets: DemoSecrets,
+    addresses: DemoAddresses,
+    *,
+    database: Path,
+    mpesa_certificate: Path,
+    smtp_port: int,
+    port: int,
 ) -> dict[str, str]:
     """The ``PAYMENTS_*`` variables of a service that talks to the simulators, and to nobody else."""
     return {
@@ -70,9 +103,7 @@ def environment_of(
         "PAYMENTS_PORT": str(port),
         "PAYMENTS_PUBLIC_URL": addresses.public,
         "PAYMENTS_RETURN_URLS": f"shop={addresses.shop_return}",
-        "PAYMENTS_CHAPA_BASE_URL": addresses.chapa,
-        "PAYMENTS_CHAPA_SECRET_KEY": secrets.chapa_secret_key,
-        "PAYMENTS_CHAPA_WEBHOOK_SECRETS": secrets.chapa_webhook_secret,
+        **_providers(secrets, addresses, mpesa_certificate),
         "PAYMENTS_ORDERS_URL": addresses.orders,
         "PAYMENTS_ORDERS_TOKEN": secrets.orders_token,
         "PAYMENTS_ORDERS_SIGNING_SECRETS": secrets.orders_signing_secret,
@@ -81,6 +112,26 @@ def environment_of(
         "PAYMENTS_DATA_KEYS": secrets.data_key,
         "PAYMENTS_SMTP_URL": f"smtp://127.0.0.1:{smtp_port}",
         "PAYMENTS_MAIL_FROM": "Demo shop <shop@shop.example>",
+    }
+
+
+def _providers(secrets: DemoSecrets, addresses: DemoAddresses, mpesa_certificate: Path) -> dict[str, str]:
+    return {
+        "PAYMENTS_CHAPA_BASE_URL": addresses.chapa,
+        "PAYMENTS_CHAPA_SECRET_KEY": secrets.chapa_secret_key,
+        "PAYMENTS_CHAPA_WEBHOOK_SECRETS": secrets.chapa_webhook_secret,
+        "PAYMENTS_PAYSTACK_BASE_URL": addresses.paystack,
+        "PAYMENTS_PAYSTACK_SECRET_KEY": secrets.paystack_secret_key,
+        "PAYMENTS_MPESA_BASE_URL": addresses.mpesa,
+        "PAYMENTS_MPESA_CONSUMER_KEY": secrets.mpesa_consumer_key,
+        "PAYMENTS_MPESA_CONSUMER_SECRET": secrets.mpesa_consumer_secret,
+        "PAYMENTS_MPESA_SHORTCODE": SANDBOX_SHORTCODE,
+        "PAYMENTS_MPESA_PASSKEY": SANDBOX_PASSKEY,
+        "PAYMENTS_MPESA_INITIATOR": MPESA_INITIATOR,
+        "PAYMENTS_MPESA_INITIATOR_PASSWORD": secrets.mpesa_initiator_password,
+        # Its lines would break those who read the variables line by line.
+        "PAYMENTS_MPESA_CERTIFICATE_FILE": str(mpesa_certificate),
+        "PAYMENTS_CASH_CURRENCIES": "all",
     }
 
 

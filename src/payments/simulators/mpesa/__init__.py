@@ -46,16 +46,19 @@ Control surface (simulator only, JSON, no key):
 `POST /_sim/reset`
     Forget everything, switches and tokens too; the initiator's key stays.
 
-Public: `create_mpesa_simulator(config)`, `MpesaSimulatorConfig`, `MpesaSwitches`, and `new_private_key`,
-`certificate_of` for who wants the certificate before the simulator runs.
+Public: `create_mpesa_simulator(config)`, `MpesaSimulatorConfig`, `MpesaSwitches`, the public sandbox pair
+`SANDBOX_SHORTCODE` and `SANDBOX_PASSKEY`, and `new_private_key`, `certificate_of` for who wants the
+certificate before the simulator runs.
 """
 
 from payments.simulators.mpesa.app import create_mpesa_simulator
-from payments.simulators.mpesa.config import MpesaSimulatorConfig
+from payments.simulators.mpesa.config import SANDBOX_PASSKEY, SANDBOX_SHORTCODE, MpesaSimulatorConfig
 from payments.simulators.mpesa.credentials import certificate_of, new_private_key
 from payments.simulators.mpesa.switches import MpesaSwitches
 
 __all__ = [
+    "SANDBOX_PASSKEY",
+    "SANDBOX_SHORTCODE",
     "MpesaSimulatorConfig",
     "MpesaSwitches",
     "certificate_of",
