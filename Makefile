@@ -20,7 +20,7 @@ LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requir
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test stories races check format docs provider lock clean
+.PHONY: help run test sheets stories races check format docs provider lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,7 +29,10 @@ run: $(VENV)/run.stamp ## start the whole demonstration on SQLite (PORT=8000 mov
 	@exec $(BIN)/payments demo --port $(PORT)
 
 test: $(VENV)/dev.stamp ## run the quick suite, whole (ARGS passes words to pytest)
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+sheets: $(VENV)/dev.stamp ## hold the simulated providers to every row of their fact sheets (a minute)
+	@$(BIN)/python -m pytest -m "sheets and not stories" -n 2 --dist loadfile tests/integration/simulators $(ARGS)
 
 stories: $(VENV)/dev.stamp ## tell every story on PostgreSQL by many processes, and of the commands (some minutes)
 	@$(BIN)/python -m pytest -m stories -n 2 tests $(ARGS)

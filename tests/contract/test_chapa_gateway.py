@@ -162,6 +162,7 @@ class TestChapaAsObserved(GatewayContract):
             yield stage
 
 
+@pytest.mark.stories
 class TestChapaAsDocumented(GatewayContract):
     @asynccontextmanager
     async def stage(self) -> AsyncIterator[GatewayStage]:

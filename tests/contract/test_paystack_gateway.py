@@ -172,6 +172,7 @@ class TestPaystackAsObserved(GatewayContract):
             yield stage
 
 
+@pytest.mark.stories
 class TestPaystackAsDocumented(GatewayContract):
     @asynccontextmanager
     async def stage(self) -> AsyncIterator[GatewayStage]:

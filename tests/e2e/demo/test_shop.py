@@ -40,6 +40,7 @@ async def test_a_newcomer_pays_an_order_and_reads_the_mail(
         await expect(page.get_by_role("link", name="Berbere and mitmita").get_by_text("Paid")).to_be_visible()
 
 
+@pytest.mark.stories
 async def test_whoever_is_declined_tries_again_and_pays(
     demonstration: Demonstration, chromium_path: str
 ) -> None:
@@ -56,6 +57,7 @@ async def test_whoever_is_declined_tries_again_and_pays(
         await expect(page.get_by_text("Paid. Thank you!")).to_be_visible(timeout=30_000)
 
 
+@pytest.mark.stories
 async def test_it_works_without_scripts(demonstration: Demonstration, chromium_path: str) -> None:
     async with visiting(demonstration, chromium_path, script=False) as visit:
         page = visit.page

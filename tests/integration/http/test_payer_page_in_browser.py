@@ -10,7 +10,7 @@ from payments.testing import InMemoryPayments, cash_on_delivery, in_memory_payme
 from tests.integration.http.door import SETTINGS
 from tests.serving import serving
 
-pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.stories]
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 

@@ -1,6 +1,7 @@
 """A simulated Chapa, Paystack and Daraja on real sockets, each with a shop to tell."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +19,16 @@ from tests.integration.simulators.serving import (
 )
 
 SECRET = "whsec_local_0001"
+HERE = Path(__file__).parent
+QUICK = {"test_all_simulators.py", "test_orders_simulator.py", "test_mailbox.py"}
+"""What the quick suite runs; each provider's own files are long, and `make sheets` runs them."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects by mark
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == HERE and item.path.name not in QUICK:
+            item.add_marker(pytest.mark.sheets)
 
 
 @pytest.fixture(scope="module")

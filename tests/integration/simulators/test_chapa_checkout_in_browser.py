@@ -5,7 +5,7 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from tests.integration.simulators.serving import Sandbox
 
-pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.stories]
 
 
 async def pay_on_a_phone(browser: Browser, sandbox: Sandbox, page_url: str) -> set[str]:

@@ -157,6 +157,7 @@ async def pay_on_a_phone(browser: Browser, daraja: Daraja) -> set[str]:
 
 
 @pytest.mark.browser
+@pytest.mark.stories
 async def test_a_person_pays_on_a_real_screen(daraja: Daraja, chromium_path: str) -> None:
     await daraja.prompted()
     async with async_playwright() as playwright:

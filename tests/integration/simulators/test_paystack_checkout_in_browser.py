@@ -5,7 +5,7 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from tests.integration.simulators.paystack import PaystackSandbox
 
-pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.stories]
 
 
 async def pay_on_a_phone(browser: Browser, sandbox: PaystackSandbox, page_url: str) -> set[str]:
