@@ -28,7 +28,6 @@ from payments.domain.errors import (
 from payments.domain.payment import Payment
 from payments.domain.refund import Refund
 from payments.domain.refunding import by_hand, capture_of, refund_of, requested
-from payments.domain.review import Review
 from payments.domain.transitions import RefundStatus
 
 
@@ -51,8 +50,7 @@ class SendRefund:
         Raises:
             PaymentNotFound, RefundNotFound: there is none.
         """
-        reads = self._unit_of_work.reads
-        payment = await reads.payment(payment_id)
+        payment = await self._unit_of_work.reads.payment(payment_id)
         if payment is None:
             raise PaymentNotFound
         refund = refund_of(payment, refund_id)
@@ -61,14 +59,12 @@ class SendRefund:
         waits = provider is None or (provider.refunds_by_receipt and capture.receipt is None)
         if refund.status is not RefundStatus.RESERVED or provider is None or waits:
             return payment
-        reviews = await reads.reviews_of(payment_id)
         commit = _Commit(
             clock=self._clock,
             payment_id=payment_id,
             refund_id=refund_id,
             request_id=self._identifiers.unique(),
             by_hand=provider.refunds is None,
-            reviews=reviews,
             actor=actor,
             cause=cause,
         )
@@ -119,7 +115,6 @@ class _Commit:
     refund_id: UUID
     request_id: UUID
     by_hand: bool
-    reviews: tuple[Review, ...]
     actor: str
     cause: str
     _trail: str | None = attrs.field(default=None, init=False)
@@ -137,7 +132,7 @@ class _Commit:
             locked,
             step(locked, refund, request_id=self.request_id, now=now),
             self.refund_id,
-            reviews=self.reviews,
+            reviews=await transaction.reviews_of(self.payment_id),
             actor=self.actor,
             cause=self.cause,
             now=now,
