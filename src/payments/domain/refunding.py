@@ -29,6 +29,8 @@ ANSWERED_WITHIN: Final = timedelta(seconds=60)
 """A request without a recorded answer for this long has lost its process: its outcome is unknown."""
 
 ASKED_HOURLY_FOR: Final = timedelta(days=7)
+"""For so long a provider may take to send money back; then a person is asked to look at it, once."""
+
 DAILY: Final = timedelta(days=1)
 """Older refunds are asked about daily, without end: only the provider, or a person, can end one."""
 
@@ -293,6 +295,9 @@ def question(refund: Refund, *, needs_attention: bool, now: datetime) -> happene
     since = refund.requested_at
     if refund.status is RefundStatus.UNKNOWN and since is not None and now - since >= UNKNOWN_FOR:
         detail = f"The refund of {refund.amount} was asked for, and nobody can tell whether it happened."
+        return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
+    if refund.status is RefundStatus.REQUESTED and since is not None and now - since >= ASKED_HOURLY_FOR:
+        detail = f"The refund of {refund.amount} was taken on and has not ended: {refund.detail}"
         return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
     return None
 

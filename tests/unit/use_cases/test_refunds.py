@@ -305,6 +305,18 @@ async def test_a_pending_refund_is_asked_about_by_its_age_until_it_ends(till: Ti
     assert await till.statuses() == ["succeeded"]
 
 
+async def test_a_refund_that_has_not_ended_for_a_week_is_a_persons_question_once(till: Till) -> None:
+    till.provider.answer = RefundOutcome.PENDING
+    await till.refund()
+    await till.shop.pass_hours(24 * 7 - 2)
+    assert await till.shop.reviews() == []
+
+    await till.shop.pass_hours(24 * 2)
+
+    assert await till.statuses() == ["requested"]
+    assert await till.shop.reviews() == ["refund_unknown"]
+
+
 async def test_a_refund_that_succeeded_may_come_back_and_then_all_are_told(till: Till) -> None:
     refund = await till.refund("1000.00")
     till.provider.ends(refund.reference, RefundOutcome.FAILED, word="returned")
