@@ -35,7 +35,7 @@ DAILY: Final = timedelta(days=1)
 """Older refunds are asked about daily, without end: only the provider, or a person, can end one."""
 
 UNKNOWN_FOR: Final = timedelta(hours=24)
-"""A refund that is unknown for this long becomes a question for a person, once; asking goes on."""
+"""A refund that is unknown, or cannot be sent, for this long becomes a question for a person, once."""
 
 
 @attrs.frozen(kw_only=True)
@@ -295,6 +295,12 @@ def question(refund: Refund, *, needs_attention: bool, now: datetime) -> happene
     since = refund.requested_at
     if refund.status is RefundStatus.UNKNOWN and since is not None and now - since >= UNKNOWN_FOR:
         detail = f"The refund of {refund.amount} was asked for, and nobody can tell whether it happened."
+        return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
+    if refund.status is RefundStatus.RESERVED and now - refund.created_at >= UNKNOWN_FOR:
+        detail = (
+            f"The refund of {refund.amount} cannot be sent: its provider is switched off, or has not named"
+            " the receipt of the money."
+        )
         return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
     if refund.status is RefundStatus.REQUESTED and since is not None and now - since >= ASKED_HOURLY_FOR:
         detail = f"The refund of {refund.amount} was taken on and has not ended: {refund.detail}"

@@ -56,9 +56,12 @@ class SendRefund:
         refund = refund_of(payment, refund_id)
         capture = capture_of(payment, refund.capture_id)
         provider = self._reserve.provider_of(capture)
-        waits = provider is None or (provider.refunds_by_receipt and capture.receipt is None)
-        if refund.status is not RefundStatus.RESERVED or provider is None or waits:
+        if refund.status is not RefundStatus.RESERVED:
             return payment
+        if provider is None or (provider.refunds_by_receipt and capture.receipt is None):
+            # Nothing is asked. Recording that puts it before a person once it has waited for long.
+            waits = RefundAnswer(outcome=RefundOutcome.NOTHING, word="cannot be sent yet")
+            return await self._record(payment_id, refund_id, Heard(waits), cause=cause)
         commit = _Commit(
             clock=self._clock,
             payment_id=payment_id,
