@@ -172,10 +172,28 @@ def person(actor: str) -> str:
     return actor.partition(":")[2] or actor
 
 
-def requested(payment: Payment, refund: Refund, *, request_id: UUID, now: datetime) -> Change:
-    """Put on record that ``refund`` is about to be asked for: whoever commits this sends, once."""
+def requested(
+    payment: Payment,
+    refund: Refund,
+    *,
+    request_id: UUID,
+    callback_token_hash: str | None = None,
+    now: datetime,
+) -> Change:
+    """Put on record that ``refund`` is about to be asked for: whoever commits this sends, once.
+
+    ``callback_token_hash`` is that of the address its provider will be given.
+    """
     event = happened.RefundRequested(refund_id=refund.refund_id, request_id=request_id)
-    return moved(payment, refund, event, now=now, requested_at=now, next_check_at=now + ANSWERED_WITHIN)
+    return moved(
+        payment,
+        refund,
+        event,
+        now=now,
+        requested_at=now,
+        next_check_at=now + ANSWERED_WITHIN,
+        callback_token_hash=callback_token_hash or refund.callback_token_hash,
+    )
 
 
 def by_hand(payment: Payment, refund: Refund, *, request_id: UUID, now: datetime) -> Change:
