@@ -193,7 +193,9 @@ class ResolveReview:
             return await self._ask_about_refund(review, payment, decision)
         reference = reviewing.attempt_about(payment, review)
         settled = await self._settle.ask(payment, reference, CAUSE)
-        paid = any(capture.reference == reference for capture in settled.payment.captures)
+        arrived = any(capture.reference == reference for capture in settled.payment.captures)
+        # Money that is here says nothing about more that was reported and is not.
+        paid = arrived and settled.outcome is not Outcome.NOTHING
         if not paid and settled.rule not in _FINAL:
             why = f"The provider answered {settled.answer.word!r}, which ends nothing."
             return await self._note(review, decision, why)

@@ -133,7 +133,9 @@ class SettlePayment:
         callbacks = await self._reports(provider, reference)
         question = Question(
             reference=attempt.reference,
-            provider_reference=attempt.provider_reference or _name_given(callbacks),
+            provider_reference=_uncounted(payment, reference, callbacks)
+            or attempt.provider_reference
+            or _name_given(callbacks),
             amount=attempt.amount,
             urgency=urgency,
         )
@@ -156,8 +158,11 @@ class SettlePayment:
         after, rule = await self._unit_of_work.write(apply)
         return Settled(payment=after, reference=reference, answer=answer, rule=rule)
 
-    async def learn_receipt(self, payment: Payment, reference: str) -> None:
-        """Keep the receipt that a callback names for money which is here already. Nobody is asked."""
+    async def learn_receipt(self, payment: Payment, reference: str) -> bool:
+        """Keep the receipt that a callback names for money which is here already. Nobody is asked.
+
+        False if a callback names paid money of this attempt that is not here.
+        """
         attempt = payment.attempt(reference)
         callbacks = await self._reports(self._providers.by_name.get(attempt.provider), reference)
         keys = [capture.key for capture in payment.captures if capture.reference == reference]
@@ -177,6 +182,7 @@ class SettlePayment:
                 await transaction.save(record(locked, change, actor=actor, cause="webhook", now=now))
 
         await self._unit_of_work.write(write)
+        return _uncounted(payment, reference, callbacks) is None
 
 
 async def _answer(
@@ -195,6 +201,20 @@ def _name_given(callbacks: tuple[Callback, ...]) -> str | None:
     named = [c for c in callbacks if c.provider_reference is not None]
     paid = [c for c in named if c.claim is Claim.PAID]
     return next((c.provider_reference for c in reversed(paid or named)), None)
+
+
+def _uncounted(payment: Payment, reference: str, callbacks: tuple[Callback, ...]) -> str | None:
+    """The newest name of paid money that is not here, beside money of this attempt that is: it came twice."""
+    here = [capture for capture in payment.captures if capture.reference == reference]
+    # A person who recorded the money may have called it by its receipt.
+    counted = {
+        name for c in here for name in (c.key, c.receipt, payment.attempt(reference).provider_reference)
+    }
+    for said in reversed(callbacks if here else ()):
+        name = said.provider_reference
+        if said.claim is Claim.PAID and name is not None and not counted & {name, said.receipt or name}:
+            return name
+    return None
 
 
 def _report(callbacks: tuple[Callback, ...], name: str | None) -> Report | None:
