@@ -22,7 +22,7 @@ def record_refund(
     cause: str,
     now: datetime,
 ) -> StoredChange:
-    """All rows of ``change``; ``reviews`` are those of its payment, read before it was locked."""
+    """All rows of ``change``; ``reviews`` are those of its payment, read once it was locked."""
     if not change.events:
         return record(before, change, actor=actor, cause=cause, now=now)
     refund = refund_of(change.payment, refund_id)

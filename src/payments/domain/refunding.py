@@ -29,11 +29,13 @@ ANSWERED_WITHIN: Final = timedelta(seconds=60)
 """A request without a recorded answer for this long has lost its process: its outcome is unknown."""
 
 ASKED_HOURLY_FOR: Final = timedelta(days=7)
+"""For so long a provider may take to send money back; then a person is asked to look at it, once."""
+
 DAILY: Final = timedelta(days=1)
 """Older refunds are asked about daily, without end: only the provider, or a person, can end one."""
 
 UNKNOWN_FOR: Final = timedelta(hours=24)
-"""A refund that is unknown for this long becomes a question for a person, once; asking goes on."""
+"""A refund that is unknown, or cannot be sent, for this long becomes a question for a person, once."""
 
 
 @attrs.frozen(kw_only=True)
@@ -170,10 +172,28 @@ def person(actor: str) -> str:
     return actor.partition(":")[2] or actor
 
 
-def requested(payment: Payment, refund: Refund, *, request_id: UUID, now: datetime) -> Change:
-    """Put on record that ``refund`` is about to be asked for: whoever commits this sends, once."""
+def requested(
+    payment: Payment,
+    refund: Refund,
+    *,
+    request_id: UUID,
+    callback_token_hash: str | None = None,
+    now: datetime,
+) -> Change:
+    """Put on record that ``refund`` is about to be asked for: whoever commits this sends, once.
+
+    ``callback_token_hash`` is that of the address its provider will be given.
+    """
     event = happened.RefundRequested(refund_id=refund.refund_id, request_id=request_id)
-    return moved(payment, refund, event, now=now, requested_at=now, next_check_at=now + ANSWERED_WITHIN)
+    return moved(
+        payment,
+        refund,
+        event,
+        now=now,
+        requested_at=now,
+        next_check_at=now + ANSWERED_WITHIN,
+        callback_token_hash=callback_token_hash or refund.callback_token_hash,
+    )
 
 
 def by_hand(payment: Payment, refund: Refund, *, request_id: UUID, now: datetime) -> Change:
@@ -293,6 +313,15 @@ def question(refund: Refund, *, needs_attention: bool, now: datetime) -> happene
     since = refund.requested_at
     if refund.status is RefundStatus.UNKNOWN and since is not None and now - since >= UNKNOWN_FOR:
         detail = f"The refund of {refund.amount} was asked for, and nobody can tell whether it happened."
+        return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
+    if refund.status is RefundStatus.RESERVED and now - refund.created_at >= UNKNOWN_FOR:
+        detail = (
+            f"The refund of {refund.amount} cannot be sent: its provider is switched off, or has not named"
+            " the receipt of the money."
+        )
+        return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
+    if refund.status is RefundStatus.REQUESTED and since is not None and now - since >= ASKED_HOURLY_FOR:
+        detail = f"The refund of {refund.amount} was taken on and has not ended: {refund.detail}"
         return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
     return None
 

@@ -237,27 +237,30 @@ def refund_recorded(
     it, or returned to the queue.
 
     Raises:
-        DecisionNotPossible: it has ended before, and otherwise; or was never asked for.
+        DecisionNotPossible: it has ended before, and otherwise; or waits for approval.
     """
     about = refund_about(payment, review)
     ends = RefundStatus.SUCCEEDED if seen.succeeded else RefundStatus.FAILED
     if about.status is ends:
         return resolved(Change(payment), review, decision, now=now)
-    if about.status not in (RefundStatus.REQUESTED, RefundStatus.UNKNOWN):
+    if about.status not in (RefundStatus.RESERVED, RefundStatus.REQUESTED, RefundStatus.UNKNOWN):
         raise DecisionNotPossible(f"The refund is {about.status.value.replace('_', ' ')}.")
+    begun = Change(payment)
+    if about.status is RefundStatus.RESERVED and seen.succeeded:
+        # We could not send it, and somebody did: from now on we never will.
+        begun = refunding.requested(payment, about, request_id=review.review_id, now=now)
     ended = refunding.succeeded if seen.succeeded else refunding.failed
     change = ended(
-        payment,
-        about,
+        begun.payment,
+        refund_about(begun.payment, review),
         word=f"recorded by {decision.actor}",
         provider_reference=seen.provider_reference,
         now=now,
     )
     others, told = after_refund(waiting, refund_about(change.payment, review), now=now)
     decided = resolved(change, review, decision, now=now)
-    return attrs.evolve(
-        decided, change=Change(decided.change.payment, (*decided.change.events, *told)), others=others
-    )
+    events = (*begun.events, *decided.change.events, *told)
+    return attrs.evolve(decided, change=Change(decided.change.payment, events), others=others)
 
 
 def unlocked(payment: Payment, review: Review, decision: Decision, *, now: datetime) -> Decided:

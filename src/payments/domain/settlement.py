@@ -320,12 +320,25 @@ def _without_what_no_longer_fits(change: Change, capture: Capture, now: datetime
 
 
 def _returned_unseen(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
-    """Money came and went before we saw it: held, wholly refunded, and the attempt failed, in one commit."""
+    """Money came and went before we saw it: held, wholly refunded, and the attempt failed, in one commit.
+
+    Where only part of it went, the rest is here: it stays held, and a person decides. Where nothing went yet,
+    nobody can tell how much will, and we wait.
+    """
+    gone, arrived = finding.answer.returned, finding.answer.arrived or attempt.amount
+    if gone is not None and gone.minor == 0:
+        return _in_flight(payment, attempt, finding)
     change = _captured(payment, attempt, finding, Disposition.HELD)
     capture = change.payment.captures[-1]
-    change = _refund_taken_in(change, capture, capture.amount.minor, finding)
-    change = _ask(change, ReviewKind.DISPUTE, finding, "Money came and went back at the provider.")
-    return Settlement(failed_once_empty(change, attempt.reference), Rule.RETURNED)
+    if gone is None or gone.currency != arrived.currency or gone >= arrived:
+        change = _refund_taken_in(change, capture, capture.amount.minor, finding)
+        change = _ask(change, ReviewKind.DISPUTE, finding, "Money came and went back at the provider.")
+        return Settlement(failed_once_empty(change, attempt.reference), Rule.RETURNED)
+    change = _refund_taken_in(change, capture, gone.minor, finding)
+    same_currency = arrived.currency == payment.amount.currency
+    kind = ReviewKind.AMOUNT_MISMATCH if same_currency else ReviewKind.CURRENCY_MISMATCH
+    detail = f"{arrived} arrived, and {gone} of it went back at the provider; {payment.amount} was due."
+    return Settlement(_ask(change, kind, finding, detail), Rule.RETURNED)
 
 
 def _refund_taken_in(change: Change, capture: Capture, amount_minor: int, finding: Finding) -> Change:

@@ -92,6 +92,11 @@ class ScriptedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
             reference, Answer(outcome=Outcome.PAID, word="0", provider_reference=name, capture_key=name)
         )
 
+    def twice(self, reference: str, name: str) -> None:
+        """The prompt of ``reference`` came twice, the second time as ``name``, and was confirmed again."""
+        again = attrs.evolve(self._answers[self._names[reference]], provider_reference=name, capture_key=name)
+        self._answers[name] = again
+
     def declines(self, reference: str, *, detail: str = "", final: bool = True) -> None:
         """The payer does not confirm."""
         fingerprint = f"{self._names[reference]}:1032"

@@ -7,6 +7,7 @@ import pytest
 
 from payments.application.ports.providers import Checkout, CheckoutRequest, Flow, Question, Urgency
 from payments.application.records import Claim
+from payments.application.review_details import Details
 from payments.domain.errors import (
     InvalidRequest,
     OutcomeUnknown,
@@ -383,6 +384,57 @@ class TestDeclined:
         await shop.initiate()
         payment = await shop.payment()
         await refused(PaymentInFlight, shop.kit.payments.cancel(payment.payment_id, "user_1", "payer:user_1"))
+
+
+async def test_a_second_payment_reported_for_one_prompt_is_asked_about_and_is_surplus(
+    shop: PromptsShop,
+) -> None:
+    opened = await shop.initiate()
+    shop.prompts.pays(opened.reference)
+    await shop.reports(opened.reference, receipt=RECEIPT)
+    await shop.kit.work()
+    shop.prompts.twice(opened.reference, "C-again")
+
+    await shop.reports(opened.reference, name="C-again", receipt=OTHER_RECEIPT)
+    await shop.kit.work()
+
+    settled, again = (await shop.payment()).captures
+    assert (settled.disposition, again.disposition) == (Disposition.SETTLES, Disposition.SURPLUS)
+    assert (again.key, again.receipt) == ("C-again", OTHER_RECEIPT)
+    assert await shop.reviews() == ["surplus"]
+
+
+async def test_money_that_a_person_recorded_by_its_receipt_is_not_counted_again(shop: PromptsShop) -> None:
+    reference = await shop.lost()
+    shop.prompts.silent = True
+    await shop.reports(reference, receipt=RECEIPT)
+    await shop.pass_time(hours=25)
+    (asked,) = (await shop.kit.payments.reviews()).items
+    seen = Details(outcome="paid", provider_reference=RECEIPT)
+    await shop.kit.payments.resolve(asked.review_id, "record", "in the portal", "operator:boss", seen)
+    shop.prompts.silent = False
+    shop.prompts.pays(reference)
+
+    await shop.reports(reference, receipt=RECEIPT, sent="again")
+    await shop.kit.work()
+
+    assert len((await shop.payment()).captures) == 1
+    assert await shop.reviews() == []
+
+
+async def test_a_second_payment_that_the_provider_does_not_confirm_is_a_persons_question(
+    shop: PromptsShop,
+) -> None:
+    opened = await shop.initiate()
+    shop.prompts.pays(opened.reference)
+    await shop.reports(opened.reference, receipt=RECEIPT)
+    await shop.kit.work()
+
+    await shop.reports(opened.reference, name="C-again", receipt=OTHER_RECEIPT)
+    await shop.pass_time(hours=25)
+
+    assert len((await shop.payment()).captures) == 1
+    assert await shop.reviews() == ["stuck_unknown"]
 
 
 async def test_the_newest_prompts_are_asked_about_first(shop: PromptsShop) -> None:

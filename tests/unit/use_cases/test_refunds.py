@@ -10,9 +10,13 @@ from uuid import UUID
 import attrs
 import pytest
 
+from payments.adapters.cipher import AesGcmCipher
+from payments.adapters.memory.shared_state import MemorySharedState
+from payments.application.addresses import Addresses
 from payments.application.ports.providers import Callback, Callbacks, Provider, RefundOutcome, RefundRequest
 from payments.application.records import Claim, Destination
 from payments.application.tokens import hash_of
+from payments.bootstrap import assemble
 from payments.domain.errors import (
     ApprovalByRequester,
     GatewayError,
@@ -38,6 +42,7 @@ from payments.domain.refund import Refund
 from payments.domain.refund_rules import RefundRules
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
 from payments.testing import ScriptedProvider, in_memory_payments
+from payments.testing.identifiers import CountingIdentifiers
 from payments.testing.provider import ScriptedRefunds
 from tests.unit.use_cases.shop import HesitatingProvider, HesitatingRefunds, Shop, birr, refused
 
@@ -305,6 +310,18 @@ async def test_a_pending_refund_is_asked_about_by_its_age_until_it_ends(till: Ti
     assert await till.statuses() == ["succeeded"]
 
 
+async def test_a_refund_that_has_not_ended_for_a_week_is_a_persons_question_once(till: Till) -> None:
+    till.provider.answer = RefundOutcome.PENDING
+    await till.refund()
+    await till.shop.pass_hours(24 * 7 - 2)
+    assert await till.shop.reviews() == []
+
+    await till.shop.pass_hours(24 * 2)
+
+    assert await till.statuses() == ["requested"]
+    assert await till.shop.reviews() == ["refund_unknown"]
+
+
 async def test_a_refund_that_succeeded_may_come_back_and_then_all_are_told(till: Till) -> None:
     refund = await till.refund("1000.00")
     till.provider.ends(refund.reference, RefundOutcome.FAILED, word="returned")
@@ -524,6 +541,34 @@ async def test_a_refund_has_a_secret_address_and_what_is_reported_there_comes_wi
     reads = till.shop.kit.unit_of_work.reads
     assert await reads.payment_with_callback_token(hash_of(token)) == await till.shop.payment()
     assert [[r.word for r in q.reports] for q in till.provider.questions] == [["returned"]]
+
+
+async def test_a_refund_approved_after_the_key_changed_is_reported_to_an_address_we_know() -> None:
+    till = await till_of(CallingBack(), rules=LIMITS)
+    waiting = await till.refund("600.00")
+    kit = till.shop.kit
+    renewed = assemble(
+        Addresses("http://payments.example"),
+        cipher=AesGcmCipher.of([b"in-memory-payments-key-0002", b"in-memory-payments-key-0001"]),
+        clock=kit.clock,
+        identifiers=CountingIdentifiers(),
+        notifier=kit.notifier,
+        orders=kit.orders,
+        providers=kit.payments.providers,
+        refund_rules=LIMITS,
+        shared_state=MemorySharedState(kit.clock),
+        unit_of_work=kit.unit_of_work,
+    )
+
+    await renewed.approve_refund(
+        (await till.shop.payment()).payment_id, waiting.refund_id, approver="operator:manager"
+    )
+
+    address = till.provider.requests[waiting.reference].callback_url
+    assert address is not None
+    token = address.rstrip("/").rpartition("/")[2]
+    reads = kit.unit_of_work.reads
+    assert await reads.payment_with_callback_token(hash_of(token)) == await till.shop.payment()
 
 
 # --- made at the provider without us

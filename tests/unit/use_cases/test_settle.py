@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from payments.application.records import Destination
-from payments.domain.errors import OrderNotFound, ReferenceNotFound
+from payments.domain.errors import OrderNotFound, PaymentInReview, ReferenceNotFound
 from payments.domain.events import Reason
 from payments.domain.evidence import Answer, Outcome, Rule
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
@@ -260,6 +260,35 @@ async def test_only_the_attested_part_that_went_back_is_taken_in(shop: Shop) -> 
     assert (part.given_back, whole.given_back) == (birr("300.00"), birr("1000.00"))
     assert [refund.amount for refund in whole.refunds] == [birr("300.00"), birr("700.00")]
     assert await shop.told() == ["paid", "partially_refunded", "refunded"]
+
+
+async def test_what_stays_of_money_that_partly_went_back_before_we_saw_it_waits_for_a_person(
+    shop: Shop,
+) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference, outcome=Outcome.RETURNED, returned=birr("200.00"))
+
+    payment = await shop.ask(opened.reference)
+
+    (held,) = payment.held_captures
+    assert (held.amount, payment.given_back) == (birr("1000.00"), birr("200.00"))
+    assert await shop.reviews() == ["amount_mismatch"]
+    await shop.initiate_refused(PaymentInReview)
+    assert await shop.kit.payments.check() == ()
+
+
+async def test_money_whose_return_has_only_begun_changes_nothing_before_it_is_seen(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(
+        opened.reference, outcome=Outcome.RETURNED, word="reversal-pending", returned=birr("0.00")
+    )
+
+    payment = await shop.ask(opened.reference)
+
+    assert (payment.status, payment.captures, payment.refunds) == (PaymentStatus.PROCESSING, (), ())
+    assert payment.attempt(opened.reference).next_check_at is not None
+    shop.provider.pays(opened.reference)
+    assert (await shop.ask(opened.reference)).status is PaymentStatus.SUCCESS
 
 
 async def test_asking_about_a_reference_nobody_carries_is_refused(shop: Shop) -> None:

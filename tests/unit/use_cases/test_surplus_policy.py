@@ -6,6 +6,7 @@ from payments.domain.errors import ApprovalByRequester, ProviderRejected
 from payments.domain.money import Money
 from payments.domain.refund_rules import RefundRules, SurplusPolicy
 from payments.domain.review import Review
+from tests.unit.use_cases.deciding import resolve
 from tests.unit.use_cases.shop import HesitatingProvider, Shop, birr, refused
 from tests.unit.use_cases.test_refunds import Till, paid_again, till_of
 
@@ -46,6 +47,44 @@ async def test_a_proposal_waits_for_any_operator_and_resolves_the_question_once_
     assert await till.statuses() == ["succeeded"]
     assert await till.shop.reviews() == []
     assert await till.shop.told() == ["paid"]
+    assert await till.shop.kit.payments.check() == ()
+
+
+async def never_sent() -> tuple[Till, Review]:
+    """Surplus that is set aside and cannot be sent, because its receipt never came; and who is asked."""
+    till = await till_of(HesitatingProvider(refunds_by_receipt=True), rules=AUTOMATIC)
+    await surplus(till)
+    await till.shop.pass_hours(23)
+    assert await till.statuses() == ["reserved"]
+    assert [q.kind.value for q in await questions(till.shop)] == ["surplus"]
+
+    await till.shop.pass_hours(2)
+
+    _, asked = await questions(till.shop)
+    assert (asked.kind.value, asked.decision) == ("refund_unknown", None)
+    return till, asked
+
+
+async def test_what_cannot_be_sent_for_a_day_is_a_persons_question_and_may_be_given_up() -> None:
+    till, asked = await never_sent()
+
+    await resolve(till.shop, asked, "record", outcome="failed")
+
+    assert await till.statuses() == ["failed"]
+    assert await till.shop.reviews() == ["surplus"]
+    assert (await questions(till.shop))[0].decision is None, "a person decides about the surplus again"
+    assert await till.shop.kit.payments.check() == ()
+
+
+async def test_what_could_not_be_sent_may_be_recorded_as_sent_by_hand() -> None:
+    till, asked = await never_sent()
+
+    await resolve(till.shop, asked, "record", outcome="succeeded", provider_reference="SKE52PAWR9")
+
+    (refund,) = await till.refunds()
+    assert (refund.status.value, refund.provider_reference) == ("succeeded", "SKE52PAWR9")
+    assert await till.shop.reviews() == []
+    assert till.provider.calls["request"] == 0
     assert await till.shop.kit.payments.check() == ()
 
 

@@ -115,8 +115,7 @@ class MemoryReads(Reads):
         return tuple(sorted(found, key=lambda m: m.sequence))
 
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
-        found = [r for r in self._tables().reviews.values() if r.payment_id == payment_id]
-        return tuple(sorted(found, key=lambda r: (r.opened_at, r.review_id)))
+        return _reviews_of(self._tables().reviews, payment_id)
 
     async def review(self, review_id: UUID) -> Review | None:
         return self._tables().reviews.get(review_id)
@@ -263,6 +262,9 @@ class MemoryTransaction(Transaction):
             if same and known.state is ReviewState.OPEN:
                 return
         self._change(reviews={**self.tables.reviews, review.review_id: review})
+
+    async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
+        return _reviews_of(self.tables.reviews, payment_id)
 
     async def lock_review(self, review_id: UUID) -> Review | None:
         return self.tables.reviews.get(review_id)
@@ -451,6 +453,11 @@ class MemoryTransaction(Transaction):
 
     def _change(self, **changed: Any) -> None:
         self.tables = attrs.evolve(self.tables, **changed)
+
+
+def _reviews_of(reviews: Mapping[UUID, Review], payment_id: UUID) -> tuple[Review, ...]:
+    found = [review for review in reviews.values() if review.payment_id == payment_id]
+    return tuple(sorted(found, key=lambda review: (review.opened_at, review.review_id)))
 
 
 def _held_by(collection: Collection, collector: str | None) -> bool:

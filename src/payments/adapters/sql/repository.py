@@ -235,6 +235,10 @@ class SqlTransaction(Transaction):
     async def add_review(self, review: Review) -> None:
         await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(review))
 
+    async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
+        rows = await self._runner.fetch(statements.REVIEWS_OF, {"payment_id": str(payment_id)})
+        return tuple(map(record_mapping.review_of, rows))
+
     async def lock_review(self, review_id: UUID) -> Review | None:
         row = await self._runner.fetch_one(statements.LOCK_REVIEW, {"review_id": str(review_id)})
         return None if row is None else record_mapping.review_of(row)

@@ -157,6 +157,10 @@ class Transaction(Protocol):
         """Open ``review`` unless one is open for the same kind and subject."""
 
     @abstractmethod
+    async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
+        """All reviews about a payment as they stand, oldest first. Whoever decides one locks its payment."""
+
+    @abstractmethod
     async def lock_review(self, review_id: UUID) -> Review | None:
         """One review as it stands, locked until the end of the transaction; after its payment."""
 

@@ -158,7 +158,6 @@ class _Taking:
             report=None,
             cause=CAUSE,
             failure_noticed_at=None,
-            reviews=(),
             surplus_refund=self.reserve.of_surplus(attempt, answer, self.evidence_id),
         )
         change, rule = await applying.decide(transaction, payment)

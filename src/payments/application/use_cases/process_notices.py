@@ -103,9 +103,11 @@ class ProcessNotices:
         payment = await self._payment(notice)
         if payment is None or notice.reference is None:
             return None
-        if notice.claim is Claim.PAID and any(c.reference == notice.reference for c in payment.captures):
-            await self._settle.learn_receipt(payment, notice.reference)
-            return "known already"
+        arrived = any(c.reference == notice.reference for c in payment.captures)
+        if notice.claim is Claim.PAID and arrived:
+            all_is_here = await self._settle.learn_receipt(payment, notice.reference)
+            if all_is_here:
+                return "known already"
         failed_at = notice.received_at if notice.claim is Claim.FAILED else None
         went = await self._refunds_of(payment, notice)
         urgency = Urgency.SUCCESS_NOTICED if notice.claim is Claim.PAID else Urgency.PAYER

@@ -39,8 +39,6 @@ class RecordRefundAnswer:
         Raises:
             PaymentNotFound, RefundNotFound: there is none.
         """
-        reviews = await self._unit_of_work.reads.reviews_of(payment_id)
-        asked = frozenset(r.subject for r in reviews if r.kind is ReviewKind.REFUND_UNKNOWN)
         trail: str | None = None
 
         async def write(transaction: Transaction) -> Payment:
@@ -51,6 +49,8 @@ class RecordRefundAnswer:
             if locked.trail == trail:
                 # The commit that seemed lost was not.
                 return locked
+            reviews = await transaction.reviews_of(payment_id)
+            asked = frozenset(r.subject for r in reviews if r.kind is ReviewKind.REFUND_UNKNOWN)
             now = self._clock.now()
             change = Change(locked)
             refund = refund_of(locked, refund_id)

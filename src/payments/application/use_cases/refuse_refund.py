@@ -28,7 +28,6 @@ class RefuseRefund:
             PaymentNotFound, RefundNotFound: there is none.
             RefundNotAwaiting: it was approved, or ended.
         """
-        reviews = await self._unit_of_work.reads.reviews_of(payment_id)
         word = f"refused by {actor}: {reason}"
 
         async def write(transaction: Transaction) -> Refund:
@@ -42,6 +41,7 @@ class RefuseRefund:
                 raise RefundNotAwaiting
             now = self._clock.now()
             change = refuse(locked, refund, word=word, now=now)
+            reviews = await transaction.reviews_of(payment_id)
             stored = record_refund(
                 locked, change, refund_id, reviews=reviews, actor=actor, cause="refund", now=now
             )

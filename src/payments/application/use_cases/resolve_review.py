@@ -167,16 +167,9 @@ class ResolveReview:
             succeeded=details.outcome == "succeeded", provider_reference=details.provider_reference
         )
 
-        payment = await self._payment(review)
-        others = [
-            each.review_id
-            for each in await self._unit_of_work.reads.reviews_of(payment.payment_id)
-            if each.review_id != review.review_id and each.state is ReviewState.OPEN
-        ]
-
         async def end(transaction: Transaction, locked: Payment, present: Review, now: datetime) -> Decided:
-            found = [await transaction.lock_review(review_id) for review_id in others]
-            waiting = tuple(each for each in found if each is not None)
+            reviews = await transaction.reviews_of(locked.payment_id)
+            waiting = tuple(each for each in reviews if each.review_id != present.review_id)
             return reviewing.refund_recorded(locked, present, decision, seen, waiting=waiting, now=now)
 
         return await self._decide(review, decision, end)
@@ -200,7 +193,9 @@ class ResolveReview:
             return await self._ask_about_refund(review, payment, decision)
         reference = reviewing.attempt_about(payment, review)
         settled = await self._settle.ask(payment, reference, CAUSE)
-        paid = any(capture.reference == reference for capture in settled.payment.captures)
+        arrived = any(capture.reference == reference for capture in settled.payment.captures)
+        # Money that is here says nothing about more that was reported and is not.
+        paid = arrived and settled.outcome is not Outcome.NOTHING
         if not paid and settled.rule not in _FINAL:
             why = f"The provider answered {settled.answer.word!r}, which ends nothing."
             return await self._note(review, decision, why)

@@ -1,5 +1,6 @@
 """Send: ask the provider for one reserved refund, at most once."""
 
+from datetime import datetime
 from uuid import UUID
 
 import attrs
@@ -16,7 +17,7 @@ from payments.application.ports.providers import (
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.refund_recording import record_refund
-from payments.application.tokens import Tokens
+from payments.application.tokens import Tokens, hash_of
 from payments.application.use_cases.record_refund_answer import Heard, RecordRefundAnswer
 from payments.application.use_cases.reserve_refund import ReserveRefund
 from payments.domain.errors import (
@@ -25,10 +26,9 @@ from payments.domain.errors import (
     ProviderRejected,
     ProviderUnavailable,
 )
-from payments.domain.payment import Payment
+from payments.domain.payment import Change, Payment
 from payments.domain.refund import Refund
 from payments.domain.refunding import by_hand, capture_of, refund_of, requested
-from payments.domain.review import Review
 from payments.domain.transitions import RefundStatus
 
 
@@ -51,24 +51,28 @@ class SendRefund:
         Raises:
             PaymentNotFound, RefundNotFound: there is none.
         """
-        reads = self._unit_of_work.reads
-        payment = await reads.payment(payment_id)
+        payment = await self._unit_of_work.reads.payment(payment_id)
         if payment is None:
             raise PaymentNotFound
         refund = refund_of(payment, refund_id)
         capture = capture_of(payment, refund.capture_id)
         provider = self._reserve.provider_of(capture)
-        waits = provider is None or (provider.refunds_by_receipt and capture.receipt is None)
-        if refund.status is not RefundStatus.RESERVED or provider is None or waits:
+        if refund.status is not RefundStatus.RESERVED:
             return payment
-        reviews = await reads.reviews_of(payment_id)
+        if provider is None or (provider.refunds_by_receipt and capture.receipt is None):
+            # Nothing is asked. Recording that puts it before a person once it has waited for long.
+            waits = RefundAnswer(outcome=RefundOutcome.NOTHING, word="cannot be sent yet")
+            return await self._record(payment_id, refund_id, Heard(waits), cause=cause)
         commit = _Commit(
             clock=self._clock,
             payment_id=payment_id,
             refund_id=refund_id,
             request_id=self._identifiers.unique(),
             by_hand=provider.refunds is None,
-            reviews=reviews,
+            # Made anew: the key that it is made with may have changed since the refund was set aside.
+            callback_token_hash=(
+                hash_of(self._tokens.callback(refund.reference)) if provider.callbacks else None
+            ),
             actor=actor,
             cause=cause,
         )
@@ -119,7 +123,7 @@ class _Commit:
     refund_id: UUID
     request_id: UUID
     by_hand: bool
-    reviews: tuple[Review, ...]
+    callback_token_hash: str | None
     actor: str
     cause: str
     _trail: str | None = attrs.field(default=None, init=False)
@@ -132,12 +136,11 @@ class _Commit:
         if refund.status is not RefundStatus.RESERVED:
             return locked, locked.trail == self._trail
         now = self.clock.now()
-        step = by_hand if self.by_hand else requested
         change = record_refund(
             locked,
-            step(locked, refund, request_id=self.request_id, now=now),
+            self._step(locked, refund, now),
             self.refund_id,
-            reviews=self.reviews,
+            reviews=await transaction.reviews_of(self.payment_id),
             actor=self.actor,
             cause=self.cause,
             now=now,
@@ -145,3 +148,14 @@ class _Commit:
         self._trail = change.after.trail
         await transaction.save(change)
         return change.after, True
+
+    def _step(self, locked: Payment, refund: Refund, now: datetime) -> Change:
+        if self.by_hand:
+            return by_hand(locked, refund, request_id=self.request_id, now=now)
+        return requested(
+            locked,
+            refund,
+            request_id=self.request_id,
+            callback_token_hash=self.callback_token_hash,
+            now=now,
+        )

@@ -133,13 +133,14 @@ class SettlePayment:
         callbacks = await self._reports(provider, reference)
         question = Question(
             reference=attempt.reference,
-            provider_reference=attempt.provider_reference or _name_given(callbacks),
+            provider_reference=_uncounted(payment, reference, callbacks)
+            or attempt.provider_reference
+            or _name_given(callbacks),
             amount=attempt.amount,
             urgency=urgency,
         )
         answer = await _answer(provider, attempt, question, budget_s)
         evidence_id = self._identifiers.unique()
-        reviews = await self._reviews(payment, attempt, answer)
         apply = Application(
             channel=Channel.STATUS_CHECK,
             actor=f"provider:{attempt.provider}",
@@ -152,14 +153,16 @@ class SettlePayment:
             report=_report(callbacks, question.provider_reference),
             cause=cause,
             failure_noticed_at=failure_noticed_at,
-            reviews=reviews,
             surplus_refund=self._reserve.of_surplus(attempt, answer, evidence_id),
         )
         after, rule = await self._unit_of_work.write(apply)
         return Settled(payment=after, reference=reference, answer=answer, rule=rule)
 
-    async def learn_receipt(self, payment: Payment, reference: str) -> None:
-        """Keep the receipt that a callback names for money which is here already. Nobody is asked."""
+    async def learn_receipt(self, payment: Payment, reference: str) -> bool:
+        """Keep the receipt that a callback names for money which is here already. Nobody is asked.
+
+        False if a callback names paid money of this attempt that is not here.
+        """
         attempt = payment.attempt(reference)
         callbacks = await self._reports(self._providers.by_name.get(attempt.provider), reference)
         keys = [capture.key for capture in payment.captures if capture.reference == reference]
@@ -179,12 +182,7 @@ class SettlePayment:
                 await transaction.save(record(locked, change, actor=actor, cause="webhook", now=now))
 
         await self._unit_of_work.write(write)
-
-    async def _reviews(self, payment: Payment, attempt: Attempt, answer: Answer) -> tuple[Review, ...]:
-        """What people were asked about this payment; the first answer about money needs no look."""
-        if answer.capture_key is None or not (attempt.checks or payment.refunds):
-            return ()
-        return await self._unit_of_work.reads.reviews_of(payment.payment_id)
+        return _uncounted(payment, reference, callbacks) is None
 
 
 async def _answer(
@@ -203,6 +201,20 @@ def _name_given(callbacks: tuple[Callback, ...]) -> str | None:
     named = [c for c in callbacks if c.provider_reference is not None]
     paid = [c for c in named if c.claim is Claim.PAID]
     return next((c.provider_reference for c in reversed(paid or named)), None)
+
+
+def _uncounted(payment: Payment, reference: str, callbacks: tuple[Callback, ...]) -> str | None:
+    """The newest name of paid money that is not here, beside money of this attempt that is: it came twice."""
+    here = [capture for capture in payment.captures if capture.reference == reference]
+    # A person who recorded the money may have called it by its receipt.
+    counted = {
+        name for c in here for name in (c.key, c.receipt, payment.attempt(reference).provider_reference)
+    }
+    for said in reversed(callbacks if here else ()):
+        name = said.provider_reference
+        if said.claim is Claim.PAID and name is not None and not counted & {name, said.receipt or name}:
+            return name
+    return None
 
 
 def _report(callbacks: tuple[Callback, ...], name: str | None) -> Report | None:
@@ -245,7 +257,6 @@ class Application:
     report: Report | None
     cause: str
     failure_noticed_at: datetime | None
-    reviews: tuple[Review, ...]
     surplus_refund: Wanted | None
 
     async def __call__(self, transaction: Transaction) -> tuple[Payment, Rule]:
@@ -265,12 +276,13 @@ class Application:
         present = locked.attempt(self.attempt.reference)
         if present.status is AttemptStatus.CLAIMED and now - present.claimed_at > CLAIM_LIFETIME:
             found = lost(locked, present.reference, detail="Its claim grew too old.", now=now)
-        settlement = settle(found.payment, await self._finding(transaction, now))
+        reviews = await self._reviews(transaction, locked)
+        settlement = settle(found.payment, await self._finding(transaction, reviews, now))
         done = Change(settlement.payment, (*found.events, *settlement.events))
         wanted = self.surplus_refund if settlement.rule is Rule.SURPLUS else None
         if wanted is not None:
             done = set_aside(done, self.evidence_id, wanted, now=now)
-        decided, told = self._gave_way(locked, done.payment, now)
+        decided, told = _gave_way(locked, done.payment, reviews, now)
         # A repeated answer that changes nothing is counted on the attempt and not stored again. What a person
         # records is always something new.
         by_a_person = self.channel is Channel.COLLECTOR
@@ -288,19 +300,14 @@ class Application:
             change = with_question_decided(change, self.evidence_id, wanted.refund_id)
         return change, settlement.rule
 
-    def _gave_way(
-        self, before: Payment, after: Payment, now: datetime
-    ) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:
-        """What becomes of the questions behind refunds that gave way to money which was gone already."""
-        known = {refund.refund_id: refund.status for refund in before.refunds}
-        ended = [r for r in after.refunds if known.get(r.refund_id) not in (None, r.status)]
-        each = [after_refund(self.reviews, refund, now=now) for refund in ended]
-        return (
-            tuple(review for reviews, _ in each for review in reviews),
-            tuple(event for _, events in each for event in events),
-        )
+    async def _reviews(self, transaction: Transaction, locked: Payment) -> tuple[Review, ...]:
+        """What people were asked about this payment; the first answer about money needs no look."""
+        looked_at = locked.attempt(self.attempt.reference).checks or locked.refunds
+        if self.answer.capture_key is None or not looked_at:
+            return ()
+        return await transaction.reviews_of(self.payment_id)
 
-    async def _finding(self, transaction: Transaction, now: datetime) -> Finding:
+    async def _finding(self, transaction: Transaction, reviews: tuple[Review, ...], now: datetime) -> Finding:
         holder = None
         if self.answer.capture_key or self.answer.provider_reference:
             holder = await transaction.attempt_holding(
@@ -323,7 +330,7 @@ class Application:
             one_try=provider is not None and provider.flow is Flow.PROMPT,
             key_holder=holder,
             failure_noticed_at=self.failure_noticed_at,
-            asked=frozenset(r.subject for r in self.reviews if r.kind is ReviewKind.ORPHAN),
+            asked=frozenset(r.subject for r in reviews if r.kind is ReviewKind.ORPHAN),
         )
 
     def _evidence(self, rule: Rule, now: datetime) -> Evidence:
@@ -337,3 +344,16 @@ class Application:
             rule=rule,
             observed_at=now,
         )
+
+
+def _gave_way(
+    before: Payment, after: Payment, reviews: tuple[Review, ...], now: datetime
+) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:
+    """What becomes of the questions behind refunds that gave way to money which was gone already."""
+    known = {refund.refund_id: refund.status for refund in before.refunds}
+    ended = [r for r in after.refunds if known.get(r.refund_id) not in (None, r.status)]
+    each = [after_refund(reviews, refund, now=now) for refund in ended]
+    return (
+        tuple(review for decided, _ in each for review in decided),
+        tuple(event for _, events in each for event in events),
+    )

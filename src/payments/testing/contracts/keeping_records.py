@@ -207,6 +207,19 @@ class RecordsContract(ABC):
             seen = await units.write(decide_and_read)
             promise(f"a transaction reads its own decision; read {seen!r}.", kept=seen == (decided, None))
 
+    async def test_the_reviews_of_a_payment_are_read_inside_a_transaction_as_they_stand_there(self) -> None:
+        async with self.stage() as units:
+            first, second = a_review(1), a_review(2)
+            await keep(units, a_payment(), reviews=(second, first, a_review(3, payment_id=None)))
+            decided = attrs.evolve(second, decision="refund", actor="operator:7", reason="twice")
+
+            async def decide_and_read(transaction: Transaction) -> tuple[Review, ...]:
+                await transaction.decide_review(decided)
+                return await transaction.reviews_of(a_payment().payment_id)
+
+            seen = await units.write(decide_and_read)
+            promise(f"a transaction reads what it decided; read {seen!r}.", kept=seen == (first, decided))
+
     async def test_nothing_waits_in_an_empty_store(self) -> None:
         async with self.stage() as units:
             backlog = await units.reads.backlog(NOW)

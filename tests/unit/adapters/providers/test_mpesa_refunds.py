@@ -205,6 +205,22 @@ async def test_a_reversal_is_as_far_as_its_own_reports_say(
     assert opened.requests == []
 
 
+@pytest.mark.parametrize("reports", [(), (report(Claim.OTHER, "R000001", amount=None),)])
+async def test_a_reversal_that_m_pesa_took_on_and_reports_no_end_of_for_a_day_is_for_a_person(
+    certificate: str, reports: tuple[Callback, ...]
+) -> None:
+    opened, refunds = reversing(certificate)
+    now = opened.clock.now()
+    young = attrs.evolve(QUESTION, reports=reports, requested_at=now - timedelta(hours=23))
+    assert (await refunds.check(young)).outcome is not RefundOutcome.NEEDS_ATTENTION
+
+    answer = await refunds.check(attrs.evolve(young, requested_at=now - timedelta(hours=24)))
+
+    assert answer.outcome is RefundOutcome.NEEDS_ATTENTION
+    assert "portal" in answer.detail
+    assert opened.requests == []
+
+
 async def test_a_report_finds_the_reversal_whose_answer_was_lost(certificate: str) -> None:
     _, refunds = reversing(certificate)
     lost = attrs.evolve(QUESTION, provider_reference=None)

@@ -1,6 +1,7 @@
 """Sending money back: ``POST /mpesa/reversal/v1/request`` (fact sheet, section 7). All of it, or nothing."""
 
 import re
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -24,6 +25,10 @@ from payments.application.records import Claim
 from payments.domain.errors import OutcomeUnknown, ProviderRejected
 
 PATH: Final = "/mpesa/reversal/v1/request"
+REPORTED_WITHIN: Final = timedelta(hours=24)
+"""A reversal whose end M-Pesa has not reported by then was reported to nobody, and is not again."""
+
+_LOOK: Final = "M-Pesa has not reported what became of it. Look for the receipt in its portal."
 _ORGANISATION: Final = "11"
 _LONGEST_REMARKS: Final = 100
 _ID: Final = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
@@ -63,11 +68,14 @@ class MpesaRefunds(Refunds):
                 word=f"result {refused.word}",
                 detail=REVERSAL_REFUSALS.get(refused.word, ""),
             )
-        if reports:
-            return RefundAnswer(outcome=RefundOutcome.NOTHING, word=f"result {reports[-1].word}")
+        word = f"result {reports[-1].word}" if reports else "no result yet"
         pending = question.provider_reference is not None
+        if pending and self._api.surroundings.clock.now() - question.requested_at >= REPORTED_WITHIN:
+            return RefundAnswer(outcome=RefundOutcome.NEEDS_ATTENTION, word=word, detail=_LOOK)
+        if reports:
+            return RefundAnswer(outcome=RefundOutcome.NOTHING, word=word)
         outcome = RefundOutcome.PENDING if pending else RefundOutcome.NOTHING
-        return RefundAnswer(outcome=outcome, word="no result yet")
+        return RefundAnswer(outcome=outcome, word=word)
 
 
 def reversal_fields(

@@ -1,0 +1,94 @@
+"""Whoever decides between the two steps of somebody else finds the question answered, never left behind."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import attrs
+import pytest
+
+from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
+from payments.application.ports.providers import RefundOutcome
+from payments.application.ports.repository import Transaction
+from payments.domain.events import ReviewKind
+from payments.domain.refund_rules import RefundRules
+from payments.domain.review import Review
+from payments.testing import in_memory_payments
+from tests.unit.use_cases.deciding import paid_twice, resolve, the_review
+from tests.unit.use_cases.shop import HesitatingProvider, Shop, birr
+from tests.unit.use_cases.test_refunds import Till
+
+T = TypeVar("T")
+
+pytestmark = pytest.mark.anyio
+
+
+@attrs.define
+class InterruptedStorage(MemoryUnitOfWork):
+    """Lets somebody else do something between what a use-case read and what it writes, once."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await super().write(work)
+
+
+async def paid_twice_at(storage: InterruptedStorage, rules: RefundRules | None = None) -> Till:
+    """An order that was paid twice; whoever decides about the surplus has not come yet."""
+    provider, other = HesitatingProvider(), HesitatingProvider(name="other")
+    kit = in_memory_payments(provider, other, unit_of_work=storage, refund_rules=rules)
+    kit.order()
+    till = Till(Shop(kit=kit, provider=provider, other=other), "")
+    await paid_twice(till.shop)
+    return till
+
+
+async def send_surplus_back(till: Till) -> Callable[[], Awaitable[Review]]:
+    """A refund of all surplus is asked for; the answer decides the question about it likewise."""
+    question = await the_review(till.shop, ReviewKind.SURPLUS)
+    payment = await till.shop.payment()
+    surplus = next(c for c in payment.captures if str(c.capture_id) == question.subject)
+    await till.refund("1000.00", capture_id=surplus.capture_id)
+    return lambda: resolve(till.shop, question, "refund")
+
+
+@pytest.mark.parametrize(
+    ("answer", "open_still"), [(RefundOutcome.SUCCEEDED, []), (RefundOutcome.FAILED, ["surplus"])]
+)
+async def test_a_question_decided_while_the_refund_it_waits_for_ends_is_answered_or_asked_again(
+    answer: RefundOutcome, open_still: list[str]
+) -> None:
+    storage = InterruptedStorage()
+    till = await paid_twice_at(storage)
+    refunds = till.shop.other.refunds
+    assert refunds is not None
+    refunds.answer = RefundOutcome.PENDING
+    decide = await send_surplus_back(till)
+    (refund,) = await till.refunds()
+
+    refunds.ends(refund.reference, answer)
+    storage.meanwhile = decide
+    await till.ask(refund)
+
+    assert await till.shop.reviews() == open_still
+    assert await till.shop.kit.payments.check() == ()
+    if open_still:
+        assert (await the_review(till.shop, ReviewKind.SURPLUS)).decision is None
+
+
+async def test_a_question_decided_while_its_refund_is_refused_is_asked_again() -> None:
+    storage = InterruptedStorage()
+    till = await paid_twice_at(storage, RefundRules(approval_above={"ETB": birr("1.00")}))
+    decide = await send_surplus_back(till)
+    (refund,) = await till.refunds()
+    payment = await till.shop.payment()
+
+    storage.meanwhile = decide
+    await till.shop.kit.payments.refuse_refund(
+        payment.payment_id, refund.refund_id, actor="operator:clerk", reason="another order's"
+    )
+
+    assert (await the_review(till.shop, ReviewKind.SURPLUS)).decision is None
+    assert await till.shop.kit.payments.check() == ()
