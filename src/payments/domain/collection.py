@@ -146,7 +146,7 @@ def subject_of(collection_id: str) -> str:
 
 
 def collection_named_by(subject: str) -> str | None:
-    """The id of the collection that a review with this subject is about; None when it is about another thing."""
+    """The id of the collection that a review with this subject is about, if it is about one."""
     return subject.removeprefix(_COLLECTION) if subject.startswith(_COLLECTION) else None
 
 
