@@ -20,6 +20,7 @@ from payments.domain.errors import (
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Channel, Rule
 from payments.domain.money import Money
+from payments.domain.refund import Refund
 from payments.domain.refund_rules import RefundRules
 from payments.domain.review import ReviewState
 from payments.domain.reviewing import WAYS_OUT, WayOut
@@ -235,6 +236,75 @@ async def test_money_for_a_cancelled_order_may_stay(shop: Shop) -> None:
     await paid_after_cancel(shop)
 
     assert (await decide(shop, "dismiss")).state is ReviewState.RESOLVED
+
+
+# --- money that somebody sends back without looking at the queue
+
+
+async def sent_back(shop: Shop, amount: str, capture: int) -> Refund:
+    """A clerk gives money of one capture back."""
+    payment = await shop.payment()
+    return await shop.kit.payments.refund(
+        payment.payment_id,
+        amount=amount,
+        reason="paid twice",
+        actor="operator:clerk",
+        capture_id=payment.captures[capture].capture_id,
+    )
+
+
+async def test_sending_all_of_a_surplus_back_answers_the_question_about_it(shop: Shop) -> None:
+    await paid_twice(shop)
+    review = await the_review(shop)
+
+    refund = await sent_back(shop, "1000.00", 1)
+
+    told = (await shop.kit.payments.review(review.review_id)).review
+    assert (told.state, told.decision, told.actor, told.reason, told.refund_id) == (
+        ReviewState.RESOLVED,
+        "refund",
+        "operator:clerk",
+        "paid twice",
+        refund.refund_id,
+    )
+
+
+async def test_a_question_waits_for_the_refund_that_takes_the_rest_and_is_asked_anew_if_it_fails(
+    shop: Shop,
+) -> None:
+    await short_money(shop)
+    await sent_back(shop, "400.00", 0)
+    assert (await the_review(shop)).decision is None, "part of it is still here"
+    refunds = shop.provider.refunds
+    assert refunds is not None
+    refunds.answer = RefundOutcome.PENDING
+
+    rest = await sent_back(shop, "500.00", 0)
+
+    assert (await the_review(shop)).refund_id == rest.refund_id
+    refunds.ends(rest.reference, RefundOutcome.FAILED)
+    await shop.pass_minutes(5)
+    assert (await the_review(shop)).decision is None
+
+
+async def test_cash_handed_back_answers_the_question_about_it_at_once(shop: Shop) -> None:
+    await collected(shop, "order_9", amount="900.00")
+    opened = await shop.initiate(provider="cash")
+    await decide(shop, "attach", reference=opened.reference)
+
+    await sent_back(shop, "900.00", 0)
+
+    assert await shop.reviews() == []
+    payment = await shop.payment()
+    assert (payment.status, payment.attempts[0].reason) == (PaymentStatus.FAILED, Reason.RETURNED)
+
+
+async def test_a_refund_of_other_money_answers_no_question(shop: Shop) -> None:
+    await paid_twice(shop)
+
+    await sent_back(shop, "1000.00", 0)
+
+    assert (await the_review(shop)).decision is None
 
 
 # --- money that belongs to nobody
