@@ -68,6 +68,10 @@ _SAYS_ONLY: Final = {
 }
 
 
+_ASKED_ONCE: Final = frozenset({ReviewKind.ORPHAN, ReviewKind.DISPUTE})
+"""Questions that an answer which repeats itself does not raise again, whatever was decided."""
+
+
 @attrs.frozen
 class SettlePayment:
     """Ask about one reference and apply what the provider attests. The one way money state changes.
@@ -330,7 +334,7 @@ class Application:
             one_try=provider is not None and provider.flow is Flow.PROMPT,
             key_holder=holder,
             failure_noticed_at=self.failure_noticed_at,
-            asked=frozenset(r.subject for r in reviews if r.kind is ReviewKind.ORPHAN),
+            asked=frozenset(r.subject for r in reviews if r.kind in _ASKED_ONCE),
         )
 
     def _evidence(self, rule: Rule, now: datetime) -> Evidence:
