@@ -71,16 +71,20 @@ class Settlement:
 def settle(payment: Payment, finding: Finding) -> Settlement:
     """Apply ``finding`` to the attempt it is about. Every answer has a verdict, and success is absorbing."""
     attempt = payment.attempt(finding.reference)
-    checked = attrs.evolve(
+    checked = _checked(attempt, finding) if finding.answer.asked else attempt
+    effect = _not_ours if _differs(attempt, finding.answer) else _EFFECTS[finding.answer.outcome]
+    settlement = effect(payment.with_attempt(checked), checked, finding)
+    return attrs.evolve(settlement, change=_watched(settlement, finding))
+
+
+def _checked(attempt: Attempt, finding: Finding) -> Attempt:
+    return attrs.evolve(
         attempt,
         checks=attempt.checks + 1,
         last_checked_at=finding.now,
         last_word=finding.answer.word,
         not_found_at=attempt.not_found_at if finding.answer.outcome in _SILENT else None,
     )
-    effect = _not_ours if _differs(attempt, finding.answer) else _EFFECTS[finding.answer.outcome]
-    settlement = effect(payment.with_attempt(checked), checked, finding)
-    return attrs.evolve(settlement, change=_watched(settlement, finding))
 
 
 _SILENT: Final = frozenset({Outcome.NOT_FOUND, Outcome.NOTHING})

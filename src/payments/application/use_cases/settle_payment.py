@@ -290,7 +290,8 @@ class Application:
         # A repeated answer that changes nothing is counted on the attempt and not stored again. What a person
         # records is always something new.
         by_a_person = self.channel is Channel.COLLECTOR
-        news = done.events or by_a_person or self.answer.word != present.last_word
+        said = self.answer.asked and self.answer.word != present.last_word
+        news = done.events or by_a_person or said
         change = record(
             locked,
             Change(done.payment, (*done.events, *told)),
