@@ -232,9 +232,9 @@ async def test_the_webhooks_of_refunds_and_disputes_name_the_attempt(shape: str)
         await stage.give_back(REFERENCE)
         webhooks = stage.provider.webhooks
         assert webhooks is not None
-        for event in ("refund.pending", "charge.dispute.create"):
+        for event, claim in (("refund.pending", Claim.OTHER), ("charge.dispute.create", Claim.DISPUTED)):
             hint = webhooks.read(await stage.announced(event))
-            assert (hint.reference, hint.claim) == (REFERENCE, Claim.OTHER)
+            assert (hint.reference, hint.claim) == (REFERENCE, claim)
         (refund,) = (await stage.get("/_sim/refunds"))["refunds"]
         await stage.control.post(f"/_sim/refunds/{refund['id']}/processed")
         hint = webhooks.read(await stage.announced("refund.processed"))
@@ -379,7 +379,7 @@ async def test_what_was_charged_back_went_back_whole() -> None:
         assert (answer.outcome, answer.returned) == (Outcome.RETURNED, None)
         assert stage.provider.webhooks is not None
         hint = stage.provider.webhooks.read(await stage.announced("charge.dispute.resolve"))
-        assert (hint.reference, hint.claim) == (REFERENCE, Claim.RETURNED)
+        assert (hint.reference, hint.claim) == (REFERENCE, Claim.CHARGED_BACK)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from payments.domain.transitions import PaymentStatus
 MOST_WRONG_CODES: Final = 5
 """With so many wrong ones an attempt's delivery code is locked until a person decides."""
 
+_COLLECTION: Final = "collection:"
 _NOT_TAKEN: Final = "The delivery was not taken, and nothing was paid."
 
 
@@ -141,7 +142,12 @@ def orphaned(payment: Payment, record: CashRecord) -> Change:
 
 def subject_of(collection_id: str) -> str:
     """How a review says which collection it is about."""
-    return f"collection:{collection_id}"
+    return f"{_COLLECTION}{collection_id}"
+
+
+def collection_named_by(subject: str) -> str | None:
+    """The id of the collection that a review with this subject is about, if it is about one."""
+    return subject.removeprefix(_COLLECTION) if subject.startswith(_COLLECTION) else None
 
 
 def orphan_detail(record: CashRecord) -> str:
@@ -150,7 +156,7 @@ def orphan_detail(record: CashRecord) -> str:
     return f"{record.collector} collected {record.amount} for {named}, which has no cash attempt."
 
 
-def answer_of(record: CashRecord, attempt: Attempt, mode: Mode) -> Answer:
+def answer_of(record: CashRecord | Collection, attempt: Attempt, mode: Mode) -> Answer:
     """The record as evidence: what it attests about ``attempt``."""
     if record.outcome is AtTheDoor.REFUSED:
         return Answer(
@@ -174,6 +180,17 @@ def answer_of(record: CashRecord, attempt: Attempt, mode: Mode) -> Answer:
 def wrong_code_answer(attempt: Attempt) -> Answer:
     """A record with a wrong delivery code attests nothing."""
     return Answer(outcome=Outcome.NOTHING, word="wrong delivery code", reference=attempt.reference)
+
+
+def attached(collection: Collection, payment: Payment, reference: str, rule: Rule) -> Collection:
+    """An orphan's cash as it counts for the attempt ``reference`` of ``payment``, by this verdict."""
+    return attrs.evolve(
+        collection,
+        payment_id=payment.payment_id,
+        reference=reference,
+        result=result_of(rule),
+        status=payment.status,
+    )
 
 
 def result_of(rule: Rule) -> CashResult:

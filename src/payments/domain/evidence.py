@@ -67,6 +67,8 @@ class Answer:
     final: bool = attrs.field(default=False, eq=False)
     """With ``declined``: nothing more can come of the checkout, so its watch ends. It only decides when we
     ask, and is not kept with the evidence."""
+    asked: bool = attrs.field(default=True, eq=False)
+    """False: the gateway had no turn to ask, so this is its own word. It is no evidence, and never kept."""
 
     @property
     def arrived(self) -> Money | None:
@@ -90,6 +92,11 @@ class Report:
 def nothing(word: str) -> Answer:
     """No information: asking failed, or the answer could not be understood. Never a reason for a change."""
     return Answer(outcome=Outcome.NOTHING, word=word)
+
+
+def not_asked(word: str) -> Answer:
+    """No information either, because nobody was asked; ``word`` says why."""
+    return Answer(outcome=Outcome.NOTHING, word=word, asked=False)
 
 
 class Rule(enum.Enum):

@@ -345,6 +345,42 @@ def _why_not_acceptable(payment: Payment, capture: Capture) -> str:
     return ""
 
 
+def linked(
+    reviews: tuple[Review, ...], payment: Payment, refund: Refund
+) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:
+    """The open questions that ``refund``, just set aside, decides, as they wait for it; and the events.
+
+    Whoever sends all that is left of some money back has said what becomes of it; with a part still here,
+    the question stays.
+    """
+    capture = next(c for c in payment.captures if c.capture_id == refund.capture_id)
+    if refundable(capture, payment.refunds).minor > 0:
+        return (), ()
+    waiting = tuple(
+        attrs.evolve(
+            review,
+            decision=WayOut.REFUND.value,
+            actor=refund.actor,
+            reason=refund.reason,
+            refund_id=refund.refund_id,
+        )
+        for review in reviews
+        if review.state is ReviewState.OPEN
+        and review.decision is None
+        and WayOut.REFUND in WAYS_OUT[review.kind]
+        and capture_named_by(payment, review) == capture
+    )
+    return waiting, tuple(
+        happened.ReviewDecided(
+            kind=review.kind,
+            subject=review.subject,
+            decision=WayOut.REFUND.value,
+            reason=refund.reason,
+        )
+        for review in waiting
+    )
+
+
 def after_refund(
     reviews: tuple[Review, ...], refund: Refund, *, now: datetime
 ) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:

@@ -46,7 +46,8 @@ class Finding:
     one_try: bool = False
     """The payer has one try at each checkout: a decline closes it."""
     asked: frozenset[str] = frozenset()
-    """Subjects of the ``orphan`` reviews about this payment that were opened before, decided or not."""
+    """Subjects of the ``orphan`` and ``dispute`` reviews about this payment that were opened before, decided
+    or not."""
 
 
 @attrs.frozen
@@ -70,16 +71,20 @@ class Settlement:
 def settle(payment: Payment, finding: Finding) -> Settlement:
     """Apply ``finding`` to the attempt it is about. Every answer has a verdict, and success is absorbing."""
     attempt = payment.attempt(finding.reference)
-    checked = attrs.evolve(
+    checked = _checked(attempt, finding) if finding.answer.asked else attempt
+    effect = _not_ours if _differs(attempt, finding.answer) else _EFFECTS[finding.answer.outcome]
+    settlement = effect(payment.with_attempt(checked), checked, finding)
+    return attrs.evolve(settlement, change=_watched(settlement, finding))
+
+
+def _checked(attempt: Attempt, finding: Finding) -> Attempt:
+    return attrs.evolve(
         attempt,
         checks=attempt.checks + 1,
         last_checked_at=finding.now,
         last_word=finding.answer.word,
         not_found_at=attempt.not_found_at if finding.answer.outcome in _SILENT else None,
     )
-    effect = _not_ours if _differs(attempt, finding.answer) else _EFFECTS[finding.answer.outcome]
-    settlement = effect(payment.with_attempt(checked), checked, finding)
-    return attrs.evolve(settlement, change=_watched(settlement, finding))
 
 
 _SILENT: Final = frozenset({Outcome.NOT_FOUND, Outcome.NOTHING})
@@ -297,7 +302,12 @@ def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
     # What is more than all of ours together went back without us, whether or not ours has gone by now.
     excess = min(gone.minor, capture.amount.minor) - refunded(capture, payment.refunds).minor - under_way
     if gone.currency != capture.amount.currency or excess <= 0:
-        return Settlement(Change(payment), known)
+        change = Change(payment)
+        if gone.currency == capture.amount.currency and gone > capture.amount:
+            change = _ask_once(
+                change, finding, f"{gone} went back at the provider; {capture.amount} arrived."
+            )
+        return Settlement(change, known)
     change = _refund_taken_in(Change(payment), capture, excess, finding)
     change = _without_what_no_longer_fits(change, capture, finding.now)
     change = _ask(change, ReviewKind.DISPUTE, finding, "Money went back at the provider.")
@@ -377,6 +387,13 @@ def _ask(
 ) -> Change:
     event = happened.ReviewOpened(kind=kind, subject=subject or str(finding.evidence_id), detail=detail)
     return Change(change.payment, (*change.events, event))
+
+
+def _ask_once(change: Change, finding: Finding, detail: str) -> Change:
+    """A question about more money that went back than there was, however often the provider repeats it."""
+    if finding.reference in finding.asked:
+        return change
+    return _ask(change, ReviewKind.DISPUTE, finding, detail, subject=finding.reference)
 
 
 _EFFECTS: Final[dict[Outcome, Callable[[Payment, Attempt, Finding], Settlement]]] = {

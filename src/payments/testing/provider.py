@@ -15,6 +15,7 @@ from payments.application.ports.providers import (
     Checkout,
     CheckoutRequest,
     Checkouts,
+    Emails,
     Flow,
     Hint,
     Provider,
@@ -30,7 +31,14 @@ from payments.application.ports.providers import (
     Webhooks,
 )
 from payments.application.records import Claim
-from payments.domain.errors import GatewayError, NoticeForged, NoticeMalformed, ProviderRejected
+from payments.domain.errors import (
+    FieldError,
+    GatewayError,
+    InvalidRequest,
+    NoticeForged,
+    NoticeMalformed,
+    ProviderRejected,
+)
 from payments.domain.evidence import Answer, Mode, Outcome
 from payments.domain.money import Currency, Money
 
@@ -98,7 +106,7 @@ class ScriptedRefunds(Refunds):
 
 
 @attrs.define
-class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
+class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Emails, Webhooks):
     """A provider with hosted pages, in memory.
 
     A page is payable until :meth:`pays`, :meth:`declines` or a cancel. ``trouble`` is what the next openings
@@ -116,6 +124,8 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
     """None: a person sends money back by hand."""
     refunds_whole: bool = False
     refunds_by_receipt: bool = False
+    needs_email: bool = False
+    """Opens no page for a payer without an e-mail address."""
     _answers: dict[str, Answer] = attrs.field(factory=dict, init=False)
     _requests: dict[str, CheckoutRequest] = attrs.field(factory=dict, init=False)
     calls: Counter[str] = attrs.field(factory=Counter, init=False)
@@ -134,6 +144,7 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
             checks=self,
             cancellations=self if self.cancels else None,
             webhooks=self,
+            emails=self if self.needs_email else None,
             refunds=self.refunds,
             refunds_whole=self.refunds_whole,
             refunds_by_receipt=self.refunds_by_receipt,
@@ -201,6 +212,12 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
         if self.silent:
             return Cancelled.UNKNOWN
         return Cancelled.CLOSED if reference in self._requests else Cancelled.NOT_FOUND
+
+    def usable(self, text: str | None) -> str:
+        if not text:
+            remedy = FieldError("/provider", "Choose another provider.")
+            raise InvalidRequest("The order has no e-mail address.", errors=(remedy,))
+        return text
 
     def read(self, notice: RawNotice) -> Hint:
         signatures = [value for name, value in notice.headers if name == "x-signature"]

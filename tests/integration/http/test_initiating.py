@@ -54,6 +54,19 @@ async def test_a_foreign_order_and_an_absent_one_are_answered_byte_for_byte_alik
     assert foreign.headers == absent.headers
 
 
+@pytest.mark.parametrize(
+    "written", ["0712345678", "+254 712-345-678", "00254712345678", "(0712) 345.678", "( +254) 712 345 678"]
+)
+async def test_a_phone_is_taken_as_people_write_it(door: Door, written: str) -> None:
+    assert (await door.initiated(phone_number=written))["status"] == "processing"
+
+
+@pytest.mark.parametrize("written", ["071", "+", "0712345678 ext 9", "+254+712345678", "1" * 18, " " * 50])
+async def test_what_can_be_no_phone_is_refused_by_the_name_of_its_field(door: Door, written: str) -> None:
+    found = problem(await door.initiate(phone_number=written), 422, "invalid_request")
+    assert pointers(found) == {"/phone_number"}
+
+
 async def test_an_unknown_provider_is_named(door: Door) -> None:
     found = problem(await door.initiate(provider="paypal"), 422, "unsupported_provider")
     assert pointers(found) == {"/provider"}

@@ -70,6 +70,19 @@ async def test_a_decided_refund_is_shown_and_the_review_waits_for_it(door: Door)
     assert told["refund"]["amount"] == "900.00"
 
 
+async def test_a_decision_is_repeated_under_its_key_and_not_made_again(door: Door) -> None:
+    review_id = await short_money(door)
+    keyed = {**BOSS, "Idempotency-Key": "decision-1"}
+    first = await resolve(door, review_id, headers=keyed, decision="refund")
+    await door.kit.work()
+
+    again = await resolve(door, review_id, headers=keyed, decision="refund")
+
+    assert again.content == first.content, "it is told as it was, although the money has gone by now"
+    assert again.headers["idempotency-replayed"] == "true"
+    problem(await resolve(door, review_id, headers=keyed), 422, "idempotency_key_reused")
+
+
 async def test_the_second_operator_is_told_and_the_first_one_may_repeat(door: Door) -> None:
     review_id = await short_money(door)
     first = await resolve(door, review_id)

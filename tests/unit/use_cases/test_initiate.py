@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import attrs
 import pytest
 
 from payments.application.ports.providers import Flow
 from payments.domain.errors import (
+    InvalidRequest,
     OrderNotFound,
     OrderNotPayable,
     OrdersUnavailable,
@@ -20,9 +22,27 @@ from payments.domain.errors import (
 from payments.domain.events import Reason
 from payments.domain.evidence import Answer, Outcome
 from payments.domain.transitions import AttemptStatus, PaymentStatus
-from tests.unit.use_cases.shop import CLOSED, IN_FLIGHT, NOT_FOUND, NOTHING, PAYABLE, Shop, birr
+from payments.testing import ScriptedProvider, in_memory_payments
+from tests.unit.use_cases.shop import CLOSED, IN_FLIGHT, NOT_FOUND, NOTHING, PAYABLE, Shop, birr, refused
 
 pytestmark = pytest.mark.anyio
+
+
+async def test_a_provider_that_needs_an_address_is_asked_for_no_page_without_one() -> None:
+    provider = ScriptedProvider(needs_email=True)
+    kit = in_memory_payments(provider)
+    order = kit.order()
+    kit.orders.put(attrs.evolve(order, customer=attrs.evolve(order.customer, email=None)))
+
+    error = await refused(InvalidRequest, kit.payments.initiate("order_1", "user_1", "scripted"))
+
+    assert [each.pointer for each in error.errors] == ["/provider"]
+    assert provider.calls["open"] == 0
+    assert await kit.unit_of_work.reads.payment_of_order("order_1") is None, "nothing was claimed"
+    offers = {each.provider: each for each in await kit.payments.offers("order_1", "user_1")}
+    assert (offers["scripted"].available, offers["scripted"].detail) == (False, error.detail)
+    kit.orders.put(order)
+    assert (await kit.payments.initiate("order_1", "user_1", "scripted")).checkout_url
 
 
 # 1. What is settled or in review is said before the orders service is asked.

@@ -10,7 +10,7 @@ from payments.application.ports.providers import Question
 from payments.application.records import Claim
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
-from payments.domain.events import Reason
+from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Mode, Outcome, Rule
 from payments.domain.payment import Customer, Payment
 from payments.domain.refund import Refund
@@ -161,3 +161,67 @@ async def test_the_payer_hears_by_mail_that_money_went_back_and_through_whom(sho
     assert mail.subject == "Money returned: 1000.00 ETB for order order_1"
     assert "Returned through: Other" in mail.text
     assert await shop.told() == ["paid"], "a surplus that goes back never makes the order refunded"
+
+
+async def paid_and_refunded(shop: Shop, amount: str) -> str:
+    """The reference of an attempt that was paid, and given back by us in whole or in part."""
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    await shop.kit.payments.refund(payment.payment_id, amount=amount, reason="broken", actor="operator:clerk")
+    await shop.attests_returned(opened.reference)
+    return opened.reference
+
+
+@pytest.mark.parametrize("amount", ["1000.00", "400.00"])
+@pytest.mark.parametrize("claim", [Claim.DISPUTED, Claim.CHARGED_BACK])
+async def test_a_banks_claim_of_money_that_we_gave_back_is_asked_about_once(
+    shop: Shop, claim: Claim, amount: str
+) -> None:
+    reference = await paid_and_refunded(shop, amount)
+    for _ in range(2):
+        shop.skip(minutes=5)
+        await shop.hear(reference, claim)
+        await shop.kit.work()
+
+    reviews = await shop.kit.unit_of_work.reads.reviews_of((await shop.payment()).payment_id)
+    assert [(r.kind, r.subject) for r in reviews] == [(ReviewKind.DISPUTE, reference)]
+    assert (await shop.payment()).given_back == birr(amount), "nobody guesses that it went twice"
+    for notice in await shop.notices(reference):
+        assert notice.handled_at is not None
+
+
+async def test_a_notice_of_our_own_refund_is_no_dispute(shop: Shop) -> None:
+    reference = await paid_and_refunded(shop, "1000.00")
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.kit.work()
+
+    assert await shop.reviews() == []
+
+
+async def test_a_bank_that_took_money_we_never_gave_back_is_one_dispute(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    await shop.hear(opened.reference, Claim.DISPUTED)
+    await shop.kit.work()
+    assert await shop.reviews() == []
+    await shop.attests_returned(opened.reference)
+
+    await shop.hear(opened.reference, Claim.CHARGED_BACK)
+    await shop.kit.work()
+
+    assert await shop.reviews() == ["dispute"]
+    assert (await shop.payment()).given_back == birr("1000.00")
+
+
+async def test_more_that_went_back_than_arrived_is_asked_about_once(shop: Shop) -> None:
+    reference = await paid_and_refunded(shop, "1000.00")
+    await shop.attests(reference, outcome=Outcome.RETURNED, word="reversed", returned=birr("2000.00"))
+
+    await shop.ask(reference)
+    await shop.ask(reference)
+
+    reviews = await shop.kit.unit_of_work.reads.reviews_of((await shop.payment()).payment_id)
+    assert [(r.kind, r.subject) for r in reviews] == [(ReviewKind.DISPUTE, reference)]
+    assert "2000.00 ETB went back" in reviews[0].detail

@@ -13,7 +13,7 @@ from payments.domain.events import ReviewKind
 from payments.domain.refund_rules import RefundRules
 from payments.domain.review import Review
 from payments.testing import in_memory_payments
-from tests.unit.use_cases.deciding import paid_twice, resolve, the_review
+from tests.unit.use_cases.deciding import resolve, the_review
 from tests.unit.use_cases.shop import HesitatingProvider, Shop, birr
 from tests.unit.use_cases.test_refunds import Till
 
@@ -35,37 +35,39 @@ class InterruptedStorage(MemoryUnitOfWork):
         return await super().write(work)
 
 
-async def paid_twice_at(storage: InterruptedStorage, rules: RefundRules | None = None) -> Till:
-    """An order that was paid twice; whoever decides about the surplus has not come yet."""
-    provider, other = HesitatingProvider(), HesitatingProvider(name="other")
-    kit = in_memory_payments(provider, other, unit_of_work=storage, refund_rules=rules)
+async def paid_and_refused(storage: InterruptedStorage, rules: RefundRules | None = None) -> Till:
+    """A paid order whose orders service will not hear of it; it has not been told yet."""
+    provider = HesitatingProvider()
+    kit = in_memory_payments(provider, unit_of_work=storage, refund_rules=rules)
     kit.order()
-    till = Till(Shop(kit=kit, provider=provider, other=other), "")
-    await paid_twice(till.shop)
+    kit.orders.refusing = True
+    till = Till(Shop(kit=kit, provider=provider, other=provider), "")
+    opened = await till.shop.initiate()
+    provider.pays(opened.reference)
+    await till.shop.ask(opened.reference)
     return till
 
 
-async def send_surplus_back(till: Till) -> Callable[[], Awaitable[Review]]:
-    """A refund of all surplus is asked for; the answer decides the question about it likewise."""
-    question = await the_review(till.shop, ReviewKind.SURPLUS)
-    payment = await till.shop.payment()
-    surplus = next(c for c in payment.captures if str(c.capture_id) == question.subject)
-    await till.refund("1000.00", capture_id=surplus.capture_id)
+async def send_all_back(till: Till) -> Callable[[], Awaitable[Review]]:
+    """A refund of all of it is asked for before the question is; the answer decides the question likewise."""
+    await till.refund("1000.00")
+    await till.shop.kit.work()
+    question = await the_review(till.shop, ReviewKind.PAID_AFTER_CANCEL)
     return lambda: resolve(till.shop, question, "refund")
 
 
 @pytest.mark.parametrize(
-    ("answer", "open_still"), [(RefundOutcome.SUCCEEDED, []), (RefundOutcome.FAILED, ["surplus"])]
+    ("answer", "open_still"), [(RefundOutcome.SUCCEEDED, []), (RefundOutcome.FAILED, ["paid_after_cancel"])]
 )
 async def test_a_question_decided_while_the_refund_it_waits_for_ends_is_answered_or_asked_again(
     answer: RefundOutcome, open_still: list[str]
 ) -> None:
     storage = InterruptedStorage()
-    till = await paid_twice_at(storage)
-    refunds = till.shop.other.refunds
+    till = await paid_and_refused(storage)
+    refunds = till.shop.provider.refunds
     assert refunds is not None
     refunds.answer = RefundOutcome.PENDING
-    decide = await send_surplus_back(till)
+    decide = await send_all_back(till)
     (refund,) = await till.refunds()
 
     refunds.ends(refund.reference, answer)
@@ -75,13 +77,13 @@ async def test_a_question_decided_while_the_refund_it_waits_for_ends_is_answered
     assert await till.shop.reviews() == open_still
     assert await till.shop.kit.payments.check() == ()
     if open_still:
-        assert (await the_review(till.shop, ReviewKind.SURPLUS)).decision is None
+        assert (await the_review(till.shop, ReviewKind.PAID_AFTER_CANCEL)).decision is None
 
 
 async def test_a_question_decided_while_its_refund_is_refused_is_asked_again() -> None:
     storage = InterruptedStorage()
-    till = await paid_twice_at(storage, RefundRules(approval_above={"ETB": birr("1.00")}))
-    decide = await send_surplus_back(till)
+    till = await paid_and_refused(storage, RefundRules(approval_above={"ETB": birr("1.00")}))
+    decide = await send_all_back(till)
     (refund,) = await till.refunds()
     payment = await till.shop.payment()
 
@@ -90,5 +92,5 @@ async def test_a_question_decided_while_its_refund_is_refused_is_asked_again() -
         payment.payment_id, refund.refund_id, actor="operator:clerk", reason="another order's"
     )
 
-    assert (await the_review(till.shop, ReviewKind.SURPLUS)).decision is None
+    assert (await the_review(till.shop, ReviewKind.PAID_AFTER_CANCEL)).decision is None
     assert await till.shop.kit.payments.check() == ()

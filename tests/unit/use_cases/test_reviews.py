@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from payments.application.ports.providers import Question, RefundOutcome
-from payments.domain.collection import MOST_WRONG_CODES, AtTheDoor, CashRecord
+from payments.domain.collection import MOST_WRONG_CODES, AtTheDoor, CashRecord, CashResult, Collection
 from payments.domain.errors import (
     ApprovalByRequester,
     CashCodeLocked,
@@ -20,6 +20,7 @@ from payments.domain.errors import (
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Channel, Rule
 from payments.domain.money import Money
+from payments.domain.refund import Refund
 from payments.domain.refund_rules import RefundRules
 from payments.domain.review import ReviewState
 from payments.domain.reviewing import WAYS_OUT, WayOut
@@ -237,6 +238,75 @@ async def test_money_for_a_cancelled_order_may_stay(shop: Shop) -> None:
     assert (await decide(shop, "dismiss")).state is ReviewState.RESOLVED
 
 
+# --- money that somebody sends back without looking at the queue
+
+
+async def sent_back(shop: Shop, amount: str, capture: int) -> Refund:
+    """A clerk gives money of one capture back."""
+    payment = await shop.payment()
+    return await shop.kit.payments.refund(
+        payment.payment_id,
+        amount=amount,
+        reason="paid twice",
+        actor="operator:clerk",
+        capture_id=payment.captures[capture].capture_id,
+    )
+
+
+async def test_sending_all_of_a_surplus_back_answers_the_question_about_it(shop: Shop) -> None:
+    await paid_twice(shop)
+    review = await the_review(shop)
+
+    refund = await sent_back(shop, "1000.00", 1)
+
+    told = (await shop.kit.payments.review(review.review_id)).review
+    assert (told.state, told.decision, told.actor, told.reason, told.refund_id) == (
+        ReviewState.RESOLVED,
+        "refund",
+        "operator:clerk",
+        "paid twice",
+        refund.refund_id,
+    )
+
+
+async def test_a_question_waits_for_the_refund_that_takes_the_rest_and_is_asked_anew_if_it_fails(
+    shop: Shop,
+) -> None:
+    await short_money(shop)
+    await sent_back(shop, "400.00", 0)
+    assert (await the_review(shop)).decision is None, "part of it is still here"
+    refunds = shop.provider.refunds
+    assert refunds is not None
+    refunds.answer = RefundOutcome.PENDING
+
+    rest = await sent_back(shop, "500.00", 0)
+
+    assert (await the_review(shop)).refund_id == rest.refund_id
+    refunds.ends(rest.reference, RefundOutcome.FAILED)
+    await shop.pass_minutes(5)
+    assert (await the_review(shop)).decision is None
+
+
+async def test_cash_handed_back_answers_the_question_about_it_at_once(shop: Shop) -> None:
+    await collected(shop, "order_9", amount="900.00")
+    opened = await shop.initiate(provider="cash")
+    await decide(shop, "attach", reference=opened.reference)
+
+    await sent_back(shop, "900.00", 0)
+
+    assert await shop.reviews() == []
+    payment = await shop.payment()
+    assert (payment.status, payment.attempts[0].reason) == (PaymentStatus.FAILED, Reason.RETURNED)
+
+
+async def test_a_refund_of_other_money_answers_no_question(shop: Shop) -> None:
+    await paid_twice(shop)
+
+    await sent_back(shop, "1000.00", 0)
+
+    assert (await the_review(shop)).decision is None
+
+
 # --- money that belongs to nobody
 
 
@@ -379,6 +449,101 @@ async def test_the_attempt_to_attach_to_must_be_one_of_ours(shop: Shop) -> None:
     error = await decide_refused(shop, InvalidRequest, "attach", reference=NOT_OURS)
 
     assert [each.pointer for each in error.errors] == ["/reference"]
+
+
+# --- cash that belongs to no cash attempt
+
+
+async def collected(
+    shop: Shop, order_id: str, *, amount: str = "1000.00", collector: str = "rider_7"
+) -> None:
+    """A collector brings cash for an order that has no cash attempt yet."""
+    said = CashRecord(
+        collection_id="c-1",
+        collector=collector,
+        outcome=AtTheDoor.COLLECTED,
+        amount=birr(amount),
+        order_id=order_id,
+    )
+    assert (await shop.kit.payments.collect_cash(said)).result is CashResult.ORPHAN
+
+
+async def collection(shop: Shop) -> Collection:
+    kept = await shop.kit.unit_of_work.reads.collection("c-1")
+    assert kept is not None
+    return kept
+
+
+@pytest.mark.parametrize("order_id", ["order_9", "order_1"])
+async def test_cash_is_attached_to_the_cash_attempt_a_person_names(shop: Shop, order_id: str) -> None:
+    online = await shop.initiate()
+    await collected(shop, order_id)
+    opened = await shop.initiate(provider="cash")
+
+    review = await decide(shop, "attach", reference=opened.reference)
+
+    assert (review.state, review.actor) == (ReviewState.RESOLVED, BOSS)
+    payment = await shop.payment()
+    assert (payment.status, dispositions(payment)) == (PaymentStatus.SUCCESS, [Disposition.SETTLES])
+    kept = await collection(shop)
+    assert (kept.result, kept.payment_id, kept.reference, kept.status) == (
+        CashResult.SETTLED,
+        online.payment_id,
+        opened.reference,
+        PaymentStatus.SUCCESS,
+    )
+    assert kept.collector == "rider_7", "whoever collected it holds it still"
+    assert (await told_by(shop, payment, BOSS))[-1] == "ReviewResolved"
+
+
+async def test_cash_brought_for_another_order_is_attached_and_both_trails_tell_of_it(shop: Shop) -> None:
+    shop.kit.order("order_2")
+    await shop.initiate()
+    await collected(shop, "order_1")
+    owner = await shop.initiate("order_2", provider="cash")
+
+    await decide(shop, "attach", reference=owner.reference)
+
+    assert (await shop.payment("order_2")).status is PaymentStatus.SUCCESS
+    assert await told_by(shop, await shop.payment(), BOSS) == ["ReviewResolved"]
+    assert (await collection(shop)).payment_id == owner.payment_id
+
+
+async def test_attached_cash_of_another_amount_is_held_as_ever(shop: Shop) -> None:
+    await collected(shop, "order_9", amount="900.00")
+    opened = await shop.initiate(provider="cash")
+
+    await decide(shop, "attach", reference=opened.reference)
+
+    assert dispositions(await shop.payment()) == [Disposition.HELD]
+    assert await shop.reviews() == ["amount_mismatch"]
+    assert (await collection(shop)).result is CashResult.HELD
+
+
+async def test_attached_cash_for_what_is_paid_already_is_surplus(shop: Shop) -> None:
+    await collected(shop, "order_9")
+    opened = await shop.initiate(provider="cash")
+    online = await shop.initiate()
+    shop.provider.pays(online.reference)
+    await shop.ask(online.reference)
+
+    await decide(shop, "attach", reference=opened.reference)
+
+    assert await shop.reviews() == ["surplus"]
+    assert (await collection(shop)).result is CashResult.SURPLUS
+
+
+async def test_cash_is_attached_to_nothing_but_a_cash_attempt_of_somebody_else(shop: Shop) -> None:
+    await collected(shop, "order_9", collector="user_1")
+    online = await shop.initiate()
+    error = await decide_refused(shop, DecisionNotPossible, "attach", reference=online.reference)
+    assert [each.pointer for each in error.errors] == ["/reference"]
+    own = await shop.initiate(provider="cash")
+
+    await decide_refused(shop, DecisionNotPossible, "attach", reference=own.reference)
+
+    assert (await collection(shop)).result is CashResult.ORPHAN
+    assert is_open(await the_review(shop))
 
 
 # --- nobody knows

@@ -6,7 +6,7 @@ import pytest
 from payments.application.records import Claim
 from payments.domain.errors import PaymentInFlight
 from payments.domain.events import Reason
-from payments.domain.evidence import Answer, Outcome
+from payments.domain.evidence import Answer, Outcome, not_asked
 from payments.domain.transitions import AttemptStatus, PaymentStatus
 from tests.unit.use_cases.shop import CLOSED, PAYABLE, Shop, birr
 
@@ -116,3 +116,21 @@ async def test_any_exception_from_asking_is_no_information(shop: Shop) -> None:
     attempt = await shop.attempt(opened.reference)
     assert (attempt.status, attempt.reason) == (AttemptStatus.EXPIRED, Reason.TIMED_OUT)
     assert await shop.reviews() == ["stuck_unknown"]
+
+
+async def test_what_a_gateway_says_when_it_had_no_turn_to_ask_is_neither_evidence_nor_a_check(
+    shop: Shop,
+) -> None:
+    opened = await shop.initiate()
+    await shop.ask(opened.reference)
+    before = await shop.attempt(opened.reference)
+    verdicts = await shop.verdicts()
+
+    for answer in (not_asked("waits for its turn"), PAYABLE, not_asked("waits for its turn"), PAYABLE):
+        shop.provider.answers(opened.reference, answer)
+        await shop.ask(opened.reference)
+
+    after = await shop.attempt(opened.reference)
+    assert await shop.verdicts() == verdicts, "the provider said the same again, and nothing else"
+    assert (after.checks, after.last_word) == (before.checks + 2, "pending")
+    assert after.next_check_at is not None

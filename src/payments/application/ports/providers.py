@@ -249,6 +249,18 @@ class Phones(Protocol):
         """
 
 
+class Emails(Protocol):
+    """Knows the e-mail addresses without which a provider opens no checkout."""
+
+    @abstractmethod
+    def usable(self, text: str | None) -> str:
+        """The address as the provider takes it.
+
+        Raises:
+            InvalidRequest: it is missing, or none the provider takes; names ``/provider``.
+        """
+
+
 class Webhooks(Protocol):
     """Reads the provider's notices."""
 
@@ -294,6 +306,8 @@ class Provider:
     later; None: its answer attests the facts itself."""
     phones: Phones | None = None
     """It prompts on a phone."""
+    emails: Emails | None = None
+    """It needs the payer's e-mail address; None: it does without."""
     delivery_codes: bool = True
     """Whoever collects its cash has to name the delivery code that the payer was shown."""
     refunds: Refunds | None = None

@@ -15,6 +15,8 @@ from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.domain.attempt import Attempt
+from payments.domain.collection import Collection, attached, collection_named_by
+from payments.domain.collection import answer_of as record_of
 from payments.domain.errors import (
     DecisionNotPossible,
     FieldError,
@@ -38,7 +40,8 @@ class AttachMoney:
     """Ask about an orphan once more, and apply the answer to the attempt that a person names for it.
 
     The person answers only whose money it is. That it is there, how much, and in which of the provider's two
-    worlds is the provider's word; amount and currency are matched as ever.
+    worlds is the provider's word; amount and currency are matched as ever. Of cash the collector's record is
+    that word, and nobody is asked.
     """
 
     _clock: Clock
@@ -59,22 +62,37 @@ class AttachMoney:
             remedy = "Name an attempt of ours: p- and 26 characters."
             raise InvalidRequest(errors=(FieldError("/reference", remedy),))
         attempt = named.attempt(reference)
-        provider = self._providers.by_name.get(attempt.provider)
-        if provider is None or provider.mode is not attempt.mode:
-            raise DecisionNotPossible(f"{attempt.provider} cannot be asked: it is off, or in the other mode.")
-        answer = await self._answer(review, provider, attempt)
+        collection = await self._cash(review)
+        if collection is not None:
+            answer, bound = _recorded(collection, named, attempt), frozenset[str]()
+        else:
+            provider = self._providers.by_name.get(attempt.provider)
+            if provider is None or provider.mode is not attempt.mode:
+                raise DecisionNotPossible(
+                    f"{attempt.provider} cannot be asked: it is off, or in the other mode."
+                )
+            answer = _vouched(await self._answer(review, provider, attempt), attempt)
+            bound = provider.bound
         return await self._unit_of_work.write(
             _Attaching(
                 review=review,
                 decision=decision,
                 payment_id=named.payment_id,
                 reference=reference,
-                answer=_vouched(answer, attempt),
-                bound=provider.bound,
+                answer=answer,
+                bound=bound,
+                collection=collection,
                 evidence_id=self._identifiers.unique(),
                 clock=self._clock,
             )
         )
+
+    async def _cash(self, review: Review) -> Collection | None:
+        """The collector's record that the review is about, if it is about cash."""
+        collection_id = collection_named_by(review.subject)
+        if collection_id is None:
+            return None
+        return await self._unit_of_work.reads.collection(collection_id)
 
     async def _answer(self, review: Review, provider: Provider, attempt: Attempt) -> Answer:
         if review.payment_id is None:
@@ -129,6 +147,22 @@ def _require_one_provider(origin: str, provider: Provider) -> None:
         )
 
 
+def _recorded(collection: Collection, payment: Payment, attempt: Attempt) -> Answer:
+    """A collector's record as evidence about the attempt of ``payment`` that the person names.
+
+    Raises:
+        DecisionNotPossible: the attempt is not to be paid at the door, or by whoever collected it.
+    """
+    if not attempt.on_delivery:
+        raise DecisionNotPossible(
+            f"The money is cash, and the attempt is one of {attempt.provider}.",
+            errors=(FieldError("/reference", "Name a cash attempt."),),
+        )
+    if payment.payer == collection.collector:
+        raise DecisionNotPossible("Nobody collects their own cash.")
+    return record_of(collection, attempt, attempt.mode)
+
+
 def _vouched(answer: Answer, attempt: Attempt) -> Answer:
     """``answer`` with the question whose money it is answered by the person: the attempt's.
 
@@ -152,6 +186,8 @@ class _Attaching:
     reference: str
     answer: Answer
     bound: frozenset[str]
+    collection: Collection | None
+    """The collector's record, where the money is cash: it counts for the attempt from now on."""
     evidence_id: UUID
     clock: Clock
 
@@ -173,6 +209,12 @@ class _Attaching:
             bound=self.bound,
             now=now,
         )
+        if self.collection is not None:
+            counts = attached(
+                self.collection, attested.change.payment, self.reference, attested.evidence.rule
+            )
+            if not await transaction.attach_collection(counts):
+                raise DecisionNotPossible("This cash counts for an attempt already.")
         asker = present.payment_id
         if asker is None or asker == self.payment_id:
             decided = resolved(attested.change, present, self.decision, now=now)

@@ -87,7 +87,8 @@ class InitiatePayment:
 
         Raises:
             UnsupportedProvider, UnsupportedCurrency, UnsupportedAmount: this order cannot be paid so.
-            InvalidRequest: the phone is missing, or none this provider can reach.
+            InvalidRequest: the phone is missing, or none this provider can reach; or it needs the e-mail
+                address of the order's customer, and there is none.
             PaymentAlreadyProcessed, PaymentInReview, OrderNotPayable: it cannot be paid any more, or now.
             OrderNotFound: absent, or somebody else's.
             AttemptInFlight, PaymentInFlight: another checkout is in the way; repeat later.
@@ -104,6 +105,8 @@ class InitiatePayment:
             phone = (
                 gateway.phones.normal(phone_number or order.customer.phone_number) if gateway.phones else None
             )
+            if gateway.emails:
+                gateway.emails.usable(order.customer.email)
             wish = Wish(provider=provider, amount=order.amount, order_version=order.version, phone=phone)
             run = _Run(order=order, wish=wish, gateway=gateway, return_to=return_to, give_up_at=give_up_at)
             initiated = await self._until_open(run, payment)

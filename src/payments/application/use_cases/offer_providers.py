@@ -3,10 +3,9 @@
 import attrs
 
 from payments.application.answers import Offer
-from payments.application.ports.orders import Orders
+from payments.application.ports.orders import Order, Orders
 from payments.application.ports.providers import Flow, Provider, Providers
-from payments.domain.errors import OrderNotFound, UnsupportedAmount, UnsupportedCurrency
-from payments.domain.money import Money
+from payments.domain.errors import InvalidRequest, OrderNotFound
 
 
 @attrs.frozen
@@ -26,17 +25,17 @@ class OfferProviders:
         order = await self._orders.get(order_id)
         if order is None or order.user_id != user_id:
             raise OrderNotFound
-        return tuple(
-            _offer(self._providers.by_name[name], order.amount) for name in sorted(self._providers.by_name)
-        )
+        return tuple(_offer(self._providers.by_name[name], order) for name in sorted(self._providers.by_name))
 
 
-def _offer(provider: Provider, amount: Money) -> Offer:
-    span = provider.ranges.get(amount.currency.code)
+def _offer(provider: Provider, order: Order) -> Offer:
+    span = provider.ranges.get(order.amount.currency.code)
     detail = ""
     try:
-        provider.takes(amount)
-    except (UnsupportedCurrency, UnsupportedAmount) as refusal:
+        provider.takes(order.amount)
+        if provider.emails:
+            provider.emails.usable(order.customer.email)
+    except InvalidRequest as refusal:
         detail = refusal.detail
     return Offer(
         provider=provider.name,

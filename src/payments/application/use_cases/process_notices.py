@@ -18,7 +18,7 @@ from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
 from payments.domain import events as happened
 from payments.domain.events import ReviewKind
-from payments.domain.evidence import Outcome
+from payments.domain.evidence import Outcome, Rule
 from payments.domain.payment import Change, Payment
 from payments.domain.refund import Refund
 from payments.domain.refunding import capture_of, refund_of
@@ -40,11 +40,22 @@ _NOT_YET: Final[dict[Claim, frozenset[Outcome]]] = {
     Claim.PAID: frozenset({Outcome.PAYABLE, Outcome.IN_FLIGHT, Outcome.NOT_FOUND, Outcome.NOTHING}),
     Claim.FAILED: frozenset({Outcome.NOTHING}),
     Claim.RETURNED: frozenset(Outcome) - {Outcome.RETURNED},
+    Claim.DISPUTED: frozenset({Outcome.NOTHING}),
+    Claim.CHARGED_BACK: frozenset(Outcome) - {Outcome.RETURNED},
     Claim.OTHER: frozenset({Outcome.NOTHING}),
 }
 """Answers that are less final than what the notice claims."""
 
-_QUESTION: Final = {Claim.RETURNED: ReviewKind.DISPUTE}
+_QUESTION: Final = {
+    Claim.RETURNED: ReviewKind.DISPUTE,
+    Claim.DISPUTED: ReviewKind.DISPUTE,
+    Claim.CHARGED_BACK: ReviewKind.DISPUTE,
+}
+_BY_THE_BANK: Final = frozenset({Claim.DISPUTED, Claim.CHARGED_BACK})
+
+
+_SAYS_NOT_WHOSE: Final = frozenset({Rule.RETURN_KNOWN, Rule.RETURN_OF_OURS})
+"""Verdicts on money that went back by a refund we know, which a bank's own claim is not."""
 
 
 @attrs.frozen
@@ -114,9 +125,35 @@ class ProcessNotices:
         settled = await self._settle.ask(
             payment, notice.reference, "webhook", failure_noticed_at=failed_at, urgency=urgency
         )
+        if notice.claim in _BY_THE_BANK and settled.rule in _SAYS_NOT_WHOSE:
+            await self._ask_about_dispute(notice, settled)
         if settled.outcome in _NOT_YET.get(notice.claim, frozenset()) or self._contradicts(notice, settled):
             return went if notice.claim is Claim.RETURNED else None
         return settled.rule.name.lower()
+
+    async def _ask_about_dispute(self, notice: Notice, settled: Settled) -> None:
+        """Have a person look, once, whether money that a refund of ours took back is to go a second time.
+
+        The provider's answer shows that money went back, and cannot tell by whom.
+        """
+        payment_id = settled.payment.payment_id
+        question = Review(
+            review_id=self._identifiers.unique(),
+            kind=ReviewKind.DISPUTE,
+            subject=settled.reference,
+            payment_id=payment_id,
+            detail=f"{notice.provider} said {notice.word!r} of money that a refund takes back or took back.",
+            opened_at=self._clock.now(),
+        )
+
+        async def write(transaction: Transaction) -> None:
+            locked = await transaction.lock_payment(payment_id)
+            known = await transaction.reviews_of(payment_id)
+            asked = any((r.kind, r.subject) == (question.kind, question.subject) for r in known)
+            if locked is not None and not asked and _asked_for(locked, settled.reference):
+                await transaction.save(_asked(locked, question, notice.provider))
+
+        await self._unit_of_work.write(write)
 
     def _contradicts(self, notice: Notice, settled: Settled) -> bool:
         """Whether an unsigned report says paid and its provider no: neither may have the last word."""

@@ -83,7 +83,13 @@ class RefundPayment:
                 done = by_hand(change.payment, new, request_id=request_id, now=now)
                 change = Change(done.payment, (*change.events, *done.events))
             stored = record_refund(
-                locked, change, wanted.refund_id, reviews=(), actor=actor, cause="refund", now=now
+                locked,
+                change,
+                wanted.refund_id,
+                reviews=await transaction.reviews_of(payment_id),
+                actor=actor,
+                cause="refund",
+                now=now,
             )
             await transaction.save(stored)
             return stored.after

@@ -68,6 +68,10 @@ _SAYS_ONLY: Final = {
 }
 
 
+_ASKED_ONCE: Final = frozenset({ReviewKind.ORPHAN, ReviewKind.DISPUTE})
+"""Questions that an answer which repeats itself does not raise again, whatever was decided."""
+
+
 @attrs.frozen
 class SettlePayment:
     """Ask about one reference and apply what the provider attests. The one way money state changes.
@@ -286,7 +290,8 @@ class Application:
         # A repeated answer that changes nothing is counted on the attempt and not stored again. What a person
         # records is always something new.
         by_a_person = self.channel is Channel.COLLECTOR
-        news = done.events or by_a_person or self.answer.word != present.last_word
+        said = self.answer.asked and self.answer.word != present.last_word
+        news = done.events or by_a_person or said
         change = record(
             locked,
             Change(done.payment, (*done.events, *told)),
@@ -330,7 +335,7 @@ class Application:
             one_try=provider is not None and provider.flow is Flow.PROMPT,
             key_holder=holder,
             failure_noticed_at=self.failure_noticed_at,
-            asked=frozenset(r.subject for r in reviews if r.kind is ReviewKind.ORPHAN),
+            asked=frozenset(r.subject for r in reviews if r.kind in _ASKED_ONCE),
         )
 
     def _evidence(self, rule: Rule, now: datetime) -> Evidence:

@@ -26,6 +26,7 @@ from payments.entrypoints.console import (
     one_review,
     open_reviews,
     overview,
+    refunding,
     signing_in,
     troubles,
 )
@@ -48,6 +49,15 @@ _FOR_OPERATORS: Final[Mapping[str, Mapping[str, AnswerOperator]]] = {
     "/payments/{payment_id}/attempts/{reference}/cancel/": {
         "GET": cancelling.confirm,
         "POST": cancelling.cancel,
+    },
+    "/payments/{payment_id}/captures/{capture_id}/refund/": {"GET": refunding.ask, "POST": refunding.refund},
+    "/payments/{payment_id}/refunds/{refund_id}/approve/": {
+        "GET": refunding.confirm_approval,
+        "POST": refunding.approve,
+    },
+    "/payments/{payment_id}/refunds/{refund_id}/refuse/": {
+        "GET": refunding.confirm_refusal,
+        "POST": refunding.refuse,
     },
     "/reviews/": {"GET": open_reviews.show},
     "/reviews/{review_id}/": {"GET": one_review.show},

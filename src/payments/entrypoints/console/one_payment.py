@@ -6,6 +6,7 @@ from starlette.responses import Response
 from payments.domain.attempt import Attempt
 from payments.domain.errors import PaymentNotFound, ReferenceNotFound
 from payments.domain.payment import Payment
+from payments.entrypoints.console import money_back
 from payments.entrypoints.console.desk import Desk, Here
 from payments.entrypoints.http import reading
 
@@ -19,6 +20,9 @@ async def show(desk: Desk, here: Here) -> Response:
         payment=payment,
         attempts=payment.attempts[::-1],
         askable={a.reference for a in payment.attempts if may_ask(desk, a)},
+        sendable=money_back.sendable(payment, here.caller),
+        approvable=money_back.approvable(payment, here.caller),
+        refusable=money_back.refusable(payment, here.caller),
         cancellable=payment.live_attempt if may_cancel(payment) else None,
         told=await desk.payments.explain(payment.payment_id, None),
     )

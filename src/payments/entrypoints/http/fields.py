@@ -26,7 +26,9 @@ ProviderName: TypeAlias = Annotated[
 PhoneNumber: TypeAlias = Annotated[
     str,
     Meta(
-        pattern=r"^\+?[0-9]{7,15}$",
+        # Blanks, hyphens, dots and parentheses as people write them, and 00 in place of a plus.
+        pattern=r"^[ (]*\+?([ ().-]*[0-9]){7,17}[ ().-]*$",
+        max_length=40,
         description="The payer's phone, where the provider prompts on it. Default: the order's customer's.",
         examples=["+254700000000"],
     ),

@@ -3,12 +3,15 @@
 from typing import Final
 from uuid import UUID
 
+import attrs
+import msgspec
 from starlette.responses import Response
 
+from payments.application.answers import Answered
 from payments.application.review_details import Details
 from payments.domain import errors
 from payments.domain.errors import InvalidRequest, ReviewNotFound
-from payments.entrypoints.http import cursors, reading
+from payments.entrypoints.http import cursors, once, reading
 from payments.entrypoints.http.answering import json_answer
 from payments.entrypoints.http.auth import Scope
 from payments.entrypoints.http.desk import Desk
@@ -38,20 +41,24 @@ async def get(desk: Desk, call: Call) -> Response:
 async def resolve(desk: Desk, call: Call) -> Response:
     """Decide, and answer with the review as it then stands."""
     review_id = _named(call)
+    key = reading.idempotency_key(call.request)
     wish = await reading.json_body(call.request, ResolveRequest)
-    await desk.payments.resolve(
-        review_id,
-        wish.decision,
-        wish.reason,
-        call.caller.actor,
-        Details(
-            reference=wish.reference,
-            outcome=wish.outcome,
-            provider_reference=wish.provider_reference,
-            amount=wish.amount,
-        ),
+    details = Details(
+        reference=wish.reference,
+        outcome=wish.outcome,
+        provider_reference=wish.provider_reference,
+        amount=wish.amount,
     )
-    return json_answer(Review.whole(await desk.payments.review(review_id)))
+
+    async def decided() -> Answered:
+        await desk.payments.resolve(review_id, wish.decision, wish.reason, call.caller.actor, details)
+        body = msgspec.json.encode(Review.whole(await desk.payments.review(review_id)))
+        return Answered(status=200, body=body, final=True)
+
+    if key is None:
+        return once.response(await decided())
+    said = (str(review_id), call.caller.user, attrs.asdict(wish))
+    return await once.answer(desk, call, RESOLVE, key=key, said=said, produce=decided)
 
 
 def _named(call: Call) -> UUID:
@@ -105,18 +112,28 @@ RESOLVE: Final = Operation(
     description=(
         "Which decisions a review takes is its may_decide. A review decided refund stays open until the "
         "money went back. Nothing here sets a status. The same decision by the same person again is "
-        "answered alike."
+        "answered alike. With an Idempotency-Key, the same request gets the same answer for 24 hours: "
+        "whoever asks again and means it leaves the key out, or takes a new one."
     ),
     tag="Reviews",
     who=Who.OPERATOR,
     scopes=(Scope.OPERATE,),
     path_shapes={"review_id": ReviewId},
     takes=ResolveRequest,
-    answers=(Answer(shape=Review, description="The review as it stands afterwards."),),
+    once=True,
+    answers=(
+        Answer(
+            shape=Review,
+            description="The review as it stands afterwards.",
+            headers={"Idempotency-Replayed": "true when this is the stored answer to an earlier request."},
+        ),
+    ),
     raises=(
         ReviewNotFound,
         errors.ReviewAlreadyDecided,
         errors.DecisionNotPossible,
+        errors.IdempotencyKeyInFlight,
+        errors.IdempotencyKeyReused,
         errors.InvalidMoney,
         errors.ReceiptPending,
         errors.UnsupportedAmount,

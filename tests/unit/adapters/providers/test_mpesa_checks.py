@@ -150,6 +150,7 @@ class TestTheBudget:
         await asked.provider.checks.check(question())
         answer = await asked.provider.checks.check(question())
         assert (answer.outcome, answer.word) == (Outcome.NOTHING, "waits for its turn to ask")
+        assert not answer.asked, "it is our own word, and no evidence"
 
     @pytest.mark.parametrize(
         ("first", "then"),

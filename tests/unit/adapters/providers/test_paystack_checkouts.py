@@ -11,6 +11,7 @@ from payments.adapters.secret import Secret
 from payments.application.ports.providers import Checkout
 from payments.domain.errors import (
     GatewayError,
+    InvalidRequest,
     OutcomeUnknown,
     ProviderRejected,
     ProviderUnavailable,
@@ -140,6 +141,9 @@ async def test_an_order_without_a_usable_address_is_refused_before_any_call_and_
     with pytest.raises(ProviderRejected, match="customer an e-mail address, or choose another provider"):
         await opened.provider.checkouts.open(attrs.evolve(REQUEST, customer=customer))
     assert opened.requests == []
+    assert opened.provider.emails is not None
+    with pytest.raises(InvalidRequest, match="customer an e-mail address, or choose another provider"):
+        opened.provider.emails.usable(email)
 
 
 async def test_euros_are_refused_before_any_call_with_the_reason() -> None:

@@ -10,7 +10,7 @@ from payments.adapters.providers.mpesa.mapping import answer_of
 from payments.adapters.providers.mpesa.queries import Queries
 from payments.application.ports.providers import Question, StatusChecks
 from payments.domain.errors import GatewayError
-from payments.domain.evidence import Answer, nothing
+from payments.domain.evidence import Answer, not_asked, nothing
 
 PATH: Final = "/mpesa/stkpushquery/v1/query"
 
@@ -27,7 +27,7 @@ class MpesaChecks(StatusChecks):
         if name is None:
             return nothing("has no CheckoutRequestID to ask by")
         if not await self._queries.may_ask(question.urgency):
-            return nothing("waits for its turn to ask")
+            return not_asked("waits for its turn to ask")
         settings = self._api.settings
         at = timestamp(self._api.surroundings.clock.now())
         fields = {

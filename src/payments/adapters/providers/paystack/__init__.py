@@ -6,6 +6,7 @@ from payments.adapters.providers.paystack.amounts import REFUSES
 from payments.adapters.providers.paystack.api import PaystackApi
 from payments.adapters.providers.paystack.checkouts import PaystackCheckouts, ranges_of
 from payments.adapters.providers.paystack.checks import PaystackChecks
+from payments.adapters.providers.paystack.emails import PaystackEmails
 from payments.adapters.providers.paystack.refunds import PaystackRefunds
 from payments.adapters.providers.paystack.self_check import REGISTER_AT, PaystackSelfCheck
 from payments.adapters.providers.paystack.settings import PaystackSettings, read_settings
@@ -31,6 +32,7 @@ def build(settings: PaystackSettings, surroundings: Surroundings) -> Provider:
         watched_for=settings.watched_for,
         checkouts=PaystackCheckouts(api),
         checks=PaystackChecks(api),
+        emails=PaystackEmails(),
         webhooks=PaystackWebhooks((settings.secret_key, *settings.webhook_keys)),
         refunds=PaystackRefunds(api),
         self_check=PaystackSelfCheck(api),

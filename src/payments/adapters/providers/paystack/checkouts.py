@@ -8,19 +8,17 @@ import attrs
 
 from payments.adapters.providers.paystack.amounts import ON_REQUEST, RANGES, REFUSES, subunits
 from payments.adapters.providers.paystack.api import PaystackAnswer, PaystackApi, refusal
+from payments.adapters.providers.paystack.emails import PaystackEmails
 from payments.adapters.providers.paystack.settings import PaystackSettings
 from payments.adapters.web_addresses import split_address
 from payments.application.ports.providers import Checkout, CheckoutRequest, Checkouts, Range
-from payments.domain.errors import OutcomeUnknown, ProviderRejected
+from payments.domain.errors import InvalidRequest, OutcomeUnknown, ProviderRejected
 from payments.domain.evidence import Mode
 
 _REAL_API_HOST: Final = "api.paystack.co"
 _REAL_CHECKOUT_HOST: Final = "checkout.paystack.com"
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9.=-]{1,40}")
 """Section 3: the documented characters, and the longest that was seen to be taken."""
-
-_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_LONGEST_EMAIL: Final = 254
 
 
 @attrs.frozen
@@ -48,6 +46,10 @@ def checkout_fields(request: CheckoutRequest, settings: PaystackSettings) -> dic
         ProviderRejected: Paystack could only refuse it, so nothing is sent.
     """
     amount = request.amount
+    try:
+        email = PaystackEmails().usable(request.customer.email)
+    except InvalidRequest as unusable:
+        raise ProviderRejected(unusable.detail) from unusable
     span = ranges_of(settings).get(amount.currency.code)
     if span is None:
         raise ProviderRejected(REFUSES.get(amount.currency.code, f"Paystack does not take {amount}."))
@@ -56,7 +58,7 @@ def checkout_fields(request: CheckoutRequest, settings: PaystackSettings) -> dic
     # Paystack adds the reference itself. What it does to a query that is already there is not known.
     callback_url = urlsplit(request.return_url)._replace(query="", fragment="").geturl()
     return {
-        "email": _email(request),
+        "email": email,
         "amount": subunits(amount),
         "currency": amount.currency.code,
         "reference": request.reference,
@@ -91,17 +93,6 @@ def checkout_of(answer: PaystackAnswer, settings: PaystackSettings) -> Checkout:
         # Paystack tells it to nobody a second time.
         raise OutcomeUnknown("Paystack has this reference already; the answer that had the link was lost.")
     raise refusal(answer)
-
-
-def _email(request: CheckoutRequest) -> str:
-    """The payer's address, which Paystack wants whatever the payer pays with."""
-    email = (request.customer.email or "").strip()
-    if len(email) > _LONGEST_EMAIL or not email.isprintable() or not _EMAIL.fullmatch(email):
-        raise ProviderRejected(
-            "Paystack needs the payer's e-mail address, and the order has none that can be used. Give the"
-            " order's customer an e-mail address, or choose another provider."
-        )
-    return email
 
 
 def _is_ours_to_hand_out(url: str, settings: PaystackSettings) -> bool:

@@ -26,8 +26,8 @@ _EVENTS: Final[Mapping[str, Claim]] = {
     "refund.processing": Claim.OTHER,
     "refund.failed": Claim.OTHER,
     "refund.needs-attention": Claim.OTHER,
-    "charge.dispute.create": Claim.OTHER,
-    "charge.dispute.remind": Claim.OTHER,
+    "charge.dispute.create": Claim.DISPUTED,
+    "charge.dispute.remind": Claim.DISPUTED,
 }
 _STATUSES: Final[Mapping[str, Claim]] = {
     "success": Claim.PAID,
@@ -92,7 +92,7 @@ def hint_of(body: Mapping[str, Any]) -> Hint:
 def _claim(event: str, data: Mapping[str, Any]) -> Claim:
     if event == "charge.dispute.resolve":
         # A dispute that the shop won, or gave in to in part, leaves the money where it is.
-        return Claim.RETURNED if _transaction(data).get("status") == "reversed" else Claim.OTHER
+        return Claim.CHARGED_BACK if _transaction(data).get("status") == "reversed" else Claim.OTHER
     # What is no charge or refund event is ignored (docs/model.md section 3); new ones of those say "look
     # again".
     unlisted = Claim.OTHER if event.startswith(("charge.", "refund.")) else Claim.IGNORED

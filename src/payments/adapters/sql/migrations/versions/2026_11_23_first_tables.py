@@ -436,7 +436,7 @@ def _notices() -> None:
         sa.Column("next_try_at", sa.BigInteger(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("lease", _ID, nullable=True),
-        _one_of("notices", "claim", "paid failed returned other ignored"),
+        _one_of("notices", "claim", "paid failed returned disputed charged_back other ignored"),
         sa.CheckConstraint("(handled_at IS NULL) = (next_try_at IS NOT NULL)", name=op.f("ck_notices_due")),
         sa.PrimaryKeyConstraint("notice_id", name="pk_notices"),
     )
