@@ -307,7 +307,7 @@ def failed(
 def question(refund: Refund, *, needs_attention: bool, now: datetime) -> happened.ReviewOpened | None:
     """What a person has to be asked about ``refund`` as it stands, if anything."""
     subject = str(refund.refund_id)
-    if needs_attention and refund.status in _UNDER_WAY:
+    if needs_attention and refund.status in {*_UNDER_WAY, RefundStatus.RESERVED}:
         detail = f"The provider waits for somebody to act on the refund of {refund.amount}: {refund.detail}"
         return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
     since = refund.requested_at

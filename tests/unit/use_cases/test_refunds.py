@@ -15,8 +15,10 @@ from payments.adapters.memory.shared_state import MemorySharedState
 from payments.application.addresses import Addresses
 from payments.application.ports.providers import Callback, Callbacks, Provider, RefundOutcome, RefundRequest
 from payments.application.records import Claim, Destination
+from payments.application.review_details import Details
 from payments.application.tokens import hash_of
 from payments.bootstrap import assemble
+from payments.domain.collection import AtTheDoor, CashRecord
 from payments.domain.errors import (
     ApprovalByRequester,
     GatewayError,
@@ -36,14 +38,16 @@ from payments.domain.errors import (
     UnsupportedAmount,
     UnsupportedProvider,
 )
+from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome
 from payments.domain.money import Money
 from payments.domain.refund import Refund
 from payments.domain.refund_rules import RefundRules
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
-from payments.testing import ScriptedProvider, in_memory_payments
+from payments.testing import ScriptedProvider, cash_on_delivery, in_memory_payments
 from payments.testing.identifiers import CountingIdentifiers
 from payments.testing.provider import ScriptedRefunds
+from tests.unit.use_cases.deciding import the_review
 from tests.unit.use_cases.shop import HesitatingProvider, HesitatingRefunds, Shop, birr, refused
 
 pytestmark = pytest.mark.anyio
@@ -96,6 +100,24 @@ async def till_of(*providers: ScriptedProvider, rules: RefundRules | None = None
     opened = await shop.initiate()
     provider.pays(opened.reference)
     await shop.ask(opened.reference)
+    return Till(shop, opened.reference)
+
+
+async def paid_in_cash(rules: RefundRules | None = None) -> Till:
+    """An order that a collector took the money for."""
+    provider, other = HesitatingProvider(), HesitatingProvider(name="other")
+    kit = in_memory_payments(provider, other, cash=cash_on_delivery(delivery_codes=False), refund_rules=rules)
+    kit.order()
+    shop = Shop(kit=kit, provider=provider, other=other)
+    opened = await shop.initiate(provider="cash")
+    record = CashRecord(
+        collection_id="c-1",
+        collector="rider_7",
+        outcome=AtTheDoor.COLLECTED,
+        amount=birr("1000.00"),
+        reference=opened.reference,
+    )
+    await kit.payments.collect_cash(record)
     return Till(shop, opened.reference)
 
 
@@ -416,11 +438,11 @@ async def test_a_provider_that_refunds_by_receipt_waits_for_it() -> None:
 
 
 async def test_where_a_person_hands_the_money_back_recording_it_is_the_refund() -> None:
-    till = await till_of(HesitatingProvider(refunds=None))
+    till = await paid_in_cash()
     refund = await till.refund("1000.00")
 
     assert (refund.status, refund.actor) == (RefundStatus.SUCCEEDED, "operator:clerk")
-    assert await till.shop.told() == ["paid", "refunded"]
+    assert await till.shop.told() == ["pay_on_delivery", "paid", "refunded"]
     payment = await till.shop.payment()
     last = (await till.shop.kit.unit_of_work.reads.audit_of(payment.payment_id))[-1]
     for event in (b"RefundReserved", b"RefundRequested", b"RefundSucceeded"):
@@ -429,10 +451,29 @@ async def test_where_a_person_hands_the_money_back_recording_it_is_the_refund() 
 
 
 async def test_above_the_limit_money_at_the_door_needs_two_people_too() -> None:
-    till = await till_of(HesitatingProvider(refunds=None), rules=LIMITS)
+    till = await paid_in_cash(LIMITS)
     waiting = await till.refund("1000.00")
     assert waiting.status is RefundStatus.AWAITING_APPROVAL
     assert (await till.approve(waiting)).status is RefundStatus.SUCCEEDED
+
+
+async def test_where_a_provider_sends_nothing_back_a_person_does_and_records_that_before_it_is_told() -> None:
+    till = await till_of(HesitatingProvider(refunds=None))
+    refund = await till.refund("1000.00")
+
+    assert refund.status is RefundStatus.RESERVED
+    assert await till.shop.told() == ["paid"]
+    assert await till.shop.reviews() == ["refund_unknown"]
+    question = await the_review(till.shop, ReviewKind.REFUND_UNKNOWN)
+
+    seen = Details(outcome="succeeded", provider_reference="PORTAL-1")
+    await till.shop.kit.payments.resolve(
+        question.review_id, "record", "sent at the portal", "operator:boss", seen
+    )
+
+    assert await till.statuses() == ["succeeded"]
+    assert await till.shop.told() == ["paid", "refunded"]
+    assert await till.shop.kit.payments.check() == ()
 
 
 # --- held money

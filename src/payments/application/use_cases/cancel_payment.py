@@ -5,6 +5,7 @@ from uuid import UUID
 import attrs
 
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.tokens import Tokens
 from payments.application.use_cases.close_checkout import CloseCheckout
 from payments.application.use_cases.get_payment import GetPayment
 from payments.application.use_cases.replace_attempt import ReplaceAttempt
@@ -20,6 +21,7 @@ class CancelPayment:
     _close: CloseCheckout
     _get: GetPayment
     _replace: ReplaceAttempt
+    _tokens: Tokens
     _unit_of_work: UnitOfWork
 
     async def __call__(self, payment_id: UUID, user_id: str | None, actor: str) -> Payment:
@@ -32,7 +34,10 @@ class CancelPayment:
             AttemptInFlight, PaymentInFlight: the payer may be paying at this moment; repeat later.
         """
         payment = await self._get(payment_id, user_id)
-        return await self.live_attempt(payment, reason=Reason.CANCELLED_BY_PAYER, actor=actor, cause="cancel")
+        reason = Reason.CANCELLED_BY_PAYER
+        return self._tokens.shown(
+            await self.live_attempt(payment, reason=reason, actor=actor, cause="cancel")
+        )
 
     async def live_attempt(self, payment: Payment, *, reason: Reason, actor: str, cause: str) -> Payment:
         """The payment with its live attempt asked about and closed for ``reason``; it raises alike."""

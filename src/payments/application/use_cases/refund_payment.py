@@ -6,6 +6,7 @@ import attrs
 
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
+from payments.application.ports.providers import Flow
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.refund_recording import record_refund
@@ -78,7 +79,7 @@ class RefundPayment:
             now = self._clock.now()
             change = reserve(locked, wanted, now=now)
             provider = self._reserve.refuse_impossible(capture_of(locked, capture.capture_id), money)
-            if provider.refunds is None and not wanted.awaiting_approval:
+            if provider.flow is Flow.CASH and not wanted.awaiting_approval:
                 new = refund_of(change.payment, wanted.refund_id)
                 done = by_hand(change.payment, new, request_id=request_id, now=now)
                 change = Change(done.payment, (*change.events, *done.events))

@@ -8,6 +8,7 @@ import attrs
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import (
+    Flow,
     Provider,
     RefundAnswer,
     RefundOutcome,
@@ -63,12 +64,19 @@ class SendRefund:
             # Nothing is asked. Recording that puts it before a person once it has waited for long.
             waits = RefundAnswer(outcome=RefundOutcome.NOTHING, word="cannot be sent yet")
             return await self._record(payment_id, refund_id, Heard(waits), cause=cause)
+        if provider.refunds is None and provider.flow is not Flow.CASH:
+            # Nobody's word yet that the money went: a person sends it at the provider, and records that.
+            by_a_person = RefundAnswer(
+                outcome=RefundOutcome.NEEDS_ATTENTION,
+                word="somebody has to send it at the provider and record it here",
+            )
+            return await self._record(payment_id, refund_id, Heard(by_a_person), cause=cause)
         commit = _Commit(
             clock=self._clock,
             payment_id=payment_id,
             refund_id=refund_id,
             request_id=self._identifiers.unique(),
-            by_hand=provider.refunds is None,
+            by_hand=provider.flow is Flow.CASH,
             # Made anew: the key that it is made with may have changed since the refund was set aside.
             callback_token_hash=(
                 hash_of(self._tokens.callback(refund.reference)) if provider.callbacks else None
