@@ -1,4 +1,4 @@
-"""The world around the service: the providers, the orders service and a mailbox, simulated over real sockets."""
+"""The world around the service: providers, the orders service and a mailbox, simulated over real sockets."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ PHONE = "254722000126"
 
 
 def daraja() -> MpesaSimulatorConfig:
-    """M-Pesa with everything of its own two hundred times as fast, and no quirks but those a story switches on.
+    """M-Pesa with all that takes time two hundred times as fast, and no quirks but those a story switches on.
 
     Its address is that of the simulators, wherever they are.
     """
