@@ -199,6 +199,16 @@ class Story:
         assert answer.is_success, answer.text
         return answer
 
+    async def decide(self, kind: str, decision: str, **more: Any) -> dict[str, Any]:
+        """An operator answers the one open question of this kind; the review as it then stands."""
+        waiting = (await self.operate("GET", "/payments/reviews/", params={"kind": kind})).json()["data"]
+        (review_id,) = (review["review_id"] for review in waiting)
+        wish = {"decision": decision, "reason": "so the shop decided"} | more
+        told: dict[str, Any] = (
+            await self.operate("POST", f"/payments/reviews/{review_id}/resolve/", json=wish)
+        ).json()
+        return told
+
     async def payment(self, payment_id: str) -> dict[str, Any]:
         answer = await self.client.get(f"/payments/{payment_id}/")
         assert answer.status_code == 200, answer.text
@@ -231,6 +241,10 @@ class Story:
     def count(self, what: str) -> int:
         """How many rows of a table there are, ``WHERE`` included if wanted."""
         return int(self.rows(f"SELECT count(*) FROM {what}")[0][0])  # noqa: S608 -- our own tables
+
+    async def tries(self) -> int:
+        """How often the notices that are here were looked at, all together."""
+        return int(self.rows("SELECT coalesce(sum(tries), 0) FROM notices")[0][0])
 
     async def reviews(self) -> list[str]:
         """The kinds of the questions that wait for a person."""
