@@ -1,0 +1,196 @@
+"""Cases 24, 25 and 34 to 37: whoever clicks twice, on an old page, for nothing, or is no payer at all."""
+
+import asyncio
+import hmac
+import json
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from tests.e2e.edge_cases.scripted import Scripted
+from tests.e2e.outside_world import WEBHOOK_SECRET
+from tests.e2e.story import ORDER, Story, until
+from tests.integration.http.door import problem
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_case_24_a_double_click_or_two_tabs_get_one_checkout(story: Story) -> None:
+    first, second = await asyncio.gather(story.initiated(), story.initiated())
+    later = await story.initiated()
+
+    assert first == second == later
+    assert len(await story.outside.chapa_calls("initialize")) == 1
+    assert (story.count("payments"), story.count("attempts")) == (1, 1)
+
+
+async def test_case_24_a_repeated_request_gets_the_stored_answer_and_another_one_does_not(
+    scripted: Scripted,
+) -> None:
+    first = await with_key(scripted, "a-phone-that-tries-again")
+
+    again = await with_key(scripted, "a-phone-that-tries-again")
+    other = await with_key(scripted, "a-phone-that-tries-again", provider="other")
+
+    assert first.status_code == 200
+    assert again.content == first.content
+    problem(other, 422, "idempotency_key_reused")
+    assert scripted.provider.calls["open"] == 1
+
+
+async def test_case_24_a_request_that_is_still_being_answered_tells_its_double_to_wait(
+    scripted: Scripted,
+) -> None:
+    first, second = await asyncio.gather(with_key(scripted, "both"), with_key(scripted, "both"))
+
+    problem(second, 409, "idempotency_key_in_flight")
+    assert int(second.headers["retry-after"]) >= 1
+    assert first.status_code == 200
+    assert scripted.provider.calls["open"] == 1
+
+
+async def with_key(scripted: Scripted, key: str, provider: str = "scripted") -> httpx.Response:
+    body, headers = {"provider": provider}, {"Idempotency-Key": key}
+    return await scripted.client.post("/payments/initiate/order_1/", json=body, headers=headers)
+
+
+async def test_case_25_a_replaced_page_is_closed_and_still_listened_to(story: Story) -> None:
+    first = await story.initiated()
+    await story.outside.put_order(ORDER, title="Another title")
+    second = await story.initiated()
+    assert second["reference"] != first["reference"]
+    assert (await story.browser.open(first["checkout_url"])).status_code == 410
+    assert (await story.outside.transaction(first["reference"]))["link"] == "cancelled"
+
+    # The payer had confirmed on the phone before the page was closed.
+    await story.outside.act(first["reference"], "pay")
+
+    payment = await story.until_status(first["payment_id"], "success")
+    assert {a["reference"]: a["status"] for a in payment["attempts"]} == {
+        first["reference"]: "succeeded",
+        second["reference"]: "expired",
+    }
+    await until(
+        lambda: story.outside.transaction(second["reference"]), lambda told: told["link"] == "cancelled"
+    )
+    await story.until_told("paid")
+    await story.told_once("paid")
+
+
+@pytest.mark.parametrize("provider", ["scripted", "cash"])
+async def test_case_34_an_order_of_nothing_is_refused_and_nothing_is_claimed(
+    scripted: Scripted, provider: str
+) -> None:
+    scripted.kit.order(amount="0.00")
+
+    problem(await scripted.initiate(provider=provider), 422, "unsupported_amount")
+
+    assert (await scripted.client.get("/payments/")).json()["data"] == []
+    assert scripted.provider.calls["open"] == 0
+
+
+async def test_case_34_a_provider_whose_minimum_is_higher_is_not_offered(story: Story) -> None:
+    await story.outside.put_order(ORDER, amount="0.50")
+
+    offers = (await story.client.get("/payments/providers/", params={"order_id": ORDER})).json()["data"]
+
+    available = {offer["provider"]: offer["available"] for offer in offers}
+    assert (available["chapa"], available["cash"]) == (False, True)
+    (chapa,) = [offer for offer in offers if offer["provider"] == "chapa"]
+    assert chapa["minimum"] == "1.00"
+    await story.refused(422, "unsupported_amount")
+    assert await story.outside.chapa_calls("initialize") == []
+
+
+async def test_case_35_a_crawler_on_the_return_address_changes_nothing_and_is_led_nowhere_else(
+    story: Story,
+) -> None:
+    opened = await story.initiated()
+    lies = "status=success&amount=1&return_to=https://evil.example&next=//evil.example"
+    back = f"/payments/verify/chapa/?trx_ref={opened['reference']}&{lies}"
+
+    looked = await asyncio.gather(*(preview(story, method, back) for method in ["HEAD", "GET"] * 25))
+    strange = await preview(story, "GET", f"/payments/verify/chapa/?trx_ref=p-{'z' * 26}&{lies}")
+
+    home = urlsplit(story.service.environ["PAYMENTS_PUBLIC_URL"]).netloc
+    for answer in (*looked, strange):
+        assert answer.status_code == 302
+        assert urlsplit(answer.headers["location"]).netloc == home
+    seen = parse_qs(urlsplit(looked[1].headers["location"]).query)
+    assert seen == {"payment_id": [opened["payment_id"]], "status": ["processing"]}
+    assert urlsplit(strange.headers["location"]).query == ""
+    assert len(await story.outside.chapa_calls("verify")) == 1, "all who look at once cause one question"
+    assert (await story.payment(opened["payment_id"]))["status"] == "processing"
+
+
+async def preview(story: Story, method: str, path: str) -> httpx.Response:
+    return await story.client.request(method, path, headers={"authorization": ""})
+
+
+async def posted(story: Story, notice: dict[str, Any], *, secret: str = WEBHOOK_SECRET) -> int:
+    """Somebody sends a notice as Chapa does, signed with ``secret``; what it was answered."""
+    body = json.dumps(notice).encode()
+    headers = {
+        "x-chapa-signature": hmac.digest(secret.encode(), body, "sha256").hex(),
+        "content-type": "application/json",
+    }
+    return (await story.post("/payments/verify/chapa/", content=body, headers=headers)).status_code
+
+
+def of_nobody(number: int) -> dict[str, Any]:
+    """A notice about a reference of our form that nobody gave out."""
+    reference = f"p-{number:026d}".translate(str.maketrans("0189", "abcd"))
+    return {"event": "charge.success", "tx_ref": reference, "status": "success", "amount": "1.00"}
+
+
+async def test_case_36_a_flood_of_forged_notices_stores_nothing_and_asks_nobody(story: Story) -> None:
+    answers = await asyncio.gather(*(posted(story, of_nobody(n), secret="guessed") for n in range(30)))
+
+    assert set(answers) == {401}
+    assert story.count("notices") == 0
+    assert await story.outside.chapa_calls("verify") == []
+
+
+async def test_case_36_a_flood_of_unknown_references_asks_nobody_and_holds_no_payer_up(story: Story) -> None:
+    opened = await story.initiated()
+
+    answers = await asyncio.gather(*(posted(story, of_nobody(n)) for n in range(40)))
+    await story.browser.pay(opened["checkout_url"])
+
+    assert set(answers) == {200}
+    await story.until_status(opened["payment_id"], "success")
+    await story.until_told("paid")
+    of_others = f"notices WHERE handled_at IS NULL AND reference <> '{opened['reference']}'"
+    assert story.count(of_others) == 40, "each is kept, to be looked at again"
+    about = {call["tx_ref"] for call in await story.outside.chapa_calls("verify")}
+    assert about == {opened["reference"]}
+
+
+async def test_case_36_many_notices_about_one_reference_cause_one_question(scripted: Scripted) -> None:
+    opened = await scripted.initiated()
+    for number in range(20):
+        assert (await scripted.hear(opened["reference"], number=number)).status_code == 200
+    assert scripted.provider.calls["check"] == 0, "nobody waits for an answer while they are taken in"
+
+    await scripted.kit.work()
+
+    assert scripted.provider.calls["check"] == 1
+
+
+@pytest.mark.parametrize("checkout_url", ["missing", "foreign"])
+async def test_case_37_success_without_a_usable_page_is_unknown_and_hands_nothing_out(
+    story: Story, checkout_url: str
+) -> None:
+    await story.outside.switch_chapa(checkout_url=checkout_url)
+
+    told = await story.refused(504, "outcome_unknown")
+
+    assert "checkout_url" not in told
+    payment = await story.payment(told["payment_id"])
+    assert (payment["status"], payment["attempts"][0]["status"]) == ("pending", "unknown")
+    await story.outside.switch_chapa(checkout_url="ours")
+    opened = await story.initiated()
+    lost, new = await story.outside.transactions()
+    assert (lost["link"], new["tx_ref"]) == ("cancelled", opened["reference"])
