@@ -24,7 +24,7 @@ RIDER = bearer("rider_7", "payments:collect")
 
 @attrs.frozen(kw_only=True)
 class Scripted(Door):
-    """A running application with ``order_1`` (1000.00 ETB, of ``user_1``), cash, and two scripted providers."""
+    """A running application with ``order_1`` (1000.00 ETB of ``user_1``), cash and two scripted providers."""
 
     provider: ScriptedProvider
     """Called ``scripted``, as :attr:`other` is called ``other``."""
@@ -74,7 +74,9 @@ class Scripted(Door):
         opened = await self.initiated(provider="cash")
         return opened, await self.kit.delivery_code(opened["checkout_url"])
 
-    async def collect(self, name: str, code: str | None, amount: str = "1000.00", **more: str) -> httpx.Response:
+    async def collect(
+        self, name: str, code: str | None, amount: str = "1000.00", **more: str
+    ) -> httpx.Response:
         """A rider records under ``name`` what they were given for ``order_1``."""
         body = {"collection_id": name, "order_id": "order_1", "outcome": "collected"}
         body |= {"amount": amount, "currency": "ETB"} | ({"delivery_code": code} if code else {}) | more

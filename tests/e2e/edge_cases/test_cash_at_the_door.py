@@ -11,21 +11,29 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("amount", ["900.00", "1100.00"])
-async def test_case_30_cash_that_is_short_or_over_is_held_for_a_person(scripted: Scripted, amount: str) -> None:
+async def test_case_30_cash_that_is_short_or_over_is_held_for_a_person(
+    scripted: Scripted, amount: str
+) -> None:
     opened, code = await scripted.cash()
 
     collected = await scripted.collect("c-1", code, amount)
 
     assert (collected.status_code, collected.json()["result"]) == (200, "held")
     payment = await scripted.payment(opened["payment_id"])
-    assert (payment["status"], payment["in_review"], payment["amount_received"]) == ("processing", True, amount)
+    assert (payment["status"], payment["in_review"], payment["amount_received"]) == (
+        "processing",
+        True,
+        amount,
+    )
     assert await scripted.kinds() == ["amount_mismatch"]
     assert await scripted.told() == ["pay_on_delivery"]
     await scripted.decide("accept")
     assert await scripted.told() == ["pay_on_delivery", "paid"]
 
 
-async def test_case_30_the_same_record_twice_counts_once_and_another_one_is_surplus(scripted: Scripted) -> None:
+async def test_case_30_the_same_record_twice_counts_once_and_another_one_is_surplus(
+    scripted: Scripted,
+) -> None:
     opened, code = await scripted.cash()
     first = await scripted.collect("c-1", code)
 
@@ -92,7 +100,9 @@ async def test_case_31_cash_for_an_order_that_was_then_paid_online_is_surplus(sc
     assert (await scripted.told()).count("paid") == 1
 
 
-async def test_case_31_online_money_of_a_page_given_up_for_cash_calls_the_rider_off(scripted: Scripted) -> None:
+async def test_case_31_online_money_of_a_page_given_up_for_cash_calls_the_rider_off(
+    scripted: Scripted,
+) -> None:
     online = await scripted.initiated()
     at_the_door, _ = await scripted.cash()
 
@@ -101,5 +111,8 @@ async def test_case_31_online_money_of_a_page_given_up_for_cash_calls_the_rider_
 
     payment = await scripted.payment(at_the_door["payment_id"])
     assert payment["status"] == "success"
-    assert {a["provider"]: a["status"] for a in payment["attempts"]} == {"scripted": "succeeded", "cash": "expired"}
+    assert {a["provider"]: a["status"] for a in payment["attempts"]} == {
+        "scripted": "succeeded",
+        "cash": "expired",
+    }
     assert (await scripted.told())[-1] == "paid"

@@ -47,7 +47,10 @@ async def test_case_26_more_than_what_is_left_is_not_refunded_not_even_by_two_at
     await story.until_status(opened["payment_id"], "success")
 
     async def asked(key: str) -> int:
-        headers = {"Authorization": f"Bearer {token('clerk', scope='payments:refund')}", "Idempotency-Key": key}
+        headers = {
+            "Authorization": f"Bearer {token('clerk', scope='payments:refund')}",
+            "Idempotency-Key": key,
+        }
         body = {"amount": "600.00", "reason": "it came back"}
         path = f"/payments/{opened['payment_id']}/refunds/"
         return (await story.post(path, json=body, headers=headers)).status_code
@@ -75,7 +78,9 @@ async def test_case_27_a_refund_whose_answer_was_lost_is_asked_about_and_never_s
     assert await scripted.told() == ["paid", "refunded"]
 
 
-async def test_case_27_a_refund_that_stays_unknown_is_a_persons_question_after_a_day(scripted: Scripted) -> None:
+async def test_case_27_a_refund_that_stays_unknown_is_a_persons_question_after_a_day(
+    scripted: Scripted,
+) -> None:
     payment_id = (await scripted.paid())["payment_id"]
     scripted.refunds.trouble, scripted.refunds.silent = [OutcomeUnknown("read timeout")], True
     await scripted.refund(payment_id, "1000.00", key="lost")
@@ -150,7 +155,9 @@ async def test_case_28_a_refund_from_the_providers_dashboard_is_taken_in(scripte
     problem(await scripted.refund(opened["payment_id"], "750.01", key="more"), 409, "refund_too_large")
 
 
-async def test_case_28_a_chargeback_after_a_refund_adds_only_what_is_more_than_ours(scripted: Scripted) -> None:
+async def test_case_28_a_chargeback_after_a_refund_adds_only_what_is_more_than_ours(
+    scripted: Scripted,
+) -> None:
     opened = await scripted.paid()
     assert (await scripted.refund(opened["payment_id"], "300.00", key="ours")).status_code == 201
     assert await scripted.told() == ["paid", "partially_refunded"]

@@ -1,4 +1,4 @@
-"""Cases 20 to 23: the orders service is down, says no, cancels or edits, and we die before we could tell it."""
+"""Cases 20 to 23: the orders service is down, refuses, cancels or edits, or we die before it is told."""
 
 import json
 from datetime import timedelta

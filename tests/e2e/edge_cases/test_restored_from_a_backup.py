@@ -1,7 +1,7 @@
 """Case 38: the database is restored from a backup, and what happened since is lost."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -57,7 +57,9 @@ class Restored:
         """An operator says which attempt the lost money belongs to."""
         (orphan,) = await self.questions()
         assert (orphan.kind, orphan.subject) == (ReviewKind.ORPHAN, self.lost_reference)
-        await self.payments.resolve(orphan.review_id, "attach", "restored", BOSS, Details(reference=reference))
+        await self.payments.resolve(
+            orphan.review_id, "attach", "restored", BOSS, Details(reference=reference)
+        )
         await work(self.payments)
 
 
