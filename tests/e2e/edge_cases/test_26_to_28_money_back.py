@@ -180,3 +180,19 @@ async def test_case_28_a_refund_that_the_provider_merely_repeats_is_counted_once
     assert len((await scripted.payment(opened["payment_id"]))["refunds"]) == 1
     assert await scripted.told() == ["paid", "refunded"]
     assert await scripted.kinds() == []
+
+
+@pytest.mark.stories
+async def test_case_28_money_sent_back_in_paystacks_dashboard_reaches_order_and_payer(story: Story) -> None:
+    await story.owes("1500.00", "NGN")
+    opened = await story.initiated(provider="paystack")
+    await story.outside.act_at_paystack(opened["reference"], "pay")
+    await story.until_status(opened["payment_id"], "success")
+    await story.until_told("paid")
+
+    await story.outside.act_at_paystack(opened["reference"], "refund")
+
+    order = await story.until_told("refunded")
+    assert order["refunded_amount"] == "1500.00"
+    assert await story.reviews() == ["dispute"]
+    await story.told_once("paid", "refunded")
