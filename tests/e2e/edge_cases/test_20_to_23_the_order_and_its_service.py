@@ -94,9 +94,7 @@ async def test_case_22_money_for_an_order_cancelled_meanwhile_is_kept_and_goes_b
 
     await until(story.reviews, lambda kinds: kinds == ["paid_after_cancel"])
     assert (await story.payment(opened["payment_id"]))["status"] == "success", "the money is there"
-    (review,) = (await story.operate("GET", "/payments/reviews/")).json()["data"]
-    decision = {"decision": "refund", "reason": "the order was cancelled"}
-    await story.operate("POST", f"/payments/reviews/{review['review_id']}/resolve/", json=decision)
+    await story.decide("paid_after_cancel", "refund")
     await until(lambda: story.outside.chapa_calls("refund"), len)
     await until(lambda: requested(story), bool)
     story.clock.move(timedelta(seconds=31))
