@@ -62,6 +62,7 @@ async def test_case_02_an_order_paid_through_two_attempts_is_told_once_and_the_s
     await story.told_once("paid")
 
 
+@pytest.mark.stories
 async def test_case_03_money_that_arrives_before_the_call_that_opened_the_page_has_returned_is_not_lost(
     story: Story,
 ) -> None:
@@ -134,7 +135,7 @@ async def test_case_06_a_retry_of_an_event_whose_first_handling_failed_is_no_los
     await story.outside.switch_chapa(fault="html_500", fault_on="verify", fault_times=1000)
     await story.outside.act(opened["reference"], "pay")
     (webhook,) = await until(lambda: story.outside.webhooks(opened["reference"]), _delivered)
-    await until(lambda: story.outside.chapa_calls("verify", opened["reference"]), len)
+    await until(story.tries, lambda tries: tries > 0)
 
     assert await story.outside.redeliver(webhook) == 200
 

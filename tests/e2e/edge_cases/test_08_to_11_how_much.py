@@ -93,6 +93,7 @@ async def test_case_11_each_provider_is_told_its_own_units_and_what_is_inexact_p
     assert page.url.params["status"] == "processing"
     payment = await story.payment(opened["payment_id"])
     assert (payment["amount_received"], payment["in_review"]) == ("0.00", False)
+    await until(story.tries, lambda tries: tries > 0)
     await story.outside.switch_chapa(opened["reference"], verify_amount="1000.00", verify_amount_as="string")
     story.clock.move(timedelta(minutes=1))
     payment = await story.until_status(opened["payment_id"], "success")

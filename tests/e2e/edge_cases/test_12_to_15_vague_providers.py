@@ -82,6 +82,7 @@ async def test_case_14_pending_for_ever_ends_in_a_review_and_is_still_open_to_ev
     await story.told_once("failed", "paid")
 
 
+@pytest.mark.stories
 async def test_case_15_not_found_proves_nothing_at_first_and_then_that_it_never_was(story: Story) -> None:
     # Chapa does nothing, and says so in a way that leaves us in doubt.
     await story.outside.switch_chapa(fault="html_500", fault_on="initialize", fault_times=1)

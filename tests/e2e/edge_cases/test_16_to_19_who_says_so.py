@@ -25,10 +25,11 @@ async def test_case_16_a_webhook_for_a_reference_we_do_not_know_is_kept_and_put_
     answer = await by_chapa(story, event="charge.success", tx_ref=UNHEARD_OF, status="success")
 
     assert (answer.status_code, answer.json()["status"]) == (200, "stored")
-    await until(story.tries, lambda tries: tries == 1)
+    await until(story.tries, lambda tries: tries > 0)
     assert await story.reviews() == []
+    tries = await story.tries()
     story.clock.move(timedelta(hours=23))
-    await until(story.tries, lambda tries: tries == 2)
+    await until(story.tries, lambda now: now > tries)
     assert story.count("notices WHERE handled_at IS NULL") == 1, "its attempt may still turn up"
 
     story.clock.move(timedelta(hours=2))
@@ -118,6 +119,7 @@ def _success(checkout_request_id: str) -> dict[str, object]:
     return {"Body": {"stkCallback": said}}
 
 
+@pytest.mark.stories
 async def test_case_19_while_a_secret_is_rotated_both_sign_and_afterwards_the_old_one_does_not(
     outside: Outside, database: Database, tmp_path: Path
 ) -> None:
