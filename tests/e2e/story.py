@@ -1,6 +1,7 @@
 """One story: an order, a payer, a service on a fresh database, and short questions about them."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -19,10 +20,18 @@ from payments.application.records import Message
 from payments.application.use_cases import sweep_payments
 from payments.bootstrap import Parts
 from payments.settings import Settings
+from payments.simulators.mpesa import certificate_of
 from tests.e2e.browser import Browser
 from tests.e2e.databases import Database
 from tests.e2e.moved_clock import MovedClock, clock_at
-from tests.e2e.outside_world import ORDERS_SIGNING_SECRET, ORDERS_TOKEN, WEBHOOK_SECRET, Outside
+from tests.e2e.outside_world import (
+    ORDERS_SIGNING_SECRET,
+    ORDERS_TOKEN,
+    PAYSTACK_KEY,
+    PHONE,
+    WEBHOOK_SECRET,
+    Outside,
+)
 from tests.e2e.service import Service, by_many, by_one
 from tests.ports import free_port
 from tests.serving import plain_client
@@ -31,6 +40,7 @@ AUTH_KEY = "the-key-that-signs-the-tokens-of-the-stories"
 ORDER = "order_1"
 PAYER = "sara"
 MAIL = "sara@shop.et"
+CUSTOMER = {"email": MAIL, "first_name": "Sara", "last_name": "Tesfaye", "phone_number": "0911234567"}
 DEADLINE_S = 30.0
 """Long: a session that is stopped inside a transaction keeps its locks for ten seconds."""
 
@@ -38,8 +48,9 @@ T = TypeVar("T")
 
 
 def environment(outside: Outside, database_url: str, port: int) -> dict[str, str]:
-    """The variables of a service in the midst of the simulators."""
+    """The variables of a service in the midst of the simulators, with all four providers switched on."""
     return {
+        **_of_mpesa(outside),
         "PAYMENTS_DATABASE_URL": database_url,
         "PAYMENTS_PORT": str(port),
         "PAYMENTS_PUBLIC_URL": f"http://127.0.0.1:{port}",
@@ -47,6 +58,9 @@ def environment(outside: Outside, database_url: str, port: int) -> dict[str, str
         "PAYMENTS_CHAPA_SECRET_KEY": "CHASECK_TEST-0123456789abcdefghijABCDEFGHIJKL",
         "PAYMENTS_CHAPA_WEBHOOK_SECRETS": WEBHOOK_SECRET,
         "PAYMENTS_CHAPA_BASE_URL": f"{outside.url}/chapa/v1",
+        "PAYMENTS_PAYSTACK_SECRET_KEY": PAYSTACK_KEY,
+        "PAYMENTS_PAYSTACK_BASE_URL": f"{outside.url}/paystack",
+        "PAYMENTS_CASH_CURRENCIES": "all",
         "PAYMENTS_ORDERS_URL": f"{outside.url}/orders",
         "PAYMENTS_ORDERS_TOKEN": ORDERS_TOKEN,
         "PAYMENTS_ORDERS_SIGNING_SECRETS": ORDERS_SIGNING_SECRET,
@@ -54,6 +68,22 @@ def environment(outside: Outside, database_url: str, port: int) -> dict[str, str
         "PAYMENTS_MAIL_FROM": "Shop <pay@shop.et>",
         "PAYMENTS_DATA_KEYS": "the-key-that-seals-the-notices-of-the-stories",
         "PAYMENTS_LOG_FORMAT": "json",
+    }
+
+
+def _of_mpesa(outside: Outside) -> dict[str, str]:
+    app = outside.daraja
+    return {
+        "PAYMENTS_MPESA_CONSUMER_KEY": app.consumer_key,
+        "PAYMENTS_MPESA_CONSUMER_SECRET": app.consumer_secret,
+        "PAYMENTS_MPESA_SHORTCODE": app.shortcode,
+        "PAYMENTS_MPESA_PASSKEY": app.passkey,
+        "PAYMENTS_MPESA_BASE_URL": f"{outside.url}/mpesa",
+        # The budget has tests of its own; here nobody waits for a turn.
+        "PAYMENTS_MPESA_QUERIES_PER_MINUTE": "600",
+        "PAYMENTS_MPESA_INITIATOR": app.initiator_name,
+        "PAYMENTS_MPESA_INITIATOR_PASSWORD": app.initiator_password,
+        "PAYMENTS_MPESA_CERTIFICATE": certificate_of(app.private_key_pem or b"").decode(),
     }
 
 
@@ -111,8 +141,12 @@ class Story:
     async def post(self, path: str, **more: Any) -> httpx.Response:
         return await self.client.post(path, **more)
 
-    async def initiate(self, order_id: str = ORDER, **more: Any) -> httpx.Response:
-        return await self.post(f"/payments/initiate/{order_id}/", json={"provider": "chapa"}, **more)
+    async def initiate(
+        self, order_id: str = ORDER, *, provider: str = "chapa", **more: Any
+    ) -> httpx.Response:
+        """Initiate; ``more`` goes to the client. M-Pesa is given the payer's phone."""
+        body = {"provider": provider} | ({"phone_number": PHONE} if provider == "mpesa" else {})
+        return await self.post(f"/payments/initiate/{order_id}/", json=body, **more)
 
     async def click(self, order_id: str = ORDER) -> httpx.Response:
         """Initiate as a payer in a crowd does: whoever is told to come back comes back."""
@@ -125,17 +159,55 @@ class Story:
             answer = await self.initiate(order_id)
         return answer
 
-    async def initiated(self, order_id: str = ORDER) -> dict[str, Any]:
+    async def initiated(self, order_id: str = ORDER, *, provider: str = "chapa") -> dict[str, Any]:
         """What initiate answers, which must be a checkout."""
-        answer = await self.initiate(order_id)
+        answer = await self.initiate(order_id, provider=provider)
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()
         return told
 
-    async def refused(self, status: int, code: str, order_id: str = ORDER) -> dict[str, Any]:
+    async def refused(
+        self, status: int, code: str, order_id: str = ORDER, *, provider: str = "chapa"
+    ) -> dict[str, Any]:
         """The problem that initiate answers, which must be this one."""
-        answer = await self.initiate(order_id)
+        answer = await self.initiate(order_id, provider=provider)
         return problem(answer, status, code)
+
+    async def owes(self, amount: str, currency: str, order_id: str = ORDER) -> None:
+        """The payer's order is about this much from now on."""
+        await self.outside.put_order(
+            order_id, user_id=PAYER, amount=amount, currency=currency, customer=CUSTOMER
+        )
+
+    async def delivery_code(self, checkout_url: str) -> str:
+        """The six digits that the payer's page of a cash attempt shows."""
+        page = await self.browser.open(checkout_url)
+        shown = re.search(r'aria-label="Delivery code">([0-9]{6})<', page.text)
+        assert shown is not None, page.text
+        return shown.group(1)
+
+    async def collect(self, **said: Any) -> httpx.Response:
+        """A collector records what happened at the door; ``reference`` or ``order_id``, code and money."""
+        body = {"collection_id": "collection-1", "outcome": "collected"} | said
+        collector = {"Authorization": f"Bearer {token('rider_7', scope='payments:collect')}"}
+        return await self.post("/payments/verify/cash/", json=body, headers=collector)
+
+    async def operate(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """What an operator asks or decides; the answer must be good."""
+        operator = {"Authorization": f"Bearer {token('ops_1', scope='payments:operate')}"}
+        answer = await self.client.request(method, path, headers=operator, **more)
+        assert answer.is_success, answer.text
+        return answer
+
+    async def decide(self, kind: str, decision: str, **more: Any) -> dict[str, Any]:
+        """An operator answers the one open question of this kind; the review as it then stands."""
+        waiting = (await self.operate("GET", "/payments/reviews/", params={"kind": kind})).json()["data"]
+        (review_id,) = (review["review_id"] for review in waiting)
+        wish = {"decision": decision, "reason": "so the shop decided"} | more
+        told: dict[str, Any] = (
+            await self.operate("POST", f"/payments/reviews/{review_id}/resolve/", json=wish)
+        ).json()
+        return told
 
     async def payment(self, payment_id: str) -> dict[str, Any]:
         answer = await self.client.get(f"/payments/{payment_id}/")
@@ -169,6 +241,10 @@ class Story:
     def count(self, what: str) -> int:
         """How many rows of a table there are, ``WHERE`` included if wanted."""
         return int(self.rows(f"SELECT count(*) FROM {what}")[0][0])  # noqa: S608 -- our own tables
+
+    async def tries(self) -> int:
+        """How often the notices that are here were looked at, all together."""
+        return int(self.rows("SELECT coalesce(sum(tries), 0) FROM notices")[0][0])
 
     async def reviews(self) -> list[str]:
         """The kinds of the questions that wait for a person."""
@@ -205,7 +281,17 @@ class Story:
 
     def secrets(self) -> tuple[str, ...]:
         """What must appear nowhere but where it is used."""
-        names = ("AUTH_KEY", "CHAPA_SECRET_KEY", "CHAPA_WEBHOOK_SECRETS", "ORDERS_TOKEN", "DATA_KEYS")
+        names = (
+            "AUTH_KEY",
+            "CHAPA_SECRET_KEY",
+            "CHAPA_WEBHOOK_SECRETS",
+            "PAYSTACK_SECRET_KEY",
+            "MPESA_CONSUMER_SECRET",
+            "MPESA_PASSKEY",
+            "MPESA_INITIATOR_PASSWORD",
+            "ORDERS_TOKEN",
+            "DATA_KEYS",
+        )
         return (ORDERS_SIGNING_SECRET, *(self.service.environ[f"PAYMENTS_{name}"] for name in names))
 
     async def told_once(self, *kinds: str, order_id: str = ORDER) -> None:
@@ -268,9 +354,10 @@ async def open_story(
     service = (by_many if database.by_many else by_one)(environ, directory)
     clock = clock_at(service.clock_path)
     await outside.reset()
-    await outside.switch_chapa(webhook_url=f"{environ['PAYMENTS_PUBLIC_URL']}/payments/verify/chapa/")
-    customer = {"email": MAIL, "first_name": "Sara", "last_name": "Tesfaye", "phone_number": "0911234567"}
-    await outside.put_order(ORDER, user_id=PAYER, amount="1000.00", currency="ETB", customer=customer)
+    verify_url = f"{environ['PAYMENTS_PUBLIC_URL']}/payments/verify"
+    await outside.switch_chapa(webhook_url=f"{verify_url}/chapa/")
+    await outside.switch_paystack(webhook_url=f"{verify_url}/paystack/")
+    await outside.put_order(ORDER, user_id=PAYER, amount="1000.00", currency="ETB", customer=CUSTOMER)
     async with plain_client(environ["PAYMENTS_PUBLIC_URL"]) as client, plain_client() as payer:
         client.headers["authorization"] = f"Bearer {token()}"
         story = Story(

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.outside_world import Outside
+from tests.e2e.outside_world import Outside, daraja
 from tests.e2e.programs import Program, alive, finished, payments
 from tests.e2e.story import environment
 from tests.ports import free_port
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.stories
 
 def configured(database_url: str) -> dict[str, str]:
     """Variables of a service around which nobody is."""
-    nobody = Outside(url="http://127.0.0.1:9", smtp_port=9, client=plain_client())
+    nobody = Outside("http://127.0.0.1:9", 9, plain_client(), daraja())
     return environment(nobody, database_url, free_port())
 
 

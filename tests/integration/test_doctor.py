@@ -31,6 +31,7 @@ from tests.e2e.outside_world import (
     ORDERS_TOKEN,
     WEBHOOK_SECRET,
     Outside,
+    daraja,
 )
 from tests.e2e.programs import finished
 from tests.issuers import ec_issuer, rsa_issuer
@@ -70,7 +71,7 @@ async def outside() -> AsyncIterator[Outside]:
         )
     )
     async with serving(dated(app), port) as url, plain_client(url) as client:
-        yield Outside(url=url, smtp_port=mailbox_port(app), client=client)
+        yield Outside(url, mailbox_port(app), client, daraja())
 
 
 @pytest.fixture(scope="module")

@@ -223,6 +223,8 @@ def may_do(payment: Payment) -> tuple[str, ...]:
             "Cancel the attempt.",
             "Initiate again to pay another way.",
         )
+    if live is not None and live.handed_out_at is None:
+        return ("Cancel the attempt.", "Initiate again to get a checkout.")
     if live is not None:
         return ("Pay on the open checkout.", "Cancel the attempt.", "Initiate again to get the checkout.")
     return ("Initiate again to retry.",)

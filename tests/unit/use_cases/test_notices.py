@@ -306,3 +306,19 @@ async def test_a_notice_of_the_other_mode_pays_nothing(shop: Shop) -> None:
 
     assert (await shop.payment()).captures == ()
     assert await shop.reviews() == ["orphan"]
+
+
+async def test_notices_that_claim_the_same_of_one_reference_share_one_question(shop: Shop) -> None:
+    opened = await shop.initiate()
+    for claim in (Claim.PAID, Claim.PAID, Claim.FAILED, Claim.PAID):
+        await shop.hear(opened.reference, claim)
+        shop.skip(seconds=1)
+    shop.provider.pays(opened.reference)
+
+    await shop.kit.payments.process_notices()
+
+    assert shop.provider.calls["check"] == 2, "one for each claim"
+    notices = await shop.notices(opened.reference)
+    assert len(notices) == 4
+    assert all(notice.handled_at is not None for notice in notices)
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS

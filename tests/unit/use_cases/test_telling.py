@@ -7,6 +7,7 @@ from payments.domain.errors import (
     InvalidRequest,
     OrderNotFound,
     OrdersUnavailable,
+    OutcomeUnknown,
     PaymentNotFound,
     ReferenceNotFound,
 )
@@ -65,6 +66,16 @@ async def test_an_open_payment_says_what_we_wait_for_when_we_ask_next_and_what_m
     )
     assert story.next_check_at == (await shop.attempt(opened.reference)).next_check_at
     assert "Cancel the attempt." in story.may_do
+
+
+async def test_whoever_was_given_no_checkout_is_not_told_to_pay_on_it(shop: Shop) -> None:
+    shop.provider.trouble = [OutcomeUnknown("the answer was lost")]
+    await refused(OutcomeUnknown, shop.initiate())
+    (line,) = (await shop.kit.payments.list("user_1")).items
+
+    story = await shop.kit.payments.explain(line.payment_id, "user_1")
+
+    assert story.may_do == ("Cancel the attempt.", "Initiate again to get a checkout.")
 
 
 async def test_held_money_is_explained_as_the_shops_to_accept_or_return(shop: Shop) -> None:

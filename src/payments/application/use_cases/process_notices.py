@@ -75,11 +75,17 @@ class ProcessNotices:
         notices = await self._unit_of_work.write(
             lambda transaction: transaction.lease_notices(now, until=now + LEASE, token=token, limit=limit)
         )
-        await all_of(self._handle(notice, token) for notice in notices)
+        await all_of(self._handle(alike, token) for alike in _alike(notices))
         return len(notices)
 
-    async def _handle(self, notice: Notice, token: UUID) -> None:
-        outcome = await self._settled(notice)
+    async def _handle(self, alike: tuple[Notice, ...], token: UUID) -> None:
+        """Look at notices that claim the same of one reference: one question serves them all."""
+        newest = max(alike, key=lambda notice: notice.received_at)
+        outcome = await self._settled(newest)
+        await all_of(self._finish(notice, outcome, token) for notice in alike)
+
+    async def _finish(self, notice: Notice, outcome: str | None, token: UUID) -> None:
+        """Write down what became of ``notice``; without an outcome, when it is looked at again."""
         now = self._clock.now()
         question: Review | None = None
         until = notice.received_at + KEPT_FOR
@@ -214,6 +220,15 @@ class ProcessNotices:
             detail=f"{notice.provider} said {notice.word!r}, and never confirmed it when asked.",
             opened_at=now,
         )
+
+
+def _alike(notices: tuple[Notice, ...]) -> list[tuple[Notice, ...]]:
+    """The notices, those together that claim the same of one reference. One without a reference is alone."""
+    together: dict[tuple[str, str, Claim], list[Notice]] = {}
+    for notice in notices:
+        about = notice.reference or notice.digest
+        together.setdefault((notice.provider, about, notice.claim), []).append(notice)
+    return [tuple(alike) for alike in together.values()]
 
 
 def _asked_for(payment: Payment, reference: str | None) -> tuple[Refund, ...]:
