@@ -1,4 +1,4 @@
-"""The gateway contract over Chapa's simulator, in each of its quirks, and a broken gateway it must catch."""
+"""The gateway contracts over Chapa's simulator, in each of its quirks, and a broken gateway to be caught."""
 
 import hmac
 import json
@@ -40,6 +40,7 @@ from payments.domain.money import Money
 from payments.simulators.chapa import ChapaSimulatorConfig, ChapaSwitches, create_chapa_simulator
 from payments.testing.contracts.gateway import REFERENCE, GatewayContract, GatewayStage, request_for
 from payments.testing.contracts.promises import BrokenPromise
+from payments.testing.contracts.refunding_gateway import RefundingGatewayContract, RefundingStage
 from tests.ports import free_port
 from tests.serving import plain_client, serving
 
@@ -51,7 +52,7 @@ WEBHOOK_SECRET = "a-secret-hash-of-the-dashboard"
 
 
 @attrs.define
-class SimulatedStage(GatewayStage):
+class SimulatedStage(RefundingStage):
     """The simulated Chapa, moved by its own control surface."""
 
     provider: Provider
@@ -90,6 +91,15 @@ class SimulatedStage(GatewayStage):
     async def recover(self) -> None:
         await self.switch(fault="none")
         self._point_at(self.settings)
+
+    async def given_back(self, reference: str) -> tuple[Money, ...]:
+        refunds = (await self.get(f"/_sim/transactions/{reference}"))["refunds"]
+        return tuple(Money.of(refund["amount"], refund["currency"]) for refund in refunds)
+
+    async def finish(self, refund: str) -> None:
+        refunds = (await self.get("/_sim/refunds"))["refunds"]
+        (ours,) = (each["ref"] for each in refunds if each["reference"] == refund)
+        (await self.control.post(f"/_sim/refunds/{ours}/settle")).raise_for_status()
 
     def sign(self, body: bytes) -> RawNotice:
         secret = WEBHOOK_SECRET.encode()
@@ -167,6 +177,13 @@ class TestChapaAsDocumented(GatewayContract):
     @asynccontextmanager
     async def stage(self) -> AsyncIterator[GatewayStage]:
         async with simulated("USD", verify_quirks="docs", verify_amount_as="string") as stage:
+            yield stage
+
+
+class TestChapaRefunds(RefundingGatewayContract):
+    @asynccontextmanager
+    async def stage(self) -> AsyncIterator[RefundingStage]:
+        async with simulated(refunds="allowed", refund_settles_after_s=None) as stage:
             yield stage
 
 

@@ -1,4 +1,4 @@
-"""The gateway contract over the simulated Daraja, and a broken gateway it must catch."""
+"""The gateway contracts over the simulated Daraja, and a broken gateway it must catch."""
 
 import asyncio
 import functools
@@ -44,6 +44,7 @@ from payments.testing.contracts.gateway import (
     request_for,
 )
 from payments.testing.contracts.promises import BrokenPromise
+from payments.testing.contracts.refunding_gateway import RefundingGatewayContract, RefundingStage
 from tests.ports import free_port
 from tests.serving import plain_client, serving
 
@@ -61,7 +62,7 @@ def initiators_key() -> bytes:
 
 
 @attrs.define
-class SimulatedStage(GatewayStage):
+class SimulatedStage(RefundingStage):
     """The simulated Daraja, moved by its own control surface."""
 
     provider: Provider
@@ -71,6 +72,8 @@ class SimulatedStage(GatewayStage):
     control: httpx.AsyncClient
     settings: MpesaSettings
     surroundings: Surroundings
+    receipt: str | None = None
+    reports: tuple[Callback, ...] = ()
 
     async def told(self, _reference: str) -> tuple[Money, ...]:
         return tuple(Money.of(str(prompt["amount"]), "KES") for prompt in await self.prompts())
@@ -78,6 +81,8 @@ class SimulatedStage(GatewayStage):
     async def pay(self, _reference: str, amount: Money | None = None) -> None:
         assert amount is None, "a payer confirms what the prompt says, or nothing"
         await self.act("approve")
+        (prompt,) = await self.prompts()
+        self.receipt = prompt["receipt"]
 
     async def fail(self, _reference: str) -> None:
         await self.act("wrong_pin")
@@ -100,6 +105,16 @@ class SimulatedStage(GatewayStage):
     async def recover(self) -> None:
         await self.switch(fault="none")
         self.point_at(self.settings)
+
+    async def given_back(self, _reference: str) -> tuple[Money, ...]:
+        asked = await self._get("/_sim/reversals", transaction_id=str(self.receipt))
+        return tuple(Money.of(str(reversal["amount"]), "KES") for reversal in asked["reversals"])
+
+    async def finish(self, _refund: str) -> None:
+        (pending,) = (await self._get("/_sim/reversals", state="pending"))["reversals"]
+        path = f"/_sim/reversals/{pending['conversation_id']}/settle"
+        (await self.control.post(path)).raise_for_status()
+        self.reports = (_read(self, (await self.reported("result"))[1]),)
 
     def sign(self, body: bytes) -> RawNotice:
         raise NotImplementedError("Daraja signs nothing")
@@ -201,6 +216,13 @@ class TestMpesa(GatewayContract):
     @asynccontextmanager
     async def stage(self) -> AsyncIterator[GatewayStage]:
         async with simulated() as stage:
+            yield stage
+
+
+class TestMpesaReversals(RefundingGatewayContract):
+    @asynccontextmanager
+    async def stage(self) -> AsyncIterator[RefundingStage]:
+        async with simulated(result_by_hand=True) as stage:
             yield stage
 
 

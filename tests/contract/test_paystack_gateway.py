@@ -1,4 +1,4 @@
-"""The gateway contract over Paystack's simulator, in each of its quirks, and its refunds."""
+"""The gateway contracts over Paystack's simulator, in each of its quirks, and its refunds."""
 
 import hmac
 import json
@@ -42,6 +42,7 @@ from payments.simulators.paystack import (
     create_paystack_simulator,
 )
 from payments.testing.contracts.gateway import REFERENCE, GatewayContract, GatewayStage, request_for
+from payments.testing.contracts.refunding_gateway import RefundingGatewayContract, RefundingStage
 from tests.ports import free_port
 from tests.serving import plain_client, serving
 
@@ -52,7 +53,7 @@ REQUESTED_AT = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 
 
 @attrs.define
-class SimulatedStage(GatewayStage):
+class SimulatedStage(RefundingStage):
     """The simulated Paystack, moved by its own control surface."""
 
     provider: Provider
@@ -93,6 +94,15 @@ class SimulatedStage(GatewayStage):
     async def recover(self) -> None:
         await self.switch(fault="none")
         self._point_at(self.settings)
+
+    async def given_back(self, reference: str) -> tuple[Money, ...]:
+        refunds = (await self.get(f"/_sim/transactions/{reference}"))["refunds"]
+        return tuple(money_of(refund["amount"], refund["currency"]) for refund in refunds)
+
+    async def finish(self, refund: str) -> None:
+        refunds = (await self.get("/_sim/refunds"))["refunds"]
+        (ours,) = (each["id"] for each in refunds if each["merchant_note"].startswith(refund))
+        (await self.control.post(f"/_sim/refunds/{ours}/processed")).raise_for_status()
 
     def sign(self, body: bytes) -> RawNotice:
         signature = hmac.digest(KEY.encode(), body, "sha512").hex()
@@ -183,6 +193,13 @@ class TestPaystackAsDocumented(GatewayContract):
             reference_charset="documented",
             verify_requested_amount_as="missing",
         ) as stage:
+            yield stage
+
+
+class TestPaystackRefunds(RefundingGatewayContract):
+    @asynccontextmanager
+    async def stage(self) -> AsyncIterator[RefundingStage]:
+        async with simulated() as stage:
             yield stage
 
 

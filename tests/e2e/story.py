@@ -127,6 +127,19 @@ class Story:
         """Wait until whoever serves this story's address is ready."""
         await until(self._ready, bool, within_s=30.0)
 
+    async def two_serving(self) -> list[int]:
+        """The numbers of the two processes that serve, once both answer."""
+
+        async def answering() -> list[int]:
+            ready = {line["process"] for line in self.service.events("started")}
+            return [number for number in self.service.serving() if number in ready]
+
+        return await until(answering, lambda them: len(them) == 2, within_s=30.0)
+
+    def who_answered(self, route: str) -> set[int]:
+        """The processes that answered requests of this route."""
+        return {line["process"] for line in self.service.events("request") if route in line["route"]}
+
     async def start_again(self, *, after: timedelta = timedelta(0)) -> None:
         """Start it on the same database, after this much time."""
         self.clock.move(after)

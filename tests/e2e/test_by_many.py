@@ -30,21 +30,6 @@ async def story(outside: Outside, database: Database, tmp_path: Path) -> AsyncIt
         yield told
 
 
-def who_answered(story: Story, route: str) -> set[int]:
-    """The processes that answered requests of this route."""
-    return {line["process"] for line in story.service.events("request") if route in line["route"]}
-
-
-async def two_serving(story: Story) -> list[int]:
-    """The numbers of the two processes that serve, once both answer."""
-
-    async def answering() -> list[int]:
-        ready = {line["process"] for line in story.service.events("started")}
-        return [number for number in story.service.serving() if number in ready]
-
-    return await until(answering, lambda them: len(them) == 2, within_s=30.0)
-
-
 async def the_only_worker(story: Story) -> int:
     """The number of a worker whose colleague is dead: whatever is due, it takes."""
     first, second = story.service.workers()
@@ -76,7 +61,7 @@ async def _now(answer: T) -> T:
 
 @pytest.mark.on_both
 async def test_a_hundred_initiates_over_two_processes_make_one_attempt_and_one_call(story: Story) -> None:
-    both = await two_serving(story)
+    both = await story.two_serving()
 
     answers = await asyncio.gather(*(story.click() for _ in range(100)))
 
@@ -84,14 +69,14 @@ async def test_a_hundred_initiates_over_two_processes_make_one_attempt_and_one_c
     (reference,) = {answer.json()["reference"] for answer in answers}
     assert len(await story.outside.chapa_calls("initialize")) == 1
     assert (story.count("payments"), story.count("attempts")) == (1, 1)
-    assert who_answered(story, "initiate") == set(both)
+    assert story.who_answered("initiate") == set(both)
     await story.tells(reference, "is being paid through chapa; the attempt is open.")
 
 
 async def test_a_hundred_identical_webhooks_over_two_processes_make_one_message_and_one_mail(
     story: Story,
 ) -> None:
-    both = await two_serving(story)
+    both = await story.two_serving()
     opened = await story.initiated()
     await story.outside.switch_chapa(opened["reference"], webhook_copies=100)
 
@@ -107,7 +92,7 @@ async def test_a_hundred_identical_webhooks_over_two_processes_make_one_message_
     assert story.count("evidence WHERE rule = 'settled'") == 1
     await story.told_once("paid")
     assert len(await story.outside.mails(MAIL)) == 1
-    assert who_answered(story, "verify") == set(both)
+    assert story.who_answered("verify") == set(both)
     await story.tells(opened["reference"], "chapa sent a notice", "The payment is paid.")
 
 
@@ -245,13 +230,13 @@ async def test_asked_to_stop_everybody_finishes_what_is_under_way(story: Story) 
 async def test_a_serving_process_that_is_killed_is_started_again_while_the_other_answers(
     story: Story,
 ) -> None:
-    first, second = await two_serving(story)
+    first, second = await story.two_serving()
 
     os.kill(first, signal.SIGKILL)
     await story.until_ready()
 
     opened = await story.initiated()
-    again = await until(lambda: two_serving(story), lambda them: first not in them)
+    again = await until(story.two_serving, lambda them: first not in them)
     assert second in again
     await story.browser.pay(opened["checkout_url"])
     await story.until_told("paid")
@@ -262,7 +247,7 @@ async def test_a_serving_process_that_is_killed_is_started_again_while_the_other
 async def test_serving_processes_killed_in_the_middle_of_a_click_are_back_and_charge_once(
     story: Story,
 ) -> None:
-    before = await two_serving(story)
+    before = await story.two_serving()
     await story.outside.switch_chapa(fault="slow", answer_delay_s=60, fault_on="initialize", fault_times=1)
     click = asyncio.create_task(story.initiate())
     await until(story.outside.transactions, len)
@@ -271,7 +256,7 @@ async def test_serving_processes_killed_in_the_middle_of_a_click_are_back_and_ch
         os.kill(number, signal.SIGKILL)
     await asyncio.wait({click})
     assert isinstance(click.exception(), httpx.TransportError)
-    await until(lambda: two_serving(story), lambda them: not set(before) & set(them))
+    await until(story.two_serving, lambda them: not set(before) & set(them))
     await story.until_ready()
     story.clock.move(A_LEASE)
     opened = await story.initiated()
