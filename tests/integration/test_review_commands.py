@@ -71,7 +71,7 @@ def test_other_states_and_kinds_are_listed_by_themselves(capsys: pytest.CaptureF
     for narrowed in (["--state", "resolved"], ["--kind", "surplus"]):
         capsys.readouterr()
         assert exit_code(["review", "list", *narrowed]) == 0
-        assert capsys.readouterr().out == "There is no such review.\n"
+        assert capsys.readouterr().out == "There are none.\n"
 
 
 def test_one_is_shown_with_what_may_be_decided(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ def page_as_json(page: Reviews) -> str:
 def page_as_text(page: Reviews) -> str:
     """Two lines a review, and how to read on."""
     if not page.items:
-        return "There is no such review."
+        return "There are none."
     lines = [line for review in page.items for line in _lines(review)]
     if page.beyond is not None:
         lines.append(f"There are more: --cursor {cursors.written(page.beyond)}")
