@@ -84,6 +84,17 @@ def test_one_is_shown_with_what_may_be_decided(capsys: pytest.CaptureFixture[str
     assert as_json(capsys)["may_decide"] == ["attach", "dismiss"]
 
 
+def test_beside_a_running_service_it_names_the_console(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def beside() -> int:
+        async with open_sqlite(str(tmp_path / "payments.db")):
+            return await asyncio.to_thread(exit_code, DISMISS)
+
+    assert asyncio.run(beside()) == 69
+    assert "Or decide at the console" in capsys.readouterr().err
+
+
 def test_whoever_runs_it_is_who_decided(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert exit_code([*DISMISS, "--json"]) == 0
