@@ -71,7 +71,7 @@ def test_other_states_and_kinds_are_listed_by_themselves(capsys: pytest.CaptureF
     for narrowed in (["--state", "resolved"], ["--kind", "surplus"]):
         capsys.readouterr()
         assert exit_code(["review", "list", *narrowed]) == 0
-        assert capsys.readouterr().out == "There is no such review.\n"
+        assert capsys.readouterr().out == "There are none.\n"
 
 
 def test_one_is_shown_with_what_may_be_decided(capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,6 +82,17 @@ def test_one_is_shown_with_what_may_be_decided(capsys: pytest.CaptureFixture[str
     assert "You may decide: attach, dismiss" in said
     assert exit_code(["review", "show", ID, "--json"]) == 0
     assert as_json(capsys)["may_decide"] == ["attach", "dismiss"]
+
+
+def test_beside_a_running_service_it_names_the_console(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def beside() -> int:
+        async with open_sqlite(str(tmp_path / "payments.db")):
+            return await asyncio.to_thread(exit_code, DISMISS)
+
+    assert asyncio.run(beside()) == 69
+    assert "Or decide at the console" in capsys.readouterr().err
 
 
 def test_whoever_runs_it_is_who_decided(capsys: pytest.CaptureFixture[str]) -> None:

@@ -216,7 +216,7 @@ def why(reference: str, *, json: Json = False) -> int:
         async with open_payments(settings, read_only=True) as payments:
             story = await reports.story_of(payments, reference)
         if story is None:
-            return said(f"There is no attempt or payment called {reference}.", FOUND)
+            return said(f"No attempt has the reference {reference}, and no payment that id.", FOUND)
         _say(reports.story_as_json(story) if json else reports.story_as_text(story))
         return 0
 

@@ -15,11 +15,11 @@ from payments.application.payments import Payments
 from payments.application.review_details import Details
 from payments.application.use_cases.list_reviews import MOST
 from payments.bootstrap import open_payments
-from payments.domain.errors import Conflict, FieldError, InvalidRequest, NotFound
+from payments.domain.errors import Conflict, FieldError, InvalidRequest, NotFound, StorageBusy
 from payments.domain.events import ReviewKind
 from payments.domain.review import ReviewState
 from payments.entrypoints import review_reports
-from payments.entrypoints.exits import FOUND, USAGE, said
+from payments.entrypoints.exits import FOUND, UNAVAILABLE, USAGE, said
 from payments.entrypoints.http import cursors
 from payments.entrypoints.logging import configure_logging
 from payments.entrypoints.serving import run
@@ -147,6 +147,8 @@ def _with_payments(work: Callable[[Payments], Awaitable[int]], *, read_only: boo
         )
     except (Conflict, NotFound) as refusal:
         return said(refusal.detail, FOUND)
+    except StorageBusy as refusal:
+        return said(f"{refusal.detail} Or decide at the console of the service that runs.", UNAVAILABLE)
 
 
 def _beyond(cursor: str) -> tuple[datetime, UUID]:

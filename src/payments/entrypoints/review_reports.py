@@ -17,7 +17,7 @@ def page_as_json(page: Reviews) -> str:
 def page_as_text(page: Reviews) -> str:
     """Two lines a review, and how to read on."""
     if not page.items:
-        return "There is no such review."
+        return "There are none."
     lines = [line for review in page.items for line in _lines(review)]
     if page.beyond is not None:
         lines.append(f"There are more: --cursor {cursors.written(page.beyond)}")
@@ -53,7 +53,8 @@ def _story(story: ReviewStory) -> Iterator[str]:
         yield f"Refund:   {story.refund.refund_id}: {story.refund.amount}, {status}"
     for evidence in story.evidence:
         at = f"{evidence.observed_at:%Y-%m-%d %H:%M:%S}"
-        yield f"Evidence: {at}  {sentences.of_evidence(evidence)} {evidence.rule.value}."
+        yield f"Evidence: {at}  {sentences.of_evidence(evidence)}"
+        yield f"          → {evidence.rule.value}"
     if review.decision is not None:
         yield f"Decided:  {sentences.of_review(review)}"
     if story.ways_out:
