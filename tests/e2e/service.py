@@ -26,6 +26,7 @@ from payments.adapters.http_client import open_http_client
 from payments.adapters.orders.http import HttpOrders
 from payments.adapters.system import SystemClock
 from payments.bootstrap import Parts
+from payments.domain.errors import ConfigurationInvalid
 from payments.entrypoints.logging import configure_logging
 from payments.entrypoints.many import served_from
 from payments.entrypoints.serving import listen, run, serve_payments
@@ -165,7 +166,9 @@ class Service:
     async def kill(self) -> None:
         """``kill -9`` for all: no goodbye, nothing flushed, nothing finished."""
         self.stop_at_once()
-        await _until(lambda: not self.serving())
+        # A supervisor that dies while it starts a process leaves one that nobody has heard of; it holds the
+        # socket until it finds itself alone.
+        await _until(lambda: not self.serving() and self._nobody_listens())
 
     async def kill_worker(self, number: int) -> None:
         """``kill -9`` for one worker."""
@@ -202,6 +205,13 @@ class Service:
         """The log's lines with this event."""
         lines = (line for line in self.log().splitlines() if f'"event": "{name}"' in line)
         return [json.loads(line) for line in lines]
+
+    def _nobody_listens(self) -> bool:
+        try:
+            listen("127.0.0.1", int(self.environ["PAYMENTS_PORT"])).close()
+        except ConfigurationInvalid:
+            return False
+        return True
 
     def _workers_are_there(self) -> bool:
         return {line["process"] for line in self.events("started")} >= set(self.workers())

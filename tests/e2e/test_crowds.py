@@ -93,6 +93,7 @@ async def test_the_same_idempotency_key_gets_the_same_answer_and_another_request
     await story.tells(first.json()["reference"], "is being paid through chapa")
 
 
+@pytest.mark.stories
 async def test_twenty_orders_are_paid_side_by_side(story: Story) -> None:
     names = [f"order_of_many_{number}" for number in range(20)]
     customer = {"email": MAIL, "first_name": "Sara", "last_name": "Tesfaye", "phone_number": None}

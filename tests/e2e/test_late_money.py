@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.story import Story, problem, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.stories]
 
 
 async def test_a_page_nobody_paid_is_closed_and_money_that_was_on_its_way_still_counts(story: Story) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.story import Story, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.stories]
 
 
 @pytest.mark.parametrize("fault", ["reset_after", "truncated", "cut_off", "html_500_after"])

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.story import MAIL, ORDER, Story, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.stories]
 
 
 async def paid_while(story: Story, **switches: object) -> dict[str, str]:
