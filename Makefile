@@ -31,15 +31,14 @@ run: $(VENV)/run.stamp ## start the whole demonstration on SQLite (PORT=8000 mov
 test: $(VENV)/dev.stamp ## run the quick suite, whole (ARGS passes words to pytest)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-sheets: $(VENV)/dev.stamp ## hold the simulated providers to every row of their fact sheets (a minute)
-	@$(BIN)/python -m pytest -m "sheets and not stories" -n 2 --dist loadfile tests/integration/simulators $(ARGS)
+sheets: $(VENV)/dev.stamp ## hold simulated providers and gateways to every row of the fact sheets (a minute)
+	@$(BIN)/python -m pytest -m "sheets and not stories" -n 2 --dist loadfile tests $(ARGS)
 
 stories: $(VENV)/dev.stamp ## tell every story on PostgreSQL by many processes, and of the commands (some minutes)
 	@$(BIN)/python -m pytest -m stories -n 2 tests $(ARGS)
 
 races: $(VENV)/dev.stamp ## run the long races, plans over many rows, and the longest walk (some minutes)
-	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -n 2 tests/integration/races \
-		tests/integration/sql/test_postgres_plans.py tests/unit/domain/test_every_history.py $(ARGS)
+	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -m races -n 2 tests $(ARGS)
 
 check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
 	@$(BIN)/ruff format --check --quiet .

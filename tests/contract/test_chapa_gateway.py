@@ -44,7 +44,7 @@ from payments.testing.contracts.refunding_gateway import RefundingGatewayContrac
 from tests.ports import free_port
 from tests.serving import plain_client, serving
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sheets]
 
 REQUESTED_AT = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 KEY = "CHASECK_TEST-" + "k" * 32

@@ -48,7 +48,7 @@ from payments.testing.contracts.refunding_gateway import RefundingGatewayContrac
 from tests.ports import free_port
 from tests.serving import plain_client, serving
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sheets]
 
 NOBODY_WAITS: Final = 60_000
 """Queries a minute: the contract asks as often as it likes."""

@@ -46,7 +46,7 @@ from payments.testing.contracts.refunding_gateway import RefundingGatewayContrac
 from tests.ports import free_port
 from tests.serving import plain_client, serving
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sheets]
 
 KEY = "sk_test_" + "k" * 40
 REQUESTED_AT = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)

@@ -240,6 +240,7 @@ async def test_the_order_to_be_paid_must_be_named(door: Door) -> None:
     assert pointers(problem(response, 422, "invalid_request")) == {"order_id"}
 
 
+@pytest.mark.races
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 async def test_no_body_whatever_makes_the_service_fail(door: Door, body: bytes) -> None:
@@ -247,6 +248,7 @@ async def test_no_body_whatever_makes_the_service_fail(door: Door, body: bytes) 
     assert response.status_code in {400, 422}
 
 
+@pytest.mark.races
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.dictionaries(

@@ -8,6 +8,15 @@ import pytest
 from payments.adapters.sql import migrate
 from tests.integration.races.sides import Side, World, sides
 
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects by mark
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.races)
+
 
 @pytest.fixture
 def rounds(long_run: bool) -> range:  # noqa: FBT001 -- a fixture by name

@@ -22,7 +22,7 @@ from tests.postgres import Databases, in_own_loop
 
 FEW = 2_000
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.races]
 
 ALL = {**STATEMENTS, **public_statements(shared_state)}
 

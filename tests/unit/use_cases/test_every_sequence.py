@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -393,6 +394,7 @@ DECLINED_AND_AGAIN: list[Action] = [
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@pytest.mark.races
 @given(
     story=st.lists(actions(), min_size=10, max_size=25),
     doubt=st.none() | st.integers(0, 9),
