@@ -1,6 +1,6 @@
 """Races (T7): many who want the same thing at once, from two event loops on PostgreSQL, from one on SQLite.
 
-Three rounds each; ``make races`` runs thirty.
+``make races`` runs thirty rounds of each; three where nobody gives it time.
 """
 
 from collections import Counter
