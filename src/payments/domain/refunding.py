@@ -21,6 +21,7 @@ from payments.domain.errors import (
 from payments.domain.events import ReviewKind
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment, failed_once_empty, projected
+from payments.domain.persons import person, refuse_payer
 from payments.domain.refund import Refund, refundable
 from payments.domain.transitions import REFUND, Disposition, RefundStatus, following
 from payments.domain.watching import HOURLY, SCHEDULE
@@ -145,12 +146,14 @@ def approve(payment: Payment, refund_id: UUID, *, approver: str, now: datetime) 
         RefundNotFound: it is none of this payment's.
         RefundNotAwaiting: it was approved before, or ended.
         ApprovalByRequester: ``approver`` asked for it.
+        OperatorIsPayer: ``approver`` owes the payment.
     """
     refund = refund_of(payment, refund_id)
     if refund.status is not RefundStatus.AWAITING_APPROVAL:
         raise RefundNotAwaiting
     if person(approver) == person(refund.actor):
         raise ApprovalByRequester
+    refuse_payer(payment, approver)
     event = happened.RefundApproved(refund_id=refund_id, approver=approver)
     return moved(payment, refund, event, now=now, approver=approver, next_check_at=now)
 
@@ -165,11 +168,6 @@ def refuse(payment: Payment, refund: Refund, *, word: str, now: datetime) -> Cha
         raise RefundNotAwaiting
     event = happened.RefundFailed(refund_id=refund.refund_id, detail=word)
     return moved(payment, refund, event, now=now, detail=word, next_check_at=None)
-
-
-def person(actor: str) -> str:
-    """Who an actor is, in whichever role: nobody approves in one what they asked for in another."""
-    return actor.partition(":")[2] or actor
 
 
 def requested(
