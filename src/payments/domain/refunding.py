@@ -324,6 +324,22 @@ def question(refund: Refund, *, needs_attention: bool, now: datetime) -> happene
     return None
 
 
+def contradicted(refund: Refund, said: str) -> happened.ReviewOpened | None:
+    """What a person has to be asked when the provider says that ``refund`` succeeded, and it had failed.
+
+    We showed that the money stays, and freed its amount; it may have gone all the same. Nobody can tell by
+    the answer alone, so neither is this refund revived nor another one taken in.
+    """
+    if refund.status is not RefundStatus.FAILED:
+        return None
+    had = f"The refund of {refund.amount} had failed" + (f" ({refund.detail})" if refund.detail else "")
+    return happened.ReviewOpened(
+        kind=ReviewKind.DISPUTE,
+        subject=str(refund.refund_id),
+        detail=f"{had}, and its provider says {said!r}: the money may have gone back.",
+    )
+
+
 def next_check(refund: Refund, now: datetime) -> datetime:
     """When to ask about ``refund`` after an answer at ``now``: by the age of its request, without end."""
     age = now - (refund.requested_at or now)

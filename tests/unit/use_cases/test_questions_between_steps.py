@@ -94,3 +94,26 @@ async def test_a_question_decided_while_its_refund_is_refused_is_asked_again() -
 
     assert (await the_review(till.shop, ReviewKind.PAID_AFTER_CANCEL)).decision is None
     assert await till.shop.kit.payments.check() == ()
+
+
+async def test_an_answer_of_success_to_a_refund_that_failed_meanwhile_is_a_question_to_a_person() -> None:
+    """Somebody saw it fail at the provider while the provider's own yes was on its way in."""
+    storage = InterruptedStorage()
+    till = await paid_and_refused(storage)
+    refunds = till.shop.provider.refunds
+    assert refunds is not None
+    refunds.answer = RefundOutcome.PENDING
+    refund = await till.refund("300.00")
+    refunds.ends(refund.reference, RefundOutcome.SUCCEEDED, word="processed")
+
+    async def somebody_else_is_told_no() -> None:
+        refunds.ends(refund.reference, RefundOutcome.FAILED, word="failed")
+        await till.ask(refund)
+
+    storage.meanwhile = somebody_else_is_told_no
+    await till.ask(refund)
+
+    assert await till.statuses() == ["failed"]
+    (question,) = (await till.shop.kit.payments.reviews(kind=ReviewKind.DISPUTE)).items
+    assert question.subject == str(refund.refund_id)
+    assert await till.shop.kit.payments.check() == ()

@@ -1,5 +1,6 @@
 """Process notices: settle what each is about; it is handled when the answer says as much as it does."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -17,12 +18,14 @@ from payments.application.together import all_of
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
 from payments.domain import events as happened
+from payments.domain.errors import PaymentNotFound
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome, Rule
 from payments.domain.payment import Change, Payment
 from payments.domain.refund import Refund
-from payments.domain.refunding import capture_of, refund_of
+from payments.domain.refunding import capture_of, contradicted, refund_of
 from payments.domain.review import Review
+from payments.domain.reviewing import was_asked
 from payments.domain.transitions import RefundStatus
 
 LEASE: Final = timedelta(seconds=60)
@@ -108,7 +111,10 @@ class ProcessNotices:
             if locked is None:
                 await transaction.add_review(question)
             else:
-                await transaction.save(_asked(locked, question, notice.provider))
+                opened = happened.ReviewOpened(
+                    kind=question.kind, subject=question.subject, detail=question.detail
+                )
+                await transaction.save(_asked(locked, opened, notice.provider, now))
 
         await self._unit_of_work.write(write)
 
@@ -142,22 +148,29 @@ class ProcessNotices:
 
         The provider's answer shows that money went back, and cannot tell by whom.
         """
-        payment_id = settled.payment.payment_id
-        question = Review(
-            review_id=self._identifiers.unique(),
+        question = happened.ReviewOpened(
             kind=ReviewKind.DISPUTE,
             subject=settled.reference,
-            payment_id=payment_id,
             detail=f"{notice.provider} said {notice.word!r} of money that a refund takes back or took back.",
-            opened_at=self._clock.now(),
         )
+        await self._ask_once(
+            settled.payment.payment_id,
+            notice.provider,
+            lambda locked: question if _asked_for(locked, settled.reference) else None,
+        )
+
+    async def _ask_once(
+        self, payment_id: UUID, provider: str, asking: Callable[[Payment], happened.ReviewOpened | None]
+    ) -> None:
+        """Open the question that the locked payment raises, unless it was asked before, decided or not."""
 
         async def write(transaction: Transaction) -> None:
             locked = await transaction.lock_payment(payment_id)
-            known = await transaction.reviews_of(payment_id)
-            asked = any((r.kind, r.subject) == (question.kind, question.subject) for r in known)
-            if locked is not None and not asked and _asked_for(locked, settled.reference):
-                await transaction.save(_asked(locked, question, notice.provider))
+            if locked is None:
+                raise PaymentNotFound
+            question = asking(locked)
+            if question is not None and not was_asked(question, await transaction.reviews_of(payment_id)):
+                await transaction.save(_asked(locked, question, provider, self._clock.now()))
 
         await self._unit_of_work.write(write)
 
@@ -171,6 +184,14 @@ class ProcessNotices:
         """What became of a notice about a refund of ours: one that claims no end needs none to be handled."""
         after = await self._settle_refund(payment.payment_id, refund.refund_id, "webhook")
         status = refund_of(after, refund.refund_id).status
+        if status is RefundStatus.FAILED and notice.claim is Claim.RETURNED:
+            # A notice decides nothing, but two words about money that may be gone are a question.
+            await self._ask_once(
+                payment.payment_id,
+                notice.provider,
+                lambda locked: contradicted(refund_of(locked, refund.refund_id), notice.word),
+            )
+            return f"refund failed, left to review {ReviewKind.DISPUTE.value}"
         ended = status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED)
         return f"refund {status.value}" if ended or notice.claim is Claim.OTHER else None
 
@@ -242,13 +263,6 @@ def _asked_for(payment: Payment, reference: str | None) -> tuple[Refund, ...]:
     )
 
 
-def _asked(locked: Payment, question: Review, provider: str) -> StoredChange:
+def _asked(locked: Payment, question: happened.ReviewOpened, provider: str, now: datetime) -> StoredChange:
     """The question as a change of its payment, so that its trail tells of it."""
-    opened = happened.ReviewOpened(kind=question.kind, subject=question.subject, detail=question.detail)
-    return record(
-        locked,
-        Change(locked, (opened,)),
-        actor=f"provider:{provider}",
-        cause="webhook",
-        now=question.opened_at,
-    )
+    return record(locked, Change(locked, (question,)), actor=f"provider:{provider}", cause="webhook", now=now)
