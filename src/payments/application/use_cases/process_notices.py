@@ -18,7 +18,7 @@ from payments.application.together import all_of
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
 from payments.domain import events as happened
-from payments.domain.errors import PaymentNotFound
+from payments.domain.errors import PaymentNotFound, StorageError
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome, Rule
 from payments.domain.payment import Change, Payment
@@ -73,7 +73,11 @@ class ProcessNotices:
     _unit_of_work: UnitOfWork
 
     async def __call__(self, limit: int = BATCH) -> int:
-        """How many notices were looked at; 0 when none is due."""
+        """How many notices were looked at; 0 when none is due.
+
+        Raises:
+            ExceptionGroup: with what went wrong about some, after all were looked at and put off or handled.
+        """
         now, token = self._clock.now(), self._identifiers.unique()
         notices = await self._unit_of_work.write(
             lambda transaction: transaction.lease_notices(now, until=now + LEASE, token=token, limit=limit)
@@ -84,7 +88,13 @@ class ProcessNotices:
     async def _handle(self, alike: tuple[Notice, ...], token: UUID) -> None:
         """Look at notices that claim the same of one reference: one question serves them all."""
         newest = max(alike, key=lambda notice: notice.received_at)
-        outcome = await self._settled(newest)
+        try:
+            outcome = await self._settled(newest)
+        except Exception:
+            # It proves nothing about the money, like any answer that gives no information: looked at again,
+            # and after a day a question for a person. The trouble itself is for whoever runs the worker.
+            await all_of(self._finish(notice, None, token) for notice in alike)
+            raise
         await all_of(self._finish(notice, outcome, token) for notice in alike)
 
     async def _finish(self, notice: Notice, outcome: str | None, token: UUID) -> None:
@@ -227,8 +237,13 @@ class ProcessNotices:
         return payment
 
     async def _question(self, notice: Notice, now: datetime) -> Review:
-        ours = await self._refund(notice)
-        payment = ours[0] if ours else await self._payment(notice)
+        try:
+            ours = await self._refund(notice)
+            payment = ours[0] if ours else await self._payment(notice)
+        except StorageError:
+            raise
+        except Exception:  # noqa: BLE001 -- a payment that cannot be read must not keep the question from people
+            ours = payment = None
         kind = _QUESTION.get(notice.claim, ReviewKind.STUCK_UNKNOWN) if payment else ReviewKind.ORPHAN
         subject = notice.reference or notice.digest
         if ours is not None:
