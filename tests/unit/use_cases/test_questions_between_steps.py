@@ -1,51 +1,39 @@
 """Whoever decides between the two steps of somebody else finds the question answered, never left behind."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
-import attrs
 import pytest
 
-from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
-from payments.application.ports.providers import RefundOutcome
-from payments.application.ports.repository import Transaction
+from payments.application.ports.providers import RefundOutcome, RefundRequest
 from payments.domain.events import ReviewKind
+from payments.domain.evidence import Rule
 from payments.domain.refund_rules import RefundRules
-from payments.domain.review import Review
+from payments.domain.review import Review, ReviewState
+from payments.domain.transitions import RefundStatus
 from payments.testing import in_memory_payments
-from tests.unit.use_cases.deciding import resolve, the_review
-from tests.unit.use_cases.shop import HesitatingProvider, Shop, birr
+from payments.testing.provider import ScriptedRefunds
+from tests.unit.use_cases.deciding import OTHER, decide, refund_of, resolve, the_review
+from tests.unit.use_cases.shop import HesitatingProvider, HesitatingRefunds, InterruptedStorage, Shop, birr
 from tests.unit.use_cases.test_refunds import Till
-
-T = TypeVar("T")
 
 pytestmark = pytest.mark.anyio
 
 
-@attrs.define
-class InterruptedStorage(MemoryUnitOfWork):
-    """Lets somebody else do something between what a use-case read and what it writes, once."""
-
-    meanwhile: Callable[[], Awaitable[object]] | None = None
-
-    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile is not None:
-            await meanwhile()
-        return await super().write(work)
-
-
-async def paid_and_refused(storage: InterruptedStorage, rules: RefundRules | None = None) -> Till:
+async def paid_and_refused(
+    storage: InterruptedStorage,
+    rules: RefundRules | None = None,
+    refunds: ScriptedRefunds | None = None,
+) -> Till:
     """A paid order whose orders service will not hear of it; it has not been told yet."""
-    provider = HesitatingProvider()
+    provider = HesitatingProvider(refunds=refunds or ScriptedRefunds())
     kit = in_memory_payments(provider, unit_of_work=storage, refund_rules=rules)
     kit.order()
     kit.orders.refusing = True
-    till = Till(Shop(kit=kit, provider=provider, other=provider), "")
-    opened = await till.shop.initiate()
+    shop = Shop(kit=kit, provider=provider, other=provider)
+    opened = await shop.initiate()
     provider.pays(opened.reference)
-    await till.shop.ask(opened.reference)
-    return till
+    await shop.ask(opened.reference)
+    return Till(shop, opened.reference)
 
 
 async def send_all_back(till: Till) -> Callable[[], Awaitable[Review]]:
@@ -116,4 +104,52 @@ async def test_an_answer_of_success_to_a_refund_that_failed_meanwhile_is_a_quest
     assert await till.statuses() == ["failed"]
     (question,) = (await till.shop.kit.payments.reviews(kind=ReviewKind.DISPUTE)).items
     assert question.subject == str(refund.refund_id)
+    assert await till.shop.kit.payments.check() == ()
+
+
+async def test_a_review_that_comes_to_wait_for_a_refund_just_before_its_answer_is_recorded_is_resolved() -> (
+    None
+):
+    refunds, storage = HesitatingRefunds(), InterruptedStorage()
+    till = await paid_and_refused(storage, refunds=refunds)
+
+    async def decide_for_the_refund_under_way() -> None:
+        await till.shop.kit.work()
+        payment = await till.shop.payment()
+        assert (await decide(till.shop, "refund")).refund_id == refund_of(payment).refund_id
+
+    async def arm(_request: RefundRequest) -> None:
+        storage.meanwhile = decide_for_the_refund_under_way
+
+    refunds.after_request = arm
+    refund = await till.refund("1000.00")
+
+    payment_id = (await till.shop.payment()).payment_id
+    (review,) = await till.shop.kit.unit_of_work.reads.reviews_of(payment_id)
+    assert (review.kind, review.state, review.decision, review.refund_id) == (
+        ReviewKind.PAID_AFTER_CANCEL,
+        ReviewState.RESOLVED,
+        "refund",
+        refund.refund_id,
+    )
+    assert await till.shop.kit.payments.check() == ()
+
+
+async def test_a_review_that_waits_for_a_refund_which_gives_way_a_moment_later_is_open_again() -> None:
+    storage = InterruptedStorage()
+    till = await paid_and_refused(storage, RefundRules(approval_above={"ETB": birr("500.00")}))
+    await till.refund("1000.00")
+    await till.shop.kit.work()
+    await till.shop.attests_returned(till.reference)
+
+    async def decide_for_the_refund_that_waits() -> None:
+        await decide(till.shop, "refund", actor=OTHER)
+
+    storage.meanwhile = decide_for_the_refund_that_waits
+    await till.shop.ask(till.reference)
+
+    assert (await till.refunds())[0].status is RefundStatus.FAILED
+    assert (await till.shop.verdicts())[-1] is Rule.RETURNED
+    review = await the_review(till.shop, ReviewKind.PAID_AFTER_CANCEL)
+    assert (review.decision, review.refund_id) == (None, None)
     assert await till.shop.kit.payments.check() == ()
