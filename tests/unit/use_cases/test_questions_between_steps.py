@@ -1,12 +1,15 @@
 """Whoever decides between the two steps of somebody else finds the question answered, never left behind."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from payments.application.ports.providers import RefundOutcome, RefundRequest
+from payments.application.ports.providers import Question, RefundOutcome, RefundRequest
+from payments.application.records import Claim
 from payments.domain.events import ReviewKind
-from payments.domain.evidence import Rule
+from payments.domain.evidence import Outcome, Rule
 from payments.domain.refund_rules import RefundRules
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import RefundStatus
@@ -152,4 +155,66 @@ async def test_a_review_that_waits_for_a_refund_which_gives_way_a_moment_later_i
     assert (await till.shop.verdicts())[-1] is Rule.RETURNED
     review = await the_review(till.shop, ReviewKind.PAID_AFTER_CANCEL)
     assert (review.decision, review.refund_id) == (None, None)
+    assert await till.shop.kit.payments.check() == ()
+
+
+@pytest.mark.parametrize(
+    ("afterwards", "statuses", "reviews"),
+    [
+        ({"outcome": Outcome.PAID, "word": "success"}, ["failed"], []),
+        ({}, ["failed", "succeeded"], ["dispute"]),
+    ],
+    ids=["came back", "went without us"],
+)
+async def test_money_that_seemed_gone_while_our_refund_failed_is_asked_about_again_and_not_taken_in(
+    afterwards: dict[str, Any], statuses: list[str], reviews: list[str]
+) -> None:
+    """The answer counted our refund as gone; it had failed by the time the answer could be applied."""
+    storage = InterruptedStorage()
+    till = await paid_and_refused(storage)
+    gone = {"outcome": Outcome.RETURNED, "word": "partially refunded", "returned": birr("300.00")}
+    till.provider.answer = RefundOutcome.PENDING
+    refund = await till.refund("300.00")
+    await till.shop.attests(till.reference, **gone)
+
+    async def it_fails() -> None:
+        till.provider.ends(refund.reference, RefundOutcome.FAILED, word="failed")
+        await till.ask(refund)
+        await till.shop.attests(till.reference, **(afterwards or gone))
+
+    storage.meanwhile = it_fails
+    await till.shop.ask(till.reference)
+
+    assert await till.statuses() == statuses
+    assert await till.shop.reviews() == reviews
+    assert await till.shop.kit.payments.check() == ()
+
+
+async def test_where_refunds_fail_with_every_answer_its_notice_is_looked_at_again() -> None:
+    storage = InterruptedStorage()
+    till = await paid_and_refused(storage)
+    till.provider.answer = RefundOutcome.PENDING
+    refunds = [await till.refund("300.00"), await till.refund("200.00")]
+    await till.shop.attests(
+        till.reference, outcome=Outcome.RETURNED, word="partially refunded", returned=birr("500.00")
+    )
+    await till.shop.hear(till.reference, Claim.RETURNED)
+
+    async def one_fails(_question: Question) -> None:
+        async def fails() -> None:
+            refund = refunds.pop()
+            till.provider.ends(refund.reference, RefundOutcome.FAILED, word="failed")
+            await till.ask(refund)
+
+        storage.meanwhile = fails if refunds else None
+
+    till.shop.provider.before_answering = one_fails
+    await till.shop.kit.payments.process_notices()
+
+    assert await till.statuses() == ["failed", "failed"]
+    (notice,) = await till.shop.notices(till.reference)
+    assert notice.handled_at is None
+    till.shop.kit.clock.advance(timedelta(seconds=5))
+    await till.shop.kit.payments.process_notices()
+    assert await till.statuses() == ["failed", "failed", "succeeded"]
     assert await till.shop.kit.payments.check() == ()
