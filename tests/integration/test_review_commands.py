@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import attrs
 import pytest
 
 from payments.adapters.sql.sqlite import open_sqlite
 from payments.domain.events import ReviewKind
 from payments.domain.review import Review
 from payments.entrypoints.cli import exit_code
+from payments.testing.contracts.stored import a_payment
 
 pytestmark = pytest.mark.usefixtures("logs_go_back")
 
@@ -137,3 +139,26 @@ def test_a_refusal_is_a_sentence(
     assert said.out == ""
     assert sentence in said.err
     assert "Traceback" not in said.err
+
+
+def test_whoever_owes_the_payment_decides_nothing_about_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = attrs.evolve(ORPHAN, review_id=UUID(int=7), subject="p-b", payment_id=a_payment().payment_id)
+
+    async def put() -> None:
+        async with open_sqlite(str(tmp_path / "payments.db")) as units:
+            await units.write(lambda transaction: transaction.open_payment(a_payment()))
+            await units.write(lambda transaction: transaction.add_review(theirs))
+
+    asyncio.run(put())
+    decide = ["review", "resolve", str(theirs.review_id), "dismiss", "--reason", "mine", "--actor"]
+    capsys.readouterr()
+
+    assert exit_code([*decide, a_payment().payer]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == (
+        "",
+        "Another person has to decide this: it is about a payment of yours\n",
+    )
+    assert exit_code([*decide, "sara"]) == 0

@@ -12,7 +12,8 @@
     │   └── DecisionNotPossible     this review has no such way out
     ├── Forbidden
     │   ├── ApprovalByRequester     who asked for a refund does not approve it
-    │   └── CollectorIsPayer        nobody collects their own cash
+    │   ├── CollectorIsPayer        nobody collects their own cash
+    │   └── OperatorIsPayer         nobody decides about a payment that they owe
     ├── NotFound
     │   ├── OrderNotFound           absent, or somebody else's: the answers are identical
     │   ├── PaymentNotFound         likewise
@@ -176,6 +177,13 @@ class CollectorIsPayer(Forbidden):
 
     code = "collector_is_payer"
     title = "Another person has to record this cash"
+
+
+class OperatorIsPayer(Forbidden):
+    """Whoever owes a payment decides nothing about its money."""
+
+    code = "operator_is_payer"
+    title = "Another person has to decide this: it is about a payment of yours"
 
 
 class NotFound(PaymentsError):

@@ -15,7 +15,7 @@ from payments.application.payments import Payments
 from payments.application.review_details import Details
 from payments.application.use_cases.list_reviews import MOST
 from payments.bootstrap import open_payments
-from payments.domain.errors import Conflict, FieldError, InvalidRequest, NotFound, StorageBusy
+from payments.domain.errors import Conflict, FieldError, Forbidden, InvalidRequest, NotFound, StorageBusy
 from payments.domain.events import ReviewKind
 from payments.domain.review import ReviewState
 from payments.entrypoints import review_reports
@@ -145,7 +145,7 @@ def _with_payments(work: Callable[[Payments], Awaitable[int]], *, read_only: boo
         return said(
             "\n".join([refusal.detail, *(f"  {e.pointer}: {e.detail}" for e in refusal.errors)]), USAGE
         )
-    except (Conflict, NotFound) as refusal:
+    except (Conflict, Forbidden, NotFound) as refusal:
         return said(refusal.detail, FOUND)
     except StorageBusy as refusal:
         return said(f"{refusal.detail} Or decide at the console of the service that runs.", UNAVAILABLE)

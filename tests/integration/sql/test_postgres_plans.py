@@ -47,6 +47,7 @@ HOT = {
     "HISTORY_WITH_BOTH": r"payments_payer\w*",
     "HISTORY_OF_ORDER": "payments_order",
     "NOTICES_ABOUT": "notices_reference",
+    "NEWEST_NOTICES": "notices_reference",
     "DUE_NOTICES": "notices_due",
     "DUE_MESSAGES": "messages_due",
     "DUE_ATTEMPTS": "attempts_due",

@@ -5,11 +5,12 @@ import hmac
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import pytest
 
+from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.application.answers import Initiated
 from payments.application.ports.orders import Order
 from payments.application.ports.providers import (
@@ -21,6 +22,7 @@ from payments.application.ports.providers import (
     RefundAnswer,
     RefundRequest,
 )
+from payments.application.ports.repository import Transaction
 from payments.application.records import Claim, Destination, MessageState, Notice
 from payments.domain.attempt import Attempt
 from payments.domain.errors import PaymentsError
@@ -39,6 +41,22 @@ IN_FLIGHT = Answer(outcome=Outcome.IN_FLIGHT, word="processing")
 CLOSED = Answer(outcome=Outcome.CLOSED, word="closed")
 NOT_FOUND = Answer(outcome=Outcome.NOT_FOUND, word="not found")
 PAYABLE = Answer(outcome=Outcome.PAYABLE, word="pending")
+
+
+T = TypeVar("T")
+
+
+@attrs.define
+class InterruptedStorage(MemoryUnitOfWork):
+    """Lets somebody else do something between what a use-case read or asked and what it writes, once."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await super().write(work)
 
 
 class Death(Exception):

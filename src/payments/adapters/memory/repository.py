@@ -169,6 +169,10 @@ class MemoryReads(Reads):
         found = [n for n in self._tables().notices.values() if n.reference == reference]
         return tuple(sorted(found, key=lambda n: (n.received_at, n.notice_id)))
 
+    async def newest_notices(self, reference: str, provider: str, limit: int) -> tuple[Notice, ...]:
+        found = [n for n in await self.notices_about(reference) if n.provider == provider]
+        return tuple(found[max(len(found) - limit, 0) :])
+
     async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
         tables = self._tables()
         later = sorted(key for key in tables.payments if payment_id is None or key > payment_id)

@@ -124,6 +124,16 @@ class SqlReads(Reads):
     async def notices_about(self, reference: str) -> tuple[Notice, ...]:
         return await self._all(record_mapping.notice_of, statements.NOTICES_ABOUT, reference=reference)
 
+    async def newest_notices(self, reference: str, provider: str, limit: int) -> tuple[Notice, ...]:
+        found = await self._all(
+            record_mapping.notice_of,
+            statements.NEWEST_NOTICES,
+            reference=reference,
+            provider=provider,
+            limit=limit,
+        )
+        return found[::-1]
+
     async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
         # The empty text stands before every identifier.
         after = "" if payment_id is None else str(payment_id)

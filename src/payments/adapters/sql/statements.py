@@ -225,6 +225,13 @@ NOTICES_ABOUT: Final = (
     .order_by(NOTICES.c.received_at, NOTICES.c.notice_id)
 )
 
+NEWEST_NOTICES: Final = (
+    select(NOTICES)
+    .where(NOTICES.c.reference == bindparam("reference"), NOTICES.c.provider == bindparam("provider"))
+    .order_by(NOTICES.c.received_at.desc(), NOTICES.c.notice_id.desc())
+    .limit(_limit())
+)
+
 # A payer's history: a range of one index, read backwards from ``before``.
 
 _LINE: Final = select(

@@ -111,6 +111,10 @@ class Reads(Protocol):
         """All notices that name ``reference``."""
 
     @abstractmethod
+    async def newest_notices(self, reference: str, provider: str, limit: int) -> tuple[Notice, ...]:
+        """The newest ``limit`` notices of ``provider`` that name ``reference``, oldest first."""
+
+    @abstractmethod
     async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
         """The next ``limit`` payments by payment id: the way to walk over all of them."""
 

@@ -26,6 +26,7 @@ from payments.domain.errors import (
 )
 from payments.domain.evidence import Answer, Outcome
 from payments.domain.payment import Change, Payment
+from payments.domain.persons import owes, refuse_payer
 from payments.domain.review import Review
 from payments.domain.reviewing import Decided, Decision, is_decided, resolved
 
@@ -55,12 +56,14 @@ class AttachMoney:
         Raises:
             InvalidRequest: no attempt is called ``reference``; names ``/reference``.
             DecisionNotPossible: the provider shows no such money, or it cannot count there.
+            OperatorIsPayer: the person owes the payment that the money would go to.
             ReviewAlreadyDecided: somebody was faster.
         """
         named = await self._unit_of_work.reads.payment_with_reference(reference)
         if named is None:
             remedy = "Name an attempt of ours: p- and 26 characters."
             raise InvalidRequest(errors=(FieldError("/reference", remedy),))
+        refuse_payer(named, decision.actor)
         attempt = named.attempt(reference)
         collection = await self._cash(review)
         if collection is not None:
@@ -158,7 +161,7 @@ def _recorded(collection: Collection, payment: Payment, attempt: Attempt) -> Ans
             f"The money is cash, and the attempt is one of {attempt.provider}.",
             errors=(FieldError("/reference", "Name a cash attempt."),),
         )
-    if payment.payer == collection.collector:
+    if owes(payment, collection.collector):
         raise DecisionNotPossible("Nobody collects their own cash.")
     return record_of(collection, attempt, attempt.mode)
 

@@ -48,6 +48,7 @@ from payments.domain.errors import (
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Channel, Evidence, Rule
 from payments.domain.payment import Payment
+from payments.domain.persons import owes
 from payments.domain.review import Review
 
 CAUSE = "collector"
@@ -121,7 +122,7 @@ class _Taking:
         known = await transaction.collection(self.record.collection_id)
         if known is not None:
             return self._same(known, payment)
-        if payment is not None and payment.payer == self.record.collector:
+        if payment is not None and owes(payment, self.record.collector):
             raise CollectorIsPayer
         attempt = cash_attempt(payment, self.record.reference) if payment else None
         if payment is None or attempt is None:

@@ -1,5 +1,6 @@
 """Process notices: settle what each is about; it is handled when the answer says as much as it does."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -17,12 +18,14 @@ from payments.application.together import all_of
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
 from payments.domain import events as happened
+from payments.domain.errors import PaymentNotFound, StorageError
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome, Rule
 from payments.domain.payment import Change, Payment
 from payments.domain.refund import Refund
-from payments.domain.refunding import capture_of, refund_of
+from payments.domain.refunding import capture_of, contradicted, refund_of
 from payments.domain.review import Review
+from payments.domain.reviewing import was_asked
 from payments.domain.transitions import RefundStatus
 
 LEASE: Final = timedelta(seconds=60)
@@ -70,7 +73,11 @@ class ProcessNotices:
     _unit_of_work: UnitOfWork
 
     async def __call__(self, limit: int = BATCH) -> int:
-        """How many notices were looked at; 0 when none is due."""
+        """How many notices were looked at; 0 when none is due.
+
+        Raises:
+            ExceptionGroup: with what went wrong about some, after all were looked at and put off or handled.
+        """
         now, token = self._clock.now(), self._identifiers.unique()
         notices = await self._unit_of_work.write(
             lambda transaction: transaction.lease_notices(now, until=now + LEASE, token=token, limit=limit)
@@ -81,7 +88,13 @@ class ProcessNotices:
     async def _handle(self, alike: tuple[Notice, ...], token: UUID) -> None:
         """Look at notices that claim the same of one reference: one question serves them all."""
         newest = max(alike, key=lambda notice: notice.received_at)
-        outcome = await self._settled(newest)
+        try:
+            outcome = await self._settled(newest)
+        except Exception:
+            # It proves nothing about the money, like any answer that gives no information: looked at again,
+            # and after a day a question for a person. The trouble itself is for whoever runs the worker.
+            await all_of(self._finish(notice, None, token) for notice in alike)
+            raise
         await all_of(self._finish(notice, outcome, token) for notice in alike)
 
     async def _finish(self, notice: Notice, outcome: str | None, token: UUID) -> None:
@@ -108,7 +121,10 @@ class ProcessNotices:
             if locked is None:
                 await transaction.add_review(question)
             else:
-                await transaction.save(_asked(locked, question, notice.provider))
+                opened = happened.ReviewOpened(
+                    kind=question.kind, subject=question.subject, detail=question.detail
+                )
+                await transaction.save(_asked(locked, opened, notice.provider, now))
 
         await self._unit_of_work.write(write)
 
@@ -142,22 +158,29 @@ class ProcessNotices:
 
         The provider's answer shows that money went back, and cannot tell by whom.
         """
-        payment_id = settled.payment.payment_id
-        question = Review(
-            review_id=self._identifiers.unique(),
+        question = happened.ReviewOpened(
             kind=ReviewKind.DISPUTE,
             subject=settled.reference,
-            payment_id=payment_id,
             detail=f"{notice.provider} said {notice.word!r} of money that a refund takes back or took back.",
-            opened_at=self._clock.now(),
         )
+        await self._ask_once(
+            settled.payment.payment_id,
+            notice.provider,
+            lambda locked: question if _asked_for(locked, settled.reference) else None,
+        )
+
+    async def _ask_once(
+        self, payment_id: UUID, provider: str, asking: Callable[[Payment], happened.ReviewOpened | None]
+    ) -> None:
+        """Open the question that the locked payment raises, unless it was asked before, decided or not."""
 
         async def write(transaction: Transaction) -> None:
             locked = await transaction.lock_payment(payment_id)
-            known = await transaction.reviews_of(payment_id)
-            asked = any((r.kind, r.subject) == (question.kind, question.subject) for r in known)
-            if locked is not None and not asked and _asked_for(locked, settled.reference):
-                await transaction.save(_asked(locked, question, notice.provider))
+            if locked is None:
+                raise PaymentNotFound
+            question = asking(locked)
+            if question is not None and not was_asked(question, await transaction.reviews_of(payment_id)):
+                await transaction.save(_asked(locked, question, provider, self._clock.now()))
 
         await self._unit_of_work.write(write)
 
@@ -171,6 +194,14 @@ class ProcessNotices:
         """What became of a notice about a refund of ours: one that claims no end needs none to be handled."""
         after = await self._settle_refund(payment.payment_id, refund.refund_id, "webhook")
         status = refund_of(after, refund.refund_id).status
+        if status is RefundStatus.FAILED and notice.claim is Claim.RETURNED:
+            # A notice decides nothing, but two words about money that may be gone are a question.
+            await self._ask_once(
+                payment.payment_id,
+                notice.provider,
+                lambda locked: contradicted(refund_of(locked, refund.refund_id), notice.word),
+            )
+            return f"refund failed, left to review {ReviewKind.DISPUTE.value}"
         ended = status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED)
         return f"refund {status.value}" if ended or notice.claim is Claim.OTHER else None
 
@@ -206,8 +237,13 @@ class ProcessNotices:
         return payment
 
     async def _question(self, notice: Notice, now: datetime) -> Review:
-        ours = await self._refund(notice)
-        payment = ours[0] if ours else await self._payment(notice)
+        try:
+            ours = await self._refund(notice)
+            payment = ours[0] if ours else await self._payment(notice)
+        except StorageError:
+            raise
+        except Exception:  # noqa: BLE001 -- a payment that cannot be read must not keep the question from people
+            ours = payment = None
         kind = _QUESTION.get(notice.claim, ReviewKind.STUCK_UNKNOWN) if payment else ReviewKind.ORPHAN
         subject = notice.reference or notice.digest
         if ours is not None:
@@ -242,13 +278,6 @@ def _asked_for(payment: Payment, reference: str | None) -> tuple[Refund, ...]:
     )
 
 
-def _asked(locked: Payment, question: Review, provider: str) -> StoredChange:
+def _asked(locked: Payment, question: happened.ReviewOpened, provider: str, now: datetime) -> StoredChange:
     """The question as a change of its payment, so that its trail tells of it."""
-    opened = happened.ReviewOpened(kind=question.kind, subject=question.subject, detail=question.detail)
-    return record(
-        locked,
-        Change(locked, (opened,)),
-        actor=f"provider:{provider}",
-        cause="webhook",
-        now=question.opened_at,
-    )
+    return record(locked, Change(locked, (question,)), actor=f"provider:{provider}", cause="webhook", now=now)

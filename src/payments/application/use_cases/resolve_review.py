@@ -30,6 +30,7 @@ from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Outcome, Rule
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment
+from payments.domain.persons import refuse_payer
 from payments.domain.refund import refundable
 from payments.domain.refund_rules import RefundRules
 from payments.domain.review import Review, ReviewState
@@ -69,6 +70,7 @@ class ResolveReview:
             ReviewNotFound: there is none.
             InvalidRequest: a field is missing, wrong or of no use here.
             DecisionNotPossible: a review of this kind, or about this money, has no such way out.
+            OperatorIsPayer: ``actor`` owes the payment that it is about.
             ReviewAlreadyDecided: somebody was faster.
             ReceiptPending, UnsupportedAmount, UnsupportedProvider: the money cannot be sent back, or not yet.
         """
@@ -77,6 +79,9 @@ class ResolveReview:
         review = await self._unit_of_work.reads.review(review_id)
         if review is None:
             raise ReviewNotFound
+        payment = await self._unit_of_work.reads.payment(review.payment_id) if review.payment_id else None
+        if payment is not None:
+            refuse_payer(payment, actor)
         if is_decided(review, chosen):
             return review
         require_way_out(review, chosen)

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from payments.domain.payment import Payment
+from payments.domain.persons import owes, person
 from payments.domain.refund import refundable
-from payments.domain.refunding import person
 from payments.domain.transitions import RefundStatus
 from payments.entrypoints.http.auth import Caller, Scope
 
@@ -17,8 +17,8 @@ def sendable(payment: Payment, caller: Caller) -> frozenset[UUID]:
 
 
 def refusable(payment: Payment, caller: Caller) -> frozenset[UUID]:
-    """The refunds that wait for somebody's word, where ``caller`` may give one."""
-    if not caller.may(Scope.REFUND):
+    """The refunds that wait for somebody's word, where ``caller`` may give one: not the payer."""
+    if not caller.may(Scope.REFUND) or owes(payment, caller.user):
         return frozenset()
     return frozenset(r.refund_id for r in payment.refunds if r.status is RefundStatus.AWAITING_APPROVAL)
 

@@ -35,6 +35,7 @@ STATUS: Final[Mapping[type[PaymentsError], int]] = {
     errors.DecisionNotPossible: 422,
     errors.ApprovalByRequester: 403,
     errors.CollectorIsPayer: 403,
+    errors.OperatorIsPayer: 403,
     errors.OrderNotFound: 404,
     errors.PaymentNotFound: 404,
     errors.ReferenceNotFound: 404,

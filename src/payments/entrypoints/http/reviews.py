@@ -132,6 +132,7 @@ RESOLVE: Final = Operation(
         ReviewNotFound,
         errors.ReviewAlreadyDecided,
         errors.DecisionNotPossible,
+        errors.OperatorIsPayer,
         errors.IdempotencyKeyInFlight,
         errors.IdempotencyKeyReused,
         errors.InvalidMoney,

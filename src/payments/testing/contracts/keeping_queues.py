@@ -47,6 +47,22 @@ class QueuesContract(ABC):
                 kept=found == (a_notice(1), ignored),
             )
 
+    async def test_the_newest_notices_of_one_provider_are_read_oldest_first_and_no_more(self) -> None:
+        async with self.stage() as units:
+            for notice in (
+                *(a_notice(n) for n in (3, 1, 4, 2)),
+                a_notice(5, provider="other"),
+                a_notice(6, reference=an_attempt(2).reference),
+            ):
+                await _add(units, notice)
+            asked = an_attempt().reference, a_notice().provider
+            for limit, newest in ((2, (3, 4)), (9, (1, 2, 3, 4)), (0, ())):
+                found = await units.reads.newest_notices(*asked, limit)
+                promise(
+                    f"the newest {limit} of one provider about one reference are read; found {found!r}.",
+                    kept=found == tuple(a_notice(n) for n in newest),
+                )
+
     async def test_of_many_equal_notices_at_once_one_is_stored(self) -> None:
         async with self.stage() as units:
             equal = [attrs.evolve(a_notice(n), digest=a_notice(1).digest) for n in range(1, 31)]
