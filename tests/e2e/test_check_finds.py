@@ -167,7 +167,7 @@ async def test_the_database_itself_keeps_what_is_written_once(
     told: Story, tmp_path: Path, table: str
 ) -> None:
     with told.database.copied(tmp_path) as guarded:
-        for sql in (f"DELETE FROM {table}", f"UPDATE {table} SET payment_id = payment_id"):  # noqa: S608 -- our own tables
+        for sql in (f"DELETE FROM {table}", f"UPDATE {table} SET evidence_id = evidence_id"):  # noqa: S608 -- our own tables
             with pytest.raises((sqlite3.IntegrityError, asyncpg.RaiseError), match="append-only"):
                 guarded.change(sql)
 

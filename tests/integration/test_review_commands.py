@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from payments.adapters.sql.sqlite import open_sqlite
+from payments.application.review_recording import opened_alone
 from payments.domain.events import ReviewKind
 from payments.domain.review import Review
 from payments.entrypoints.cli import exit_code
@@ -25,6 +26,7 @@ ORPHAN = Review(
     detail="chapa said 'charge.success', and never confirmed it when asked.",
     opened_at=datetime(2026, 1, 5, 9, 30, tzinfo=UTC),
 )
+OPENED = opened_alone(ORPHAN, actor="provider:chapa", cause="webhook")
 ID = str(ORPHAN.review_id)
 DISMISS = ("review", "resolve", ID, "dismiss", "--reason", "a test of ours")
 
@@ -45,7 +47,7 @@ def orphan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def put() -> None:
         async with open_sqlite(str(database)) as units:
-            await units.write(lambda transaction: transaction.add_review(ORPHAN))
+            await units.write(lambda transaction: transaction.add_review(OPENED))
 
     assert exit_code(["migrate"]) == 0
     asyncio.run(put())

@@ -112,6 +112,35 @@ class AuditEntry:
 
 
 @attrs.frozen(kw_only=True)
+class ReviewLink:
+    """One link of the append-only, hash-chained trail of a review that is about no payment of ours."""
+
+    review_id: UUID
+    sequence: int
+    """From 1, gap-free."""
+    at: datetime
+    actor: str
+    """``provider:chapa``, ``collector:<sub>``, ``operator:<sub>`` ..."""
+    cause: str
+    events: bytes
+    """The events as canonical JSON."""
+    evidence_id: UUID | None
+    """What was attested about the attempt that its money was attached to."""
+    state_digest: str
+    """SHA-256 of the review as it stands after the change."""
+    previous_hash: str
+    hash: str
+
+
+@attrs.frozen(kw_only=True)
+class StoredReview:
+    """All that one transaction writes about a review of no payment: how it stands, and what tells of that."""
+
+    review: Review
+    link: ReviewLink
+
+
+@attrs.frozen(kw_only=True)
 class StoredChange:
     """All that one transaction writes about one payment."""
 

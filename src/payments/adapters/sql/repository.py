@@ -20,10 +20,12 @@ from payments.application.records import (
     Message,
     Notice,
     PaymentSummary,
+    ReviewLink,
     ReviewQuery,
     Search,
     StoredAnswer,
     StoredChange,
+    StoredReview,
 )
 from payments.domain.collection import Collection, Handover
 from payments.domain.errors import StaleVersion
@@ -98,6 +100,21 @@ class SqlReads(Reads):
             before_id=before_id,
             limit=query.limit,
         )
+
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        return await _review_trail(self._reader, review_id)
+
+    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+        after = "" if review_id is None else str(review_id)
+        return await self._all(
+            record_mapping.review_of, statements.REVIEWS_ALONE_AFTER, review_id=after, limit=limit
+        )
+
+    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+        after = "" if review_id is None else str(review_id)
+        values = {"review_id": after, "limit": limit}
+        rows = await self._reader.fetch(statements.REVIEW_TRAILS_AFTER, values)
+        return tuple(UUID(row["review_id"]) for row in rows)
 
     async def collection(self, collection_id: str) -> Collection | None:
         return await _collection(self._reader, collection_id)
@@ -232,8 +249,9 @@ class SqlTransaction(Transaction):
         except NotUnique as taken:
             raise StaleVersion(f"Another change came first: {taken}") from taken
 
-    async def add_review(self, review: Review) -> None:
-        await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(review))
+    async def add_review(self, opened: StoredReview) -> None:
+        if await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(opened.review)):
+            await self._tell(opened.link)
 
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         rows = await self._runner.fetch(statements.REVIEWS_OF, {"payment_id": str(payment_id)})
@@ -243,8 +261,17 @@ class SqlTransaction(Transaction):
         row = await self._runner.fetch_one(statements.LOCK_REVIEW, {"review_id": str(review_id)})
         return None if row is None else record_mapping.review_of(row)
 
-    async def decide_review(self, review: Review) -> bool:
-        return await decide_review(self._runner, review)
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        return await _review_trail(self._runner, review_id)
+
+    async def decide_review(self, decided: StoredReview) -> bool:
+        if not await decide_review(self._runner, decided.review):
+            return False
+        await self._tell(decided.link)
+        return True
+
+    async def _tell(self, link: ReviewLink) -> None:
+        await self._runner.run(statements.ADD_REVIEW_LINK, record_mapping.review_link_values(link))
 
     async def collection(self, collection_id: str) -> Collection | None:
         return await _collection(self._runner, collection_id)
@@ -355,6 +382,11 @@ class SqlTransaction(Transaction):
 
     async def drop_answer(self, user: str, operation: str, key: str) -> None:
         await self._runner.run(statements.DROP_ANSWER, _this_answer(user, operation, key))
+
+
+async def _review_trail(reader: Reader, review_id: UUID) -> tuple[ReviewLink, ...]:
+    rows = await reader.fetch(statements.REVIEW_TRAIL, {"review_id": str(review_id)})
+    return tuple(map(record_mapping.review_link_of, rows))
 
 
 async def _collection(reader: Reader, collection_id: str) -> Collection | None:

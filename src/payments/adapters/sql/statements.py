@@ -40,6 +40,7 @@ from payments.adapters.sql.tables import (
     NOTICES,
     PAYMENTS,
     REFUNDS,
+    REVIEW_AUDIT,
     REVIEWS,
 )
 
@@ -154,6 +155,7 @@ ADD_EVIDENCE: Final = insert(EVIDENCE)
 ADD_AUDIT: Final = insert(AUDIT)
 ADD_MESSAGE: Final = insert(MESSAGES)
 ADD_REVIEW: Final = insert_or(REVIEWS).on_conflict_do_nothing()
+ADD_REVIEW_LINK: Final = insert(REVIEW_AUDIT)
 ADD_NOTICE: Final = insert_or(NOTICES).on_conflict_do_nothing()
 
 HAS_EVIDENCE: Final = select(EVIDENCE.c.evidence_id).where(EVIDENCE.c.evidence_id == bindparam("evidence_id"))
@@ -216,6 +218,24 @@ def _reviews(*filters: ColumnElement[bool]) -> Select[Any]:
 
 REVIEWS_IN_STATE: Final = _reviews()
 REVIEWS_OF_KIND: Final = _reviews(REVIEWS.c.kind == bindparam("kind", type_=Text))
+REVIEW_TRAIL: Final = (
+    select(REVIEW_AUDIT)
+    .where(REVIEW_AUDIT.c.review_id == bindparam("review_id"))
+    .order_by(REVIEW_AUDIT.c.sequence)
+)
+REVIEWS_ALONE_AFTER: Final = (
+    select(REVIEWS)
+    .where(REVIEWS.c.payment_id.is_(None), REVIEWS.c.review_id > bindparam("review_id"))
+    .order_by(REVIEWS.c.review_id)
+    .limit(_limit())
+)
+REVIEW_TRAILS_AFTER: Final = (
+    select(REVIEW_AUDIT.c.review_id)
+    .distinct()
+    .where(REVIEW_AUDIT.c.review_id > bindparam("review_id"))
+    .order_by(REVIEW_AUDIT.c.review_id)
+    .limit(_limit())
+)
 AUDIT_OF: Final = (
     select(AUDIT).where(AUDIT.c.payment_id == bindparam("payment_id")).order_by(AUDIT.c.sequence)
 )

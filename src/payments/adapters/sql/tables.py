@@ -327,12 +327,29 @@ REVIEWS: Final = Table(
     _where("reviews_payment", "payment_id IS NOT NULL", "payment_id", "opened_at", "review_id"),
     Index("reviews_state", "state", "opened_at", "review_id"),
     Index("reviews_kind", "kind", "state", "opened_at", "review_id"),
+    _where("reviews_alone", "payment_id IS NULL", "review_id"),
 )
 
 AUDIT: Final = Table(
     "audit",
     METADATA,
     Column("payment_id", _ID, ForeignKey("payments.payment_id"), nullable=False, primary_key=True),
+    Column("sequence", BigInteger, nullable=False, primary_key=True, autoincrement=False),
+    _required("at", _INSTANT),
+    _required("actor", Text),
+    _required("cause", Text),
+    _required("events", LargeBinary),
+    _maybe("evidence_id", _ID),
+    _required("state_digest", Text),
+    _required("previous_hash", Text),
+    _required("hash", Text),
+)
+
+# No foreign key: making one would keep writers from the reviews. A trail without its review is found by I21.
+REVIEW_AUDIT: Final = Table(
+    "review_audit",
+    METADATA,
+    Column("review_id", _ID, nullable=False, primary_key=True),
     Column("sequence", BigInteger, nullable=False, primary_key=True, autoincrement=False),
     _required("at", _INSTANT),
     _required("actor", Text),
