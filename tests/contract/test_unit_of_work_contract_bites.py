@@ -156,7 +156,7 @@ class NothingOvertakes(MemoryTransaction):
 
 
 class EveryNotice(MemoryTransaction):
-    async def add_notice(self, notice: Notice) -> bool:
+    async def add_notice(self, notice: Notice, *, most_unknown: int | None = None) -> bool:
         await super().add_notice(notice)
         return True
 

@@ -33,6 +33,9 @@ from payments.domain.watching import CLAIM_LIFETIME
 OVERDUE: Final = timedelta(minutes=30)
 """How long after its time a check, or an expired claim, counts as forgotten."""
 
+OF_REVIEWS: Final = "I21"
+"""The promise about reviews of no payment."""
+
 
 @attrs.frozen(kw_only=True)
 class Case:
@@ -359,7 +362,7 @@ def violations_of_review(
 ) -> tuple[Violation, ...]:
     """Every promise (I21) that a review of no payment breaks; ``review`` None: its trail is all there is."""
     return tuple(
-        Violation(invariant="I21", subject=str(review_id), detail=detail)
+        Violation(invariant=OF_REVIEWS, subject=str(review_id), detail=detail)
         for detail in _question_is_on_record(review, trail)
     )
 

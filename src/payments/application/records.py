@@ -2,6 +2,7 @@
 
 import enum
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -29,6 +30,10 @@ class Claim(enum.Enum):
     """No charge or refund event, or a reference that has not our form: stored, and never acted on."""
 
 
+UNKNOWN_REFERENCE: Final = "unknown reference"
+"""The outcome, so far, of a notice that waits and named no attempt or refund of ours when it came."""
+
+
 @attrs.frozen(kw_only=True)
 class Notice:
     """A stored message that says "look again". Received and handled are two facts."""
@@ -46,7 +51,7 @@ class Notice:
     received_at: datetime
     handled_at: datetime | None = None
     outcome: str = ""
-    """What handling it came to; empty until it is handled."""
+    """What handling it came to; until then empty, or ``UNKNOWN_REFERENCE``."""
     next_try_at: datetime | None = None
     """When it is looked at next; None once it is handled."""
     tries: int = 0

@@ -10,6 +10,7 @@ import attrs
 from payments.adapters.memory.uniqueness import refuse_duplicates, refuse_rewriting, refuse_second_link
 from payments.application.ports.repository import Reads, Transaction
 from payments.application.records import (
+    UNKNOWN_REFERENCE,
     AuditEntry,
     Backlog,
     Destination,
@@ -28,7 +29,7 @@ from payments.application.records import (
     summary_of,
 )
 from payments.domain.collection import AtTheDoor, CashResult, Collection, Handover
-from payments.domain.errors import StaleVersion
+from payments.domain.errors import InboxFull, StaleVersion
 from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
 from payments.domain.review import Review, ReviewState
@@ -363,7 +364,7 @@ class MemoryTransaction(Transaction):
         )
         return missing
 
-    async def add_notice(self, notice: Notice) -> bool:
+    async def add_notice(self, notice: Notice, *, most_unknown: int | None = None) -> bool:
         known = self.tables.notices.get(notice.digest)
         if known is not None:
             planned, sooner = known.next_try_at, notice.next_try_at
@@ -372,8 +373,21 @@ class MemoryTransaction(Transaction):
                 hastened = attrs.evolve(known, next_try_at=sooner)
                 self._change(notices={**self.tables.notices, notice.digest: hastened})
             return False
+        if most_unknown is not None and notice.next_try_at is not None and not self._knows(notice.reference):
+            waiting = sum(
+                (n.provider, n.outcome) == (notice.provider, UNKNOWN_REFERENCE)
+                for n in self.tables.notices.values()
+                if n.next_try_at is not None
+            )
+            if waiting >= most_unknown:
+                raise InboxFull
+            notice = attrs.evolve(notice, outcome=UNKNOWN_REFERENCE)
         self._change(notices={**self.tables.notices, notice.digest: notice})
         return True
+
+    def _knows(self, reference: str | None) -> bool:
+        refunds = (refund for payment in self.tables.payments.values() for refund in payment.refunds)
+        return reference in self.tables.references or any(refund.reference == reference for refund in refunds)
 
     async def lease_notices(
         self, now: datetime, *, until: datetime, token: UUID, limit: int

@@ -13,6 +13,7 @@ from payments.adapters.sql.runner import NotUnique, Reader, Row, Runner, TryAgai
 from payments.adapters.sql.saving import decide_review, save
 from payments.application.ports.repository import Reads, Transaction
 from payments.application.records import (
+    UNKNOWN_REFERENCE,
     AuditEntry,
     Backlog,
     HeldCash,
@@ -28,7 +29,7 @@ from payments.application.records import (
     StoredReview,
 )
 from payments.domain.collection import Collection, Handover
-from payments.domain.errors import StaleVersion
+from payments.domain.errors import InboxFull, StaleVersion
 from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
 from payments.domain.review import Review
@@ -304,14 +305,26 @@ class SqlTransaction(Transaction):
                 missing.append(name)
         return tuple(missing)
 
-    async def add_notice(self, notice: Notice) -> bool:
+    async def add_notice(self, notice: Notice, *, most_unknown: int | None = None) -> bool:
         values = record_mapping.notice_values(notice)
-        if await self._runner.run(statements.ADD_NOTICE, values) == 1:
+        if await self._is_new(values, most_unknown):
             return True
         if values["next_try_at"] is not None:
             sooner = {"this_digest": values["digest"], "sooner": values["next_try_at"]}
             await self._runner.run(statements.HASTEN_NOTICE, sooner)
         return False
+
+    async def _is_new(self, values: dict[str, Any], most_unknown: int | None) -> bool:
+        if most_unknown is None:
+            return await self._runner.run(statements.ADD_NOTICE, values) == 1
+        stored = await self._runner.fetch_one(statements.ADD_SIGNED_NOTICE, values)
+        if stored is None:
+            return False
+        if stored["outcome"] == UNKNOWN_REFERENCE:
+            limits = {"provider": values["provider"], "most": most_unknown}
+            if await self._runner.fetch_one(statements.UNKNOWN_BEYOND, limits) is not None:
+                raise InboxFull
+        return True
 
     async def lease_notices(
         self, now: datetime, *, until: datetime, token: UUID, limit: int

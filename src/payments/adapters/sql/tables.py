@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-from payments.application.records import Claim, Destination, MessageState
+from payments.application.records import UNKNOWN_REFERENCE, Claim, Destination, MessageState
 from payments.domain.collection import AtTheDoor, CashResult
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Channel, Mode, Outcome, Rule
@@ -277,6 +277,7 @@ NOTICES: Final = Table(
     _check("due", "(handled_at IS NULL) = (next_try_at IS NOT NULL)"),
     Index("notices_digest", "digest", unique=True),
     _where("notices_reference", "reference IS NOT NULL", "reference", "received_at", "notice_id"),
+    _where("notices_unknown", f"next_try_at IS NOT NULL AND outcome = '{UNKNOWN_REFERENCE}'", "provider"),
     _where("notices_due", "next_try_at IS NOT NULL", "next_try_at", "received_at", "notice_id"),
 )
 

@@ -218,11 +218,17 @@ class Transaction(Protocol):
         """
 
     @abstractmethod
-    async def add_notice(self, notice: Notice) -> bool:
+    async def add_notice(self, notice: Notice, *, most_unknown: int | None = None) -> bool:
         """Store ``notice``; False when its digest is already there.
+
+        With ``most_unknown``, one that is to be looked at and whose reference no attempt and no refund has is
+        stored with the outcome ``UNKNOWN_REFERENCE``, and so many of its provider may wait.
 
         A known one that waits for another try is then due when the new one would have been: only a handled
         notice is a duplicate. One that somebody has leased is left alone.
+
+        Raises:
+            InboxFull: ``most_unknown`` wait already; the caller has to let it through, and nothing stays.
         """
 
     @abstractmethod

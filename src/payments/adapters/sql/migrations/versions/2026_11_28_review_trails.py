@@ -1,4 +1,4 @@
-"""Trails of reviews that are about no payment, and which notices nobody knows the reference of.
+"""Trails of reviews that are about no payment; how many notices wait about references nobody knows.
 
 Revision ID: 2026_11_28
 Revises: 2026_11_26
@@ -25,7 +25,9 @@ _CAUSE = "migration"
 
 
 def upgrade() -> None:
-    # First, because it commits: what follows is one transaction.
+    # First, because they commit: what follows is one transaction.
+    waiting = "next_try_at IS NOT NULL AND outcome = 'unknown reference'"
+    add_index("notices_unknown", "notices", ["provider"], **_only(waiting))
     add_index("reviews_alone", "reviews", ["review_id"], **_only("payment_id IS NULL"))
     links = op.create_table(
         "review_audit",
@@ -51,6 +53,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("review_audit")
     op.drop_index("reviews_alone", "reviews")
+    op.drop_index("notices_unknown", "notices")
 
 
 def _append_only(table: str) -> None:
