@@ -26,7 +26,7 @@ from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.domain.review import ReviewState
 from payments.testing.clock import MovableClock
 from payments.testing.contracts.stored import a_review_alone, after_s, numbered
-from tests.postgres import execute
+from tests.postgres import Databases, execute
 
 OPEN, ANSWERED = (str(numbered(6, number)) for number in (1, 2))
 
@@ -43,6 +43,11 @@ class Tampered:
             for number in (1, 2):
                 await units.write(partial(_open, number))
             await units.write(_answer)
+
+    async def links(self) -> dict[str, int]:
+        async with self.opened() as units:
+            ids = await units.reads.review_trails_after(None, 9)
+            return {str(each): len(await units.reads.review_trail(each)) for each in ids}
 
     async def check(self) -> tuple[Violation, ...]:
         async with self.opened() as units:
@@ -144,6 +149,29 @@ def spelled_out(statement: str) -> str:
     for name, value in (("open", OPEN), ("answered", ANSWERED), ("other", "another")):
         statement = re.sub(rf":{name}\b", f"'{value}'", statement)
     return statement
+
+
+OLD = """INSERT INTO reviews (review_id, kind, subject, payment_id, detail, opened_at, state, decision,
+  actor, reason, resolved_at, refund_id) VALUES
+  (:open, 'orphan', 'p-1', NULL, 'ከማን? \U0001f4b8', 1767605400123456, 'open', NULL, NULL, NULL, NULL, NULL),
+  (:answered, 'orphan', 'p-2', NULL, 'whose?', 1767605400000000, 'resolved', 'dismiss', 'operator:7',
+   'known', 1767605400500000, NULL)"""
+
+
+def test_the_trails_of_questions_that_were_there_are_begun_by_the_migration(
+    postgres: Databases, tmp_path: Path
+) -> None:
+    path = tmp_path / "payments.db"
+    with postgres.empty() as url:
+        for address, old in (
+            (f"sqlite:///{path}", _on(path)),
+            (url, Tampered(lambda: open_postgres(url), partial(execute, url))),
+        ):
+            migrate.upgrade(address, "2026_11_26")
+            old.change(spelled_out(OLD))
+            migrate.upgrade(address)
+            assert asyncio.run(old.check()) == ()
+            assert asyncio.run(old.links()) == {OPEN: 1, ANSWERED: 2}
 
 
 @pytest.mark.parametrize(("statement", "whose"), [*TAMPERED, *fields()])
