@@ -44,6 +44,7 @@ from payments.adapters.sql.shared_state import SqlSharedState
 from payments.adapters.sql.sqlite import open_sqlite
 from payments.adapters.system import RandomIdentifiers, SystemClock
 from payments.application.addresses import Addresses
+from payments.application.notice_limits import NoticeLimits
 from payments.application.payments import Payments
 from payments.application.ports.caller_keys import CallerKeys
 from payments.application.ports.cipher import Cipher
@@ -188,6 +189,7 @@ async def open_payments(
             clock=clock,
             identifiers=given.identifiers or RandomIdentifiers(),
             notifier=given.notifier or _notifier(chosen),
+            notice_limits=chosen.notices,
             orders=given.orders or _orders(chosen, surroundings, read_only=read_only),
             providers=given.providers or build_providers(chosen.provider_settings, surroundings),
             refund_rules=chosen.refunds,
@@ -204,6 +206,7 @@ def assemble(
     clock: Clock,
     identifiers: Identifiers,
     notifier: Notifier,
+    notice_limits: NoticeLimits | None = None,
     orders: Orders,
     providers: Providers,
     refund_rules: RefundRules | None = None,
@@ -216,6 +219,7 @@ def assemble(
     container.register(Cipher, instance=cipher)
     container.register(Clock, instance=clock)
     container.register(Identifiers, instance=identifiers)
+    container.register(NoticeLimits, instance=notice_limits or NoticeLimits())
     container.register(Notifier, instance=notifier)
     container.register(Orders, instance=orders)
     container.register(Providers, instance=providers)

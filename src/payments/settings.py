@@ -20,6 +20,7 @@ from payments.adapters.secret import Secret
 from payments.adapters.sql.postgres import DEFAULT_POOL_SIZE
 from payments.adapters.sql.postgres_url import is_postgresql
 from payments.adapters.web_addresses import split_address, without_password
+from payments.application.notice_limits import DEFAULT_UNKNOWN, NoticeLimits
 from payments.domain.errors import ConfigurationInvalid
 from payments.domain.evidence import Mode
 from payments.domain.refund_rules import RefundRules, SurplusPolicy
@@ -108,6 +109,7 @@ class Settings:
     mail: MailSettings | None = None
     data_keys: tuple[Secret, ...] = ()
     """What raw messages are sealed with: the present key first, then earlier ones."""
+    notices: NoticeLimits = attrs.field(factory=NoticeLimits)
     refunds: RefundRules = attrs.field(factory=RefundRules)
     http: HttpSettings = HttpSettings()
     logging: LoggingSettings = LoggingSettings()
@@ -138,6 +140,9 @@ class Settings:
             auth=_auth(environment),
             mail=_mail(environment),
             data_keys=_data_keys(environment),
+            notices=NoticeLimits(
+                unknown=environment.whole_number("UNKNOWN_NOTICES", DEFAULT_UNKNOWN, least=1, most=1_000_000)
+            ),
             refunds=_refunds(environment),
             http=http,
             logging=_logging(environment),

@@ -2,6 +2,7 @@
 
 import enum
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -29,6 +30,10 @@ class Claim(enum.Enum):
     """No charge or refund event, or a reference that has not our form: stored, and never acted on."""
 
 
+UNKNOWN_REFERENCE: Final = "unknown reference"
+"""The outcome, so far, of a notice that waits and named no attempt or refund of ours when it came."""
+
+
 @attrs.frozen(kw_only=True)
 class Notice:
     """A stored message that says "look again". Received and handled are two facts."""
@@ -46,7 +51,7 @@ class Notice:
     received_at: datetime
     handled_at: datetime | None = None
     outcome: str = ""
-    """What handling it came to; empty until it is handled."""
+    """What handling it came to; until then empty, or ``UNKNOWN_REFERENCE``."""
     next_try_at: datetime | None = None
     """When it is looked at next; None once it is handled."""
     tries: int = 0
@@ -109,6 +114,35 @@ class AuditEntry:
     """SHA-256 of the payment's state after the change."""
     previous_hash: str
     hash: str
+
+
+@attrs.frozen(kw_only=True)
+class ReviewLink:
+    """One link of the append-only, hash-chained trail of a review that is about no payment of ours."""
+
+    review_id: UUID
+    sequence: int
+    """From 1, gap-free."""
+    at: datetime
+    actor: str
+    """``provider:chapa``, ``collector:<sub>``, ``operator:<sub>`` ..."""
+    cause: str
+    events: bytes
+    """The events as canonical JSON."""
+    evidence_id: UUID | None
+    """What was attested about the attempt that its money was attached to."""
+    state_digest: str
+    """SHA-256 of the review as it stands after the change."""
+    previous_hash: str
+    hash: str
+
+
+@attrs.frozen(kw_only=True)
+class StoredReview:
+    """All that one transaction writes about a review of no payment: how it stands, and what tells of that."""
+
+    review: Review
+    link: ReviewLink
 
 
 @attrs.frozen(kw_only=True)

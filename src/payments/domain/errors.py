@@ -39,7 +39,8 @@
     │   └── IdempotencyKeyReused    the key belongs to another request
     ├── NoticeRefused
     │   ├── NoticeForged            the signature does not cover these bytes
-    │   └── NoticeMalformed         signed, but not a notice we can read
+    │   ├── NoticeMalformed         signed, but not a notice we can read
+    │   └── InboxFull               too many about references nobody knows wait already
     ├── GatewayError                a provider call ended in one of three ways
     │   ├── ProviderRejected        definite no: do not repeat
     │   ├── ProviderUnavailable     nothing happened: may repeat
@@ -370,6 +371,17 @@ class NoticeMalformed(NoticeRefused):
 
     code = "notice_malformed"
     title = "The notice cannot be read"
+
+
+class InboxFull(NoticeRefused):
+    """Nobody has its reference, and as many like it as may wait do wait. Send it again later."""
+
+    code = "inbox_full"
+    title = "Too many notices about unknown references wait"
+    retry = Retry.SAFE
+
+    first: bool = True
+    """Whether it is the first in a while of its provider: one of many is worth a line in the log."""
 
 
 class GatewayError(PaymentsError):

@@ -36,8 +36,14 @@ INSERT INTO messages SELECT id(5 + s, n), id(1, n), 'order_' || n, s,
 INSERT INTO reviews SELECT id(8, n), 'amount_mismatch', id(1, n), id(1, n), '', at(n),
   CASE WHEN n % 1000 = 5 THEN 'open' ELSE 'resolved' END, NULL, NULL, NULL, NULL, NULL
   FROM numbers WHERE n % 10 = 5;
+INSERT INTO reviews SELECT id(11, n), 'orphan', ref(n) || 'x', NULL, '', at(n), 'open',
+  NULL, NULL, NULL, NULL, NULL FROM numbers WHERE n % 20 = 5;
+INSERT INTO review_audit SELECT id(11, n), 1, at(n), 'provider:chapa', 'webhook', '[]', NULL, '', '', ''
+  FROM numbers WHERE n % 2 = 1;
 INSERT INTO notices SELECT id(9, n), 'chapa', md5(n::text), '', ref(n), 'paid', 'success', at(n),
   CASE WHEN n % 1000 <> 3 THEN at(n) END, '', CASE WHEN n % 1000 = 3 THEN at(n) END, 1, NULL FROM numbers;
+INSERT INTO notices SELECT id(12, n), 'chapa', md5('u' || n), '', ref(n) || 'x', 'paid', 'success', at(n),
+  NULL, 'unknown reference', at(n), 1, NULL FROM numbers WHERE n % 500 = 7;
 INSERT INTO answers SELECT 'user_' || n % ($1 / 20), 'initiate', 'key-' || n, '', id(10, n), at(n), 200, ''
   FROM numbers WHERE n % 4 = 0;
 INSERT INTO handovers SELECT 'h-' || n, 'rider_' || n % 10, 'operator:7', at(n) FROM numbers WHERE n % 20 = 0;

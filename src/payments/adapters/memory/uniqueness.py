@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from uuid import UUID
 
-from payments.application.records import AuditEntry, Message, StoredChange
+from payments.application.records import AuditEntry, Message, ReviewLink, StoredChange
 from payments.domain.payment import Payment
 from payments.domain.transitions import Disposition
 
@@ -48,6 +48,16 @@ def refuse_rewriting(
     new = change.audit
     if new and any((a.payment_id, a.sequence) == (new.payment_id, new.sequence) for a in audit):
         raise DuplicateKey(f"Place {new.sequence} of the audit trail is taken.")
+
+
+def refuse_second_link(new: ReviewLink, links: Iterable[ReviewLink]) -> None:
+    """Return if nothing stands at the place of ``new`` in its review's trail.
+
+    Raises:
+        DuplicateKey: naming the place that is taken.
+    """
+    if any((link.review_id, link.sequence) == (new.review_id, new.sequence) for link in links):
+        raise DuplicateKey(f"Place {new.sequence} of the review's trail is taken.")
 
 
 def _keys(payment: Payment) -> Iterator[tuple[str, ...]]:

@@ -13,6 +13,7 @@ from payments.adapters.sql.runner import NotUnique, Reader, Row, Runner, TryAgai
 from payments.adapters.sql.saving import decide_review, save
 from payments.application.ports.repository import Reads, Transaction
 from payments.application.records import (
+    UNKNOWN_REFERENCE,
     AuditEntry,
     Backlog,
     HeldCash,
@@ -20,13 +21,15 @@ from payments.application.records import (
     Message,
     Notice,
     PaymentSummary,
+    ReviewLink,
     ReviewQuery,
     Search,
     StoredAnswer,
     StoredChange,
+    StoredReview,
 )
 from payments.domain.collection import Collection, Handover
-from payments.domain.errors import StaleVersion
+from payments.domain.errors import InboxFull, StaleVersion
 from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
 from payments.domain.review import Review
@@ -98,6 +101,21 @@ class SqlReads(Reads):
             before_id=before_id,
             limit=query.limit,
         )
+
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        return await _review_trail(self._reader, review_id)
+
+    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+        after = "" if review_id is None else str(review_id)
+        return await self._all(
+            record_mapping.review_of, statements.REVIEWS_ALONE_AFTER, review_id=after, limit=limit
+        )
+
+    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+        after = "" if review_id is None else str(review_id)
+        values = {"review_id": after, "limit": limit}
+        rows = await self._reader.fetch(statements.REVIEW_TRAILS_AFTER, values)
+        return tuple(UUID(row["review_id"]) for row in rows)
 
     async def collection(self, collection_id: str) -> Collection | None:
         return await _collection(self._reader, collection_id)
@@ -242,8 +260,9 @@ class SqlTransaction(Transaction):
         except NotUnique as taken:
             raise StaleVersion(f"Another change came first: {taken}") from taken
 
-    async def add_review(self, review: Review) -> None:
-        await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(review))
+    async def add_review(self, opened: StoredReview) -> None:
+        if await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(opened.review)):
+            await self._tell(opened.link)
 
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         rows = await self._runner.fetch(statements.REVIEWS_OF, {"payment_id": str(payment_id)})
@@ -253,8 +272,17 @@ class SqlTransaction(Transaction):
         row = await self._runner.fetch_one(statements.LOCK_REVIEW, {"review_id": str(review_id)})
         return None if row is None else record_mapping.review_of(row)
 
-    async def decide_review(self, review: Review) -> bool:
-        return await decide_review(self._runner, review)
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        return await _review_trail(self._runner, review_id)
+
+    async def decide_review(self, decided: StoredReview) -> bool:
+        if not await decide_review(self._runner, decided.review):
+            return False
+        await self._tell(decided.link)
+        return True
+
+    async def _tell(self, link: ReviewLink) -> None:
+        await self._runner.run(statements.ADD_REVIEW_LINK, record_mapping.review_link_values(link))
 
     async def collection(self, collection_id: str) -> Collection | None:
         return await _collection(self._runner, collection_id)
@@ -287,14 +315,26 @@ class SqlTransaction(Transaction):
                 missing.append(name)
         return tuple(missing)
 
-    async def add_notice(self, notice: Notice) -> bool:
+    async def add_notice(self, notice: Notice, *, most_unknown: int | None = None) -> bool:
         values = record_mapping.notice_values(notice)
-        if await self._runner.run(statements.ADD_NOTICE, values) == 1:
+        if await self._is_new(values, most_unknown):
             return True
         if values["next_try_at"] is not None:
             sooner = {"this_digest": values["digest"], "sooner": values["next_try_at"]}
             await self._runner.run(statements.HASTEN_NOTICE, sooner)
         return False
+
+    async def _is_new(self, values: dict[str, Any], most_unknown: int | None) -> bool:
+        if most_unknown is None:
+            return await self._runner.run(statements.ADD_NOTICE, values) == 1
+        stored = await self._runner.fetch_one(statements.ADD_SIGNED_NOTICE, values)
+        if stored is None:
+            return False
+        if stored["outcome"] == UNKNOWN_REFERENCE:
+            limits = {"provider": values["provider"], "most": most_unknown}
+            if await self._runner.fetch_one(statements.UNKNOWN_BEYOND, limits) is not None:
+                raise InboxFull
+        return True
 
     async def lease_notices(
         self, now: datetime, *, until: datetime, token: UUID, limit: int
@@ -365,6 +405,11 @@ class SqlTransaction(Transaction):
 
     async def drop_answer(self, user: str, operation: str, key: str) -> None:
         await self._runner.run(statements.DROP_ANSWER, _this_answer(user, operation, key))
+
+
+async def _review_trail(reader: Reader, review_id: UUID) -> tuple[ReviewLink, ...]:
+    rows = await reader.fetch(statements.REVIEW_TRAIL, {"review_id": str(review_id)})
+    return tuple(map(record_mapping.review_link_of, rows))
 
 
 async def _collection(reader: Reader, collection_id: str) -> Collection | None:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -40,8 +41,10 @@ from payments.adapters.sql.tables import (
     NOTICES,
     PAYMENTS,
     REFUNDS,
+    REVIEW_AUDIT,
     REVIEWS,
 )
+from payments.application.records import UNKNOWN_REFERENCE
 
 
 def _set(table: Table, *fixed: str) -> Mapping[str, Any]:
@@ -154,7 +157,44 @@ ADD_EVIDENCE: Final = insert(EVIDENCE)
 ADD_AUDIT: Final = insert(AUDIT)
 ADD_MESSAGE: Final = insert(MESSAGES)
 ADD_REVIEW: Final = insert_or(REVIEWS).on_conflict_do_nothing()
+ADD_REVIEW_LINK: Final = insert(REVIEW_AUDIT)
 ADD_NOTICE: Final = insert_or(NOTICES).on_conflict_do_nothing()
+
+# One statement says whether anybody has the reference, and stores it with that: a known one costs no more.
+_UNKNOWN: Final[ColumnElement[str]] = literal_column(f"'{UNKNOWN_REFERENCE}'")
+_NOTICED: Final = bindparam("reference", type_=Text)
+ADD_SIGNED_NOTICE: Final = (
+    insert_or(NOTICES)
+    .values(
+        {
+            **_set(NOTICES, "outcome"),
+            "outcome": case(
+                (
+                    and_(
+                        bindparam("next_try_at", type_=BigInteger).is_not(None),
+                        ~exists().where(ATTEMPTS.c.reference == _NOTICED),
+                        ~exists().where(REFUNDS.c.reference == _NOTICED),
+                    ),
+                    _UNKNOWN,
+                ),
+                else_=bindparam("outcome", type_=Text),
+            ),
+        }
+    )
+    .on_conflict_do_nothing()
+    .returning(NOTICES.c.outcome)
+)
+# Whether more than ``most`` wait: so many entries of an index that holds only those are passed over.
+UNKNOWN_BEYOND: Final = (
+    select(NOTICES.c.notice_id)
+    .where(
+        NOTICES.c.provider == bindparam("provider", type_=Text),
+        NOTICES.c.next_try_at.is_not(None),
+        NOTICES.c.outcome == _UNKNOWN,
+    )
+    .offset(bindparam("most", type_=BigInteger))
+    .limit(literal_column("1"))
+)
 
 HAS_EVIDENCE: Final = select(EVIDENCE.c.evidence_id).where(EVIDENCE.c.evidence_id == bindparam("evidence_id"))
 ATTEMPT_HOLDING: Final = union_all(
@@ -216,6 +256,24 @@ def _reviews(*filters: ColumnElement[bool]) -> Select[Any]:
 
 REVIEWS_IN_STATE: Final = _reviews()
 REVIEWS_OF_KIND: Final = _reviews(REVIEWS.c.kind == bindparam("kind", type_=Text))
+REVIEW_TRAIL: Final = (
+    select(REVIEW_AUDIT)
+    .where(REVIEW_AUDIT.c.review_id == bindparam("review_id"))
+    .order_by(REVIEW_AUDIT.c.sequence)
+)
+REVIEWS_ALONE_AFTER: Final = (
+    select(REVIEWS)
+    .where(REVIEWS.c.payment_id.is_(None), REVIEWS.c.review_id > bindparam("review_id"))
+    .order_by(REVIEWS.c.review_id)
+    .limit(_limit())
+)
+REVIEW_TRAILS_AFTER: Final = (
+    select(REVIEW_AUDIT.c.review_id)
+    .distinct()
+    .where(REVIEW_AUDIT.c.review_id > bindparam("review_id"))
+    .order_by(REVIEW_AUDIT.c.review_id)
+    .limit(_limit())
+)
 AUDIT_OF: Final = (
     select(AUDIT).where(AUDIT.c.payment_id == bindparam("payment_id")).order_by(AUDIT.c.sequence)
 )

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-from payments.application.records import Claim, Destination, MessageState
+from payments.application.records import UNKNOWN_REFERENCE, Claim, Destination, MessageState
 from payments.domain.collection import AtTheDoor, CashResult
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Channel, Mode, Outcome, Rule
@@ -277,6 +277,7 @@ NOTICES: Final = Table(
     _check("due", "(handled_at IS NULL) = (next_try_at IS NOT NULL)"),
     Index("notices_digest", "digest", unique=True),
     _where("notices_reference", "reference IS NOT NULL", "reference", "received_at", "notice_id"),
+    _where("notices_unknown", f"next_try_at IS NOT NULL AND outcome = '{UNKNOWN_REFERENCE}'", "provider"),
     _where("notices_due", "next_try_at IS NOT NULL", "next_try_at", "received_at", "notice_id"),
 )
 
@@ -327,12 +328,29 @@ REVIEWS: Final = Table(
     _where("reviews_payment", "payment_id IS NOT NULL", "payment_id", "opened_at", "review_id"),
     Index("reviews_state", "state", "opened_at", "review_id"),
     Index("reviews_kind", "kind", "state", "opened_at", "review_id"),
+    _where("reviews_alone", "payment_id IS NULL", "review_id"),
 )
 
 AUDIT: Final = Table(
     "audit",
     METADATA,
     Column("payment_id", _ID, ForeignKey("payments.payment_id"), nullable=False, primary_key=True),
+    Column("sequence", BigInteger, nullable=False, primary_key=True, autoincrement=False),
+    _required("at", _INSTANT),
+    _required("actor", Text),
+    _required("cause", Text),
+    _required("events", LargeBinary),
+    _maybe("evidence_id", _ID),
+    _required("state_digest", Text),
+    _required("previous_hash", Text),
+    _required("hash", Text),
+)
+
+# No foreign key: making one would keep writers from the reviews. A trail without its review is found by I21.
+REVIEW_AUDIT: Final = Table(
+    "review_audit",
+    METADATA,
+    Column("review_id", _ID, nullable=False, primary_key=True),
     Column("sequence", BigInteger, nullable=False, primary_key=True, autoincrement=False),
     _required("at", _INSTANT),
     _required("actor", Text),

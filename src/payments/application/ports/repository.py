@@ -13,10 +13,12 @@ from payments.application.records import (
     Message,
     Notice,
     PaymentSummary,
+    ReviewLink,
     ReviewQuery,
     Search,
     StoredAnswer,
     StoredChange,
+    StoredReview,
 )
 from payments.domain.collection import Collection, Handover
 from payments.domain.evidence import Evidence, Mode
@@ -78,6 +80,18 @@ class Reads(Protocol):
     @abstractmethod
     async def reviews(self, query: ReviewQuery) -> tuple[Review, ...]:
         """Reviews in one state, newest first, at most ``query.limit``."""
+
+    @abstractmethod
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        """The trail of a review about no payment of ours, by sequence; nothing for any other."""
+
+    @abstractmethod
+    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+        """The next ``limit`` reviews about no payment, by review id: the way to walk over all of them."""
+
+    @abstractmethod
+    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+        """The next ``limit`` review ids that have a trail, whether or not the review is there."""
 
     @abstractmethod
     async def collection(self, collection_id: str) -> Collection | None:
@@ -157,8 +171,11 @@ class Transaction(Protocol):
         """
 
     @abstractmethod
-    async def add_review(self, review: Review) -> None:
-        """Open ``review`` unless one is open for the same kind and subject."""
+    async def add_review(self, opened: StoredReview) -> None:
+        """Open a review about no payment of ours unless one is open for the same kind and subject.
+
+        Without it its link is not stored either. A review about a payment is opened with a change of it.
+        """
 
     @abstractmethod
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
@@ -169,8 +186,15 @@ class Transaction(Protocol):
         """One review as it stands, locked until the end of the transaction; after its payment."""
 
     @abstractmethod
-    async def decide_review(self, review: Review) -> bool:
-        """Store what was decided about ``review``; False if it is not there or is resolved already."""
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        """The trail of a review about no payment as it stands. Whoever adds to it locks the review."""
+
+    @abstractmethod
+    async def decide_review(self, decided: StoredReview) -> bool:
+        """Store what was decided about a review of no payment, with the link that tells of it.
+
+        False, and nothing is stored, if it is not there or is resolved already.
+        """
 
     @abstractmethod
     async def collection(self, collection_id: str) -> Collection | None:
@@ -198,11 +222,17 @@ class Transaction(Protocol):
         """
 
     @abstractmethod
-    async def add_notice(self, notice: Notice) -> bool:
+    async def add_notice(self, notice: Notice, *, most_unknown: int | None = None) -> bool:
         """Store ``notice``; False when its digest is already there.
+
+        With ``most_unknown``, one that is to be looked at and whose reference no attempt and no refund has is
+        stored with the outcome ``UNKNOWN_REFERENCE``, and so many of its provider may wait.
 
         A known one that waits for another try is then due when the new one would have been: only a handled
         notice is a duplicate. One that somebody has leased is left alone.
+
+        Raises:
+            InboxFull: ``most_unknown`` wait already; the caller has to let it through, and nothing stays.
         """
 
     @abstractmethod

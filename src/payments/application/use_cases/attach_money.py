@@ -14,6 +14,7 @@ from payments.application.ports.providers import Provider, Providers, Question
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
+from payments.application.review_recording import resolved_alone
 from payments.domain.attempt import Attempt
 from payments.domain.collection import Collection, attached, collection_named_by
 from payments.domain.collection import answer_of as record_of
@@ -223,6 +224,8 @@ class _Attaching:
             decided = resolved(attested.change, present, self.decision, now=now)
             decided = attrs.evolve(decided, evidence=attested.evidence)
             await self._save(transaction, payment, decided, now)
+            if asker is None:
+                await self._tell(transaction, decided.review, now)
             return decided.review
         brought = Decided(change=attested.change, review=present, evidence=attested.evidence)
         await self._save(transaction, payment, brought, now)
@@ -241,8 +244,22 @@ class _Attaching:
             locked[payment_id] = payment
         return locked
 
+    async def _tell(self, transaction: Transaction, answered: Review, now: datetime) -> None:
+        """Write the answer, of which the payment's trail tells, into the review and its own trail as well."""
+        trail = await transaction.review_trail(answered.review_id)
+        stored = resolved_alone(
+            trail,
+            answered,
+            actor=self.decision.actor,
+            cause=CAUSE,
+            now=now,
+            evidence_id=self.evidence_id,
+        )
+        if not await transaction.decide_review(stored):
+            raise ReviewNotFound
+
     async def _save(self, transaction: Transaction, before: Payment, decided: Decided, now: datetime) -> None:
-        waiting = decided.review.decision is None
+        waiting = decided.review.decision is None or decided.review.payment_id is None
         await transaction.save(
             record(
                 before,

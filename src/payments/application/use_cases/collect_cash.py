@@ -13,6 +13,7 @@ from payments.application.ports.providers import Providers
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record as recorded
+from payments.application.review_recording import opened_alone
 from payments.application.tokens import Tokens
 from payments.application.use_cases.reserve_refund import ReserveRefund
 from payments.application.use_cases.settle_payment import Application
@@ -200,16 +201,15 @@ class _Taking:
             change = recorded(payment, orphaned(payment, record), actor=self._actor, cause=CAUSE, now=now)
             await transaction.save(change)
             return kept
-        await transaction.add_review(
-            Review(
-                review_id=uuid5(self.evidence_id, "review"),
-                kind=ReviewKind.ORPHAN,
-                subject=subject_of(record.collection_id),
-                payment_id=None,
-                detail=orphan_detail(record),
-                opened_at=now,
-            )
+        question = Review(
+            review_id=uuid5(self.evidence_id, "review"),
+            kind=ReviewKind.ORPHAN,
+            subject=subject_of(record.collection_id),
+            payment_id=None,
+            detail=orphan_detail(record),
+            opened_at=now,
         )
+        await transaction.add_review(opened_alone(question, actor=self._actor, cause=CAUSE))
         return kept
 
     async def _keep(

@@ -14,6 +14,7 @@ from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.records import Claim, Notice, StoredChange
+from payments.application.review_recording import opened_alone
 from payments.application.together import all_of
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
@@ -28,6 +29,7 @@ from payments.domain.review import Review
 from payments.domain.reviewing import was_asked
 from payments.domain.transitions import RefundStatus
 
+CAUSE: Final = "webhook"
 LEASE: Final = timedelta(seconds=60)
 BATCH: Final = 20
 
@@ -119,7 +121,8 @@ class ProcessNotices:
             if not await transaction.finish_notice(after, token=token) or question is None:
                 return
             if locked is None:
-                await transaction.add_review(question)
+                alone = opened_alone(question, actor=f"provider:{notice.provider}", cause=CAUSE)
+                await transaction.add_review(alone)
             else:
                 opened = happened.ReviewOpened(
                     kind=question.kind, subject=question.subject, detail=question.detail
@@ -145,7 +148,7 @@ class ProcessNotices:
         went = await self._refunds_of(payment, notice)
         urgency = Urgency.SUCCESS_NOTICED if notice.claim is Claim.PAID else Urgency.PAYER
         settled = await self._settle.ask(
-            payment, notice.reference, "webhook", failure_noticed_at=failed_at, urgency=urgency
+            payment, notice.reference, CAUSE, failure_noticed_at=failed_at, urgency=urgency
         )
         if notice.claim in _BY_THE_BANK and settled.rule in _SAYS_NOT_WHOSE:
             await self._ask_about_dispute(notice, settled)
@@ -192,7 +195,7 @@ class ProcessNotices:
 
     async def _settled_refund(self, notice: Notice, payment: Payment, refund: Refund) -> str | None:
         """What became of a notice about a refund of ours: one that claims no end needs none to be handled."""
-        after = await self._settle_refund(payment.payment_id, refund.refund_id, "webhook")
+        after = await self._settle_refund(payment.payment_id, refund.refund_id, CAUSE)
         status = refund_of(after, refund.refund_id).status
         if status is RefundStatus.FAILED and notice.claim is Claim.RETURNED:
             # A notice decides nothing, but two words about money that may be gone are a question.
@@ -211,7 +214,7 @@ class ProcessNotices:
         if notice.claim is Claim.PAID:
             return went
         for refund in _asked_for(payment, notice.reference):
-            after = await self._settle_refund(payment.payment_id, refund.refund_id, "webhook")
+            after = await self._settle_refund(payment.payment_id, refund.refund_id, CAUSE)
             if refund_of(after, refund.refund_id).status is RefundStatus.SUCCEEDED:
                 went = "refund succeeded"
         return went
@@ -280,4 +283,4 @@ def _asked_for(payment: Payment, reference: str | None) -> tuple[Refund, ...]:
 
 def _asked(locked: Payment, question: happened.ReviewOpened, provider: str, now: datetime) -> StoredChange:
     """The question as a change of its payment, so that its trail tells of it."""
-    return record(locked, Change(locked, (question,)), actor=f"provider:{provider}", cause="webhook", now=now)
+    return record(locked, Change(locked, (question,)), actor=f"provider:{provider}", cause=CAUSE, now=now)

@@ -14,6 +14,7 @@ from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.review_details import Details, require_fitting
+from payments.application.review_recording import resolved_alone
 from payments.application.use_cases.attach_money import AttachMoney
 from payments.application.use_cases.reserve_refund import ReserveRefund
 from payments.application.use_cases.settle_payment import SettlePayment
@@ -266,7 +267,7 @@ class ResolveReview:
 
 @attrs.frozen
 class _DismissingAlone:
-    """Dismiss a review of no payment: no trail tells of it, so the review itself keeps who, why and when."""
+    """Dismiss a review of no payment: the trail that tells of it is the review's own."""
 
     review_id: UUID
     decision: Decision
@@ -278,8 +279,11 @@ class _DismissingAlone:
             raise ReviewNotFound
         if is_decided(present, self.decision):
             return present
-        answered = reviewing.answered(present, self.decision, now=self.clock.now())
-        await transaction.decide_review(answered)
+        now = self.clock.now()
+        answered = reviewing.answered(present, self.decision, now=now)
+        trail = await transaction.review_trail(self.review_id)
+        stored = resolved_alone(trail, answered, actor=self.decision.actor, cause=CAUSE, now=now)
+        await transaction.decide_review(stored)
         return answered
 
 

@@ -59,6 +59,7 @@ STATUS: Final[Mapping[type[PaymentsError], int]] = {
     errors.IdempotencyKeyReused: 422,
     errors.NoticeForged: 401,
     errors.NoticeMalformed: 400,
+    errors.InboxFull: 503,
     errors.ProviderRejected: 502,
     errors.ProviderUnavailable: 503,
     errors.OutcomeUnknown: 504,
