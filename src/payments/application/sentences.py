@@ -140,6 +140,7 @@ _CAUSES: Final = {
     "operator": "an operator's question",
     "review": "a person who decides a review",
     "page": "the payer's open page",
+    "reconcile": "a comparison with its list",
 }
 
 
