@@ -8,6 +8,7 @@ import pytest
 from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.application.ports.providers import Span
 from payments.application.reconciling import Came, Compared, Kind
+from payments.application.records import Claim
 from payments.application.review_details import Details
 from payments.domain.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable, UnsupportedProvider
 from payments.domain.events import ReviewKind
@@ -155,6 +156,31 @@ async def test_unknown_money_whose_notice_waits_is_left_to_it(shop: Shop) -> Non
 
     assert (found.came, found.is_news) == (Came.IN_THE_INBOX, False)
     assert await orphans(shop) == []
+
+
+async def test_a_webhook_that_comes_after_a_person_answered_asks_nobody_again(shop: Shop) -> None:
+    lost(shop)
+    await reconciled(shop, apply=True)
+    (orphan,) = await orphans(shop)
+    await shop.kit.payments.resolve(orphan.review_id, "dismiss", "not ours", "operator:boss")
+
+    await shop.hear(LOST)
+    await shop.pass_hours(25)
+
+    assert await orphans(shop) == []
+    assert [notice.outcome for notice in await shop.notices(LOST)] == ["left to review orphan"] * 2
+
+
+async def test_a_webhook_with_other_news_of_unknown_money_is_put_before_a_person_again(shop: Shop) -> None:
+    lost(shop)
+    await reconciled(shop, apply=True)
+    (orphan,) = await orphans(shop)
+    await shop.kit.payments.resolve(orphan.review_id, "dismiss", "not ours", "operator:boss")
+
+    await shop.hear(LOST, Claim.CHARGED_BACK)
+    await shop.pass_hours(25)
+
+    assert [review.subject for review in await orphans(shop)] == [LOST]
 
 
 async def test_an_unknown_page_that_nobody_paid_is_no_break(shop: Shop) -> None:

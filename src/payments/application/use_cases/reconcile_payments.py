@@ -29,6 +29,7 @@ from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.reconciling import MONEY, Came, Compared, Kind, difference
 from payments.application.recording import record
 from payments.application.records import Claim, Notice
+from payments.application.use_cases.process_notices import left_to_review
 from payments.application.use_cases.settle_payment import SettlePayment
 from payments.domain import events as happened
 from payments.domain.attempt import Attempt
@@ -46,8 +47,6 @@ MOST_REMEMBERED: Final = 250_000
 TRIES: Final = 5
 _PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 120.0
-
-_LEFT_TO_A_PERSON: Final = f"left to review {ReviewKind.ORPHAN.value}"
 
 
 @attrs.frozen
@@ -189,7 +188,7 @@ class ReconcilePayments:
             word=line.word,
             received_at=now,
             handled_at=now,
-            outcome=_LEFT_TO_A_PERSON,
+            outcome=left_to_review(ReviewKind.ORPHAN),
         )
         review = Review(
             review_id=self._identifiers.unique(),
