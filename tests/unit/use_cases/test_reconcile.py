@@ -10,7 +10,13 @@ from payments.application.ports.providers import Span
 from payments.application.reconciling import Came, Compared, Kind
 from payments.application.records import Claim
 from payments.application.review_details import Details
-from payments.domain.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable, UnsupportedProvider
+from payments.domain.errors import (
+    DecisionNotPossible,
+    OutcomeUnknown,
+    ProviderRejected,
+    ProviderUnavailable,
+    UnsupportedProvider,
+)
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome
 from payments.domain.review import Review, ReviewState
@@ -251,6 +257,41 @@ async def test_a_list_without_our_references_is_compared_by_the_providers_own_na
     ]
     (orphan,) = await orphans(nameless)
     assert orphan.subject == f"T-{LOST}"
+
+
+async def attached(shop: Shop, **details: str) -> None:
+    (orphan,) = await orphans(shop)
+    await shop.kit.payments.resolve(
+        orphan.review_id, "attach", "restored", "operator:boss", Details(**details)
+    )
+
+
+async def test_money_that_is_listed_without_our_reference_is_attached_by_the_one_it_was_paid_under(
+    nameless: Shop,
+) -> None:
+    lost(nameless)
+    await reconciled(nameless, apply=True)
+    reference = (await nameless.initiate()).reference
+
+    with pytest.raises(DecisionNotPossible):
+        await attached(nameless, reference=reference)
+    await attached(nameless, reference=reference, paid_under=LOST)
+
+    assert (await nameless.payment()).status is PaymentStatus.SUCCESS
+    assert await orphans(nameless) == []
+
+
+async def test_a_reference_that_other_money_was_paid_under_attaches_nothing(nameless: Shop) -> None:
+    lost(nameless)
+    await reconciled(nameless, apply=True)
+    other = "p-" + "y" * 26
+    nameless.provider.pays(other, amount=birr("1000.00"))
+    reference = (await nameless.initiate()).reference
+
+    with pytest.raises(DecisionNotPossible, match="other money"):
+        await attached(nameless, reference=reference, paid_under=other)
+
+    assert (await nameless.payment()).captures == ()
 
 
 async def test_pages_are_read_one_by_one_and_asked_for_again_when_there_was_trouble(shop: Shop) -> None:
