@@ -29,6 +29,7 @@ from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.reconciling import MONEY, Came, Compared, Kind, difference
 from payments.application.recording import record
 from payments.application.records import Claim, Notice
+from payments.application.review_recording import opened_alone
 from payments.application.use_cases.process_notices import left_to_review
 from payments.application.use_cases.settle_payment import SettlePayment
 from payments.domain import events as happened
@@ -202,7 +203,7 @@ class ReconcilePayments:
         async def write(transaction: Transaction) -> bool:
             mine = await transaction.add_notice(notice)
             if mine:
-                await transaction.add_review(review)
+                await transaction.add_review(opened_alone(review, actor=f"provider:{name}", cause=CAUSE))
             return mine
 
         await self._unit_of_work.write(write)
