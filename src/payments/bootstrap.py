@@ -81,6 +81,7 @@ from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.read_reports import ReadReports
 from payments.application.use_cases.receive_callback import ReceiveCallback
 from payments.application.use_cases.receive_notice import ReceiveNotice
+from payments.application.use_cases.reconcile_payments import ReconcilePayments
 from payments.application.use_cases.record_refund_answer import RecordRefundAnswer
 from payments.application.use_cases.refund_payment import RefundPayment
 from payments.application.use_cases.refuse_refund import RefuseRefund
@@ -123,6 +124,7 @@ USE_CASES = (
     ReadReports,
     ReceiveCallback,
     ReceiveNotice,
+    ReconcilePayments,
     RecordRefundAnswer,
     RefundPayment,
     RefuseRefund,

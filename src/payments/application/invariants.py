@@ -16,6 +16,7 @@ from payments.application.answers import Violation
 from payments.application.recording import chain_hash, state_digest
 from payments.application.records import AuditEntry, Destination, Message, ReviewLink
 from payments.application.review_recording import review_digest
+from payments.application.sequences import misplaced
 from payments.application.trail_walk import TrailWalk
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
@@ -124,9 +125,9 @@ def _only_published_edges(case: Case) -> Iterator[str]:
 
 
 def _each_change_told_once(case: Case) -> Iterator[str]:
-    sequences = [message.sequence for message in case.messages]
-    if sequences != list(range(1, case.payment.told + 1)):
-        yield f"Its messages are numbered {sequences}, and {case.payment.told} were told."
+    sequences = tuple(message.sequence for message in case.messages)
+    if misplaced(sequences) or max(sequences, default=0) != case.payment.told:
+        yield f"Its messages are numbered {sequences}, and the last one told is {case.payment.told}."
     succeeded = _count(case, "PaymentSucceeded")
     paid = sum(m.kind == "paid" and m.destination is Destination.ORDERS for m in case.messages)
     if paid != succeeded:

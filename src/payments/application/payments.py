@@ -27,6 +27,7 @@ from payments.application.use_cases.offer_providers import OfferProviders
 from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.receive_callback import ReceiveCallback
 from payments.application.use_cases.receive_notice import ReceiveNotice
+from payments.application.use_cases.reconcile_payments import ReconcilePayments
 from payments.application.use_cases.refund_payment import RefundPayment
 from payments.application.use_cases.refuse_refund import RefuseRefund
 from payments.application.use_cases.resolve_review import ResolveReview
@@ -64,6 +65,7 @@ class Payments:
     review: GetReview
     resolve: ResolveReview
     sweep: SweepPayments
+    reconcile: ReconcilePayments
     deliver: DeliverMessages
     check: CheckInvariants
     backlog: MeasureBacklog

@@ -83,7 +83,7 @@ class Message:
     payment_id: UUID
     order_id: str
     sequence: int
-    """Per order, gap-free, over both destinations."""
+    """Above that of every earlier message of its order, to whomever: see ``application/sequences.py``."""
     destination: Destination
     kind: str
     """``paid``, ``failed``, ``confirmation``, ``declined`` ..."""

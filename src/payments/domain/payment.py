@@ -46,7 +46,7 @@ class Payment:
     version: int = 0
     """Grows by one with each stored change."""
     told: int = 0
-    """The sequence number of the last message about this order, to whomever."""
+    """The sequence of the last message about this order, to whomever; 0 before the first."""
     last_told: str = ""
     """What the last message to the orders service said: ``paid``, ``failed`` ..."""
     trail: str = ""

@@ -90,6 +90,7 @@ def resolve(
     *,
     reason: str,
     reference: str | None = None,
+    paid_under: str | None = None,
     outcome: str | None = None,
     provider_reference: str | None = None,
     amount: str | None = None,
@@ -108,6 +109,9 @@ def resolve(
         Why, for whoever reads it later.
     reference
         With attach: the attempt of ours that the money belongs to (p-...).
+    paid_under
+        With attach, where the review has only the provider's own name for the money: the reference of ours
+        that it was paid under.
     outcome
         With record: paid or not_paid; about a refund succeeded or failed.
     provider_reference
@@ -118,7 +122,11 @@ def resolve(
         Who decides. Default: the name of the user who runs this.
     """
     details = Details(
-        reference=reference, outcome=outcome, provider_reference=provider_reference, amount=amount
+        reference=reference,
+        paid_under=paid_under,
+        outcome=outcome,
+        provider_reference=provider_reference,
+        amount=amount,
     )
 
     async def resolved(payments: Payments) -> int:

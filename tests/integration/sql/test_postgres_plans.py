@@ -40,6 +40,7 @@ HOT = {
     "SAVE_ATTEMPT": "pk_attempts",
     "HAS_EVIDENCE": "pk_evidence",
     "ATTEMPT_HOLDING": "captures_key",
+    "ATTEMPT_WITH_MONEY": "captures_key",
     "ATTEMPT_WITH_RECEIPT": "captures_(receipt|key)",
     "HISTORY": "payments_payer",
     "HISTORY_WITH_STATUS": "payments_payer(_status)?",

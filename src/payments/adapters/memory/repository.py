@@ -99,6 +99,13 @@ class MemoryReads(Reads):
                 return payment
         return None
 
+    async def attempt_with_money(self, provider: str, mode: Mode, key: str) -> str | None:
+        for payment in self._tables().payments.values():
+            for capture in payment.captures:
+                if (capture.provider, capture.mode, capture.key) == (provider, mode, key):
+                    return capture.reference
+        return None
+
     async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
         lines = [summary_of(p) for p in self._tables().payments.values() if p.payer == query.payer]
         wanted = [line for line in lines if _wanted(line, query)]

@@ -67,6 +67,11 @@ class SqlReads(Reads):
     async def payment_with_page_token(self, token_hash: str) -> Payment | None:
         return await self._whole(statements.PAYMENT_WITH_PAGE_TOKEN, token_hash=token_hash)
 
+    async def attempt_with_money(self, provider: str, mode: Mode, key: str) -> str | None:
+        values = {"provider": provider, "mode": mode.value, "key": key}
+        row = await self._reader.fetch_one(statements.ATTEMPT_WITH_MONEY, values)
+        return None if row is None else row["reference"]
+
     async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
         rows = await self._reader.fetch(_history_statement(query), _history_values(query))
         return tuple(map(mapping.summary, rows))

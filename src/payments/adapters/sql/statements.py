@@ -209,6 +209,11 @@ ATTEMPT_HOLDING: Final = union_all(
         ATTEMPTS.c.provider_reference == bindparam("provider_reference", type_=Text),
     ),
 ).order_by(literal_column("rank"))
+ATTEMPT_WITH_MONEY: Final = select(CAPTURES.c.reference).where(
+    CAPTURES.c.provider == bindparam("provider"),
+    CAPTURES.c.mode == bindparam("mode"),
+    CAPTURES.c.key == bindparam("key"),
+)
 ATTEMPT_WITH_RECEIPT: Final = select(CAPTURES.c.reference).where(
     CAPTURES.c.provider == bindparam("provider"),
     CAPTURES.c.mode == bindparam("mode"),

@@ -54,6 +54,10 @@ class Reads(Protocol):
         """The payment with an attempt whose page token has this SHA-256, whole."""
 
     @abstractmethod
+    async def attempt_with_money(self, provider: str, mode: Mode, key: str) -> str | None:
+        """The reference of the attempt whose money the provider calls ``key``, if any."""
+
+    @abstractmethod
     async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
         """A payer's payments, newest first, at most ``query.limit``."""
 

@@ -51,8 +51,13 @@ class AttachMoney:
     _providers: Providers
     _unit_of_work: UnitOfWork
 
-    async def __call__(self, review: Review, decision: Decision, reference: str) -> Review:
+    async def __call__(
+        self, review: Review, decision: Decision, reference: str, paid_under: str | None = None
+    ) -> Review:
         """The review, resolved.
+
+        ``paid_under`` is the forgotten reference of ours that the money was paid under, where the review has
+        only the provider's own name for the money. The provider's answer about it has to bear that name.
 
         Raises:
             InvalidRequest: no attempt is called ``reference``; names ``/reference``.
@@ -75,7 +80,7 @@ class AttachMoney:
                 raise DecisionNotPossible(
                     f"{attempt.provider} cannot be asked: it is off, or in the other mode."
                 )
-            answer = _vouched(await self._answer(review, provider, attempt), attempt)
+            answer = _vouched(await self._answer(review, provider, attempt, paid_under), attempt)
             bound = provider.bound
         return await self._unit_of_work.write(
             _Attaching(
@@ -98,9 +103,11 @@ class AttachMoney:
             return None
         return await self._unit_of_work.reads.collection(collection_id)
 
-    async def _answer(self, review: Review, provider: Provider, attempt: Attempt) -> Answer:
+    async def _answer(
+        self, review: Review, provider: Provider, attempt: Attempt, paid_under: str | None
+    ) -> Answer:
         if review.payment_id is None:
-            return await self._of_a_notice(review, provider, attempt)
+            return await self._of_a_notice(review, provider, attempt, paid_under)
         return await self._of_an_answer(review, review.payment_id, provider)
 
     async def _of_an_answer(self, review: Review, payment_id: UUID, provider: Provider) -> Answer:
@@ -130,16 +137,21 @@ class AttachMoney:
             raise DecisionNotPossible(f"{provider.name} answered {answer.word!r}, which names no such money.")
         return seen[-1]
 
-    async def _of_a_notice(self, review: Review, provider: Provider, attempt: Attempt) -> Answer:
+    async def _of_a_notice(
+        self, review: Review, provider: Provider, attempt: Attempt, paid_under: str | None
+    ) -> Answer:
         """What the provider says of a reference that it told us about, and that we never gave out."""
         notices = await self._unit_of_work.reads.notices_about(review.subject)
         if not notices:
             raise DecisionNotPossible("No notice names what this review is about.")
         _require_one_provider(notices[-1].provider, provider)
-        question = Question(reference=review.subject, provider_reference=None, amount=attempt.amount)
+        asked_about = paid_under or review.subject
+        question = Question(reference=asked_about, provider_reference=None, amount=attempt.amount)
         answer = await answer_of(provider, question, ANSWERED_WITHIN_S)
-        if answer.reference not in (None, review.subject):
+        if answer.reference not in (None, asked_about):
             raise DecisionNotPossible(f"{provider.name} answered about another reference.")
+        if paid_under is not None and answer.capture_key != review.subject:
+            raise DecisionNotPossible(f"What {provider.name} knows as {paid_under} is other money.")
         return answer
 
 

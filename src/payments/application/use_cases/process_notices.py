@@ -106,7 +106,9 @@ class ProcessNotices:
         until = notice.received_at + KEPT_FOR
         if outcome is None and now >= until:
             question = await self._question(notice, now)
-            outcome = f"left to review {question.kind.value}"
+            outcome = left_to_review(question.kind)
+            if question.payment_id is None and await self._asked_already(notice, outcome):
+                question = None
         if outcome is None:
             again = min(now + AGAIN[min(notice.tries, len(AGAIN) - 1)], until)
             after = attrs.evolve(notice, tries=notice.tries + 1, next_try_at=again)
@@ -239,6 +241,16 @@ class ProcessNotices:
             return None
         return payment
 
+    async def _asked_already(self, notice: Notice, outcome: str) -> bool:
+        """Whether a person was asked because of another notice that claims the same of this reference."""
+        if notice.reference is None:
+            return False
+        about = await self._unit_of_work.reads.notices_about(notice.reference)
+        return any(
+            (other.provider, other.claim, other.outcome) == (notice.provider, notice.claim, outcome)
+            for other in about
+        )
+
     async def _question(self, notice: Notice, now: datetime) -> Review:
         try:
             ours = await self._refund(notice)
@@ -259,6 +271,11 @@ class ProcessNotices:
             detail=f"{notice.provider} said {notice.word!r}, and never confirmed it when asked.",
             opened_at=now,
         )
+
+
+def left_to_review(kind: ReviewKind) -> str:
+    """What became of a notice that a person decides about."""
+    return f"left to review {kind.value}"
 
 
 def _alike(notices: tuple[Notice, ...]) -> list[tuple[Notice, ...]]:

@@ -135,7 +135,7 @@ class ResolveReview:
         return await self._unit_of_work.write(_DismissingAlone(review.review_id, decision, self._clock))
 
     async def _attached(self, review: Review, decision: Decision, details: Details) -> Review:
-        return await self._attach(review, decision, details.reference or "")
+        return await self._attach(review, decision, details.reference or "", details.paid_under)
 
     async def _unlock(self, review: Review, decision: Decision, _details: Details) -> Review:
         async def unlock(_t: Transaction, payment: Payment, present: Review, now: datetime) -> Decided:

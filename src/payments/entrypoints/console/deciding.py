@@ -54,6 +54,7 @@ async def decide(desk: Desk, here: Here) -> Response:
         here.caller.actor,
         Details(
             reference=_given(sent.get("reference")),
+            paid_under=_given(sent.get("paid_under")),
             outcome=_given(sent.get("outcome")),
             provider_reference=_given(sent.get("provider_reference")),
             amount=_given(sent.get("amount")),

@@ -102,6 +102,17 @@ class ResolveRequest:
     decision: Annotated[str, Meta(description="One of the review's may_decide.", examples=["dismiss"])]
     reason: Annotated[str, Meta(min_length=1, max_length=500, description="Why, for whoever reads it later.")]
     reference: GivenReference | None = None
+    paid_under: (
+        Annotated[
+            str,
+            Meta(
+                pattern="^p-[a-z2-7]{26}$",
+                description="With `attach`, where the review has only the provider's name for the money: the"
+                " forgotten reference of ours that it was paid under.",
+            ),
+        ]
+        | None
+    ) = None
     outcome: (
         Annotated[
             str,

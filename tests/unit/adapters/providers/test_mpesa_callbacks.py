@@ -188,5 +188,14 @@ def test_already_reversed_and_a_time_out_prove_nothing(body: bytes) -> None:
     assert CALLBACKS.read(body).claim is Claim.OTHER
 
 
+@pytest.mark.parametrize("code", [0, "0", 1, "2001"])
+@pytest.mark.parametrize("status", ["Completed", "Cancelled", "Declined", "Expired", "Initiated"])
+def test_an_answer_about_a_status_is_never_taken_for_the_end_of_a_reversal(code: Any, status: str) -> None:
+    """Section 8: its code says that the question was answered, whatever became of the transaction."""
+    told = [{"Key": "TransactionStatus", "Value": status}, {"Key": "Amount", "Value": "200"}]
+    said = CALLBACKS.read(reversal(code, ResultParameters={"ResultParameter": told}))
+    assert said.claim is Claim.OTHER
+
+
 def test_daraja_is_answered_as_it_expects() -> None:
     assert json.loads(CALLBACKS.acknowledgement()) == {"ResultCode": 0, "ResultDesc": "Accepted"}

@@ -24,6 +24,7 @@ def build(settings: CashSettings, _surroundings: Surroundings) -> Provider:
         payable_for=None,
         watched_for=None,
         checkouts=CashCheckouts(ranges),
+        no_ledger="Cash is in our own records alone: `payments check` looks through them.",
         checks=CashChecks(),
         delivery_codes=settings.require_code,
     )
