@@ -59,6 +59,7 @@ PLANS = {
     "REVIEWS_IN_STATE": r"reviews_state \(state=\? AND \(opened_at,review_id\)<\(\?,\?\)\)",
     "REVIEWS_OF_KIND": r"reviews_kind \(kind=\? AND state=\? AND \(opened_at,review_id\)<\(\?,\?\)\)",
     "NOTICES_ABOUT": r"notices_reference \(reference=\?\)",
+    "NEWEST_NOTICES": r"notices_reference \(reference=\?\)",
     "UNKNOWN_BEYOND": r"notices_unknown \(provider=\?\)",
     "REVIEW_TRAIL": r"sqlite_autoindex_review_audit_1 \(review_id=\?\)",
     "REVIEWS_ALONE_AFTER": r"reviews_alone \(review_id>\?\)",

@@ -7,6 +7,7 @@ import pytest
 
 from payments.domain.errors import OperatorIsPayer
 from payments.domain.events import ReviewKind
+from payments.domain.refund import Refund
 from payments.domain.refund_rules import RefundRules
 from payments.domain.transitions import PaymentStatus, RefundStatus
 from tests.unit.use_cases.deciding import (
@@ -113,3 +114,35 @@ async def test_the_payer_says_neither_yes_nor_no_to_a_refund_that_waits(word: st
 
     assert (await till.refunds())[0] == attrs.evolve(waiting, status=RefundStatus.AWAITING_APPROVAL)
     assert await till.shop.payment() == payment
+
+
+@pytest.mark.parametrize("actor", [PAYER, "user_1"])
+@pytest.mark.parametrize("amount", ["200.00", "1000.00"])
+async def test_the_payer_asks_for_no_refund_of_their_own_whether_it_would_wait_or_not(
+    actor: str, amount: str
+) -> None:
+    till = await till_of(rules=LIMITS)
+    payment = await till.shop.payment()
+
+    await refused(OperatorIsPayer, till.refund(amount, actor=actor))
+
+    assert await till.shop.payment() == payment
+    assert (await till.refund(amount)).actor == "operator:clerk"
+
+
+async def test_the_payer_decides_no_review_by_asking_for_the_refund_that_would_answer_it(shop: Shop) -> None:
+    before = await short_money(shop)
+    (held,) = before.captures
+
+    def all_of_it(actor: str) -> Awaitable[Refund]:
+        return shop.kit.payments.refund(
+            before.payment_id, amount=held.amount, reason="short", actor=actor, capture_id=held.capture_id
+        )
+
+    await refused(OperatorIsPayer, all_of_it(PAYER))
+
+    assert await shop.payment() == before
+    assert (await the_review(shop)).decision is None
+    await all_of_it("operator:clerk")
+    assert (await shop.payment()).refunds != ()
+    assert await shop.reviews() == []

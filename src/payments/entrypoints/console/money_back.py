@@ -10,8 +10,8 @@ from payments.entrypoints.http.auth import Caller, Scope
 
 
 def sendable(payment: Payment, caller: Caller) -> frozenset[UUID]:
-    """The captures of which ``caller`` may send something back."""
-    if not caller.may(Scope.REFUND):
+    """The captures of which ``caller`` may send something back: none of what they paid themselves."""
+    if not caller.may(Scope.REFUND) or owes(payment, caller.user):
         return frozenset()
     return frozenset(c.capture_id for c in payment.captures if refundable(c, payment.refunds).minor > 0)
 

@@ -1,7 +1,7 @@
 """``.../captures/{capture_id}/refund/`` and ``.../refunds/{refund_id}/approve|refuse/``: send money back.
 
 For operators whose token allows refunds, too; whoever asked for one cannot approve it,
-and whoever owes the payment neither approves nor refuses it.
+and whoever owes the payment neither asks for one, nor approves or refuses it.
 """
 
 import secrets
@@ -35,6 +35,7 @@ async def ask(desk: Desk, here: Here) -> Response:
     """Show the form that sends money of one capture back."""
     _require_refunds(here)
     payment = await named(desk, here.request)
+    refuse_payer(payment, here.caller.actor)
     capture = _capture_named(payment, here.request)
     return desk.page(
         here.request,

@@ -90,6 +90,7 @@ REFUND: Final = Operation(
     handle=refund,
     summary="Give money back",
     description=(
+        "Anybody with the scope but the payer. "
         "Sets the amount aside, then asks the provider, once. The refund's status says how far that came: "
         "trouble at the provider is no problem document. An Idempotency-Key is required: the same key and "
         "the same request are the same refund."
@@ -112,6 +113,7 @@ REFUND: Final = Operation(
     ),
     raises=(
         errors.PaymentNotFound,
+        errors.OperatorIsPayer,
         errors.NothingToRefund,
         errors.RefundTooLarge,
         errors.ReceiptPending,
