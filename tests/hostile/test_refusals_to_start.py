@@ -15,7 +15,7 @@ from tests.unit.test_settings import LIVE, LIVE_KEY, PEM, STRONG, TEST_KEY
 pytestmark = pytest.mark.hostile
 
 PAYSTACK = "sk_live_aB3dE6gH9jK2mN5pQ8sT1vW4yZ7"
-MPESA = {
+MPESA: dict[str, str | None] = {
     "MPESA_CONSUMER_KEY": "9fK2mQ7xLw4TzB8vRn3PdH6sYc5JgA1u",
     "MPESA_CONSUMER_SECRET": "Hx7kQ2mV9wZ4tB6n",
     "MPESA_SHORTCODE": "654321",

@@ -88,7 +88,7 @@ async def of_the_providers(story: Story, reference: str) -> list[Canary]:
 async def refused_in_every_way(story: Story, opened: list[dict[str, str]]) -> None:
     """Wrong tokens, a forged webhook, a card number where it does not belong, a provider that is silent."""
     paid = opened[0]
-    strangers = (
+    strangers: tuple[dict[str, str], ...] = (
         {},
         {"Authorization": "Bearer canary.of.a.forged.token"},
         {"Authorization": "Basic Y2FuYXJ5"},
