@@ -88,7 +88,7 @@ def test_many_processes_on_sqlite_are_refused_whatever_its_library(
     done = finished(*arguments, cwd=tmp_path, variables={"PAYMENTS_PORT": str(free_port())})
     assert done.returncode == 78, done.stderr
     assert "PAYMENTS_DATABASE_URL" in done.stderr
-    assert "postgresql://" in done.stderr
+    assert "needs PostgreSQL" in done.stderr
 
 
 def test_tables_of_another_version_are_refused_in_live_mode(tmp_path: Path) -> None:
