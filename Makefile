@@ -20,7 +20,7 @@ LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requir
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test sheets stories races check format docs provider lock clean
+.PHONY: help run test sheets stories races hostile check format docs provider lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ stories: $(VENV)/dev.stamp ## tell every story on PostgreSQL by many processes, 
 
 races: $(VENV)/dev.stamp ## run the long races, plans over many rows, and the longest walk (some minutes)
 	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -m races -n 2 tests $(ARGS)
+
+hostile: $(VENV)/dev.stamp ## meet it with hostile input: bodies, tokens, addresses, answers, connections (some minutes)
+	@$(BIN)/python -m pytest -m hostile -n 2 --dist loadfile tests/hostile $(ARGS)
 
 check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
 	@$(BIN)/ruff format --check --quiet .

@@ -56,6 +56,7 @@ from payments.application.ports.providers import Providers
 from payments.application.ports.self_check import SelfCheck
 from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.retention import Retention
 from payments.application.tokens import Tokens
 from payments.application.use_cases.answer_once import AnswerOnce
 from payments.application.use_cases.approve_refund import ApproveRefund
@@ -65,6 +66,7 @@ from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.application.use_cases.close_checkout import CloseCheckout
 from payments.application.use_cases.collect_cash import CollectCash
 from payments.application.use_cases.deliver_messages import DeliverMessages
+from payments.application.use_cases.erase_old import EraseOld
 from payments.application.use_cases.explain_payment import ExplainPayment
 from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
@@ -108,6 +110,7 @@ USE_CASES = (
     CloseCheckout,
     CollectCash,
     DeliverMessages,
+    EraseOld,
     ExplainPayment,
     FindPayments,
     GetPayment,
@@ -195,6 +198,7 @@ async def open_payments(
             orders=given.orders or _orders(chosen, surroundings, read_only=read_only),
             providers=given.providers or build_providers(chosen.provider_settings, surroundings),
             refund_rules=chosen.refunds,
+            retention=chosen.retention,
             shared_state=shared_state,
             unit_of_work=storage.unit_of_work,
         )
@@ -212,6 +216,7 @@ def assemble(
     orders: Orders,
     providers: Providers,
     refund_rules: RefundRules | None = None,
+    retention: Retention | None = None,
     shared_state: SharedState,
     unit_of_work: UnitOfWork,
 ) -> Payments:
@@ -226,6 +231,7 @@ def assemble(
     container.register(Orders, instance=orders)
     container.register(Providers, instance=providers)
     container.register(RefundRules, instance=refund_rules or RefundRules())
+    container.register(Retention, instance=retention or Retention())
     container.register(SharedState, instance=shared_state)
     container.register(UnitOfWork, instance=unit_of_work)
     container.register(Tokens)

@@ -17,6 +17,9 @@ FLOORS = {
     "starlette": "1.3.1",  # CVE-2026-54282 and -54283: the host of a URL, and limits of form bodies
     "pyjwt": "2.13.0",  # CVE-2026-48523: algorithm confusion
     "h11": "0.16.0",  # CVE-2025-43859: request smuggling through chunked bodies
+    "aiohttp": "3.12.14",  # CVE-2025-53643: request smuggling through trailers
+    "cryptography": "44.0.1",  # CVE-2024-12797: a bundled OpenSSL that skipped raw public keys' checks
+    "jinja2": "3.1.6",  # CVE-2025-27516: out of the sandbox through a filter
 }
 
 

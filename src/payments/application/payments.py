@@ -12,6 +12,7 @@ from payments.application.use_cases.cancel_payment import CancelPayment
 from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.application.use_cases.collect_cash import CollectCash
 from payments.application.use_cases.deliver_messages import DeliverMessages
+from payments.application.use_cases.erase_old import EraseOld
 from payments.application.use_cases.explain_payment import ExplainPayment
 from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
@@ -67,6 +68,7 @@ class Payments:
     sweep: SweepPayments
     reconcile: ReconcilePayments
     deliver: DeliverMessages
+    erase: EraseOld
     check: CheckInvariants
     backlog: MeasureBacklog
     answer_once: AnswerOnce

@@ -14,6 +14,9 @@ from payments.domain.payment import Payment
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import PaymentStatus
 
+ERASED: Final = b"{}"
+"""The body of a payer's message once it is no longer known who that was."""
+
 
 class Claim(enum.Enum):
     """What a notice says happened. It decides nothing; it only says how urgent and how final it sounds."""
@@ -43,7 +46,7 @@ class Notice:
     digest: str
     """SHA-256 of provider and body, hexadecimal; unique."""
     sealed: bytes
-    """The raw message, encrypted."""
+    """The raw message, encrypted; empty once it is old enough (:mod:`~payments.application.retention`)."""
     reference: str | None
     claim: Claim
     word: str

@@ -16,7 +16,8 @@ INSERT INTO payments SELECT id(1, n), 'order_' || n, 'user_' || n % ($1 / 20), 1
 INSERT INTO attempts SELECT ref(n), id(1, n), 0, CASE WHEN n % 3 = 0 THEN 'paystack' ELSE 'chapa' END, 'live',
   100000, 'ETB', '1', at(n), at(n) + 259200000000, NULL, CASE WHEN n % 100 = 1 THEN at(n) END,
   CASE WHEN n % 50 = 0 THEN 'failed' WHEN n % 1000 = 1 THEN 'unknown' WHEN n % 100 = 1 THEN 'open'
-  ELSE 'succeeded' END, NULL, '', NULL, NULL, 'https://chapa.example/' || n, 'AP' || n, md5('c' || n),
+  ELSE 'succeeded' END, NULL, '', CASE WHEN n % 4 = 0 THEN '254700000000' END,
+  NULL, 'https://chapa.example/' || n, 'AP' || n, md5('c' || n),
   md5('p' || n), false, at(n), false, NULL, '[]', NULL, NULL, 0, 1, at(n), '' FROM numbers;
 INSERT INTO captures SELECT id(2, n), id(1, n), 0, ref(n),
   CASE WHEN n % 3 = 0 THEN 'paystack' ELSE 'chapa' END, 'live', 'AP' || n, 100000, 'ETB', 'settles', at(n),
@@ -40,7 +41,8 @@ INSERT INTO reviews SELECT id(11, n), 'orphan', ref(n) || 'x', NULL, '', at(n), 
   NULL, NULL, NULL, NULL, NULL FROM numbers WHERE n % 20 = 5;
 INSERT INTO review_audit SELECT id(11, n), 1, at(n), 'provider:chapa', 'webhook', '[]', NULL, '', '', ''
   FROM numbers WHERE n % 2 = 1;
-INSERT INTO notices SELECT id(9, n), 'chapa', md5(n::text), '', ref(n), 'paid', 'success', at(n),
+INSERT INTO notices SELECT id(9, n), 'chapa', md5(n::text),
+  CASE WHEN n % 10 = 9 THEN 'sealed'::bytea ELSE '' END, ref(n), 'paid', 'success', at(n),
   CASE WHEN n % 1000 <> 3 THEN at(n) END, '', CASE WHEN n % 1000 = 3 THEN at(n) END, 1, NULL FROM numbers;
 INSERT INTO notices SELECT id(12, n), 'chapa', md5('u' || n), '', ref(n) || 'x', 'paid', 'success', at(n),
   NULL, 'unknown reference', at(n), 1, NULL FROM numbers WHERE n % 500 = 7;

@@ -71,6 +71,12 @@ PLANS = {
     "FINISH_MESSAGE": BY_KEY,
     "ANSWER": BY_KEY,
     "FORGET_ANSWERS": r"answers_expiry \(expires_at<\?\)",
+    "BODIES_TO_ERASE": r"notices_bodies \(received_at<\?\)",
+    "PAYERS_TO_ERASE": r"payments_people \(created_at<\?\)",
+    "PHONES_TO_ERASE": r"attempts_phones \(claimed_at<\?\)",
+    "MAILS_TO_ERASE": r"messages_mails \(created_at<\?\)",
+    "ERASE_PHONES": r"attempts_payment \(payment_id=\?\)",
+    "ERASE_MAILS": r"messages_payment \(payment_id=\?\)",
 }
 
 

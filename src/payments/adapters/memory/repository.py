@@ -10,6 +10,7 @@ import attrs
 from payments.adapters.memory.uniqueness import refuse_duplicates, refuse_rewriting, refuse_second_link
 from payments.application.ports.repository import Reads, Transaction
 from payments.application.records import (
+    ERASED,
     UNKNOWN_REFERENCE,
     AuditEntry,
     Backlog,
@@ -31,7 +32,8 @@ from payments.application.records import (
 from payments.domain.collection import AtTheDoor, CashResult, Collection, Handover
 from payments.domain.errors import InboxFull, StaleVersion
 from payments.domain.evidence import Evidence, Mode
-from payments.domain.payment import Payment
+from payments.domain.payment import Customer, Payment
+from payments.domain.refund import PENDING
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import AttemptStatus
 
@@ -505,6 +507,50 @@ class MemoryTransaction(Transaction):
     async def drop_answer(self, user: str, operation: str, key: str) -> None:
         self._change(answers=_without(self.tables.answers, (user, operation, key)))
 
+    async def forget_answers(self, now: datetime, *, limit: int) -> int:
+        expired = [(a.expires_at, key) for key, a in self.tables.answers.items() if a.expires_at <= now]
+        gone = {key for _, key in sorted(expired)[:limit]}
+        self._change(answers={key: a for key, a in self.tables.answers.items() if key not in gone})
+        return len(gone)
+
+    async def erase_notices(self, until: datetime, *, limit: int) -> int:
+        old = [
+            n
+            for n in self.tables.notices.values()
+            if n.next_try_at is None and n.sealed and n.received_at <= until
+        ]
+        old.sort(key=lambda n: (n.received_at, n.notice_id))
+        emptied = {n.digest: attrs.evolve(n, sealed=b"") for n in old[:limit]}
+        self._change(notices={**self.tables.notices, **emptied})
+        return len(emptied)
+
+    async def erase_people(self, until: datetime, *, limit: int) -> int:
+        old = [p for p in self.tables.payments.values() if p.updated_at <= until and self._names_someone(p)]
+        old.sort(key=lambda p: (p.created_at, p.payment_id))
+        erased = [p for p in old if self._is_over(p)][:limit]
+        for payment in erased:
+            self._change(payments={**self.tables.payments, payment.payment_id: _without_people(payment)})
+            for message in _mails_of(self.tables.messages.values(), payment.payment_id):
+                self._keep(attrs.evolve(message, body=ERASED))
+        return len(erased)
+
+    def _names_someone(self, payment: Payment) -> bool:
+        mails = _mails_of(self.tables.messages.values(), payment.payment_id)
+        return payment != _without_people(payment) or any(mail.body != ERASED for mail in mails)
+
+    def _is_over(self, payment: Payment) -> bool:
+        """Whether nothing about it is under way."""
+        return not (
+            any(a.live or a.next_check_at is not None for a in payment.attempts)
+            or any(r.status in PENDING for r in payment.refunds)
+            or any(r.state is ReviewState.OPEN for r in _reviews_of(self.tables.reviews, payment.payment_id))
+            or any(
+                m.state is MessageState.PENDING
+                for m in self.tables.messages.values()
+                if m.payment_id == payment.payment_id
+            )
+        )
+
     def _keep(self, message: Message) -> None:
         self._change(messages={**self.tables.messages, message.message_id: message})
 
@@ -524,6 +570,15 @@ def _trail_of(tables: Tables, review_id: UUID) -> tuple[ReviewLink, ...]:
 
 def _later(ids: Iterable[UUID], after: UUID | None, limit: int) -> tuple[UUID, ...]:
     return tuple(sorted(each for each in ids if after is None or each > after)[:limit])
+
+
+def _without_people(payment: Payment) -> Payment:
+    attempts = tuple(attrs.evolve(attempt, phone=None) for attempt in payment.attempts)
+    return attrs.evolve(payment, customer=Customer(), attempts=attempts)
+
+
+def _mails_of(messages: Iterable[Message], payment_id: UUID) -> list[Message]:
+    return [m for m in messages if m.payment_id == payment_id and m.destination is Destination.PAYER]
 
 
 def _held_by(collection: Collection, collector: str | None) -> bool:

@@ -13,6 +13,7 @@ from payments.adapters.sql.runner import NotUnique, Reader, Row, Runner, TryAgai
 from payments.adapters.sql.saving import decide_review, save
 from payments.application.ports.repository import Reads, Transaction
 from payments.application.records import (
+    ERASED,
     UNKNOWN_REFERENCE,
     AuditEntry,
     Backlog,
@@ -410,6 +411,34 @@ class SqlTransaction(Transaction):
 
     async def drop_answer(self, user: str, operation: str, key: str) -> None:
         await self._runner.run(statements.DROP_ANSWER, _this_answer(user, operation, key))
+
+    async def forget_answers(self, now: datetime, *, limit: int) -> int:
+        return await self._runner.run(statements.FORGET_ANSWERS, {"now": instant(now), "limit": limit})
+
+    async def erase_notices(self, until: datetime, *, limit: int) -> int:
+        due = {"until": instant(until), "limit": limit}
+        rows = await self._runner.fetch(statements.BODIES_TO_ERASE, due)
+        emptied = [{"this_notice": row["notice_id"], "sealed": b""} for row in rows]
+        await self._runner.run_many(statements.ERASE_BODY, emptied)
+        return len(emptied)
+
+    async def erase_people(self, until: datetime, *, limit: int) -> int:
+        due = {"until": instant(until), "limit": limit}
+        count = 0
+        for statement in (
+            statements.PAYERS_TO_ERASE,
+            statements.PHONES_TO_ERASE,
+            statements.MAILS_TO_ERASE,
+        ):
+            # A payment with two phones is named twice.
+            found = dict.fromkeys(row["payment_id"] for row in await self._runner.fetch(statement, due))
+            await self._erase([{"this_payment": name, "body": ERASED} for name in found])
+            count += len(found)
+        return count
+
+    async def _erase(self, payments: list[dict[str, Any]]) -> None:
+        for statement in (statements.ERASE_PAYER, statements.ERASE_PHONES, statements.ERASE_MAILS):
+            await self._runner.run_many(statement, payments)
 
 
 async def _review_trail(reader: Reader, review_id: UUID) -> tuple[ReviewLink, ...]:

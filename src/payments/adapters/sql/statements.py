@@ -531,6 +531,88 @@ FORGET_ANSWERS: Final = delete(ANSWERS).where(
     )
 )
 
+# What is kept for a while only.
+
+_UNTIL: Final = bindparam("until", type_=BigInteger)
+
+
+def _none_of(table: Table, *filters: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the payment has no such row. Counted row by row: as a join this would read whole tables."""
+    rows = (
+        select(func.count()).select_from(table).where(table.c.payment_id == PAYMENTS.c.payment_id, *filters)
+    )
+    return rows.correlate(PAYMENTS).scalar_subquery() == literal_column("0")
+
+
+def _in(column: ColumnElement[str], *words: str) -> ColumnElement[bool]:
+    return column.in_([literal_column(f"'{word}'") for word in words])
+
+
+BODIES_TO_ERASE: Final = (
+    select(NOTICES.c.notice_id)
+    .where(
+        NOTICES.c.next_try_at.is_(None),
+        func.length(NOTICES.c.sealed) > literal_column("0"),
+        NOTICES.c.received_at <= _UNTIL,
+    )
+    .order_by(NOTICES.c.received_at, NOTICES.c.notice_id)
+    .limit(_limit())
+    .with_for_update(skip_locked=True)
+)
+ERASE_BODY: Final = (
+    update(NOTICES).where(NOTICES.c.notice_id == bindparam("this_notice")).values(_from("sealed"))
+)
+# Nothing about the payment is under way. Whoever works on it has changed it or holds it: it is passed over.
+_IS_OVER: Final = and_(
+    PAYMENTS.c.updated_at <= _UNTIL,
+    _none_of(
+        ATTEMPTS,
+        or_(_in(ATTEMPTS.c.status, "claimed", "open", "unknown"), ATTEMPTS.c.next_check_at.is_not(None)),
+    ),
+    _none_of(REFUNDS, _in(REFUNDS.c.status, "awaiting_approval", "reserved", "requested", "unknown")),
+    _none_of(MESSAGES, MESSAGES.c.state == literal_column("'pending'")),
+    _none_of(REVIEWS, REVIEWS.c.state == literal_column("'open'")),
+)
+
+
+def _to_erase(*filters: ColumnElement[bool], by: tuple[ColumnElement[Any], ...]) -> Select[Any]:
+    chosen = select(PAYMENTS.c.payment_id).where(*filters, by[0] <= _UNTIL, _IS_OVER)
+    return chosen.order_by(*by).limit(_limit()).with_for_update(skip_locked=True, of=PAYMENTS)
+
+
+PAYERS_TO_ERASE: Final = _to_erase(
+    or_(*(PAYMENTS.c[name].is_not(None) for name in ("email", "first_name", "last_name", "phone_number"))),
+    by=(PAYMENTS.c.created_at, PAYMENTS.c.payment_id),
+)
+# What a payer typed, and mails, where the order's customer had no name by then: looked for afterwards.
+PHONES_TO_ERASE: Final = _to_erase(
+    ATTEMPTS.c.payment_id == PAYMENTS.c.payment_id,
+    ATTEMPTS.c.phone.is_not(None),
+    by=(ATTEMPTS.c.claimed_at, ATTEMPTS.c.reference),
+)
+MAILS_TO_ERASE: Final = _to_erase(
+    MESSAGES.c.payment_id == PAYMENTS.c.payment_id,
+    MESSAGES.c.destination == literal_column("'payer'"),
+    func.length(MESSAGES.c.body) > literal_column("2"),
+    by=(MESSAGES.c.created_at, MESSAGES.c.message_id),
+)
+_OF_THIS_PAYMENT: Final[ColumnElement[str]] = bindparam("this_payment")
+ERASE_PAYER: Final = (
+    update(PAYMENTS)
+    .where(PAYMENTS.c.payment_id == _OF_THIS_PAYMENT)
+    .values(email=null(), first_name=null(), last_name=null(), phone_number=null())
+)
+ERASE_PHONES: Final = (
+    update(ATTEMPTS)
+    .where(ATTEMPTS.c.payment_id == _OF_THIS_PAYMENT, ATTEMPTS.c.phone.is_not(None))
+    .values(phone=null())
+)
+ERASE_MAILS: Final = (
+    update(MESSAGES)
+    .where(MESSAGES.c.payment_id == _OF_THIS_PAYMENT, MESSAGES.c.destination == literal_column("'payer'"))
+    .values(_from("body"))
+)
+
 # What waits, in one statement. Each number is read from an index that holds only the rows that count.
 
 _UNHANDLED: Final = NOTICES.c.next_try_at.is_not(None)

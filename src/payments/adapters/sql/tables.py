@@ -74,6 +74,10 @@ def _of_payment() -> Column[Any]:
     return _required("payment_id", _ID, ForeignKey("payments.payment_id"))
 
 
+_NAMES_SOMEONE: Final = " OR ".join(
+    f"{column} IS NOT NULL" for column in ("email", "first_name", "last_name", "phone_number")
+)
+
 PAYMENTS: Final = Table(
     "payments",
     METADATA,
@@ -112,6 +116,7 @@ PAYMENTS: Final = Table(
     Index("payments_payer_status", "payer", "status", "created_at", "payment_id"),
     Index("payments_payer_provider", "payer", "provider", "created_at", "payment_id"),
     Index("payments_status", "status", "payment_id"),
+    _where("payments_people", _NAMES_SOMEONE, "created_at", "payment_id"),
 )
 
 ATTEMPTS: Final = Table(
@@ -165,6 +170,7 @@ ATTEMPTS: Final = Table(
     _where("attempts_page_token", "page_token_hash IS NOT NULL", "page_token_hash", unique=True),
     _where("attempts_due", "next_check_at IS NOT NULL", "next_check_at", "reference"),
     _where("attempts_unknown", "status = 'unknown'", "reference"),
+    _where("attempts_phones", "phone IS NOT NULL", "claimed_at", "reference"),
 )
 
 CAPTURES: Final = Table(
@@ -279,6 +285,7 @@ NOTICES: Final = Table(
     _where("notices_reference", "reference IS NOT NULL", "reference", "received_at", "notice_id"),
     _where("notices_unknown", f"next_try_at IS NOT NULL AND outcome = '{UNKNOWN_REFERENCE}'", "provider"),
     _where("notices_due", "next_try_at IS NOT NULL", "next_try_at", "received_at", "notice_id"),
+    _where("notices_bodies", "next_try_at IS NULL AND length(sealed) > 0", "received_at", "notice_id"),
 )
 
 MESSAGES: Final = Table(
@@ -305,6 +312,8 @@ MESSAGES: Final = Table(
     Index("messages_payment", "payment_id", "sequence"),
     _where("messages_due", "next_try_at IS NOT NULL", "next_try_at", "created_at", "message_id"),
     _where("messages_parked", "state = 'parked'", "message_id"),
+    # Longer than the two bytes of what was erased.
+    _where("messages_mails", "destination = 'payer' AND length(body) > 2", "created_at", "message_id"),
 )
 
 REVIEWS: Final = Table(

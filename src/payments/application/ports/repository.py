@@ -283,3 +283,23 @@ class Transaction(Protocol):
     @abstractmethod
     async def drop_answer(self, user: str, operation: str, key: str) -> None:
         """Give a reserved key back: its answer was not final."""
+
+    @abstractmethod
+    async def forget_answers(self, now: datetime, *, limit: int) -> int:
+        """Remove up to ``limit`` answers that have expired, oldest first; how many there were."""
+
+    @abstractmethod
+    async def erase_notices(self, until: datetime, *, limit: int) -> int:
+        """Empty the sealed bytes of up to ``limit`` handled notices received by ``until``, oldest first.
+
+        All else about them stays, so their duplicates are known. Returns how many were emptied.
+        """
+
+    @abstractmethod
+    async def erase_people(self, until: datetime, *, limit: int) -> int:
+        """Take out who the payer was from up to ``limit`` payments last changed by ``until``, oldest first.
+
+        That is the customer, the phones of the attempts, and the bodies of the payer's messages, which are
+        then ``{}``. A payment is left alone while an attempt is live or watched, a refund or a message is
+        under way, or a review is open. One that changes later is looked at again. Returns how many were done.
+        """

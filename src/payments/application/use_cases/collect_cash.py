@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 import attrs
 
+from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import Providers
@@ -77,6 +78,7 @@ class CollectCash:
             WrongDeliveryCode, CashCodeLocked: that is counted, and nothing else is stored.
         """
         _refuse_senseless(record)
+        record = attrs.evolve(record, reason=without_card_numbers(record.reason))
         reads = self._unit_of_work.reads
         if record.reference is not None:
             payment = await reads.payment_with_reference(record.reference)

@@ -6,6 +6,7 @@ from typing import Final
 import attrs
 
 from payments.application.answers import Received
+from payments.application.card_numbers import emptied
 from payments.application.notice_limits import NoticeLimits
 from payments.application.ports.cipher import Cipher
 from payments.application.ports.clock import Clock
@@ -57,7 +58,7 @@ class ReceiveNotice:
             notice_id=self._identifiers.unique(),
             provider=provider,
             digest=hashlib.sha256(provider.encode() + b"\x00" + body).hexdigest(),
-            sealed=self._cipher.seal(body),
+            sealed=self._cipher.seal(emptied(body)),
             reference=hint.reference,
             claim=hint.claim,
             word=hint.word,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import attrs
 
+from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.clock import Clock
 from payments.application.ports.providers import RefundAnswer, RefundOutcome
 from payments.application.ports.repository import Transaction
@@ -101,7 +102,7 @@ def _contradiction(
 
 def _effect(payment: Payment, refund: Refund, heard: Heard, now: datetime) -> Change:
     answer = heard.answer
-    word = answer.word + (f" ({answer.detail})" if answer.detail else "")
+    word = without_card_numbers(answer.word + (f" ({answer.detail})" if answer.detail else ""))
     named = answer.provider_reference
     if answer.outcome is RefundOutcome.SUCCEEDED:
         return refunding.succeeded(payment, refund, word=word, provider_reference=named, now=now)

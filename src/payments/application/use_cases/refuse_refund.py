@@ -4,6 +4,7 @@ from uuid import UUID
 
 import attrs
 
+from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.clock import Clock
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
@@ -30,7 +31,7 @@ class RefuseRefund:
             RefundNotAwaiting: it was approved, or ended.
             OperatorIsPayer: ``actor`` owes the payment.
         """
-        word = f"refused by {actor}: {reason}"
+        word = without_card_numbers(f"refused by {actor}: {reason}")
 
         async def write(transaction: Transaction) -> Refund:
             locked = await transaction.lock_payment(payment_id)

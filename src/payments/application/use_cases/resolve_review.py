@@ -8,6 +8,7 @@ from uuid import UUID
 import attrs
 
 from payments.application.attesting import CAUSE, attest
+from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.repository import Transaction
@@ -313,4 +314,4 @@ def _reason(reason: str) -> str:
     if not said or len(said) > LONGEST_REASON:
         remedy = f"Say why, in 1 to {LONGEST_REASON} characters."
         raise InvalidRequest(errors=(FieldError("/reason", remedy),))
-    return said
+    return without_card_numbers(said)

@@ -35,6 +35,7 @@ class Measures:
     _waiting: dict[str, Gauge]
     _storage_up: Gauge
     _refused: Counter
+    _card_numbers: Counter
     _together: str | None
     """The directory shared by all processes, if there are several."""
 
@@ -70,9 +71,14 @@ class Measures:
             ("provider",),
             registry=registry,
         )
-        return cls(
-            registry, durations, waiting, storage_up, refused, os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        card_numbers = Counter(
+            "payments_card_numbers",
+            "Requests whose body held what looks like a card number, by route.",
+            ("route",),
+            registry=registry,
         )
+        together = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        return cls(registry, durations, waiting, storage_up, refused, card_numbers, together)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request. ``route`` is a template, never a path: paths would be measured one by one."""
@@ -82,6 +88,10 @@ class Measures:
     def refused_notice(self, provider: str) -> None:
         """Count one notice that found no place. ``provider`` is the name of one that is switched on."""
         self._refused.labels(provider).inc()
+
+    def card_number(self, route: str) -> None:
+        """Count a request that held a card number, which nobody should send."""
+        self._card_numbers.labels(route).inc()
 
     def backlog(self, backlog: Backlog | None) -> None:
         """Take note of what waits; None when the database gave no answer."""
