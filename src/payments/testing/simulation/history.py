@@ -1,0 +1,164 @@
+"""Running one history: chaos, then everything heals, then the judge compares what is left with the truth."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+import attrs
+
+from payments.application.addresses import Addresses
+from payments.application.answers import Violation
+from payments.application.payments import Payments
+from payments.application.ports.providers import Provider, Providers
+from payments.bootstrap import assemble
+from payments.testing.simulation.chance import Chance
+from payments.testing.simulation.coverage import Coverage
+from payments.testing.simulation.faults import Weather
+from payments.testing.simulation.loop import Endless, VirtualLoop
+from payments.testing.simulation.people import People
+from payments.testing.simulation.plan import RULES, Plan
+from payments.testing.simulation.ports import (
+    PlainCipher,
+    SimulatedClock,
+    SimulatedIdentifiers,
+    SimulatedNotifier,
+    SimulatedOrders,
+    SimulatedSharedState,
+    SimulatedUnitOfWork,
+    patience,
+)
+from payments.testing.simulation.stage import Stage
+from payments.testing.simulation.world import World
+
+HEALS_WITHIN_S: Final = 9 * 86_400.0
+"""After so long without faults everything must have ended, or have been put before a person."""
+
+ROUND_S: Final = 3600.0
+"""How often operators look at the reviews while everything heals."""
+
+
+@attrs.frozen(kw_only=True)
+class History:
+    """How one history went."""
+
+    seed: int
+    violations: tuple[Violation, ...]
+    trace: str
+    """The hash of its trace."""
+    story: tuple[str, ...]
+    """Every line of it."""
+    coverage: Coverage
+    steps: int
+
+
+@attrs.define(eq=False)
+class Theatre:
+    """The service, put together once, and the stage that its ports look at."""
+
+    _stage: Stage = attrs.field(factory=Stage, init=False)
+    _providers: dict[str, Provider] = attrs.field(factory=dict, init=False)
+    _services: dict[int, Payments] = attrs.field(factory=dict, init=False)
+
+    def history(self, seed: int) -> History:
+        """Run the history ``seed``."""
+        return self.run(Plan.of(seed), Weather.of(seed))
+
+    def run(self, plan: Plan, weather: Weather) -> History:
+        """Run the history of ``plan`` in this ``weather``."""
+        world = World(plan, weather, self._service(plan.rules), Chance.of(plan.seed, "order").below)
+        self._stage.show(world)
+        self._providers.clear()
+        self._providers.update(world.providers)
+        world.loop.set_exception_handler(lambda _loop, _context: None)
+        try:
+            with suppress(_Enough):
+                world.loop.run_until_complete(_told(world))
+        except Endless as endless:
+            world.judge.found.append(Violation(invariant="I13", subject="loop", detail=str(endless)))
+        finally:
+            _close(world.loop)
+            self._stage.show(None)
+        world.coverage.steps.update(world.steps.taken)
+        world.coverage.faults.update(weather.struck)
+        return History(
+            seed=plan.seed,
+            violations=tuple(world.judge.found),
+            trace=world.trace.hash(),
+            story=world.trace.lines,
+            coverage=world.coverage,
+            steps=world.loop.steps,
+        )
+
+    def _service(self, rules: int) -> Payments:
+        known = self._services.get(rules)
+        if known is None:
+            stage = self._stage
+            known = self._services[rules] = assemble(
+                Addresses("http://payments.example"),
+                cipher=PlainCipher(),
+                clock=SimulatedClock(stage),
+                identifiers=SimulatedIdentifiers(stage),
+                notifier=SimulatedNotifier(stage),
+                orders=SimulatedOrders(stage),
+                providers=Providers(self._providers),
+                refund_rules=RULES[rules],
+                shared_state=SimulatedSharedState(stage, patience(stage)),
+                unit_of_work=SimulatedUnitOfWork.of(stage),
+            )
+        return known
+
+
+class _Enough(Exception):
+    """A violation was found: the rest of the history tells nothing more."""
+
+
+async def _told(world: World) -> None:
+    people, loop = People(world), world.loop
+    world.post.deliver = people.delivered
+    world.prompts.prompted = lambda reference: world.soon(
+        world.minds.between(3, 60), people.prompted, reference
+    )
+    for machine in world.machines:
+        machine.start()
+    for action in world.plan.actions:
+        world.soon(action.at_s, people.does, action)
+    await asyncio.sleep(world.plan.chaos_s)
+    world.weather.healed = True
+    world.trace.add(loop.time(), "world", "heals")
+    for machine in world.machines:
+        machine.process.ahead *= 0
+    world.workers.plan()
+    heals_until_s = loop.time() + HEALS_WITHIN_S
+    while loop.time() < heals_until_s:
+        if world.judge.found:
+            raise _Enough
+        await asyncio.sleep(ROUND_S)
+        await people.decide_all()
+        if world.workers.idle() and not _open_questions(world):
+            break
+    await _looked_over(world)
+    world.judge.at_rest(frozenset(world.orders.refused))
+
+
+def _open_questions(world: World) -> bool:
+    tables = world.database.committed
+    return any(review.decision is None and review.state.value == "open" for review in tables.reviews.values())
+
+
+async def _looked_over(world: World) -> None:
+    """``payments check``, as an operator runs it."""
+    machine = world.serving()
+    if machine is None:
+        return
+
+    async def check() -> None:
+        world.judge.found.extend(await world.payments.check())
+
+    await machine.run("check", check())
+
+
+def _close(loop: VirtualLoop) -> None:
+    """Leave nothing behind that would complain later: whoever still waits belongs to a world that is over."""
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 -- see above
+    loop.close()
