@@ -6,7 +6,7 @@ some know one fault only. That finds more than having everything go wrong always
 
 import enum
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import attrs
@@ -19,6 +19,9 @@ ONE_ONLY: Final = 0.15
 
 class Fault(enum.Enum):
     """One thing that may go wrong. The value says it in a story."""
+
+    # Asked for at every step; an enumeration's own hash is that of its name, worked out anew each time.
+    __hash__ = object.__hash__
 
     # of processes
     CRASH_BEFORE = "the process dies before"
@@ -34,6 +37,7 @@ class Fault(enum.Enum):
     # of providers
     REQUEST_LOST = "the request is lost"
     ANSWER_LOST = "the answer is lost"
+    ANSWER_SLOW = "the answer takes long"
     NOT_REACHED = "the provider cannot be reached"
     REJECTED = "the provider refuses"
     MALFORMED = "the answer makes no sense"
@@ -47,7 +51,6 @@ class Fault(enum.Enum):
     OTHER_CURRENCY = "another currency is paid"
     PAID_AND_DECLINED = "the provider says declined of a confirmed prompt"
     CANCEL_IGNORED = "the provider does not close the page"
-    RETURNED = "the money goes back at the provider"
     # of notices
     NOTICE_LOST = "the notice is lost"
     NOTICE_LATE = "the notice comes late"
@@ -71,15 +74,17 @@ class Weather:
     """Which faults there are in one history, and how likely each is at each opportunity."""
 
     rates: Mapping[Fault, float]
-    _chance: Chance
+    """Of those that are on."""
+    _draws: Mapping[Fault, Chance]
+    """A stream for each, so that turning one off leaves the others as they were."""
     struck: Counter[tuple[Fault, str]] = attrs.field(factory=Counter, init=False)
     """How often each fault struck at each step."""
     healed: bool = attrs.field(default=False, init=False)
     """From here on nothing goes wrong any more."""
 
     @classmethod
-    def of(cls, seed: int) -> "Weather":
-        """The weather of the history ``seed``."""
+    def of(cls, seed: int, *, without: Collection[Fault] = ()) -> "Weather":
+        """The weather of the history ``seed``, those ``without`` turned off."""
         drawn = Chance.of(seed, "weather")
         every = tuple(Fault)
         if drawn.happens(CALM):
@@ -88,17 +93,14 @@ class Weather:
             on = (drawn.one_of(every),)
         else:
             on = tuple(fault for fault in every if drawn.happens(0.5))
-        return cls({fault: drawn.spread(*RATES.get(fault, USUAL)) for fault in on}, Chance.of(seed, "faults"))
-
-    def without(self, faults: Iterable[Fault]) -> "Weather":
-        """The same weather with ``faults`` off."""
-        off = frozenset(faults)
-        return Weather({f: rate for f, rate in self.rates.items() if f not in off}, self._chance)
+        rates = {fault: drawn.spread(*RATES.get(fault, USUAL)) for fault in on}
+        left = {fault: rate for fault, rate in rates.items() if fault not in without}
+        return cls(left, {fault: Chance.of(seed, fault.name) for fault in left})
 
     def strikes(self, fault: Fault, at: str) -> bool:
         """Whether ``fault`` happens at this opportunity, the step called ``at``."""
         rate = self.rates.get(fault)
-        if rate is None or self.healed or not self._chance.happens(rate):
+        if rate is None or self.healed or not self._draws[fault].happens(rate):
             return False
         self.struck[fault, at] += 1
         return True

@@ -1,7 +1,6 @@
 """Running one history: chaos, then everything heals, then the judge compares what is left with the truth."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 import attrs
@@ -11,6 +10,8 @@ from payments.application.answers import Violation
 from payments.application.payments import Payments
 from payments.application.ports.providers import Provider, Providers
 from payments.bootstrap import assemble
+from payments.domain.review import ReviewState
+from payments.domain.transitions import RefundStatus
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.coverage import Coverage
 from payments.testing.simulation.faults import Weather
@@ -33,7 +34,8 @@ from payments.testing.simulation.world import World
 HEALS_WITHIN_S: Final = 9 * 86_400.0
 """After so long without faults everything must have ended, or have been put before a person."""
 
-ROUND_S: Final = 3600.0
+ROUND_S: Final = 300.0
+LONGEST_ROUND_S: Final = 6 * 3600.0
 """How often operators look at the reviews while everything heals."""
 
 
@@ -71,8 +73,7 @@ class Theatre:
         self._providers.update(world.providers)
         world.loop.set_exception_handler(lambda _loop, _context: None)
         try:
-            with suppress(_Enough):
-                world.loop.run_until_complete(_told(world))
+            world.loop.run_until_complete(_told(world))
         except Endless as endless:
             world.judge.found.append(Violation(invariant="I13", subject="loop", detail=str(endless)))
         finally:
@@ -108,10 +109,6 @@ class Theatre:
         return known
 
 
-class _Enough(Exception):
-    """A violation was found: the rest of the history tells nothing more."""
-
-
 async def _told(world: World) -> None:
     people, loop = People(world), world.loop
     world.post.deliver = people.delivered
@@ -128,21 +125,30 @@ async def _told(world: World) -> None:
     for machine in world.machines:
         machine.process.ahead *= 0
     world.workers.plan()
-    heals_until_s = loop.time() + HEALS_WITHIN_S
+    heals_until_s, round_s = loop.time() + HEALS_WITHIN_S, ROUND_S
     while loop.time() < heals_until_s:
+        await asyncio.sleep(round_s)
         if world.judge.found:
-            raise _Enough
-        await asyncio.sleep(ROUND_S)
-        await people.decide_all()
-        if world.workers.idle() and not _open_questions(world):
+            return
+        if _waits_for_people(world):
+            await people.decide_all()
+        elif world.workers.idle() and not world.post.under_way:
             break
+        round_s = min(round_s * 1.5, LONGEST_ROUND_S)
     await _looked_over(world)
     world.judge.at_rest(frozenset(world.orders.refused))
 
 
-def _open_questions(world: World) -> bool:
+def _waits_for_people(world: World) -> bool:
     tables = world.database.committed
-    return any(review.decision is None and review.state.value == "open" for review in tables.reviews.values())
+    asked = any(
+        review.decision is None and review.state is ReviewState.OPEN for review in tables.reviews.values()
+    )
+    return asked or any(
+        refund.status is RefundStatus.AWAITING_APPROVAL
+        for payment in tables.payments.values()
+        for refund in payment.refunds
+    )
 
 
 async def _looked_over(world: World) -> None:

@@ -1,6 +1,7 @@
 """What must be true: the product's own invariants after every commit, and at the end what really happened."""
 
 import json
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from payments.application.invariants import Case, violations_of
 from payments.application.records import Destination, Message, MessageState
 from payments.application.trail_walk import TrailWalk
 from payments.domain import events as happened
-from payments.domain.errors import StorageError
+from payments.domain.errors import IllegalTransition, StorageError
 from payments.domain.payment import Payment
 from payments.domain.transitions import (
     ATTEMPT,
@@ -24,7 +25,7 @@ from payments.domain.transitions import (
     RefundStatus,
 )
 from payments.testing.simulation.coverage import Coverage, edge_name
-from payments.testing.simulation.ledger import Ledger
+from payments.testing.simulation.ledger import PROMPTS, Ledger, Taken
 from payments.testing.simulation.processes import BEGINNING
 
 AT_REST_ONLY: Final = frozenset({"I13"})
@@ -49,6 +50,10 @@ class Judge:
     found: list[Violation] = attrs.field(factory=list, init=False)
     acknowledged: list[Acknowledged] = attrs.field(factory=list, init=False)
     tables: Tables = attrs.field(factory=Tables, init=False)
+    _arrived: set[UUID] = attrs.field(factory=set, init=False)
+    """Messages that reached whom they are for."""
+    _believed: dict[str, Message] = attrs.field(factory=dict, init=False)
+    """By order: the newest message that the orders service was told."""
     _walks: dict[UUID, TrailWalk] = attrs.field(factory=dict, init=False)
 
     def committed(self, before: Tables, after: Tables) -> None:
@@ -69,9 +74,12 @@ class Judge:
         """I5: what reaches the orders service or a payer was committed before, with the same bytes."""
         known = self.tables.messages.get(message.message_id)
         if known is None or known.body != message.body:
-            self._broken(
-                "I5", message.order_id, f"{message.kind} was sent and is not in the outbox like that."
-            )
+            self._broken("I5", message.order_id, f"{message.kind} was sent, and never committed like that.")
+        self._arrived.add(message.message_id)
+        believed = self._believed.get(message.order_id)
+        newer = believed is None or message.sequence > believed.sequence
+        if message.destination is Destination.ORDERS and newer:
+            self._believed[message.order_id] = message
 
     def trouble(self, flow: str, error: BaseException) -> None:
         """An error reached the edge of a process: the database may be away, and nothing else may be."""
@@ -97,10 +105,9 @@ class Judge:
                 edge = _edge(walk, kind, told)
                 if edge is not None:
                     self._coverage.edges[edge] += 1
-                try:
+                # I3 says it, with the whole trail before it.
+                with suppress(IllegalTransition, KeyError):
                     walk.follow(told)
-                except Exception:  # noqa: BLE001, S110 -- I3 says it, with the whole trail before it
-                    pass
 
     # At the end, when nothing goes wrong any more and everybody has had time.
 
@@ -121,7 +128,7 @@ class Judge:
             "collection": tables.collections,
             "handover": tables.handovers,
             "refund": {r.refund_id for p in tables.payments.values() for r in p.refunds},
-            "review": {r.review_id for r in tables.reviews.values() if r.decision is not None},
+            "review": tables.reviews,
         }
         for each in self.acknowledged:
             if each.name not in kept[each.what]:
@@ -147,12 +154,21 @@ class Judge:
                     )
         for (provider, key), taken in self._ledger.taken.items():
             asked = taken.reference in attested or any(s.endswith(f":{key}") for s in attested)
-            if (provider, key) not in counted and not asked:
+            if (provider, key) not in counted and not asked and self._could_be_known(taken):
                 self._broken(
                     "I10",
                     taken.reference,
                     f"{taken.amount} was paid, is counted nowhere and asked of nobody.",
                 )
+
+    def _could_be_known(self, taken: Taken) -> bool:
+        """Whether anybody ever told us a name by which to ask: a prompt can be asked about by no other."""
+        if taken.provider != PROMPTS:
+            return True
+        tables = self.tables
+        payment = tables.payments[tables.references[taken.reference]]
+        told = any(n.reference == taken.reference for n in tables.notices.values())
+        return told or payment.attempt(taken.reference).provider_reference is not None
 
     def _nothing_was_asked_twice(self) -> None:
         for reference, times in self._ledger.opened.items():
@@ -175,12 +191,20 @@ class Judge:
                     self._broken("I10", refund.reference, "The refund failed, and the money went back.")
 
     def _all_is_told(self, refused: frozenset[str]) -> None:
+        newest: dict[str, Message] = {}
         for message in self.tables.messages.values():
+            order_id, kind = message.order_id, message.kind
             if message.state is MessageState.PENDING:
-                self._broken(
-                    "I6", message.order_id, f"{message.kind} was never delivered: {message.last_error}"
-                )
-        del refused
+                self._broken("I6", order_id, f"{kind} was never delivered: {message.last_error}")
+            if message.state is MessageState.DELIVERED and message.message_id not in self._arrived:
+                self._broken("I6", order_id, f"{kind} counts as delivered and never arrived.")
+            if message.destination is Destination.ORDERS:
+                known = newest.get(order_id, message)
+                newest[order_id] = max(known, message, key=lambda m: m.sequence)
+        for order_id, message in newest.items():
+            believed = self._believed.get(order_id)
+            if order_id not in refused and (believed is None or believed.body != message.body):
+                self._broken("I6", order_id, f"The orders service does not believe what {message.kind} says.")
 
     def _all_has_ended(self) -> None:
         asked = {r.subject for r in self.tables.reviews.values()}
@@ -230,6 +254,3 @@ def _edge(walk: TrailWalk, kind: type, told: dict[str, str]) -> str | None:
         refund: RefundStatus | None = walk.refunds.get(told["refund_id"])
         return edge_name("refund", refund.value, name) if refund else None
     return None
-
-
-__all__ = ["Acknowledged", "Destination", "Judge", "case_of"]

@@ -1,10 +1,15 @@
 """The truth about money: what payers really paid, and what really went back. Nobody of the service reads it."""
 
 from collections import Counter
+from typing import Final
 
 import attrs
 
 from payments.domain.money import Money
+
+PAGES: Final = "pages"
+PROMPTS: Final = "prompts"
+"""What the two providers with a company behind them are called here."""
 
 
 @attrs.frozen(kw_only=True)

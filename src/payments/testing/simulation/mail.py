@@ -31,6 +31,6 @@ class SimulatedMail(Notifier):
         self.told(message)
         if self._steps.struck(Fault.MAIL_DROPPED, label):
             self.dropped += 1
-        await self._steps.after(label)
+        self._steps.after(label)
         if self._steps.struck(Fault.ANSWER_LOST, label):
             raise DeliveryFailed("the connection broke")

@@ -52,7 +52,7 @@ class SimulatedOrdersService(Orders):
         if self._steps.struck(Fault.MALFORMED, label):
             raise OrdersUnavailable("not JSON")
         order = await self.inside.get(order_id)
-        await self._steps.after(label)
+        self._steps.after(label)
         return order
 
     async def tell(self, message: Message) -> None:
@@ -64,7 +64,7 @@ class SimulatedOrdersService(Orders):
             raise MessageRefused("HTTP 409")
         self.told(message)
         await self.inside.tell(message)
-        await self._steps.after(label)
+        self._steps.after(label)
         if self._steps.struck(Fault.ANSWER_LOST, label):
             await self._steps.rest(TIMEOUT_S)
             raise DeliveryFailed("timeout")

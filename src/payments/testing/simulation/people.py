@@ -142,6 +142,12 @@ class People:
         world, pages = self._world, self._world.pages
         if not pages.payable(reference):
             return
+        if world.minds.happens(0.2):
+            pages.acts(reference)
+            await asyncio.sleep(world.minds.spread(1, 200))
+            if not pages.payable(reference):
+                return
+            pages.stays_open(reference)
         if world.minds.happens(0.3):
             pages.declines(reference)
             if world.minds.happens(0.5):

@@ -59,6 +59,8 @@ class Plan:
     orders: tuple[tuple[str, Money], ...]
     watched_for: timedelta
     payable_for: timedelta
+    refunds_by_receipt: bool
+    """Whether prompts' money goes back only by its receipt."""
     rules: int
     """Which of :data:`RULES`."""
     actions: tuple[Action, ...]
@@ -79,13 +81,15 @@ class Plan:
             for deed in (Deed.KILL, Deed.RESTART)
             if drawn.happens(0.1)
         ]
+        payable = drawn.one_of((10, 15, 30))
         return cls(
             seed=seed,
             processes=1 if one_writer else 1 + drawn.below(3),
             one_writer=one_writer,
             orders=orders,
-            watched_for=timedelta(minutes=drawn.one_of((20, 20, 20, 40, 180, 4320))),
-            payable_for=timedelta(minutes=drawn.one_of((10, 15, 60))),
+            watched_for=timedelta(minutes=payable + _watched(drawn)),
+            payable_for=timedelta(minutes=payable),
+            refunds_by_receipt=drawn.happens(0.3),
             rules=drawn.below(len(RULES)),
             actions=tuple(sorted(actions, key=lambda action: action.at_s)),
             chaos_s=span_s,
@@ -104,9 +108,10 @@ RULES: Final = (
 """What shops decide about refunds, each in some of the histories."""
 
 _SOMETIMES: Final = (
-    (Deed.INITIATE, 0.5),
+    (Deed.INITIATE, 0.6),
+    (Deed.INITIATE, 0.4),
     (Deed.INITIATE, 0.3),
-    (Deed.INITIATE_TWICE, 0.2),
+    (Deed.INITIATE_TWICE, 0.25),
     (Deed.RETURN, 0.4),
     (Deed.LOOK, 0.3),
     (Deed.CANCEL, 0.15),
@@ -122,6 +127,13 @@ _SOMETIMES: Final = (
 )
 
 
+def _watched(drawn: Chance) -> int:
+    """How long attempts are watched, in minutes: mostly short, for each look is a part of the history."""
+    if drawn.happens(0.02):
+        return 4320
+    return 180 if drawn.happens(0.05) else drawn.one_of((15, 20, 30))
+
+
 def _amount(drawn: Chance) -> Money:
     # Shillings can be paid by every provider; birr cannot be prompted for.
     return Money.of(f"{drawn.one_of((1, 250, 1000))}.00", drawn.one_of(("KES", "KES", "ETB")))
@@ -129,14 +141,22 @@ def _amount(drawn: Chance) -> Money:
 
 def _story(drawn: Chance, order_id: str, span_s: float) -> list[Action]:
     providers = ("pages", "pages", "prompts", "cash")
+    # Half of them in quick succession: that is where checkouts meet.
+    busy_s = drawn.one_of((120.0, 900.0, span_s, span_s))
+    began_s = drawn.between(0, span_s / 4)
     first = Action(
-        at_s=drawn.between(0, span_s / 4),
+        at_s=began_s,
         deed=Deed.INITIATE,
         order_id=order_id,
         provider=drawn.one_of(providers),
     )
     more = [
-        Action(at_s=drawn.between(0, span_s), deed=deed, order_id=order_id, provider=drawn.one_of(providers))
+        Action(
+            at_s=began_s + drawn.between(0, busy_s),
+            deed=deed,
+            order_id=order_id,
+            provider=drawn.one_of(providers),
+        )
         for deed, likely in _SOMETIMES
         if drawn.happens(likely)
     ]

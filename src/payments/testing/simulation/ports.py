@@ -89,7 +89,7 @@ class SimulatedClock(Clock):
         steps = self._stage.world.steps
         label = await steps.before("clock.sleep")
         await steps.rest(seconds)
-        await steps.after(label)
+        steps.after(label)
 
 
 @attrs.frozen
@@ -136,7 +136,7 @@ class SimulatedSharedState(SharedState):
         async def once() -> T:
             label = await world.database.reached(f"shared.{name}")
             answer = await question(world.shared_state)
-            await world.steps.after(label)
+            world.steps.after(label)
             return answer
 
         return await again(once, self._patience)

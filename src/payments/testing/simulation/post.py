@@ -26,6 +26,8 @@ class Post:
     _steps: Steps
     _chance: Chance
     deliver: Deliver | None = None
+    under_way: int = attrs.field(default=0, init=False)
+    """How many messages have not arrived yet, or will be sent again."""
 
     def notice(self, provider: str, notice: RawNotice) -> None:
         """Send a signed notice."""
@@ -44,6 +46,7 @@ class Post:
         for _ in range(times):
             late = self._steps.struck(Fault.NOTICE_LATE, "post")
             delay_s = self._chance.spread(1, LATEST_S) if late else self._chance.between(0.05, 3)
+            self.under_way += 1
             self._steps.loop.call_later(delay_s, self._try, provider, notice, token, body, 1)
 
     def _try(
@@ -54,7 +57,9 @@ class Post:
     async def _hand_over(
         self, provider: str, notice: RawNotice | None, token: str | None, body: bytes, tries: int
     ) -> None:
-        if self.deliver is None or await self.deliver(provider, notice, token, body) or tries >= TRIES:
+        taken = self.deliver is not None and await self.deliver(provider, notice, token, body)
+        if taken or tries >= TRIES:
+            self.under_way -= 1
             return
         delay_s = 60.0 * 4**tries
         self._steps.loop.call_later(delay_s, self._try, provider, notice, token, body, tries + 1)

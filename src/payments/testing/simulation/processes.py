@@ -90,7 +90,7 @@ class Steps:
             raise Fenced
         return label
 
-    async def after(self, label: str) -> None:
+    def after(self, label: str) -> None:
         """Leave the step: what it did is done, and whoever called may never hear of it.
 
         Raises:
@@ -105,9 +105,6 @@ class Steps:
         if self.weather.strikes(Fault.CLOCK_JUMP, label):
             process.ahead = timedelta(seconds=self.chance.one_of((-1, 1)) * self.chance.spread(1, 86_400))
             self.trace.add(self.loop.time(), process.name, f"has its clock {process.ahead} ahead")
-        await asyncio.sleep(0)
-        if not process.alive:
-            raise Fenced
 
     def struck(self, fault: Fault, at: str) -> bool:
         """Whether ``fault`` happens at this opportunity; told in the trace."""

@@ -6,7 +6,6 @@ and sometimes it says "declined" of a prompt that was confirmed.
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Final
 
 import attrs
 
@@ -27,14 +26,12 @@ from payments.domain.evidence import Answer, Outcome, nothing
 from payments.testing.prompts import ScriptedPrompts
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.faults import Fault
-from payments.testing.simulation.ledger import Ledger, Taken
+from payments.testing.simulation.ledger import PROMPTS, Ledger, Taken
 from payments.testing.simulation.outages import Outage
 from payments.testing.simulation.post import Post
 from payments.testing.simulation.processes import Steps
 from payments.testing.simulation.provider import TIMEOUT_S
 from payments.testing.simulation.refunds import LedgerRefunds, SimulatedRefunds
-
-PROMPTS: Final = "prompts"
 
 
 @attrs.define(eq=False)
@@ -55,7 +52,7 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
     def __attrs_post_init__(self) -> None:
         self.refunds = LedgerRefunds(provider=PROMPTS, ledger=self.ledger)
 
-    def provider(self, *, watched_for: timedelta) -> Provider:
+    def provider(self, *, watched_for: timedelta, by_receipt: bool) -> Provider:
         """This, as the service sees it."""
         return attrs.evolve(
             self.scripted.provider(),
@@ -64,8 +61,9 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
             checks=self,
             callbacks=self,
             phones=self,
-            refunds=SimulatedRefunds(self.steps, self.chance, self.refunds, self.outage, self.post),
+            refunds=SimulatedRefunds(self.steps, self.chance, self.refunds, self.outage, self._refund_news),
             refunds_whole=True,
+            refunds_by_receipt=by_receipt,
         )
 
     async def open(self, request: CheckoutRequest) -> Checkout:
@@ -81,7 +79,9 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
         checkout = await self.scripted.open(request)
         if self.prompted is not None:
             self.prompted(request.reference)
-        await self.steps.after(label)
+        self.steps.after(label)
+        if self.steps.struck(Fault.ANSWER_SLOW, label):
+            await self.steps.rest(self.chance.spread(1, 100))
         if self.steps.struck(Fault.ANSWER_LOST, label):
             await self.steps.rest(TIMEOUT_S)
             raise OutcomeUnknown("timeout")
@@ -104,7 +104,7 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
         elif answer.outcome is Outcome.PAID and self.steps.struck(Fault.PAID_AND_DECLINED, label):
             name = question.provider_reference
             answer = Answer(outcome=Outcome.DECLINED, word="1032", fingerprint=f"{name}:1032")
-        await self.steps.after(label)
+        self.steps.after(label)
         return answer
 
     def read(self, body: bytes) -> Callback:
@@ -136,6 +136,12 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
         self._ended.add(reference)
         self.scripted.declines(reference, detail="Cancelled on the phone.", final=False)
         self._report(reference, Claim.FAILED)
+
+    def _refund_news(self, reference: str, claim: Claim) -> None:
+        address = self.refunds.requests[reference].callback_url or ""
+        if not self.steps.struck(Fault.NOTICE_LOST, "refunds"):
+            body = f'{{"claim":"{claim.value}","name":null,"amount":null,"receipt":null}}'.encode()
+            self.post.callback(PROMPTS, address.rstrip("/").rpartition("/")[2], body)
 
     def _report(self, reference: str, claim: Claim, **said: str) -> None:
         if self.steps.struck(Fault.NOTICE_LIES, "phone"):

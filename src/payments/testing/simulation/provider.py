@@ -30,13 +30,11 @@ from payments.domain.money import Money
 from payments.testing.provider import ScriptedProvider
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.faults import Fault
-from payments.testing.simulation.ledger import GivenBack, Ledger, Taken
+from payments.testing.simulation.ledger import PAGES, GivenBack, Ledger, Taken
 from payments.testing.simulation.outages import Outage
 from payments.testing.simulation.post import Post
 from payments.testing.simulation.processes import Steps
 from payments.testing.simulation.refunds import LedgerRefunds, SimulatedRefunds
-
-PAGES: Final = "pages"
 
 TIMEOUT_S: Final = 10.0
 """How long a gateway waits for an answer that was lost."""
@@ -60,12 +58,15 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
     """What could truly be answered about each page before, oldest first."""
     _opened_s: dict[str, float] = attrs.field(factory=dict, init=False)
     _closed: set[str] = attrs.field(factory=set, init=False)
+    _payable_s: float = attrs.field(default=0.0, init=False)
+    """How long a page can be paid on."""
 
     def __attrs_post_init__(self) -> None:
         self.refunds = LedgerRefunds(provider=PAGES, ledger=self.ledger)
 
     def provider(self, *, payable_for: timedelta, watched_for: timedelta) -> Provider:
         """This, as the service sees it."""
+        self._payable_s = payable_for.total_seconds()
         return attrs.evolve(
             self.scripted.provider(payable_for=payable_for),
             watched_for=watched_for,
@@ -73,7 +74,7 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
             checks=self,
             cancellations=self,
             webhooks=self,
-            refunds=SimulatedRefunds(self.steps, self.chance, self.refunds, self.outage, self.post),
+            refunds=SimulatedRefunds(self.steps, self.chance, self.refunds, self.outage, self._refund_news),
         )
 
     @property
@@ -93,7 +94,9 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
             raise OutcomeUnknown("timeout")
         checkout = await self.scripted.open(request)
         self._opened_s[request.reference] = self.steps.loop.time()
-        await self.steps.after(label)
+        self.steps.after(label)
+        if self.steps.struck(Fault.ANSWER_SLOW, label):
+            await self.steps.rest(self.chance.spread(1, 100))
         if self.steps.struck(Fault.ANSWER_LOST, label):
             await self.steps.rest(TIMEOUT_S)
             raise OutcomeUnknown("timeout")
@@ -111,7 +114,7 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
         if self.steps.struck(Fault.MALFORMED, label):
             raise ValueError("not JSON")
         answer = await self._answer(question, label)
-        await self.steps.after(label)
+        self.steps.after(label)
         return answer
 
     async def _answer(self, question: Question, label: str) -> Answer:
@@ -154,7 +157,7 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
             self.scripted.answers(
                 reference, Answer(outcome=Outcome.CLOSED, word="cancelled", reference=reference)
             )
-        await self.steps.after(label)
+        self.steps.after(label)
         return Cancelled.UNKNOWN if self.steps.struck(Fault.ANSWER_LOST, label) else Cancelled.CLOSED
 
     def read(self, notice: RawNotice) -> Hint:
@@ -165,7 +168,13 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
     def payable(self, reference: str) -> bool:
         """Whether a payer can pay on the page now."""
         paid = (PAGES, f"T-{reference}") in self.ledger.taken
-        return reference in self.opened and reference not in self._closed and not paid
+        open_s = self.steps.loop.time() - self._opened_s.get(reference, 0.0)
+        return (
+            reference in self.opened
+            and reference not in self._closed
+            and not paid
+            and open_s < self._payable_s
+        )
 
     def pays(self, reference: str) -> None:
         """Somebody pays on the page, not always what was asked for."""
@@ -180,6 +189,16 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
         self.scripted.pays(reference, amount=amount)
         self.ledger.take(Taken(provider=PAGES, key=f"T-{reference}", reference=reference, amount=amount))
         self._tell(reference, Claim.PAID)
+
+    def acts(self, reference: str) -> None:
+        """Somebody has begun to pay on the page."""
+        self.scripted.answers(
+            reference, Answer(outcome=Outcome.IN_FLIGHT, word="processing", reference=reference)
+        )
+
+    def stays_open(self, reference: str) -> None:
+        """Whoever had begun to pay gave up."""
+        self.scripted.answers(reference, Answer(outcome=Outcome.PAYABLE, word="pending", reference=reference))
 
     def declines(self, reference: str) -> None:
         """A try to pay on the page fails; the page stays open."""
@@ -202,6 +221,10 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
             reference, amount=taken.amount, outcome=Outcome.RETURNED, word="reversed", returned=gone
         )
         self._tell(reference, Claim.RETURNED)
+
+    def _refund_news(self, reference: str, claim: Claim) -> None:
+        if not self.steps.struck(Fault.NOTICE_LOST, "refunds"):
+            self.post.notice(PAGES, self.scripted.notice(reference, claim))
 
     def _tell(self, reference: str, claim: Claim) -> None:
         """Send the notice, with what chance makes of it on the way."""

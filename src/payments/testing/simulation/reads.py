@@ -43,7 +43,7 @@ class SimulatedReads(Reads):
         async def once() -> T:
             label = await database.reached(f"storage.read.{name}")
             found = await read(MemoryReads(lambda: database.committed))
-            await database.steps.after(label)
+            database.steps.after(label)
             return found
 
         return await again(once, self._patience)

@@ -11,6 +11,7 @@ from payments.application.ports.providers import (
     RefundRequest,
     Refunds,
 )
+from payments.application.records import Claim
 from payments.domain.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
 from payments.domain.money import Money
 from payments.testing.provider import ScriptedRefunds
@@ -18,7 +19,6 @@ from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.faults import Fault
 from payments.testing.simulation.ledger import GivenBack, Ledger
 from payments.testing.simulation.outages import Outage
-from payments.testing.simulation.post import Post
 from payments.testing.simulation.processes import BEGINNING, Steps
 
 TIMEOUT_S = 10.0
@@ -66,8 +66,8 @@ class SimulatedRefunds(Refunds):
     _chance: Chance
     _inside: LedgerRefunds
     _outage: Outage
-    _post: Post
-    _tell: Callable[[str, RefundOutcome], None] | None = None
+    _tell: Callable[[str, Claim], None]
+    """Sends news of a refund: its reference, and what is claimed."""
 
     async def request(self, request: RefundRequest) -> RefundAnswer:
         label = await self._steps.before("refunds.request")
@@ -86,7 +86,7 @@ class SimulatedRefunds(Refunds):
             self._later(request.reference)
         else:
             self._done(request.reference)
-        await self._steps.after(label)
+        self._steps.after(label)
         if self._steps.struck(Fault.ANSWER_LOST, label):
             await self._steps.rest(TIMEOUT_S)
             raise OutcomeUnknown("timeout")
@@ -102,13 +102,14 @@ class SimulatedRefunds(Refunds):
         if self._steps.struck(Fault.MALFORMED, label):
             raise ValueError("not JSON")
         answer = await self._inside.check(question)
-        await self._steps.after(label)
+        self._steps.after(label)
         return answer
 
     def _later(self, reference: str) -> None:
         def ends() -> None:
             if self._chance.happens(0.2):
                 self._inside.ends(reference, RefundOutcome.FAILED, word="refused")
+                self._tell(reference, Claim.FAILED)
             else:
                 self._done(reference)
 
@@ -116,9 +117,14 @@ class SimulatedRefunds(Refunds):
 
     def _done(self, reference: str) -> None:
         self._inside.goes_through(reference)
+        self._tell(reference, Claim.RETURNED)
         if self._steps.struck(Fault.REFUND_BOUNCED, "refunds"):
             delay_s = self._chance.spread(60, 36_000)
-            self._steps.loop.call_later(delay_s, self._inside.bounces, reference)
+            self._steps.loop.call_later(delay_s, self._bounced, reference)
+
+    def _bounced(self, reference: str) -> None:
+        self._inside.bounces(reference)
+        self._tell(reference, Claim.FAILED)
 
 
 def _question(request: RefundRequest) -> RefundQuestion:

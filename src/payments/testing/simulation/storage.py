@@ -150,7 +150,7 @@ class SimulatedTransaction(Transaction):
             database.publish(self._written)
         unconfirmed = steps.struck(Fault.COMMIT_UNCONFIRMED, label)
         self.end()
-        await steps.after(label)
+        steps.after(label)
         if unconfirmed:
             raise TryAgain("the commit was not confirmed")
 

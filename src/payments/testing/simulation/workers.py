@@ -21,6 +21,8 @@ TROUBLE_S: Final = 2.0
 LOOK_S: Final = 0.5
 """How soon after something has become due it is seen."""
 
+LONGEST_LOOK_S: Final = 300.0
+
 ROUNDS: Final = ("inbox", "outbox", "sweep")
 
 
@@ -35,6 +37,8 @@ class Workers:
     _tables: Callable[[], Tables]
     _trouble: Callable[[str, BaseException], None]
     _planned: dict[str, asyncio.TimerHandle] = attrs.field(factory=dict, init=False)
+    _vain_s: dict[str, float] = attrs.field(factory=dict, init=False)
+    """By round: how long nobody looks again after looks in vain."""
     _busy: set[tuple[Process, str]] = attrs.field(factory=set, init=False)
 
     def plan(self, least_s: float = 0.0) -> None:
@@ -74,7 +78,9 @@ class Workers:
         least_s = LOOK_S
         try:
             done = await self._step(name)()
-            least_s = 0.0 if done else LOOK_S
+            # A process whose clock is behind finds nothing due, again and again.
+            least_s = 0.0 if done else min(LONGEST_LOOK_S, 2 * self._vain_s.get(name, LOOK_S))
+            self._vain_s[name] = least_s or LOOK_S
         except Exception as trouble:  # noqa: BLE001 -- as in the worker: a loop outlives every error
             self._trouble(name, trouble)
             least_s = TROUBLE_S

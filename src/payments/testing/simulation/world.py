@@ -20,7 +20,7 @@ from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.coverage import Coverage
 from payments.testing.simulation.faults import Fault, Weather
 from payments.testing.simulation.judge import Judge
-from payments.testing.simulation.ledger import Ledger
+from payments.testing.simulation.ledger import PAGES, PROMPTS, Ledger
 from payments.testing.simulation.loop import Pick, VirtualLoop
 from payments.testing.simulation.mail import SimulatedMail
 from payments.testing.simulation.orders import SimulatedOrdersService
@@ -28,8 +28,8 @@ from payments.testing.simulation.outages import Outage
 from payments.testing.simulation.plan import Plan
 from payments.testing.simulation.post import Post
 from payments.testing.simulation.processes import Host, Machine, Process, Steps
-from payments.testing.simulation.prompts import PROMPTS, SimulatedPrompts
-from payments.testing.simulation.provider import PAGES, SimulatedProvider
+from payments.testing.simulation.prompts import SimulatedPrompts
+from payments.testing.simulation.provider import SimulatedProvider
 from payments.testing.simulation.storage import SimulatedDatabase
 from payments.testing.simulation.trace import Trace
 from payments.testing.simulation.workers import Workers
@@ -105,7 +105,9 @@ class World(Host):
         """All four kinds, as the service sees them."""
         return {
             PAGES: self.pages.provider(payable_for=self.plan.payable_for, watched_for=self.plan.watched_for),
-            PROMPTS: self.prompts.provider(watched_for=self.plan.watched_for),
+            PROMPTS: self.prompts.provider(
+                watched_for=self.plan.watched_for, by_receipt=self.plan.refunds_by_receipt
+            ),
             "cash": cash_on_delivery(),
         }
 
