@@ -97,10 +97,14 @@ class Weather:
         left = {fault: rate for fault, rate in rates.items() if fault not in without}
         return cls(left, {fault: Chance.of(seed, fault.name) for fault in left})
 
+    def heal(self) -> None:
+        """Let nothing go wrong any more."""
+        self.healed, self.rates = True, {}
+
     def strikes(self, fault: Fault, at: str) -> bool:
         """Whether ``fault`` happens at this opportunity, the step called ``at``."""
         rate = self.rates.get(fault)
-        if rate is None or self.healed or not self._draws[fault].happens(rate):
+        if rate is None or not self._draws[fault].happens(rate):
             return False
         self.struck[fault, at] += 1
         return True

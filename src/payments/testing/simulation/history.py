@@ -9,6 +9,7 @@ from payments.application.addresses import Addresses
 from payments.application.answers import Violation
 from payments.application.payments import Payments
 from payments.application.ports.providers import Provider, Providers
+from payments.application.ports.unit_of_work import UnitOfWork
 from payments.bootstrap import assemble
 from payments.domain.review import ReviewState
 from payments.domain.transitions import RefundStatus
@@ -53,10 +54,24 @@ class History:
     steps: int
 
 
+@attrs.frozen
+class AsItIs:
+    """The service as it is. A test of the simulation puts a mistake into it here, and sees it found."""
+
+    def unit_of_work(self, right: UnitOfWork) -> UnitOfWork:
+        """The unit of work that the use-cases get."""
+        return right
+
+    def providers(self, right: dict[str, Provider]) -> dict[str, Provider]:
+        """The gateways that the use-cases get."""
+        return right
+
+
 @attrs.define(eq=False)
 class Theatre:
     """The service, put together once, and the stage that its ports look at."""
 
+    _planted: AsItIs = attrs.field(factory=AsItIs)
     _stage: Stage = attrs.field(factory=Stage, init=False)
     _providers: dict[str, Provider] = attrs.field(factory=dict, init=False)
     _services: dict[int, Payments] = attrs.field(factory=dict, init=False)
@@ -70,7 +85,7 @@ class Theatre:
         world = World(plan, weather, self._service(plan.rules), Chance.of(plan.seed, "order").below)
         self._stage.show(world)
         self._providers.clear()
-        self._providers.update(world.providers)
+        self._providers.update(self._planted.providers(world.providers))
         world.loop.set_exception_handler(lambda _loop, _context: None)
         try:
             world.loop.run_until_complete(_told(world))
@@ -104,7 +119,7 @@ class Theatre:
                 providers=Providers(self._providers),
                 refund_rules=RULES[rules],
                 shared_state=SimulatedSharedState(stage, patience(stage)),
-                unit_of_work=SimulatedUnitOfWork.of(stage),
+                unit_of_work=self._planted.unit_of_work(SimulatedUnitOfWork.of(stage)),
             )
         return known
 
@@ -120,7 +135,7 @@ async def _told(world: World) -> None:
     for action in world.plan.actions:
         world.soon(action.at_s, people.does, action)
     await asyncio.sleep(world.plan.chaos_s)
-    world.weather.healed = True
+    world.weather.heal()
     world.trace.add(loop.time(), "world", "heals")
     for machine in world.machines:
         machine.process.ahead *= 0

@@ -14,6 +14,7 @@ from payments.application.records import Destination, Message, MessageState
 from payments.application.trail_walk import TrailWalk
 from payments.domain import events as happened
 from payments.domain.errors import IllegalTransition, StorageError
+from payments.domain.events import Reason
 from payments.domain.payment import Payment
 from payments.domain.transitions import (
     ATTEMPT,
@@ -115,6 +116,7 @@ class Judge:
         """Compare what we believe with what the world outside knows; ``refused`` orders would not be told."""
         self._acknowledged_is_kept()
         self._money_is_what_was_taken()
+        self._failed_only_where_said()
         self._nothing_was_asked_twice()
         self._refunds_are_what_went_back()
         self._all_is_told(refused)
@@ -160,6 +162,13 @@ class Judge:
                     taken.reference,
                     f"{taken.amount} was paid, is counted nowhere and asked of nobody.",
                 )
+
+    def _failed_only_where_said(self) -> None:
+        for payment in self.tables.payments.values():
+            for attempt in payment.attempts:
+                said = attempt.reference in self._ledger.declined or attempt.on_delivery
+                if attempt.reason is Reason.DECLINED and not said:
+                    self._broken("I12", attempt.reference, "It counts as declined, and nobody declined it.")
 
     def _could_be_known(self, taken: Taken) -> bool:
         """Whether anybody ever told us a name by which to ask: a prompt can be asked about by no other."""

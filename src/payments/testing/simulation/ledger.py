@@ -44,6 +44,8 @@ class Ledger:
     given_back: list[GivenBack] = attrs.field(factory=list, init=False)
     bounced: set[str] = attrs.field(factory=set, init=False)
     """Refunds of ours whose money came back to the shop."""
+    declined: set[str] = attrs.field(factory=set, init=False)
+    """References of which a provider truly said, once at least, that a payer's try failed."""
     opened: Counter[str] = attrs.field(factory=Counter, init=False)
     """By reference: how often a checkout was asked for."""
     refunds_asked: Counter[str] = attrs.field(factory=Counter, init=False)

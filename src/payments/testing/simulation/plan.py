@@ -81,7 +81,7 @@ class Plan:
             for deed in (Deed.KILL, Deed.RESTART)
             if drawn.happens(0.1)
         ]
-        payable = drawn.one_of((10, 15, 30))
+        payable = drawn.one_of((6, 10, 15))
         return cls(
             seed=seed,
             processes=1 if one_writer else 1 + drawn.below(3),
@@ -131,7 +131,7 @@ def _watched(drawn: Chance) -> int:
     """How long attempts are watched, in minutes: mostly short, for each look is a part of the history."""
     if drawn.happens(0.02):
         return 4320
-    return 180 if drawn.happens(0.05) else drawn.one_of((15, 20, 30))
+    return 180 if drawn.happens(0.05) else drawn.one_of((5, 10, 15))
 
 
 def _amount(drawn: Chance) -> Money:

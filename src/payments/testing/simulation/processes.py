@@ -8,7 +8,7 @@ tasks are cancelled, and ``finally`` counts.
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
 from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
@@ -44,6 +44,14 @@ class Process:
     tasks: dict[asyncio.Task[Any], None] = attrs.field(factory=dict, init=False, repr=False)
 
 
+class _Turn:
+    """Awaiting it lets others go on; it is ``asyncio.sleep(0)`` without the way there."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+_TURN: Final = _Turn()
 _PROCESS: ContextVar[Process] = ContextVar("process")
 _FLOW: ContextVar[str] = ContextVar("flow", default="")
 
@@ -80,7 +88,10 @@ class Steps:
         """
         process = calling()
         label = f"{_FLOW.get()}/{step}"
-        await self._pause(label)
+        if self.weather.strikes(Fault.SLOW, label):
+            await asyncio.sleep(self.chance.spread(0.01, 120))
+        else:
+            await _TURN
         if not process.alive:
             raise Fenced
         self.taken[label] = self.taken.get(label, 0) + 1
@@ -108,7 +119,7 @@ class Steps:
 
     def struck(self, fault: Fault, at: str) -> bool:
         """Whether ``fault`` happens at this opportunity; told in the trace."""
-        if not self.weather.strikes(fault, at):
+        if fault not in self.weather.rates or not self.weather.strikes(fault, at):
             return False
         self.trace.add(self.loop.time(), "fault", f"{at}: {fault.value}")
         return True
@@ -134,12 +145,6 @@ class Steps:
         """Let time pass for the process that calls."""
         await asyncio.sleep(seconds)
         calling()
-
-    async def _pause(self, label: str) -> None:
-        if self.weather.strikes(Fault.SLOW, label):
-            await asyncio.sleep(self.chance.spread(0.01, 120))
-        else:
-            await asyncio.sleep(0)
 
 
 @attrs.define(eq=False)

@@ -103,6 +103,7 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
             answer = Answer(outcome=Outcome.IN_FLIGHT, word="4999")
         elif answer.outcome is Outcome.PAID and self.steps.struck(Fault.PAID_AND_DECLINED, label):
             name = question.provider_reference
+            self.ledger.declined.add(question.reference)
             answer = Answer(outcome=Outcome.DECLINED, word="1032", fingerprint=f"{name}:1032")
         self.steps.after(label)
         return answer
@@ -134,6 +135,7 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
     def refused(self, reference: str) -> None:
         """The payer dismisses it, or lets it go by."""
         self._ended.add(reference)
+        self.ledger.declined.add(reference)
         self.scripted.declines(reference, detail="Cancelled on the phone.", final=False)
         self._report(reference, Claim.FAILED)
 

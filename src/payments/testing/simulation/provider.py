@@ -203,6 +203,7 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
     def declines(self, reference: str) -> None:
         """A try to pay on the page fails; the page stays open."""
         tried = len(self._said.get(reference, ()))
+        self.ledger.declined.add(reference)
         self.scripted.declines(reference, fingerprint=f"{reference}:{tried}", detail="Not enough money.")
         self._tell(reference, Claim.FAILED)
 

@@ -61,8 +61,8 @@ class SimulatedDatabase:
         transaction = SimulatedTransaction(self, calling())
         self.open[transaction] = None
         try:
-            await self.reached("storage.begin")
             if self.one_writer:
+                await self.reached("storage.begin")
                 await transaction.lock(EVERYTHING)
             result = await work(transaction)
             await transaction.commit()
@@ -142,12 +142,14 @@ class SimulatedTransaction(Transaction):
         """
         if self._broken:
             raise StorageUnavailable("The transaction has ended.")
+        if self._written.empty:
+            # Nothing hangs on it: whether this is the end or not, nobody can tell.
+            return
         database, steps = self._database, self._database.steps
         label = await database.reached("storage.commit")
         if steps.struck(Fault.COMMIT_REFUSED, label):
             raise TryAgain("the commit was refused")
-        if not self._written.empty:
-            database.publish(self._written)
+        database.publish(self._written)
         unconfirmed = steps.struck(Fault.COMMIT_UNCONFIRMED, label)
         self.end()
         steps.after(label)
