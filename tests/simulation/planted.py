@@ -106,7 +106,7 @@ class MessagesAfterwards(UnitOfWork):
 
         async def first(transaction: Transaction) -> T:
             kept.clear()
-            return await work(WithoutMessages(transaction, kept))  # type: ignore[arg-type]  # passes the rest on
+            return await work(WithoutMessages(transaction, kept))
 
         result = await self.right.write(first)
         if kept:

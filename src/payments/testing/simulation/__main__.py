@@ -71,9 +71,7 @@ def _tell_story(seed: int) -> int:
 def _tell_broken(seed: int, invariant: str) -> None:
     small = Shrinking(Theatre(), invariant, Plan.of(seed))
     history = small.shrink()
-    _say(
-        f"\nSeed {seed} breaks {invariant}. All of it: make simulate STORY={seed}. The smallest that breaks it:"
-    )
+    _say(f"\nSeed {seed} breaks {invariant} (all of it: make simulate STORY={seed}); the smallest that does:")
     for line in told(history, small.plan.actions):
         _say(line)
 

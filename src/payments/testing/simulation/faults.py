@@ -1,7 +1,7 @@
 """What goes wrong, and how often: every seed has its own weather (swarm testing).
 
-Each fault is on in half of the histories, with a rate that is drawn anew each time; some histories are calm, and
-some know one fault only. That finds more than having everything go wrong always.
+Each fault is on in half of the histories, with a rate that is drawn anew each time; some histories are calm,
+and some know one fault only. That finds more than having everything go wrong always.
 """
 
 import enum
@@ -122,8 +122,12 @@ RATES: Final = {
     Fault.STORAGE_DOWN: (0.0005, 0.01),
     Fault.COMMIT_REFUSED: (0.003, 0.3),
     Fault.COMMIT_UNCONFIRMED: (0.003, 0.3),
+    Fault.OTHER_AMOUNT: (0.05, 0.5),
+    Fault.OTHER_CURRENCY: (0.05, 0.3),
+    Fault.ANSWER_SLOW: (0.05, 0.5),
+    Fault.NOTICE_LOST: (0.05, 0.7),
     Fault.PROVIDER_DOWN: (0.003, 0.05),
     Fault.ORDERS_DOWN: (0.003, 0.05),
     Fault.MAIL_DOWN: (0.003, 0.05),
 }
-"""Least and most of what strikes at every step; the others have :data:`USUAL`."""
+"""Least and most of what strikes at every step, or at few; the others have :data:`USUAL`."""

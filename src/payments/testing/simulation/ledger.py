@@ -1,4 +1,4 @@
-"""The truth about money: what payers really paid, and what really went back. Nobody of the service reads it."""
+"""The truth about money: what payers really paid, and what really went back. The service never reads it."""
 
 from collections import Counter
 from typing import Final

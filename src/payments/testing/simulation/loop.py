@@ -1,7 +1,7 @@
 """An event loop without time and without sockets: one thing after the other, in an order that a seed decides.
 
-It runs the real code as it is: tasks, locks, task groups and ``asyncio.timeout``. Nothing waits: when nobody can
-go on, time jumps to the next timer.
+It runs the real code as it is: tasks, locks, task groups and ``asyncio.timeout``. Nothing waits: when nobody
+can go on, time jumps to the next timer.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ class Endless(Exception):
 class VirtualLoop(asyncio.BaseEventLoop):
     """Time passes only while nobody can go on, and whoever can goes on in the order that ``pick`` says.
 
-    It reaches into ``_ready`` and ``_scheduled`` of :class:`asyncio.BaseEventLoop`, which are the same from Python
-    3.11 to 3.14; a self-test holds that two runs are alike.
+    It reaches into ``_ready`` and ``_scheduled`` of :class:`asyncio.BaseEventLoop`, which are the same from
+    Python 3.11 to 3.14; a self-test holds that two runs are alike.
     """
 
     def __init__(self, pick: Pick) -> None:

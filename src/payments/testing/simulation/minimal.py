@@ -1,4 +1,4 @@
-"""The smallest history that still goes wrong in the same way: deeds and faults are left out, one after another."""
+"""The smallest history that goes wrong in the same way: deeds and faults are left out, one by one."""
 
 from typing import Final
 

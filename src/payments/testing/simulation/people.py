@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import attrs
 
 from payments.application.answers import Initiated
-from payments.application.ports.providers import Flow, RawNotice
+from payments.application.ports.providers import Flow, RawNotice, RefundOutcome
 from payments.application.review_details import Details
 from payments.domain.collection import AtTheDoor, CashRecord
 from payments.domain.errors import PaymentsError, StorageError
@@ -283,17 +283,24 @@ class People:
         if way is not WayOut.RECORD or payment is None:
             return Details()
         if review.kind is ReviewKind.REFUND_UNKNOWN:
-            refund = next((r for r in payment.refunds if str(r.refund_id) == review.subject), None)
-            if refund is None:
-                return None
-            back = any(one.reference == refund.reference for one in world.ledger.given_back)
-            if back:
-                return Details(outcome="succeeded", provider_reference=f"R-{refund.reference}")
-            return Details(outcome="failed")
+            return self._seen_refund(payment, review.subject)
         taken = next((t for t in world.ledger.taken.values() if t.reference == review.subject), None)
         if taken is None:
             return Details(outcome="not_paid")
         return Details(outcome="paid", provider_reference=taken.key, amount=taken.amount.decimal)
+
+    def _seen_refund(self, payment: Payment, refund_id: str) -> Details | None:
+        refund = next((r for r in payment.refunds if str(r.refund_id) == refund_id), None)
+        if refund is None:
+            return None
+        outcomes = [
+            double.refunds.outcome(refund.reference) for double in (self._world.pages, self._world.prompts)
+        ]
+        if RefundOutcome.PENDING in outcomes:
+            return None
+        if RefundOutcome.SUCCEEDED in outcomes:
+            return Details(outcome="succeeded", provider_reference=f"R-{refund.reference}")
+        return Details(outcome="failed")
 
     async def _ask(self, action: Action) -> None:
         reference = self._newest(action.order_id)

@@ -1,4 +1,4 @@
-"""What a history is about: how many processes, which orders, and who does what when. All of it from the seed."""
+"""What a history is about: how many processes, which orders, and who does what when; all from the seed."""
 
 import enum
 from datetime import timedelta

@@ -1,8 +1,8 @@
 """The ports of the simulated processes: each call is a step at which others go on and things go wrong.
 
-They are made once and serve one history after the other: the stage they look at is all they know. So the service
-is put together once, by its own composition root, and its use-cases, which keep nothing, are those of every
-process of every history.
+They are made once and serve one history after the other: the stage they look at is all they know. So the
+service is put together once, by its own composition root, and its use-cases, which keep nothing, are those of
+every process of every history.
 """
 
 import hashlib
@@ -167,7 +167,7 @@ class SimulatedNotifier(Notifier):
 
 @attrs.frozen
 class PlainCipher(Cipher):
-    """Seals nothing: what is hidden from whom is no question of a simulation, and chance has no part in it."""
+    """Seals nothing: what is hidden from whom is no question here, and chance has no part in it."""
 
     def seal(self, plain: bytes) -> bytes:
         return plain

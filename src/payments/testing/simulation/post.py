@@ -1,4 +1,4 @@
-"""The way from a provider to us: notices and callbacks are lost, late, repeated, and sent again until taken."""
+"""The way from a provider to us: notices and callbacks are lost, late, repeated, and sent again."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Final

@@ -2,8 +2,8 @@
 
 A crash is an epoch fence and no cancellation: where a process is killed, no ``finally`` runs. Every port asks
 whether the process that calls it still lives, and raises :class:`Fenced` if it does not; what it had not
-committed is dropped, and the world outside stays as it is. A request to stop is the other way to go: there the
-tasks are cancelled, and ``finally`` counts.
+committed is dropped, and the world outside stays as it is. A request to stop is the other way to go: there
+the tasks are cancelled, and ``finally`` counts.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ def calling() -> Process:
 
 @attrs.define(eq=False)
 class Steps:
-    """What every port goes through, before and after it takes effect: labelled points where things go wrong."""
+    """What every port goes through, before and after it takes effect: points where things go wrong."""
 
     loop: asyncio.AbstractEventLoop
     weather: Weather

@@ -1,7 +1,7 @@
 """A provider that prompts on a phone and reports to secret addresses, as M-Pesa does, and is no better.
 
-Its answer "paid" attests nothing; it knows a prompt only by its own name; its reports come once or not at all;
-and sometimes it says "declined" of a prompt that was confirmed.
+Its answer "paid" attests nothing; it knows a prompt only by its own name; its reports come once or not at
+all; and sometimes it says "declined" of a prompt that was confirmed.
 """
 
 from collections.abc import Callable

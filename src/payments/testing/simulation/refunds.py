@@ -39,6 +39,11 @@ class LedgerRefunds(ScriptedRefunds):
         )
         return by_itself + super().sent_back(capture_key)
 
+    def outcome(self, reference: str) -> RefundOutcome | None:
+        """What truly became of our refund called so; None where it never arrived."""
+        known = self._outcomes.get(reference)
+        return known.outcome if known else None
+
     def goes_through(self, reference: str) -> None:
         """The money of a refund that was taken on is back with the payer."""
         request = self.requests[reference]

@@ -1,8 +1,8 @@
 """What one open transaction has written, laid over what others have committed since: row by row.
 
-Payments are stored as a row each for the payment, its attempts, its captures and its refunds, and only the rows
-that differ are written. So a lease of an attempt, which takes no lock on its payment, and a change of that
-payment meet here as they meet in the databases.
+Payments are stored as a row each for the payment, its attempts, its captures and its refunds, and only the
+rows that differ are written. So a lease of an attempt, which takes no lock on its payment, and a change of
+that payment meet here as they meet in the databases.
 """
 
 from collections.abc import Mapping

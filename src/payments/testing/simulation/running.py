@@ -59,7 +59,7 @@ def run_batch(seeds: tuple[int, ...], theatre: Theatre | None = None) -> Batch:
 
 
 def run_batches(seeds: range, processes: int) -> Iterator[Batch]:
-    """Run the histories ``seeds`` on so many processes; each batch as soon as it and those before are done."""
+    """Run the histories ``seeds`` on so many processes; their batches in order, as they are done."""
     chunks = [tuple(seeds[start : start + CHUNK]) for start in range(0, len(seeds), CHUNK)]
     if processes == 1:
         yield from map(run_batch, chunks)

@@ -1,9 +1,9 @@
 """The database of the simulated processes: in memory, and no stronger than PostgreSQL at READ COMMITTED.
 
-Each statement sees what is committed at its own moment; rows are locked until the transaction ends; inserts wait
-for others that claim the same key; leases skip what somebody holds; deadlocks are found and broken. Or it is one
-database file, as SQLite has it: one writer at a time. A commit has three outcomes: it happens, it does not, and
-it happens and an error is returned.
+Each statement sees what is committed at its own moment; rows are locked until the transaction ends; inserts
+wait for others that claim the same key; leases skip what somebody holds; deadlocks are found and broken. Or
+it is one database file, as SQLite has it: one writer at a time. A commit has three outcomes: it happens, it
+does not, and it happens and an error is returned.
 """
 
 import asyncio

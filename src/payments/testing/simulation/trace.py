@@ -1,4 +1,4 @@
-"""What happened in a history, step by step: its hash says whether two runs were alike, its lines tell a story."""
+"""What happened in a history: its hash says whether two runs were alike, its lines tell a story."""
 
 import hashlib
 
