@@ -36,6 +36,8 @@ def main() -> int:
         coverage.add(batch.coverage)
     _say("")
     _report(coverage)
+    if asked.steps:
+        _report_steps(coverage)
     broken = {seed: violation for batch in batches for seed, violation in batch.broken}
     for seed in list(broken)[:MOST_TOLD]:
         _tell_broken(seed, broken[seed].invariant)
@@ -52,6 +54,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="the first one")
     parser.add_argument("-j", "--processes", type=int, default=2, help="how many processes run them")
     parser.add_argument("--story", type=int, metavar="SEED", help="run this one alone and tell all of it")
+    parser.add_argument("--steps", action="store_true", help="count every fault at every step")
     parser.add_argument("--regressions", type=Path, help="a file of seeds that are run before all others")
     return parser.parse_args()
 
@@ -92,6 +95,14 @@ def _report(coverage: Coverage) -> None:
 
 
 RARE: Final = 10
+"""A step taken less often is named."""
+
+
+def _report_steps(coverage: Coverage) -> None:
+    """Every step with how often it was taken, and each fault that struck there."""
+    for step, taken in sorted(coverage.steps.items()):
+        struck = {f.name.lower(): count for (f, at), count in coverage.faults.items() if at == step}
+        _say(f"{step:50} {taken:8}  {', '.join(f'{name} {n}' for name, n in sorted(struck.items()))}")
 
 
 def _last_line(batches: list[Batch], coverage: Coverage, broken: int) -> str:

@@ -53,6 +53,8 @@ class Judge:
     tables: Tables = attrs.field(factory=Tables, init=False)
     _arrived: set[UUID] = attrs.field(factory=set, init=False)
     """Messages that reached whom they are for."""
+    _answers: dict[str, bytes] = attrs.field(factory=dict, init=False)
+    """By Idempotency-Key."""
     _believed: dict[str, Message] = attrs.field(factory=dict, init=False)
     """By order: the newest message that the orders service was told."""
     _walks: dict[UUID, TrailWalk] = attrs.field(factory=dict, init=False)
@@ -89,6 +91,12 @@ class Judge:
                 self.trouble(flow, each)
         elif not isinstance(error, StorageError):
             self._broken("X1", flow, f"{type(error).__name__}: {error}")
+
+    def answered(self, key: str, body: bytes) -> None:
+        """I15: the same key and request were answered; once and for all, for a day."""
+        first = self._answers.setdefault(key, body)
+        if first != body:
+            self._broken("I15", key, f"It was answered {first.decode()} and then {body.decode()}.")
 
     def acknowledge(self, what: str, name: object) -> None:
         """Somebody outside was told that it is done."""

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from payments.application.answers import Initiated
+from payments.application.answers import Answered, Initiated
 from payments.application.ports.providers import Flow, RawNotice, RefundOutcome
 from payments.application.review_details import Details
 from payments.domain.collection import AtTheDoor, CashRecord
@@ -123,8 +123,29 @@ class People:
 
     async def _twice(self, action: Action) -> None:
         world = self._world
-        world.soon(0.001, self._initiate, action)
-        await self._initiate(action)
+        self._counted += 1
+        key = f"key-{self._counted}"
+        world.soon(world.minds.spread(0.001, 100), self._with_key, action, key)
+        await self._with_key(action, key)
+
+    async def _with_key(self, action: Action, key: str) -> None:
+        """Ask for a checkout under an Idempotency-Key: whoever asks again under it is answered alike."""
+        payments = self._world.payments
+
+        async def produce() -> Answered:
+            initiated = await payments.initiate(action.order_id, PAYER, action.provider)
+            self._handed_out(initiated, action.order_id)
+            return Answered(status=200, body=initiated.reference.encode(), final=True)
+
+        answered = await self.request(
+            "initiate",
+            lambda: payments.answer_once(
+                user=PAYER, operation="initiate", key=key, fingerprint=action.order_id, produce=produce
+            ),
+        )
+        if answered is not None:
+            self._world.judge.acknowledge("attempt", answered.body.decode())
+            self._world.judge.answered(key, answered.body)
 
     def _handed_out(self, initiated: Initiated, order_id: str) -> None:
         world, reference = self._world, initiated.reference
