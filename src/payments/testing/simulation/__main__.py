@@ -143,5 +143,6 @@ if __name__ == "__main__":
     if os.environ.get("PYTHONHASHSEED") != "0":
         # The order of a set must not decide anything, and here it cannot.
         os.environ["PYTHONHASHSEED"] = "0"
-        os.execv(sys.executable, [sys.executable, "-m", "payments.testing.simulation", *sys.argv[1:]])  # noqa: S606
+        again = [sys.executable, "-m", "payments.testing.simulation", *sys.argv[1:]]
+        os.execv(sys.executable, again)  # noqa: S606 -- this very program, with its own arguments
     sys.exit(main())
