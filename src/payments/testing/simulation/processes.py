@@ -117,6 +117,10 @@ class Steps:
             process.ahead = timedelta(seconds=self.chance.one_of((-1, 1)) * self.chance.spread(1, 86_400))
             self.trace.add(self.loop.time(), process.name, f"has its clock {process.ahead} ahead")
 
+    def tell(self, who: str, what: str) -> None:
+        """Have the trace tell what somebody outside did."""
+        self.trace.add(self.loop.time(), who.replace(" ", "-"), what)
+
     def struck(self, fault: Fault, at: str) -> bool:
         """Whether ``fault`` happens at this opportunity; told in the trace."""
         if fault not in self.weather.rates or not self.weather.strikes(fault, at):

@@ -126,6 +126,7 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
     def confirmed(self, reference: str) -> None:
         """The payer gives the PIN."""
         self._ended.add(reference)
+        self.steps.tell("a payer", f"confirms the prompt of {reference}")
         self.scripted.pays(reference)
         name = self.scripted.named(reference)
         amount = self.scripted.opened[reference].amount
@@ -135,6 +136,7 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
     def refused(self, reference: str) -> None:
         """The payer dismisses it, or lets it go by."""
         self._ended.add(reference)
+        self.steps.tell("a payer", f"dismisses the prompt of {reference}")
         self.ledger.declined.add(reference)
         self.scripted.declines(reference, detail="Cancelled on the phone.", final=False)
         self._report(reference, Claim.FAILED)

@@ -133,7 +133,9 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
         others = [name for name in self.opened if name != reference]
         if others and struck(Fault.OTHER_REFERENCE, label):
             return await self._truth(self.chance.one_of(others))
-        if others and struck(Fault.SAME_MONEY, label):
+        # Only where no money of its own can come: no contract lets a provider say "paid" of a page too soon.
+        barren = truth.capture_key is None and not self.payable(reference)
+        if others and barren and struck(Fault.SAME_MONEY, label):
             other = await self._truth(self.chance.one_of(others))
             if other.outcome is Outcome.PAID:
                 return attrs.evolve(other, reference=reference)
@@ -187,6 +189,7 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
         elif self.steps.struck(Fault.OTHER_CURRENCY, "page"):
             amount = Money.of("1.00", "USD")
         self.scripted.pays(reference, amount=amount)
+        self.steps.tell("a payer", f"pays {amount} on {reference}")
         self.ledger.take(Taken(provider=PAGES, key=f"T-{reference}", reference=reference, amount=amount))
         self._tell(reference, Claim.PAID)
 
@@ -204,6 +207,7 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
         """A try to pay on the page fails; the page stays open."""
         tried = len(self._said.get(reference, ()))
         self.ledger.declined.add(reference)
+        self.steps.tell("a payer", f"is declined on {reference}")
         self.scripted.declines(reference, fingerprint=f"{reference}:{tried}", detail="Not enough money.")
         self._tell(reference, Claim.FAILED)
 
@@ -217,6 +221,7 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
         self.ledger.give_back(
             GivenBack(provider=PAGES, key=key, reference=None, amount=Money(left, taken.amount.currency))
         )
+        self.steps.tell("the provider", f"gives back {left} minor units of {reference} by itself")
         gone = Money(self.refunds.sent_back(key), taken.amount.currency)
         self.scripted.pays(
             reference, amount=taken.amount, outcome=Outcome.RETURNED, word="reversed", returned=gone
