@@ -26,7 +26,7 @@ from payments.domain.transitions import (
     RefundStatus,
 )
 from payments.testing.simulation.coverage import Coverage, edge_name
-from payments.testing.simulation.ledger import PROMPTS, Ledger, Taken
+from payments.testing.simulation.ledger import Ledger
 from payments.testing.simulation.processes import BEGINNING
 
 AT_REST_ONLY: Final = frozenset({"I13"})
@@ -164,7 +164,7 @@ class Judge:
                     )
         for (provider, key), taken in self._ledger.taken.items():
             asked = taken.reference in attested or any(s.endswith(f":{key}") for s in attested)
-            if (provider, key) not in counted and not asked and self._could_be_known(taken):
+            if (provider, key) not in counted and not asked:
                 self._broken(
                     "I10",
                     taken.reference,
@@ -177,15 +177,6 @@ class Judge:
                 said = attempt.reference in self._ledger.declined or attempt.on_delivery
                 if attempt.reason is Reason.DECLINED and not said:
                     self._broken("I12", attempt.reference, "It counts as declined, and nobody declined it.")
-
-    def _could_be_known(self, taken: Taken) -> bool:
-        """Whether anybody ever told us a name by which to ask: a prompt can be asked about by no other."""
-        if taken.provider != PROMPTS:
-            return True
-        tables = self.tables
-        payment = tables.payments[tables.references[taken.reference]]
-        told = any(n.reference == taken.reference for n in tables.notices.values())
-        return told or payment.attempt(taken.reference).provider_reference is not None
 
     def _nothing_was_asked_twice(self) -> None:
         for reference, times in self._ledger.opened.items():
