@@ -140,6 +140,7 @@ class SimulatedTransaction(Transaction):
         Raises:
             TryAgain: nobody knows whether it did, or it did not.
         """
+        calling()
         if self._broken:
             raise StorageUnavailable("The transaction has ended.")
         if self._written.empty:
@@ -366,6 +367,7 @@ class SimulatedTransaction(Transaction):
 
     async def _come(self, step: str) -> None:
         """Come to the statement called ``step``; after one that raised no other is run."""
+        calling()
         if self._broken:
             raise StorageUnavailable("The transaction has ended.")
         try:
