@@ -9,6 +9,8 @@ import pytest
 
 from payments.adapters.sql.runner import TryAgain
 from payments.application.ports.repository import Transaction
+from payments.application.records import StoredReview
+from payments.application.review_recording import opened_alone
 from payments.domain.events import ReviewKind
 from payments.domain.review import Review
 from payments.testing.simulation.chance import Chance
@@ -35,8 +37,8 @@ def in_a_process(world: World, work: Coroutine[Any, Any, None]) -> None:
         world.loop.close()
 
 
-def review(number: int, subject: str = "same") -> Review:
-    return Review(
+def review(number: int, subject: str = "same") -> StoredReview:
+    new = Review(
         review_id=UUID(int=number),
         kind=ReviewKind.ORPHAN,
         subject=subject,
@@ -44,9 +46,10 @@ def review(number: int, subject: str = "same") -> Review:
         detail="",
         opened_at=BEGINNING,
     )
+    return opened_alone(new, actor="provider:pages", cause="webhook")
 
 
-def adding(new: Review) -> Callable[[Transaction], Awaitable[None]]:
+def adding(new: StoredReview) -> Callable[[Transaction], Awaitable[None]]:
     async def work(transaction: Transaction) -> None:
         await transaction.add_review(new)
 
@@ -131,7 +134,7 @@ def test_an_insert_waits_for_another_one_of_the_same_key() -> None:
 def test_those_who_wait_for_each_other_are_told_to_try_again() -> None:
     world, broken = world_with(), list[str]()
 
-    def crossing(first: Review, then: Review) -> Callable[[Transaction], Awaitable[None]]:
+    def crossing(first: StoredReview, then: StoredReview) -> Callable[[Transaction], Awaitable[None]]:
         async def work(transaction: Transaction) -> None:
             await transaction.add_review(first)
             await asyncio.sleep(1)
@@ -139,7 +142,7 @@ def test_those_who_wait_for_each_other_are_told_to_try_again() -> None:
 
         return work
 
-    async def run(first: Review, then: Review) -> None:
+    async def run(first: StoredReview, then: StoredReview) -> None:
         try:
             await world.database.transact(crossing(first, then))
         except TryAgain as trouble:

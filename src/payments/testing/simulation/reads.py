@@ -18,11 +18,12 @@ from payments.application.records import (
     Message,
     Notice,
     PaymentSummary,
+    ReviewLink,
     ReviewQuery,
     Search,
 )
 from payments.domain.collection import Collection, Handover
-from payments.domain.evidence import Evidence
+from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
 from payments.domain.review import Review
 from payments.testing.simulation.stage import Stage
@@ -117,3 +118,18 @@ class SimulatedReads(Reads):
 
     async def backlog(self, now: datetime) -> Backlog:
         return await self._read("backlog", lambda r: r.backlog(now))
+
+    async def attempt_with_money(self, provider: str, mode: Mode, key: str) -> str | None:
+        return await self._read("attempt_with_money", lambda r: r.attempt_with_money(provider, mode, key))
+
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        return await self._read("review_trail", lambda r: r.review_trail(review_id))
+
+    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+        return await self._read("reviews_alone_after", lambda r: r.reviews_alone_after(review_id, limit))
+
+    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+        return await self._read("review_trails_after", lambda r: r.review_trails_after(review_id, limit))
+
+    async def newest_notices(self, reference: str, provider: str, limit: int) -> tuple[Notice, ...]:
+        return await self._read("newest_notices", lambda r: r.newest_notices(reference, provider, limit))

@@ -13,14 +13,14 @@ from uuid import UUID
 import attrs
 
 from payments.adapters.memory.repository import Tables
-from payments.application.records import AuditEntry, StoredChange
+from payments.application.records import AuditEntry, ReviewLink, StoredChange
 from payments.domain.payment import Payment
 
 GONE: Final = object()
 """In the place of a row that was deleted."""
 
 _BY_KEY: Final = tuple(
-    field.name for field in attrs.fields(Tables) if field.name not in ("payments", "audit")
+    field.name for field in attrs.fields(Tables) if field.name not in ("payments", "audit", "review_audit")
 )
 
 
@@ -74,13 +74,20 @@ class Written:
     """By reference, when an attempt is looked at next."""
     postponed_refunds: dict[UUID, datetime] = attrs.field(factory=dict, init=False)
     trail: list[AuditEntry] = attrs.field(factory=list, init=False)
+    review_trail: list[ReviewLink] = attrs.field(factory=list, init=False)
     rows: dict[str, dict[Any, Any]] = attrs.field(factory=dict, init=False)
     """By table and key: the row, or :data:`GONE`."""
 
     @property
     def empty(self) -> bool:
         return not (
-            self.saved or self.opened or self.postponed or self.postponed_refunds or self.trail or self.rows
+            self.saved
+            or self.opened
+            or self.postponed
+            or self.postponed_refunds
+            or self.trail
+            or self.review_trail
+            or self.rows
         )
 
     def over(self, committed: Tables) -> Tables:
@@ -92,6 +99,8 @@ class Written:
             changed["payments"] = self._payments(committed.payments)
         if self.trail:
             changed["audit"] = (*committed.audit, *self.trail)
+        if self.review_trail:
+            changed["review_audit"] = (*committed.review_audit, *self.review_trail)
         for name, rows in self.rows.items():
             merged = dict(getattr(committed, name))
             for key, row in rows.items():
@@ -112,6 +121,7 @@ class Written:
             rows.update({key: row for key, row in new.items() if old.get(key) is not row})
             rows.update({key: GONE for key in old if key not in new})
         self.trail.extend(after.audit[len(before.audit) :])
+        self.review_trail.extend(after.review_audit[len(before.review_audit) :])
 
     def save(self, rows: SavedRows) -> None:
         """Note the rows of one change of a payment."""

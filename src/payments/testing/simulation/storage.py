@@ -18,7 +18,14 @@ from payments.adapters.memory.repository import MemoryTransaction, Tables
 from payments.adapters.memory.uniqueness import DuplicateKey, unique_keys
 from payments.adapters.sql.runner import NotUnique, TryAgain
 from payments.application.ports.repository import Transaction
-from payments.application.records import Message, Notice, StoredAnswer, StoredChange
+from payments.application.records import (
+    Message,
+    Notice,
+    ReviewLink,
+    StoredAnswer,
+    StoredChange,
+    StoredReview,
+)
 from payments.domain.collection import Collection, Handover
 from payments.domain.errors import StaleVersion, StorageUnavailable
 from payments.domain.evidence import Mode
@@ -227,9 +234,10 @@ class SimulatedTransaction(Transaction):
         self._written.save(rows)
         self._written.learn(view, inner.tables)
 
-    async def add_review(self, review: Review) -> None:
-        key = ("question", review.kind, review.subject)
-        await self._do("add_review", lambda t: t.add_review(review), key)
+    async def add_review(self, opened: StoredReview) -> None:
+        new = opened.review
+        keys: tuple[Key, ...] = (("question", new.kind, new.subject), ("review", new.review_id))
+        await self._do("add_review", lambda t: t.add_review(opened), *keys)
 
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         return await self._do("reviews_of", lambda t: t.reviews_of(payment_id))
@@ -237,10 +245,12 @@ class SimulatedTransaction(Transaction):
     async def lock_review(self, review_id: UUID) -> Review | None:
         return await self._do("lock_review", lambda t: t.lock_review(review_id), ("review", review_id))
 
-    async def decide_review(self, review: Review) -> bool:
-        return await self._do(
-            "decide_review", lambda t: t.decide_review(review), ("review", review.review_id)
-        )
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        return await self._do("review_trail", lambda t: t.review_trail(review_id))
+
+    async def decide_review(self, decided: StoredReview) -> bool:
+        key = ("review", decided.review.review_id)
+        return await self._do("decide_review", lambda t: t.decide_review(decided), key)
 
     async def collection(self, collection_id: str) -> Collection | None:
         return await self._do("collection", lambda t: t.collection(collection_id))
@@ -262,13 +272,13 @@ class SimulatedTransaction(Transaction):
             "add_handover", lambda t: t.add_handover(handover), ("handover", handover.handover_id), *keys
         )
 
-    async def add_notice(self, notice: Notice) -> bool:
+    async def add_notice(self, notice: Notice, *, most_unknown: int | None = None) -> bool:
         await self._come("add_notice")
         await self._lock(("digest", notice.digest))
         known = self._view().notices.get(notice.digest)
         if known is not None:
             await self._lock(("notice", known.notice_id))
-        return await self._now(lambda t: t.add_notice(notice))
+        return await self._now(lambda t: t.add_notice(notice, most_unknown=most_unknown))
 
     async def lease_notices(
         self, now: datetime, *, until: datetime, token: UUID, limit: int
