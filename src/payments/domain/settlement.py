@@ -264,6 +264,10 @@ def _declined(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
     if finding.one_try and not failed.page_closed:
         closed = happened.PageClosed(reference=attempt.reference)
         change = change.then(failed.closed(finding.now), closed)
+    if attempt.said_paid_at is not None:
+        # It said that it was paid, and was not believed yet: only one of the two can be true.
+        detail = "The provider said that it was paid, and then that it was declined."
+        change = _ask(change, ReviewKind.STUCK_UNKNOWN, finding, detail, subject=attempt.reference)
     return Settlement(change, Rule.DECLINED)
 
 
