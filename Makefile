@@ -8,6 +8,10 @@ unexport PYTHONDONTWRITEBYTECODE
 PORT ?= 8000
 # More words for pytest: make test ARGS="tests/unit -k money"
 ARGS ?=
+# What make simulate runs: make simulate HISTORIES=100000 SEED=5, or the whole story of one with STORY=5.
+HISTORIES ?= 10000
+SEED ?= 1
+STORY ?=
 # Another interpreter: make run PYTHON=python3.13. Otherwise the first of these that is new enough.
 PYTHON ?=
 PYTHONS := python3 python3.11 python3.12 python3.13 python3.14
@@ -20,7 +24,7 @@ LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requir
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test sheets stories races hostile check format docs provider lock clean
+.PHONY: help run test sheets stories races hostile simulate check format docs provider lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +46,10 @@ races: $(VENV)/dev.stamp ## run the long races, plans over many rows, and the lo
 
 hostile: $(VENV)/dev.stamp ## meet it with hostile input: bodies, tokens, addresses, answers, connections (some minutes)
 	@$(BIN)/python -m pytest -m hostile -n 2 --dist loadfile tests/hostile $(ARGS)
+
+simulate: $(VENV)/dev.stamp ## run seeded histories of the whole service in a hostile world (HISTORIES, SEED, STORY)
+	@$(BIN)/python -m payments.testing.simulation --histories $(HISTORIES) --seed $(SEED) \
+		--regressions tests/simulation/regressions.txt $(if $(STORY),--story $(STORY)) $(ARGS)
 
 check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
 	@$(BIN)/ruff format --check --quiet .

@@ -243,6 +243,18 @@ class TestReportsThatLie:
         await shop.kit.pass_time(timedelta(hours=25), step=timedelta(minutes=30))
         assert await shop.reviews() == ["stuck_unknown"]
 
+    async def test_a_provider_that_said_paid_and_then_declined_is_a_persons_matter(
+        self, shop: PromptsShop
+    ) -> None:
+        opened = await shop.initiate()
+        shop.prompts.pays(opened.reference)
+        await shop.kit.payments.settle(opened.reference)
+        shop.prompts.declines(opened.reference)
+        await shop.kit.payments.settle(opened.reference)
+        payment = await shop.payment()
+        assert (payment.status, payment.captures) == (PaymentStatus.FAILED, ())
+        assert await shop.reviews() == ["stuck_unknown"]
+
     async def test_another_amount_is_held_for_a_person(self, shop: PromptsShop) -> None:
         opened = await shop.initiate()
         shop.prompts.pays(opened.reference)

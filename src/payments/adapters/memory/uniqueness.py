@@ -19,11 +19,11 @@ def refuse_duplicates(payments: Iterable[Payment], changed: Payment) -> None:
     Raises:
         DuplicateKey: naming the key that is taken.
     """
-    own = Counter(_keys(changed))
+    own = Counter(unique_keys(changed))
     twice = [key for key, count in own.items() if count > 1]
     for payment in payments:
         if payment.payment_id != changed.payment_id:
-            twice += [key for key in _keys(payment) if key in own]
+            twice += [key for key in unique_keys(payment) if key in own]
     if twice:
         raise DuplicateKey(f"{twice[0]} is taken.")
 
@@ -60,7 +60,8 @@ def refuse_second_link(new: ReviewLink, links: Iterable[ReviewLink]) -> None:
         raise DuplicateKey(f"Place {new.sequence} of the review's trail is taken.")
 
 
-def _keys(payment: Payment) -> Iterator[tuple[str, ...]]:
+def unique_keys(payment: Payment) -> Iterator[tuple[str, ...]]:
+    """Everything of ``payment`` that no other row may carry, in one order for everybody."""
     for attempt in payment.attempts:
         yield ("attempt reference", attempt.reference)
         if attempt.live:
