@@ -15,6 +15,11 @@ STORY ?=
 # Another interpreter: make run PYTHON=python3.13. Otherwise the first of these that is new enough.
 PYTHON ?=
 PYTHONS := python3 python3.11 python3.12 python3.13 python3.14
+# What make points runs. POINT= and MEET= tell one of them whole; a broken one is printed with its name.
+PAIRS ?= 20000
+PREEMPTIONS ?= 2
+POINT ?=
+MEET ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,7 +29,7 @@ LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requir
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test sheets stories races hostile simulate check format docs provider lock clean
+.PHONY: help run test sheets stories races hostile simulate points check format docs provider lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +55,10 @@ hostile: $(VENV)/dev.stamp ## meet it with hostile input: bodies, tokens, addres
 simulate: $(VENV)/dev.stamp ## run seeded histories of the whole service in a hostile world (HISTORIES, SEED, STORY)
 	@$(BIN)/python -m payments.testing.simulation --histories $(HISTORIES) --seed $(SEED) \
 		--regressions tests/simulation/regressions.txt $(if $(STORY),--story $(STORY)) $(ARGS)
+
+points: $(VENV)/dev.stamp ## kill at every point, singly and in pairs, and let every two flows meet (PAIRS, PREEMPTIONS)
+	@$(BIN)/python -m payments.testing.simulation.exhaustive --pairs $(PAIRS) --preemptions $(PREEMPTIONS) \
+		$(if $(POINT),--story $(POINT)) $(if $(MEET),--meet $(MEET)) $(ARGS)
 
 check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
 	@$(BIN)/ruff format --check --quiet .

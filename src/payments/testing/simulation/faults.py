@@ -5,9 +5,10 @@ and some know one fault only. That finds more than having everything go wrong al
 """
 
 import enum
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 
@@ -69,13 +70,21 @@ class Fault(enum.Enum):
     MAIL_DROPPED = "the mail server takes the mail and drops it"
 
 
+class Draws(Protocol):
+    """Says of one opportunity after the other whether the fault happens."""
+
+    @abstractmethod
+    def happens(self, likely: float) -> bool:
+        """Whether it happens at the opportunity that has come; by chance, with this probability."""
+
+
 @attrs.define
 class Weather:
     """Which faults there are in one history, and how likely each is at each opportunity."""
 
     rates: Mapping[Fault, float]
     """Of those that are on."""
-    _draws: Mapping[Fault, Chance]
+    _draws: Mapping[Fault, Draws]
     """A stream for each, so that turning one off leaves the others as they were."""
     struck: Counter[tuple[Fault, str]] = attrs.field(factory=Counter, init=False)
     """How often each fault struck at each step."""

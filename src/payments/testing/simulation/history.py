@@ -1,7 +1,8 @@
 """Running one history: chaos, then everything heals, then the judge compares what is left with the truth."""
 
 import asyncio
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import attrs
 
@@ -54,6 +55,10 @@ class History:
     steps: int
 
 
+Tell = Callable[[World], Coroutine[Any, Any, None]]
+"""Has a history happen in a world, from its beginning to its end."""
+
+
 @attrs.frozen
 class AsItIs:
     """The service as it is. A test of the simulation puts a mistake into it here, and sees it found."""
@@ -80,15 +85,15 @@ class Theatre:
         """Run the history ``seed``."""
         return self.run(Plan.of(seed), Weather.of(seed))
 
-    def run(self, plan: Plan, weather: Weather) -> History:
-        """Run the history of ``plan`` in this ``weather``."""
+    def run(self, plan: Plan, weather: Weather, tell: "Tell | None" = None) -> History:
+        """Run the history of ``plan`` in this ``weather``; ``tell`` has it happen, in place of the plan."""
         world = World(plan, weather, self._service(plan.rules), Chance.of(plan.seed, "order").below)
         self._stage.show(world)
         self._providers.clear()
         self._providers.update(self._planted.providers(world.providers))
         world.loop.set_exception_handler(lambda _loop, _context: None)
         try:
-            world.loop.run_until_complete(_told(world))
+            world.loop.run_until_complete((tell or _told)(world))
         except Endless as endless:
             world.judge.found.append(Violation(invariant="I13", subject="loop", detail=str(endless)))
         finally:
@@ -125,7 +130,7 @@ class Theatre:
 
 
 async def _told(world: World) -> None:
-    people, loop = People(world), world.loop
+    people = People(world)
     world.post.deliver = people.delivered
     world.prompts.prompted = lambda reference: world.soon(
         world.minds.between(3, 60), people.prompted, reference
@@ -135,6 +140,12 @@ async def _told(world: World) -> None:
     for action in world.plan.actions:
         world.soon(action.at_s, people.does, action)
     await asyncio.sleep(world.plan.chaos_s)
+    await ended(world, people)
+
+
+async def ended(world: World, people: People) -> None:
+    """Let everything heal and come to rest, and have the judge compare what is left with the truth."""
+    loop = world.loop
     world.weather.heal()
     world.trace.add(loop.time(), "world", "heals")
     for machine in world.machines:

@@ -18,7 +18,7 @@ from payments.domain.review import Review
 from payments.domain.reviewing import WayOut, ways_out
 from payments.domain.transitions import RefundStatus
 from payments.testing.simulation.plan import Action, Deed
-from payments.testing.simulation.processes import Fenced, calling
+from payments.testing.simulation.processes import Fenced, Machine, calling
 from payments.testing.simulation.world import World
 
 T = TypeVar("T")
@@ -60,10 +60,12 @@ class People:
         }
         await deeds[action.deed](action)
 
-    async def request(self, flow: str, call: Callable[[], Awaitable[T]]) -> T | None:
+    async def request(
+        self, flow: str, call: Callable[[], Awaitable[T]], machine: Machine | None = None
+    ) -> T | None:
         """What the service answers to one request; None where it refuses, fails or dies meanwhile."""
         world = self._world
-        machine = world.serving()
+        machine = machine or world.serving()
         if machine is None:
             return None
 

@@ -18,6 +18,7 @@ import attrs
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.faults import Fault, Weather
 from payments.testing.simulation.trace import Trace
+from payments.testing.simulation.turns import Turns
 
 BEGINNING: Final = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 """When every history begins."""
@@ -79,6 +80,8 @@ class Steps:
     machines: "tuple[Machine, ...]" = ()
     taken: dict[str, int] = attrs.field(factory=dict, init=False)
     """How often each labelled point was passed."""
+    turns: "Turns | None" = attrs.field(default=None, init=False)
+    """Where two flows go on one after the other, and not as chance has it."""
 
     async def before(self, step: str) -> str:
         """Come to ``step``; others may go on meanwhile. Returns its label: the use-case and the step.
@@ -88,6 +91,8 @@ class Steps:
         """
         process = calling()
         label = f"{_FLOW.get()}/{step}"
+        if self.turns is not None:
+            await self.turns.come(_FLOW.get())
         if self.weather.strikes(Fault.SLOW, label):
             await asyncio.sleep(self.chance.spread(0.01, 120))
         else:

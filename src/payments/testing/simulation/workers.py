@@ -39,10 +39,14 @@ class Workers:
     _planned: dict[str, asyncio.TimerHandle] = attrs.field(factory=dict, init=False)
     _vain_s: dict[str, float] = attrs.field(factory=dict, init=False)
     """By round: how long nobody looks again after looks in vain."""
+    asleep: bool = attrs.field(default=False, init=False)
+    """Nobody is sent to work: what is due waits."""
     _busy: set[tuple[Process, str]] = attrs.field(factory=set, init=False)
 
     def plan(self, least_s: float = 0.0) -> None:
         """Have every round taken as soon as it is due, and not before ``least_s`` from now."""
+        if self.asleep:
+            return
         tables, now_s = self._tables(), self._loop.time()
         for name in ROUNDS:
             due_s = _DUE[name](tables)
