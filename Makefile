@@ -24,7 +24,7 @@ LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requir
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test sheets stories races hostile simulate check format docs provider lock clean
+.PHONY: help run test sheets stories races hostile simulate crash failover check format docs provider lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,12 @@ hostile: $(VENV)/dev.stamp ## meet it with hostile input: bodies, tokens, addres
 simulate: $(VENV)/dev.stamp ## run seeded histories of the whole service in a hostile world (HISTORIES, SEED, STORY)
 	@$(BIN)/python -m payments.testing.simulation --histories $(HISTORIES) --seed $(SEED) \
 		--regressions tests/simulation/regressions.txt $(if $(STORY),--story $(STORY)) $(ARGS)
+
+crash: $(VENV)/dev.stamp ## kill the service and its PostgreSQL under load, CYCLES=50 times (500: half an hour)
+	@$(BIN)/python -m tests.crash $(or $(CYCLES),50) $(ARGS)
+
+failover: $(VENV)/dev.stamp ## kill a primary PostgreSQL under load and promote its standby, CYCLES=2 times
+	@$(BIN)/python -m tests.failover $(or $(CYCLES),2) $(ARGS)
 
 check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
 	@$(BIN)/ruff format --check --quiet .
