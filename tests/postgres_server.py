@@ -12,6 +12,7 @@ import fcntl
 import os
 import pwd
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -81,6 +82,46 @@ class PostgresServer:
     def restart(self, mode: str = "immediate") -> None:
         self.stop(mode)
         self.start()
+
+    def follow(self, primary: "PostgresServer") -> None:
+        """Forget everything, and be a standby that is sent each change of ``primary``, which must run."""
+        self.stop()
+        shutil.rmtree(self.cluster / "data", ignore_errors=True)
+        self._run(
+            *("pg_basebackup", "--host=127.0.0.1", f"--port={primary.port}", "--username=payments"),
+            *("--pgdata", str(self.cluster / "data"), "--write-recovery-conf", "--checkpoint=fast"),
+        )
+        ours = f"port = {self.port}\nunix_socket_directories = '{self.cluster}'\n"
+        with (self.cluster / "data" / "postgresql.auto.conf").open("a") as settings:
+            settings.write(ours)
+        self.start()
+
+    def promote(self) -> None:
+        """Be no standby any more, but the one that takes writes."""
+        self._control("promote")
+
+    def kill(self) -> None:
+        """``kill -9`` for the server and everybody who works for it, as when its machine goes down."""
+        for number in (*self.children(), self._main()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        while any(_runs(number) for number in (self._main(), *self.children())):
+            time.sleep(0.005)
+
+    def children(self, what: str = "") -> list[int]:
+        """The numbers of the processes that work for the server and have ``what`` in their title (Linux)."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                # After the name, which may hold anything: the state and the parent's number.
+                state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+                title = (process / "cmdline").read_bytes().decode(errors="replace")
+                if int(parent) == self._main() and state != "Z" and what in title:
+                    found.append(int(process.name))
+        return found
+
+    def _main(self) -> int:
+        return int((self.cluster / "data" / "postmaster.pid").read_text().splitlines()[0])
 
     def _control(self, deed: str, *arguments: str) -> None:
         data, within = str(self.cluster / "data"), f"--timeout={START_WITHIN_S}"
@@ -190,6 +231,13 @@ def _programs(folder: Path) -> Path:
             shutil.copytree(libraries, copied.with_suffix(".libs"), dirs_exist_ok=True)
         package = copied
     return package / "pginstall" / "bin"
+
+
+def _runs(number: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{number}/stat").read_text()
+    except OSError:
+        return False
 
 
 def _we_are_root() -> bool:
