@@ -167,7 +167,7 @@ class Story:
         for _ in range(20):
             if answer.status_code != 503:
                 break
-            assert answer.json()["code"] == "storage_unavailable", answer.text
+            assert answer.json()["code"] in {"storage_unavailable", "orders_unavailable"}, answer.text
             await asyncio.sleep(int(answer.headers["retry-after"]))
             answer = await self.initiate(order_id)
         return answer
