@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import random
 import secrets
 import time
@@ -102,6 +103,8 @@ async def all_of_it(cycles: int, seed: int) -> list[Account]:
         if absent := patroni.missing():
             install = "apt-get install patroni etcd-server"
             say(f"failover by Patroni: NOT RUN, {' and '.join(absent)} missing here ({install})")
+            if os.environ.get("CI") == "true":
+                own.findings.append("CI leaves nothing out: .ci/run installs what is missing")
             return [own]
         with patroni.patroni_nodes() as nodes:
             # Each waits for a lease of twenty seconds to end.
