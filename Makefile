@@ -24,7 +24,7 @@ LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requir
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test sheets stories races hostile simulate crash failover check format docs provider lock clean
+.PHONY: help run test sheets stories races hostile simulate crash failover faults check format docs provider lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,9 @@ crash: $(VENV)/dev.stamp ## kill the service and its PostgreSQL under load, CYCL
 
 failover: $(VENV)/dev.stamp ## kill a primary PostgreSQL under load and promote its standby, CYCLES=2 times
 	@$(BIN)/python -m tests.failover $(or $(CYCLES),2) $(ARGS)
+
+faults: $(VENV)/dev.stamp ## have the network fail under load between the service and all it speaks to, ROUNDS=1
+	@$(BIN)/python -m tests.faults $(or $(ROUNDS),1) $(ARGS)
 
 check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
 	@$(BIN)/ruff format --check --quiet .

@@ -56,10 +56,10 @@ class Account:
         self.acknowledged += other.acknowledged
         self.findings += other.findings
 
-    def last_line(self) -> str:
+    def last_line(self, name: str = "crash") -> str:
         all_s = sorted(took_s for each in self.ready_s.values() for took_s in each)
         return (
-            f"crash: {len(all_s)} cycles, {self.acknowledged:,} acknowledged, {self.lost} lost,"
+            f"{name}: {len(all_s)} cycles, {self.acknowledged:,} acknowledged, {self.lost} lost,"
             f" {len(self.findings) - self.lost} other findings,"
             f" ready again p50 {percentile(all_s, 50):.2f} s, p99 {percentile(all_s, 99):.2f} s"
             f" (max {all_s[-1]:.2f} s)"
