@@ -117,7 +117,7 @@ async def _money_that_differs(story: Story) -> list[str]:
 
 
 def _attempts_like(story: Story, name: str) -> list[tuple[Any, ...]]:
-    """What we know of whatever has this name, so that a finding can be followed up once the tables are gone."""
+    """What we know of whatever has this name, for a finding that outlives the tables."""
     columns = "reference, provider, status, reason, checks, last_word, next_check_at, claimed_at"
     return story.rows(
         f"SELECT {columns}, watch_until, said_paid_at FROM attempts"  # noqa: S608 -- a simulator's name
