@@ -29,7 +29,8 @@ LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requir
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test sheets stories races hostile simulate points check format docs provider lock clean
+.PHONY: help run test sheets stories races hostile simulate points crash failover faults
+.PHONY: check format docs provider lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,6 +60,15 @@ simulate: $(VENV)/dev.stamp ## run seeded histories of the whole service in a ho
 points: $(VENV)/dev.stamp ## kill at every point, singly and in pairs, and let every two flows meet (PAIRS, PREEMPTIONS)
 	@$(BIN)/python -m payments.testing.simulation.exhaustive --pairs $(PAIRS) --preemptions $(PREEMPTIONS) \
 		$(if $(POINT),--story $(POINT)) $(if $(MEET),--meet $(MEET)) $(ARGS)
+
+crash: $(VENV)/dev.stamp ## kill the service and its PostgreSQL under load, CYCLES=50 times (500: half an hour)
+	@$(BIN)/python -m tests.crash $(or $(CYCLES),50) $(ARGS)
+
+failover: $(VENV)/dev.stamp ## kill a primary PostgreSQL under load and promote its standby, CYCLES=2 times
+	@$(BIN)/python -m tests.failover $(or $(CYCLES),2) $(ARGS)
+
+faults: $(VENV)/dev.stamp ## have the network fail under load between the service and all it speaks to, ROUNDS=1
+	@$(BIN)/python -m tests.faults $(or $(ROUNDS),1) $(ARGS)
 
 check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
 	@$(BIN)/ruff format --check --quiet .
