@@ -9,6 +9,12 @@ from msgspec import Meta
 ORDER_ID_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
 REFERENCE_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
 
+NO_CONTROLS: Final = {"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
+"""What the document says of free text; reading refuses control characters everywhere."""
+_SAYS_SOMETHING: Final = {
+    "pattern": r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+}
+
 OrderId: TypeAlias = Annotated[
     str,
     Meta(
@@ -79,6 +85,7 @@ Why: TypeAlias = Annotated[
         min_length=1,
         max_length=500,
         pattern=r"\S",
+        extra_json_schema=_SAYS_SOMETHING,
         description="Why, for the audit trail and the provider.",
         examples=["The parcel came back."],
     ),
@@ -115,6 +122,7 @@ Collector: TypeAlias = Annotated[
     Meta(
         min_length=1,
         max_length=255,
+        extra_json_schema=NO_CONTROLS,
         description="The `sub` of whoever collected it.",
         examples=["rider_7"],
     ),
