@@ -40,6 +40,7 @@ ACROSS_FIELDS: Final = (
     "Name the reference or the order_id, and only one of them.",
     "It is required.",
     "Use an ISO 4217 code such as ETB, NGN, KES or GHS.",
+    "Name the attempt that the money belongs to.",
 )
 """Sentences for what a schema cannot say: rules across fields, and the list of currencies."""
 

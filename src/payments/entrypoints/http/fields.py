@@ -11,9 +11,7 @@ REFERENCE_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
 
 NO_CONTROLS: Final = {"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
 """What the document says of free text; reading refuses control characters everywhere."""
-_SAYS_SOMETHING: Final = {
-    "pattern": r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-}
+SAYS_SOMETHING: Final = r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f]*$"
 
 OrderId: TypeAlias = Annotated[
     str,
@@ -84,8 +82,7 @@ Why: TypeAlias = Annotated[
     Meta(
         min_length=1,
         max_length=500,
-        pattern=r"\S",
-        extra_json_schema=_SAYS_SOMETHING,
+        pattern=SAYS_SOMETHING,
         description="Why, for the audit trail and the provider.",
         examples=["The parcel came back."],
     ),

@@ -15,6 +15,7 @@ from payments.domain.transitions import PaymentStatus
 from payments.entrypoints.http import cursors
 from payments.entrypoints.http.fields import (
     NO_CONTROLS,
+    SAYS_SOMETHING,
     Amount,
     CollectionId,
     Collector,
@@ -115,7 +116,7 @@ class ResolveRequest:
             min_length=1,
             max_length=500,
             description="Why, for whoever reads it later.",
-            extra_json_schema=NO_CONTROLS,
+            extra_json_schema={"pattern": SAYS_SOMETHING},
         ),
     ]
     reference: GivenReference | None = None
