@@ -41,6 +41,7 @@ ACROSS_FIELDS: Final = (
     "It is required.",
     "Use an ISO 4217 code such as ETB, NGN, KES or GHS.",
     "Name the attempt that the money belongs to.",
+    "Name a capture of this payment, or leave it out for the money that settles it.",
 )
 """Sentences for what a schema cannot say: rules across fields, and the list of currencies."""
 
