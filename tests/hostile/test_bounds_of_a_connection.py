@@ -122,6 +122,38 @@ async def test_a_large_body_is_no_head() -> None:
     assert (await told(body + last[:9], last[9:], pause_s=0.05)).count(b"HTTP/1.1 200 OK") == 2
 
 
+HIDDEN = b"GET / HTTP/1.1\r\nHost: evil\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 36\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + HIDDEN,
+        b"Content-Length: 0\r\nContent-Length: 31\r\n\r\n" + HIDDEN,
+        b"Content-Length: 0, 31\r\n\r\n" + HIDDEN,
+        b"Content-Length: +0\r\n\r\n" + HIDDEN,
+        b"Content-Length: -1\r\n\r\n" + HIDDEN,
+        b"Content-Length: 0x1f\r\n\r\n" + HIDDEN,
+        b"Content-Length : 0\r\n\r\n" + HIDDEN,
+        b"Transfer-Encoding: identity, chunked, identity\r\n\r\n0\r\n\r\n" + HIDDEN,
+        b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+        b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+        b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" + HIDDEN,
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n" + HIDDEN,
+        b"X: y\n\n" + HIDDEN,
+        b"X: y\rContent-Length: 0\r\n\r\n" + HIDDEN,
+        b"X\x00: y\r\n\r\n" + HIDDEN,
+        b" folded: y\r\n\r\n" + HIDDEN,
+    ],
+    ids=range(17),
+)
+async def test_a_second_request_inside_of_a_body_is_never_answered(framing: bytes) -> None:
+    said = await told(b"POST /body HTTP/1.1\r\nHost: x\r\n" + framing)
+    assert said.count(b"HTTP/1.1 200 OK") == 0
+    assert said.count(b"HTTP/1.1 400 Bad Request") <= 1
+
+
 async def test_what_is_no_request_is_refused() -> None:
     assert (await told(b"nonsense\r\n\r\n")).startswith(b"HTTP/1.1 400 Bad Request")
 
