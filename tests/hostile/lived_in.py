@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import attrs
 
+from payments.application.review_recording import opened_alone
 from payments.domain.events import ReviewKind
 from payments.domain.money import Money
 from payments.domain.refund_rules import RefundRules
@@ -65,7 +66,8 @@ async def lived_in() -> LivedIn:
         detail="scripted said 'paid', and never confirmed it when asked.",
         opened_at=kit.clock.now(),
     )
-    await kit.unit_of_work.write(lambda transaction: transaction.add_review(review))
+    told = opened_alone(review, actor="provider:scripted", cause="webhook")
+    await kit.unit_of_work.write(lambda transaction: transaction.add_review(told))
     return LivedIn(
         kit=kit,
         open_payment=opened.payment_id,
