@@ -1,5 +1,6 @@
 """Prompts on a phone: what is asked for once, reported unsigned, and confirmed by being asked."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -75,6 +76,14 @@ async def test_a_repeated_initiate_shows_the_same_prompt_and_sends_no_other(shop
     first, again = await shop.initiate(), await shop.initiate()
     assert (again.reference, again.checkout_url) == (first.reference, first.checkout_url)
     assert shop.prompts.calls["open"] == 1
+
+
+async def test_only_the_hash_of_the_address_it_reports_to_is_stored(shop: PromptsShop) -> None:
+    checkout = await shop.initiate()
+    token = shop.prompts.token(checkout.reference)
+    attempt = await shop.attempt(checkout.reference)
+    assert attempt.callback_token_hash == hashlib.sha256(token.encode()).hexdigest()
+    assert token not in repr(await shop.payment())
 
 
 async def test_a_phone_that_cannot_be_prompted_is_refused_before_any_call(shop: PromptsShop) -> None:
