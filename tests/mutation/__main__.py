@@ -44,7 +44,9 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("groups", nargs="*", default=CRITICAL, metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--only", default="*", help="modules of these names alone, such as *.refunding")
-    parser.add_argument("--again", action="store_true", help="only what survived the last run, by today's tests")
+    parser.add_argument(
+        "--again", action="store_true", help="only what survived the last run, by today's tests"
+    )
     parser.add_argument("--children", type=int, default=2, help="how many mutants at a time")
     chosen = parser.parse_args(words)
     run = _again if chosen.again else _run
