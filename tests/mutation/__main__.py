@@ -1,7 +1,7 @@
 """Mutation: change the code one piece at a time, and see which changes no test notices.
 
-``make mutate`` runs the groups of ``tests/mutation/groups.py`` that it is given (``GROUPS="money settle"``), with
-mutmut, over a copy of the sources and the tests in ``.mutation/``: the working tree is never touched.
+``make mutate`` runs the groups of ``tests/mutation/groups.py`` that it is given (``GROUPS="money settle"``),
+with mutmut, over a copy of the sources and the tests in ``.mutation/``: the working tree is never touched.
 """
 
 import argparse
@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 COPIES = ROOT / ".mutation"
 COPIED = ("src", "tests", "pyproject.toml")
 KILLED = frozenset({1, 3, 24, -24, 152})
-"""What mutmut keeps for a mutant that a test noticed: red, an error, or work that never ended (CPU time, not time
-of day). Whatever else it keeps, such as 0 for "all green" and 33 for "no test ran it", counts as alive."""
+"""What mutmut keeps for a mutant that a test noticed: red, an error, or work that never ended (by CPU time).
+Whatever else it keeps, such as 0 for "all green" and 33 for "no test ran it", counts as alive."""
 
 
 @attrs.frozen
@@ -94,6 +94,7 @@ def _mutmut(place: Path, group: Group, tests: Iterable[str], children: int, muta
         "pytest_add_cli_args_test_selection": tuple(tests),
     }
     lines = [f"{key} =\n" + "".join(f"    {value}\n" for value in values) for key, values in settings.items()]
+    lines.append("timeout_multiplier = 4\n")
     (place / "setup.cfg").write_text("[mutmut]\n" + "".join(lines), encoding="utf-8")
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children), *mutants]
     # Examples are drawn alike for every mutant, and set order does not decide which test comes first.

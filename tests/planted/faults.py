@@ -1,7 +1,7 @@
 """The planted faults: what people who build such services have got wrong, and what must notice it here.
 
-The classes come from the threat and failure models (docs/model.md, docs/edge-cases.md). A place is kept short and
-on lines that rarely change; one that moved is named by ``tests/planted/test_table.py``.
+The rules they break stand in docs/model.md and docs/edge-cases.md. A place is kept short and on lines that
+rarely change; one that moved is named by ``tests/planted/test_table.py``.
 """
 
 from typing import Final
@@ -359,7 +359,8 @@ TWICE: Final = (
         "adapters/providers/mpesa/checkouts.py",
         "        return checkout_of(answer)",
         "        if answer.status >= 500:\n"
-        '            answer = await self._api.call("push", PATH, push_fields(request, self._api.settings, at))\n'
+        "            settings = self._api.settings\n"
+        '            answer = await self._api.call("push", PATH, push_fields(request, settings, at))\n'
         "        return checkout_of(answer)",
         f"{PROVIDERS}/test_mpesa_checkouts.py"
         "::test_every_other_answer_is_one_of_three_errors_and_is_never_sent_again",
@@ -483,7 +484,7 @@ FORGOTTEN: Final = (
         "tests/unit/domain/test_transitions.py::test_success_and_succeeded_have_no_way_out",
     ),
     Fault(
-        "a notice is acknowledged before it is on disk",
+        "a report is acknowledged before it is on disk",
         f"{USE_CASES}/receive_callback.py",
         "        await self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))",
         "        import asyncio\n"
@@ -491,7 +492,18 @@ FORGOTTEN: Final = (
         "            self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))\n"
         "        )\n"
         "        writing.add_done_callback(lambda done: done.exception())",
-        f"{HTTP}/test_callbacks.py::test_what_cannot_be_stored_is_not_acknowledged",
+        f"{CASES}/test_prompts.py::TestReportsThatLie::test_a_report_is_not_acknowledged_before_its_commit",
+    ),
+    Fault(
+        "a notice is acknowledged before it is on disk",
+        f"{USE_CASES}/receive_notice.py",
+        "stored=await self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))",
+        "stored=not __import__('asyncio')\n"
+        "            .ensure_future(\n"
+        "                self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))\n"
+        "            )\n"
+        "            .add_done_callback(lambda done: done.exception())",
+        f"{CASES}/test_notices.py::test_a_notice_is_not_acknowledged_before_its_commit",
     ),
     Fault(
         "a notice is answered 200 while the store is down",
@@ -547,7 +559,8 @@ PEOPLE: Final = (
         f"{USE_CASES}/get_payment.py",
         " or user_id not in (None, payment.payer):",
         ":",
-        f"{CASES}/test_settle.py::test_a_payment_of_somebody_else_is_not_to_be_seen",
+        f"{HTTP}/test_authorisation.py"
+        "::test_absent_foreign_and_malformed_payments_are_answered_byte_for_byte_alike",
     ),
     Fault(
         "an order is paid by somebody else",

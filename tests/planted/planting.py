@@ -34,7 +34,7 @@ def plant(fault: Fault) -> None:
             return as_it_is(loader, fullname)
         return compile(text, path, "exec", dont_inherit=True)
 
-    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]  # in this process alone
+    SourceFileLoader.get_code = get_code  # type: ignore[assignment, method-assign]  # in this process
     sys.meta_path.insert(0, _Plainly(path))
 
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import attrs
 import pytest
 
 from payments.application.ports.providers import Checkout, CheckoutRequest, Flow, Question, Urgency
@@ -16,13 +17,14 @@ from payments.domain.errors import (
     PaymentInFlight,
     PaymentInReview,
     ReferenceNotFound,
+    StorageUnavailable,
 )
 from payments.domain.events import Reason
 from payments.domain.evidence import Answer, Outcome, Rule
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from payments.testing import ScriptedPrompts, in_memory_payments
 from tests.unit.use_cases.prompts_shop import PromptsShop
-from tests.unit.use_cases.shop import refused
+from tests.unit.use_cases.shop import Full, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -301,6 +303,13 @@ class TestReportsThatLie:
         opened = await shop.initiate()
         body = shop.prompts.callback(opened.reference)
         await refused(ReferenceNotFound, shop.kit.payments.receive_callback("0" * 32, body))
+        assert await shop.notices(opened.reference) == ()
+
+    async def test_a_report_is_not_acknowledged_before_its_commit(self, shop: PromptsShop) -> None:
+        opened = await shop.initiate()
+        token, body = shop.prompts.token(opened.reference), shop.prompts.callback(opened.reference)
+        receive = attrs.evolve(shop.kit.payments.receive_callback, unit_of_work=Full(shop.kit.unit_of_work))
+        await refused(StorageUnavailable, receive(token, body))
         assert await shop.notices(opened.reference) == ()
 
     async def test_a_report_that_cannot_be_read_is_stored_and_makes_us_ask(self, shop: PromptsShop) -> None:
