@@ -207,9 +207,12 @@ class TestSaidAgain:
         await shop.reports(opened.reference, receipt=RECEIPT)
         await shop.kit.work()
 
-        assert (await shop.payment()).captures[0].receipt == RECEIPT
+        payment = await shop.payment()
+        assert (payment.captures[0].receipt, payment.updated_at) == (RECEIPT, shop.kit.clock.now())
         assert shop.prompts.calls["check"] == asked
         assert await shop.told() == ["paid"]
+        entry = (await shop.kit.unit_of_work.reads.audit_of(payment.payment_id))[-1]
+        assert (entry.actor, entry.cause, entry.at) == ("provider:prompts", "webhook", shop.kit.clock.now())
 
     async def test_a_report_of_another_amount_afterwards_changes_nothing_and_asks_a_person(
         self, shop: PromptsShop

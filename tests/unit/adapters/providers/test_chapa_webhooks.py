@@ -141,7 +141,7 @@ def test_no_signature_is_guessed(body: bytes, given_signature: str) -> None:
 )
 def test_signed_bytes_that_are_no_strict_json_object_are_malformed(body: bytes) -> None:
     signature = hmac.digest(V1_SECRET.encode(), body, "sha256").hex()
-    with pytest.raises(NoticeMalformed, match=r"^The notice cannot be read"):
+    with pytest.raises(NoticeMalformed, match=r"^The notice cannot be read\. \S"):
         read(body, ((X, signature),), V1_SECRET)
 
 

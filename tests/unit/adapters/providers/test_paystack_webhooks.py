@@ -145,7 +145,7 @@ def test_no_signature_is_guessed(body: bytes, given_signature: str) -> None:
     ],
 )
 def test_signed_bytes_that_are_no_strict_json_object_are_malformed(body: bytes) -> None:
-    with pytest.raises(NoticeMalformed, match=r"^The notice cannot be read"):
+    with pytest.raises(NoticeMalformed, match=r"^The notice cannot be read\. \S"):
         read(body, signed(body), K1)
 
 
