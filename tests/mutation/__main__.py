@@ -23,7 +23,8 @@ COPIES = ROOT / ".mutation"
 COPIED = ("src", "tests", "pyproject.toml")
 KILLED = frozenset({1, 3, 24, -24, 152})
 """What mutmut keeps for a mutant that a test noticed: red, an error, or work that never ended (by CPU time).
-Whatever else it keeps, such as 0 for "all green" and 33 for "no test ran it", counts as alive."""
+Whatever else it keeps, such as 0 for "all green", 33 for "no test ran it" and None for "not yet", counts as
+alive."""
 
 
 @attrs.frozen
@@ -57,22 +58,24 @@ def main(words: list[str]) -> int:
 def _run(group: Group, only: str, children: int) -> bool:
     place = _copy(group)
     _mutmut(place, group, group.near, children, (f"payments.{only}*",))
-    scores = _scores(place, only)
-    left = [name for score in scores.values() for name in score.survivors]
-    if left and group.far:
-        (place / "mutants" / "mutmut-stats.json").unlink()
-        _mutmut(place, group, group.far, children, left)
-        scores = _scores(place, only)
-    return _told(group, scores, place)
+    _meet(place, group, group.far, children, only)
+    return _told(group, _scores(place, only), place)
 
 
 def _again(group: Group, only: str, children: int) -> bool:
     place = COPIES / group.name
-    left = [name for score in _scores(place, only).values() for name in score.survivors]
     shutil.copytree(ROOT / "tests", place / "tests", dirs_exist_ok=True)
-    (place / "mutants" / "mutmut-stats.json").unlink()
-    _mutmut(place, group, (*group.near, *group.far), children, left)
+    for tests in (group.near, group.far):
+        _meet(place, group, tests, children, only)
     return _told(group, _scores(place, only), place)
+
+
+def _meet(place: Path, group: Group, tests: tuple[str, ...], children: int, only: str) -> None:
+    """Run ``tests`` against what is still alive."""
+    alive = [name for score in _scores(place, only).values() for name in score.survivors]
+    if alive and tests:
+        (place / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+        _mutmut(place, group, tests, children, alive)
 
 
 def _copy(group: Group) -> Path:
@@ -104,15 +107,13 @@ def _mutmut(place: Path, group: Group, tests: Iterable[str], children: int, muta
 
 
 def _scores(place: Path, only: str) -> Mapping[str, Score]:
-    """The score of each module that was run."""
+    """The score of each module."""
     found = {}
     for kept in sorted((place / "mutants" / "src" / "payments").rglob("*.meta")):
         module = ".".join(kept.relative_to(place / "mutants" / "src").parts).removesuffix(".py.meta")
         codes: dict[str, int | None] = json.loads(kept.read_text(encoding="utf-8"))["exit_code_by_key"]
-        ran = {name: code for name, code in codes.items() if code is not None}
-        if ran and fnmatch.fnmatch(module, f"payments.{only}*"):
-            survivors = tuple(name for name, code in ran.items() if code not in KILLED)
-            found[module] = Score(len(ran), survivors)
+        if codes and fnmatch.fnmatch(module, f"payments.{only}*"):
+            found[module] = Score(len(codes), tuple(name for name in codes if codes[name] not in KILLED))
     return found
 
 
