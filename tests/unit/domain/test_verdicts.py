@@ -1,92 +1,37 @@
 """Each answer about an open page: the verdict, every event that explains it, all that it leaves."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid5
 
 import attrs
 import pytest
 
 from payments.domain import events as happened
-from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
-from payments.domain.confirming import confirmed, receipt_learnt
 from payments.domain.events import Reason, ReviewKind
-from payments.domain.evidence import Answer, Mode, Outcome, Report, Rule
+from payments.domain.evidence import Mode, Outcome, Rule
 from payments.domain.money import Money
-from payments.domain.payment import Change, Customer, Payment, claim, lost, opened, reopen
-from payments.domain.refund import Refund
-from payments.domain.settlement import Finding, Settlement, settle
-from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
-
-START = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
-LATER = START + timedelta(minutes=10)
-PAYMENT_ID, EVIDENCE_ID = UUID(int=1), UUID(int=7)
-REFUND_ID = uuid5(EVIDENCE_ID, "refund")
-OURS, OTHER = "p-1", "p-2"
-DUE, LESS, PART = Money.of("1000", "ETB"), Money.of("999", "ETB"), Money.of("400", "ETB")
-SHILLINGS = Money.of("1000", "KES")
-
-
-def claimed() -> Payment:
-    payment = Payment(
-        payment_id=PAYMENT_ID,
-        order_id="order_1",
-        payer="user_1",
-        amount=DUE,
-        order_version="1",
-        customer=Customer(),
-        created_at=START,
-        updated_at=START,
-    )
-    attempt = Attempt(
-        reference=OURS,
-        provider="chapa",
-        mode=Mode.TEST,
-        amount=DUE,
-        order_version="1",
-        claimed_at=START,
-        payable_until=START + timedelta(minutes=60),
-        watch_until=START + timedelta(hours=72),
-        next_check_at=START + timedelta(seconds=30),
-    )
-    return claim(payment, attempt, customer=Customer(), now=START).payment
-
-
-def with_open_page() -> Payment:
-    until = START + timedelta(minutes=60)
-    return opened(
-        claimed(), OURS, checkout_url="https://x/1", provider_reference=None, payable_until=until, now=START
-    ).payment
-
-
-def paid() -> Payment:
-    return found(with_open_page(), Outcome.PAID, capture_key="k").payment
-
-
-def found(payment: Payment, outcome: Outcome, at: datetime = LATER, **facts: Any) -> Settlement:
-    """The verdict about an answer that attests what is due, unless ``facts`` say otherwise."""
-    attested = {field.name for field in attrs.fields(Answer)} - {"asked"}
-    told = {name: facts.pop(name) for name in attested & facts.keys()}
-    answer = Answer(
-        **{"outcome": outcome, "word": "word", "reference": OURS, "mode": Mode.TEST, "amount": DUE, **told}
-    )
-    return settle(payment, Finding(evidence_id=EVIDENCE_ID, reference=OURS, answer=answer, now=at, **facts))
-
-
-def recorded(amount: Money, disposition: str, key: str = "k") -> happened.Event:
-    return happened.CaptureRecorded(
-        capture_id=EVIDENCE_ID, reference=OURS, key=key, amount=amount, disposition=disposition
-    )
-
-
-def question(kind: ReviewKind, detail: str, subject: str = str(EVIDENCE_ID)) -> happened.Event:
-    return happened.ReviewOpened(kind=kind, subject=subject, detail=detail)
-
-
-def taken_in(amount: Money) -> happened.Event:
-    return happened.RefundRecorded(refund_id=REFUND_ID, capture_id=EVIDENCE_ID, amount=amount)
-
+from payments.domain.payment import lost, reopen
+from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
+from tests.unit.domain.one_page import (
+    DUE,
+    EVIDENCE_ID,
+    LATER,
+    LESS,
+    OTHER,
+    OURS,
+    PART,
+    PAYMENT_ID,
+    SHILLINGS,
+    START,
+    claimed,
+    found,
+    paid,
+    question,
+    recorded,
+    taken_in,
+    with_open_page,
+)
 
 SUCCEEDED = happened.AttemptSucceeded(reference=OURS)
 CLOSED = happened.PageClosed(reference=OURS)
@@ -276,28 +221,6 @@ def test_money_is_recorded_with_every_fact_of_it() -> None:
     )
 
 
-def test_money_that_went_back_is_recorded_with_every_fact_of_it() -> None:
-    after = found(paid(), Outcome.RETURNED, capture_key="k", returned=PART)
-    assert (after.rule, after.events) == (
-        Rule.RETURNED,
-        (taken_in(PART), question(ReviewKind.DISPUTE, "Money went back at the provider.")),
-    )
-    assert after.payment.refunds == (
-        Refund(
-            refund_id=REFUND_ID,
-            capture_id=EVIDENCE_ID,
-            reference=f"taken-in-{REFUND_ID.hex}",
-            amount=PART,
-            status=RefundStatus.SUCCEEDED,
-            reason="word",
-            actor="provider:chapa",
-            created_at=LATER,
-        ),
-    )
-    again = found(after.payment, Outcome.RETURNED, capture_key="k", returned=PART)
-    assert (again.rule, again.events) == (Rule.RETURN_KNOWN, ())
-
-
 def test_more_money_for_a_paid_payment_is_surplus() -> None:
     after = found(paid(), Outcome.PAID, capture_key="another")
     arrived_again = question(ReviewKind.SURPLUS, "1000.00 ETB arrived again.")
@@ -355,96 +278,6 @@ def test_somebody_seen_on_a_page_whose_address_was_lost_has_it() -> None:
     )
 
 
-def of_ours(status: RefundStatus, amount: Money = PART, number: int = 1) -> Refund:
-    return Refund(
-        refund_id=UUID(int=100 + number),
-        capture_id=EVIDENCE_ID,
-        reference=f"r-{number}",
-        amount=amount,
-        status=status,
-        reason="asked for",
-        actor="operator:o",
-        created_at=LATER,
-    )
-
-
-@pytest.mark.parametrize(
-    ("ours", "gone", "rule"),
-    [
-        ((RefundStatus.REQUESTED,), PART, Rule.RETURN_OF_OURS),
-        ((RefundStatus.REQUESTED,), None, Rule.RETURN_OF_OURS),
-        ((RefundStatus.SUCCEEDED,), PART, Rule.RETURN_KNOWN),
-        ((RefundStatus.SUCCEEDED,), None, Rule.RETURN_KNOWN),
-        ((RefundStatus.SUCCEEDED,), Money.of("400", "KES"), Rule.RETURN_KNOWN),
-        ((RefundStatus.FAILED,), None, Rule.RETURNED),
-        ((RefundStatus.REQUESTED,), Money.of("400.01", "ETB"), Rule.RETURNED),
-    ],
-)
-def test_money_that_went_back_is_ours_as_far_as_our_refunds_go(
-    ours: tuple[RefundStatus, ...], gone: Money | None, rule: Rule
-) -> None:
-    before = attrs.evolve(paid(), refunds=tuple(map(of_ours, ours)))
-    after = found(before, Outcome.RETURNED, capture_key="k", returned=gone)
-    assert (after.rule, bool(after.events)) == (rule, rule is Rule.RETURNED)
-    if rule is Rule.RETURNED:
-        excess = DUE if gone is None else gone - PART
-        assert after.payment.refunds[-1].amount == excess
-
-
-def test_more_that_went_back_than_arrived_is_a_question_about_the_attempt() -> None:
-    before = attrs.evolve(paid(), refunds=(of_ours(RefundStatus.SUCCEEDED, DUE),))
-    whole = found(before, Outcome.RETURNED, capture_key="k", returned=DUE)
-    assert (whole.rule, whole.events) == (Rule.RETURN_KNOWN, ())
-    more = found(before, Outcome.RETURNED, capture_key="k", returned=Money.of("1001", "ETB"))
-    detail = "1001.00 ETB went back at the provider; 1000.00 ETB arrived."
-    assert more.events == (question(ReviewKind.DISPUTE, detail, OURS),)
-
-
-def test_refunds_that_wait_for_approval_give_way_newest_first_and_only_as_far_as_they_must() -> None:
-    waits = RefundStatus.AWAITING_APPROVAL
-    before = attrs.evolve(paid(), refunds=(of_ours(waits, PART, 1), of_ours(waits, PART, 2)))
-    after = found(before, Outcome.RETURNED, capture_key="k", returned=Money.of("600", "ETB"))
-    gave_way = happened.RefundFailed(
-        refund_id=UUID(int=102), detail="money of this capture went back at the provider"
-    )
-    assert after.events == (
-        taken_in(Money.of("600", "ETB")),
-        gave_way,
-        question(ReviewKind.DISPUTE, "Money went back at the provider."),
-    )
-    assert [refund.status for refund in after.payment.refunds] == [
-        waits,
-        RefundStatus.FAILED,
-        RefundStatus.SUCCEEDED,
-    ]
-    assert after.payment.updated_at == LATER
-
-
-@pytest.mark.parametrize(
-    ("facts", "kinds"),
-    [
-        ({"returned": DUE}, [ReviewKind.DISPUTE]),
-        ({"returned": SHILLINGS}, [ReviewKind.DISPUTE]),
-        ({"returned": PART}, [ReviewKind.AMOUNT_MISMATCH]),
-        ({"amount": SHILLINGS, "returned": Money.of("400", "KES")}, [ReviewKind.CURRENCY_MISMATCH]),
-    ],
-)
-def test_money_that_came_and_went_unseen_is_asked_about_by_what_is_left(
-    facts: dict[str, Any], kinds: list[ReviewKind]
-) -> None:
-    after = found(with_open_page(), Outcome.RETURNED, capture_key="k", **facts)
-    assert [event.kind for event in after.events if isinstance(event, happened.ReviewOpened)] == kinds
-    assert after.payment.captures[0].amount == facts.get("amount", DUE)
-
-
-def test_money_whose_return_has_only_begun_shows_that_somebody_has_the_page() -> None:
-    unknown = lost(claimed(), OURS, detail="lost", now=START).payment
-    nothing_yet = Money.of("0", "ETB")
-    after = found(unknown, Outcome.RETURNED, capture_key="k", returned=nothing_yet)
-    assert after.rule is Rule.IN_FLIGHT
-    assert after.payment.attempts[0].handed_out_at == LATER
-
-
 @pytest.mark.parametrize(
     ("noticed_after_s", "rule"),
     [(None, Rule.OLD_DECLINE), (-1, Rule.OLD_DECLINE), (0, Rule.OLD_DECLINE), (1, Rule.DECLINED)],
@@ -457,35 +290,3 @@ def test_after_a_reopening_a_decline_that_nothing_distinguishes_needs_a_newer_no
     noticed = None if noticed_after_s is None else LATER + timedelta(seconds=noticed_after_s)
     after = found(again, Outcome.DECLINED, LATER + timedelta(minutes=1), failure_noticed_at=noticed)
     assert after.rule is rule
-
-
-def test_a_receipt_is_learnt_of_the_money_it_names_and_of_no_other() -> None:
-    both = found(paid(), Outcome.PAID, capture_key="k").payment
-    other = attrs.evolve(both.captures[0], capture_id=UUID(int=8), key="other")
-    payment = attrs.evolve(both, captures=(other, *both.captures))
-    report = Report(provider_reference="k", amount=DUE, receipt="R1")
-    now = LATER + timedelta(minutes=1)
-    learnt = receipt_learnt(payment, OURS, report, now=now)
-    assert learnt.events == (happened.ReceiptLearnt(capture_id=EVIDENCE_ID, receipt="R1"),)
-    assert [capture.receipt for capture in learnt.payment.captures] == [None, "R1"]
-    assert learnt.payment.updated_at == now
-    for nothing_new in (
-        attrs.evolve(report, provider_reference="nobody's"),
-        attrs.evolve(report, receipt=None),
-    ):
-        assert receipt_learnt(payment, OURS, nothing_new, now=now) == Change(payment)
-    known = learnt.payment
-    assert receipt_learnt(known, OURS, attrs.evolve(report, receipt="R2"), now=now) == Change(known)
-
-
-def test_a_report_of_another_amount_is_a_question_about_that_money() -> None:
-    report = Report(provider_reference="k", amount=LESS, receipt="R1")
-    detail = "chapa reported 999.00 ETB afterwards; 1000.00 ETB was taken in."
-    asked = receipt_learnt(paid(), OURS, report, now=LATER)
-    assert asked == Change(paid(), (question(ReviewKind.DISPUTE, detail),))
-
-
-def test_what_attests_no_amount_and_answers_to_no_name_of_ours_proves_nothing() -> None:
-    attempt = with_open_page().attempts[0]
-    answer = Answer(outcome=Outcome.PAID, word="0", capture_key=None)
-    assert confirmed(attempt, answer, None, after=timedelta(0), now=LATER) is Rule.NOT_ATTESTED
