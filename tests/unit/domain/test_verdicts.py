@@ -76,6 +76,16 @@ VERDICTS: list[tuple[Outcome, dict[str, Any], Rule, tuple[happened.Event, ...], 
     ),
     (
         Outcome.PAID,
+        {**KEYED, "amount": Money.of("0.01", "ETB")},
+        Rule.AMOUNT_DIFFERS,
+        (
+            recorded(Money.of("0.01", "ETB"), "held"),
+            question(ReviewKind.AMOUNT_MISMATCH, "0.01 ETB arrived; 1000.00 ETB was due."),
+        ),
+        {"next_check_at": None, **NAMED},
+    ),
+    (
+        Outcome.PAID,
         {**KEYED, "captured": LESS},
         Rule.AMOUNT_DIFFERS,
         (
@@ -290,3 +300,9 @@ def test_after_a_reopening_a_decline_that_nothing_distinguishes_needs_a_newer_no
     noticed = None if noticed_after_s is None else LATER + timedelta(seconds=noticed_after_s)
     after = found(again, Outcome.DECLINED, LATER + timedelta(minutes=1), failure_noticed_at=noticed)
     assert after.rule is rule
+
+
+def test_whoever_paid_on_a_page_whose_address_was_lost_had_it() -> None:
+    unknown = lost(claimed(), OURS, detail="lost", now=START).payment
+    after = found(unknown, Outcome.PAID, capture_key="k").payment
+    assert (after.status, after.attempts[0].handed_out_at) == (PaymentStatus.SUCCESS, LATER)
