@@ -29,7 +29,7 @@ LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requir
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test sheets stories races hostile simulate points crash failover faults
+.PHONY: help run test sheets stories races hostile planted mutate simulate points crash failover faults
 .PHONY: check format docs provider lock clean
 
 help: ## list what can be made
@@ -70,6 +70,14 @@ failover: $(VENV)/dev.stamp ## kill a primary PostgreSQL under load and promote 
 faults: $(VENV)/dev.stamp ## have the network fail under load between the service and all it speaks to, ROUNDS=1
 	@$(BIN)/python -m tests.faults $(or $(ROUNDS),1) $(ARGS)
 
+planted: $(VENV)/dev.stamp ## plant each design fault of tests/planted, and see its test go red (some minutes)
+	@$(BIN)/python -m pytest -m planted -n 2 tests/planted $(ARGS)
+
+# GROUPS of tests/mutation/groups.py; without a name those that money depends on.
+GROUPS ?=
+mutate: $(VENV)/mutation.stamp ## change the code piece by piece, and see which changes no test notices (GROUPS=..., long)
+	@nice $(BIN)/python -m tests.mutation $(GROUPS) $(ARGS)
+
 check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
@@ -97,9 +105,10 @@ lock: ## write requirements/*.lock anew (LOCKFLAGS=--upgrade takes newer version
 	@$(COMPILE) pyproject.toml --extra demo requirements/run.in -o requirements/run.lock
 	@$(COMPILE) pyproject.toml --extra demo requirements/run.in requirements/dev.in \
 		--constraint requirements/run.lock -o requirements/dev.lock
+	@$(COMPILE) requirements/mutation.in --constraint requirements/dev.lock -o requirements/mutation.lock
 
 clean: ## remove the environment and what the tools left behind
-	@rm -rf $(VENV) .venv-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@rm -rf $(VENV) .venv-lock .mutation .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 
 # ---- the environment: one for running and for testing, remade when a lock or pyproject.toml changes
 
@@ -116,6 +125,10 @@ $(VENV)/dev.stamp: requirements/dev.lock pyproject.toml
 	@$(LOCKED) requirements/dev.lock
 	@$(ITSELF)
 	@touch $(VENV)/run.stamp $@
+
+$(VENV)/mutation.stamp: requirements/mutation.lock $(VENV)/dev.stamp
+	@$(LOCKED) requirements/mutation.lock
+	@touch $@
 
 # Sets the shell's $$python, or says in a sentence what is missing.
 define FIND_PYTHON

@@ -152,8 +152,9 @@ def hold_against(document: Mapping[str, Any], response: httpx.Response) -> None:
 
 def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The problem document of ``response``, which is one of this kind."""
+    assert response.status_code == status, response.text
     found: dict[str, Any] = response.json()
-    assert (response.status_code, found["status"], found["code"]) == (status, status, code), response.text
+    assert (found["status"], found["code"]) == (status, code), response.text
     assert found["request_id"] == response.headers["x-request-id"]
     assert found["type"] == f"{PUBLIC_URL}/docs#{code}"
     return found

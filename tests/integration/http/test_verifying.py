@@ -93,6 +93,12 @@ class TestComingBack:
         assert response.status_code == 302
         assert response.headers["location"] == NEUTRAL
 
+    @pytest.mark.parametrize("name", ["return_to", "return_url", "redirect", "next", "url"])
+    async def test_no_query_decides_where_a_payer_goes(self, door: Door, name: str) -> None:
+        checkout = await door.initiated()
+        query = f"trx_ref={checkout['reference']}&{name}=https://evil.example/"
+        assert (await come_back(door, query)).headers["location"].startswith(NEUTRAL)
+
     async def test_a_reference_of_another_provider_is_unknown_here(self) -> None:
         kit = in_memory_payments(ScriptedProvider(), ScriptedProvider(name="other"))
         async with open_door(kit) as door:

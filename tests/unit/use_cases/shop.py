@@ -22,10 +22,11 @@ from payments.application.ports.providers import (
     RefundAnswer,
     RefundRequest,
 )
-from payments.application.ports.repository import Transaction
+from payments.application.ports.repository import Reads, Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import Claim, Destination, MessageState, Notice
 from payments.domain.attempt import Attempt
-from payments.domain.errors import PaymentsError
+from payments.domain.errors import PaymentsError, StorageUnavailable
 from payments.domain.evidence import Answer, Mode, Outcome, Rule
 from payments.domain.money import Money
 from payments.domain.payment import Payment
@@ -57,6 +58,25 @@ class InterruptedStorage(MemoryUnitOfWork):
         if meanwhile is not None:
             await meanwhile()
         return await super().write(work)
+
+
+@attrs.frozen
+class Full(UnitOfWork):
+    """A store in which everything can be read, and whose commits fail for want of room."""
+
+    _store: UnitOfWork
+
+    @property
+    def reads(self) -> Reads:
+        return self._store.reads
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        async def no_room(transaction: Transaction) -> T:
+            await work(transaction)
+            await asyncio.sleep(0)
+            raise StorageUnavailable
+
+        return await self._store.write(no_room)
 
 
 class Death(Exception):

@@ -198,6 +198,7 @@ async def test_while_the_orders_service_is_down_the_same_bytes_are_tried_for_eve
     shop.kit.orders.down = False
     await shop.kit.pass_time(timedelta(minutes=5))
 
+    assert len(shop.kit.orders.received) == 1
     (received,) = shop.kit.orders.received
     assert (received.message_id, received.body) == (before.message_id, before.body)
     assert received.tries > 500

@@ -90,6 +90,10 @@ def test_an_unknown_code_says_look_again(code: Any) -> None:
     assert CALLBACKS.read(push(code)).claim is Claim.OTHER
 
 
+def test_a_report_without_a_code_says_so() -> None:
+    assert [CALLBACKS.read(body).word for body in (push(None), reversal(None))] == ["no code"] * 2
+
+
 @pytest.mark.parametrize(
     ("written", "amount"),
     [
@@ -97,6 +101,7 @@ def test_an_unknown_code_says_look_again(code: Any) -> None:
         ("1500", "1500.00"),
         ("1500.00", "1500.00"),
         (1500.5, "1500.50"),
+        (0.01, "0.01"),
         ("1,500", None),
         (0, None),
         (-5, None),
