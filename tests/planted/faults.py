@@ -118,8 +118,8 @@ WHAT_WE_DO_NOT_KNOW: Final = (
     Fault(
         "a lost answer fails the attempt",
         f"{USE_CASES}/initiate_payment.py",
-        "            await self._lost(payment, attempt, trouble.detail)",
-        "            await self._refused(payment, attempt, Reason.NOT_SENT, trouble.detail)",
+        "            await self._lost(payment, attempt, detail)",
+        "            await self._refused(payment, attempt, Reason.NOT_SENT, detail)",
         f"{CASES}/test_recording_answers.py::test_each_of_the_three_ways_to_fail_is_recorded_and_told",
     ),
     Fault(
@@ -497,12 +497,12 @@ FORGOTTEN: Final = (
     Fault(
         "a notice is acknowledged before it is on disk",
         f"{USE_CASES}/receive_notice.py",
-        "stored=await self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))",
-        "stored=not __import__('asyncio')\n"
-        "            .ensure_future(\n"
-        "                self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))\n"
-        "            )\n"
-        "            .add_done_callback(lambda done: done.exception())",
+        "            stored = await self._unit_of_work.write(\n",
+        "            import asyncio\n"
+        "            async def later(work):\n"
+        "                asyncio.ensure_future(self._unit_of_work.write(work))\n"
+        "                return True\n"
+        "            stored = await later(\n",
         f"{CASES}/test_notices.py::test_a_notice_is_not_acknowledged_before_its_commit",
     ),
     Fault(
@@ -579,9 +579,8 @@ PEOPLE: Final = (
     Fault(
         "a payer collects their own cash",
         f"{USE_CASES}/collect_cash.py",
-        "        if payment is not None and payment.payer == self.record.collector:\n"
         "            raise CollectorIsPayer\n",
-        "",
+        "            pass\n",
         f"{CASES}/test_cash.py::test_nobody_collects_their_own_cash",
     ),
     Fault(

@@ -10,7 +10,7 @@ from tests.planted.faults import FAULTS
 
 def test_every_fault_finds_the_one_piece_of_source_that_it_replaces() -> None:
     for fault in FAULTS:
-        compile(fault.planted(), str(fault.path), "exec")
+        assert fault.planted() != fault.path.read_text(encoding="utf-8"), fault.name
 
 
 def test_every_fault_names_a_test_that_is_there() -> None:

@@ -306,3 +306,8 @@ def test_whoever_paid_on_a_page_whose_address_was_lost_had_it() -> None:
     unknown = lost(claimed(), OURS, detail="lost", now=START).payment
     after = found(unknown, Outcome.PAID, capture_key="k").payment
     assert (after.status, after.attempts[0].handed_out_at) == (PaymentStatus.SUCCESS, LATER)
+
+
+def test_an_attested_amount_needs_no_confirmation_where_others_do() -> None:
+    after = found(with_open_page(), Outcome.PAID, capture_key="k", confirmed_after=timedelta(seconds=10))
+    assert (after.rule, after.payment.status) == (Rule.SETTLED, PaymentStatus.SUCCESS)

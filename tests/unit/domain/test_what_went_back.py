@@ -26,6 +26,7 @@ from tests.unit.domain.one_page import (
     found,
     paid,
     question,
+    recorded,
     taken_in,
     with_open_page,
 )
@@ -141,3 +142,9 @@ def test_money_whose_return_has_only_begun_shows_that_somebody_has_the_page() ->
     after = found(unknown, Outcome.RETURNED, capture_key="k", returned=nothing_yet)
     assert after.rule is Rule.IN_FLIGHT
     assert after.payment.attempts[0].handed_out_at == LATER
+
+
+def test_other_money_of_the_attempt_that_came_and_went_is_not_the_money_that_settled_it() -> None:
+    after = found(paid(), Outcome.RETURNED, capture_key="another")
+    assert after.events[0] == recorded(DUE, "held", "another")
+    assert after.payment.status.value == "success"

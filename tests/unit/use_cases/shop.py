@@ -61,6 +61,21 @@ class InterruptedStorage(MemoryUnitOfWork):
 
 
 @attrs.frozen
+class InDoubt(UnitOfWork):
+    """A store whose commits are applied although they seem to fail: each unit of work is run again."""
+
+    _store: UnitOfWork
+
+    @property
+    def reads(self) -> Reads:
+        return self._store.reads
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        await self._store.write(work)
+        return await self._store.write(work)
+
+
+@attrs.frozen
 class Full(UnitOfWork):
     """A store in which everything can be read, and whose commits fail for want of room."""
 

@@ -4,9 +4,9 @@ import attrs
 import pytest
 
 from payments.application.ports.providers import Providers, Question
-from payments.domain.evidence import Answer, Mode, Outcome
+from payments.domain.evidence import Answer, Channel, Mode, Outcome
 from payments.domain.transitions import PaymentStatus
-from tests.unit.use_cases.shop import Shop, birr
+from tests.unit.use_cases.shop import InDoubt, Shop, birr
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +38,7 @@ async def test_the_trail_and_the_evidence_name_what_caused_the_question(
         await reads.evidence_of(payment.payment_id),
     )
     assert (entry.actor, entry.cause) == ("provider:scripted", cause)
-    assert [known.cause for known in evidence] == [cause]
+    assert [(known.cause, known.channel) for known in evidence] == [(cause, Channel.STATUS_CHECK)]
 
 
 async def test_nobody_is_asked_where_the_provider_is_switched_off_or_in_the_other_mode(shop: Shop) -> None:
@@ -55,3 +55,11 @@ async def test_nobody_is_asked_where_the_provider_is_switched_off_or_in_the_othe
         assert settled.answer == Answer(outcome=Outcome.NOTHING, word=word, asked=settled.answer.asked)
         assert settled.payment.status is PaymentStatus.PROCESSING
     assert shop.provider.calls["check"] == 0
+
+
+async def test_an_answer_whose_commit_was_in_doubt_counts_once(shop: Shop) -> None:
+    opened = await shop.initiate()
+    settle = attrs.evolve(shop.kit.payments.settle, unit_of_work=InDoubt(shop.kit.unit_of_work))
+    payment = await settle(opened.reference)
+    assert payment.attempt(opened.reference).checks == 1
+    assert len(await shop.verdicts()) == 1
