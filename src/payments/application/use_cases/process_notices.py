@@ -199,8 +199,10 @@ class ProcessNotices:
         """What became of a notice about a refund of ours: one that claims no end needs none to be handled."""
         after = await self._settle_refund(payment.payment_id, refund.refund_id, CAUSE)
         status = refund_of(after, refund.refund_id).status
-        if status is RefundStatus.FAILED and notice.claim is Claim.RETURNED:
+        explained = refund.status is RefundStatus.SUCCEEDED
+        if status is RefundStatus.FAILED and notice.claim is Claim.RETURNED and not explained:
             # A notice decides nothing, but two words about money that may be gone are a question.
+            # Money that had gone, and came back just now, asks its own.
             await self._ask_once(
                 payment.payment_id,
                 notice.provider,
