@@ -22,6 +22,7 @@ from schemathesis import Case, GenerationMode, Response
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.config import GenerationConfig, ProjectsConfig, SchemathesisConfig
 
+from payments.domain.reviewing import WayOut
 from payments.entrypoints.http import create_app
 from payments.entrypoints.http.auth import Scope
 from payments.entrypoints.http.operation import Operation
@@ -41,6 +42,7 @@ ACROSS_FIELDS: Final = (
     "It is required.",
     "Use an ISO 4217 code such as ETB, NGN, KES or GHS.",
     "Name the attempt that the money belongs to.",
+    *(f"Leave it out: {way.value} does not use it." for way in WayOut),
     "Name a capture of this payment, or leave it out for the money that settles it.",
 )
 """Sentences for what a schema cannot say: rules across fields, and the list of currencies."""

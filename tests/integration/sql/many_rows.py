@@ -37,7 +37,8 @@ INSERT INTO messages SELECT id(5 + s, n), id(1, n), 'order_' || n, s,
 INSERT INTO reviews SELECT id(8, n), 'amount_mismatch', id(1, n), id(1, n), '', at(n),
   CASE WHEN n % 1000 = 5 THEN 'open' ELSE 'resolved' END, NULL, NULL, NULL, NULL, NULL
   FROM numbers WHERE n % 10 = 5;
-INSERT INTO reviews SELECT id(11, n), 'orphan', ref(n) || 'x', NULL, '', at(n), 'open',
+INSERT INTO reviews SELECT id(11, n), 'orphan', ref(n) || 'x', NULL, '', at(n),
+  CASE WHEN n % 1000 = 5 THEN 'open' ELSE 'resolved' END,
   NULL, NULL, NULL, NULL, NULL FROM numbers WHERE n % 20 = 5;
 INSERT INTO review_audit SELECT id(11, n), 1, at(n), 'provider:chapa', 'webhook', '[]', NULL, '', '', ''
   FROM numbers WHERE n % 2 = 1;

@@ -324,7 +324,11 @@ class InitiatePayment:
         def change(locked: Payment) -> Change:
             present = locked.attempt(attempt.reference)
             free = locked.live_attempt is None and not locked.settling_capture and not locked.held_captures
-            if present.status is not AttemptStatus.FAILED or not free:
+            if (
+                present.status is not AttemptStatus.FAILED
+                or locked.was_paid_on(present.reference)
+                or not free
+            ):
                 return Change(locked)
             return reopen(locked, attempt.reference, now=self._clock.now())
 
