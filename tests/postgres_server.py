@@ -72,7 +72,13 @@ class PostgresServer:
         part.rename(self.folder / "ready")
 
     def start(self) -> None:
-        self._control("start", "--log", str(self.cluster / "log"))
+        log = self.cluster / "log"
+        try:
+            self._control("start", "--log", str(log))
+        except RuntimeError as failed:
+            # The folder will be gone before anybody can examine it.
+            said = log.read_text(errors="replace")[-2000:] if log.exists() else "nothing"
+            raise RuntimeError(f"{failed}\nThe server's log says: {said}") from failed
 
     def stop(self, mode: str = "immediate") -> None:
         """``immediate`` kills all its processes, ``fast`` ends them in order."""
@@ -108,6 +114,9 @@ class PostgresServer:
                 os.kill(number, signal.SIGKILL)
         while any(_runs(number) for number in (self._main(), *self.children())):
             time.sleep(0.005)
+        # Until somebody has asked how it ended, its number still counts, and its lock with it.
+        for left in self.cluster.glob(".s.PGSQL.*"):
+            left.unlink(missing_ok=True)
 
     def children(self, what: str = "") -> list[int]:
         """The numbers of the processes that work for the server and have ``what`` in their title."""
