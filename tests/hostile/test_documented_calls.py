@@ -42,6 +42,7 @@ ACROSS_FIELDS: Final = (
     "It is required.",
     "Use an ISO 4217 code such as ETB, NGN, KES or GHS.",
     "Name the attempt that the money belongs to.",
+    "Name an attempt of ours: p- and 26 characters.",
     *(f"Leave it out: {way.value} does not use it." for way in WayOut),
     "Name a capture of this payment, or leave it out for the money that settles it.",
 )

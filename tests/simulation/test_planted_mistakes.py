@@ -9,7 +9,7 @@ from tests.simulation.planted import MISTAKES, Planted
 
 pytestmark = pytest.mark.races
 
-SEEDS = 2_000
+SEEDS = 10_000
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=str)

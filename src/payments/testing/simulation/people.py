@@ -33,6 +33,8 @@ class People:
     _counted: int = attrs.field(default=0, init=False)
     _doors: list[tuple[str, str, str]] = attrs.field(factory=list, init=False)
     """Reference, order and page token of every checkout to be paid in cash."""
+    _refunds_tried: set[tuple[Any, WayOut]] = attrs.field(factory=set, init=False)
+    """Reviews that were answered with a refund once."""
     _in_hand: list[str] = attrs.field(factory=list, init=False)
 
     async def does(self, action: Action) -> None:
@@ -284,7 +286,13 @@ class People:
         ways = ways_out(review, payment)
         if not ways:
             return
-        way = world.minds.one_of(ways)
+        # Nobody sends back for ever what comes back each time.
+        untried = tuple(way for way in ways if (review.review_id, way) not in self._refunds_tried)
+        if not untried:
+            return
+        way = world.minds.one_of(untried)
+        if way is WayOut.REFUND:
+            self._refunds_tried.add((review.review_id, way))
         details = self._details(review, way, payment)
         if details is None:
             return
