@@ -30,7 +30,7 @@ ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .PHONY: help run test sheets stories races hostile planted mutate simulate points crash failover faults
-.PHONY: check format docs provider lock clean
+.PHONY: instructions check format docs provider lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -77,6 +77,9 @@ planted: $(VENV)/dev.stamp ## plant each design fault of tests/planted, and see 
 GROUPS ?=
 mutate: $(VENV)/mutation.stamp ## change the code piece by piece, and see which changes no test notices (GROUPS=..., long)
 	@nice $(BIN)/python -m tests.mutation $(GROUPS) $(ARGS)
+
+instructions: $(VENV)/dev.stamp ## hold the instructions of the hot paths against those kept (ACCEPT=1 keeps the new ones)
+	@$(BIN)/python -m bench.instructions $(if $(ACCEPT),--accept) $(ARGS)
 
 check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
 	@$(BIN)/ruff format --check --quiet .
