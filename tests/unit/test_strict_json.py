@@ -1,7 +1,7 @@
 """The reader of JSON against the plain one it was made faster from: the same value or the same refusal."""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pytest
@@ -49,7 +49,10 @@ def whole(digits: str) -> int:
 
 
 def decimal(digits: str) -> Decimal:
-    number = Decimal(digits)
+    try:
+        number = Decimal(digits)
+    except InvalidOperation as error:
+        raise ValueError("It holds a number of too many digits.") from error
     exponent = number.as_tuple().exponent
     if len(digits) > 2 * MAX_DIGITS or not isinstance(exponent, int) or abs(exponent) > MAX_DIGITS:
         raise ValueError("It holds a number of too many digits.")
@@ -129,6 +132,7 @@ def test_a_value_is_read_as_by_the_plain_reader(value: Any, ascii_only: bool, wr
 @given(PIECES)
 @example('"\\')
 @example("[" * 21)
+@example("1e1999999999999999999")
 @example('"' + "[" * 21)
 @example('"\\"' + "[" * 21 + '"')
 @example('"\\\\"' + "[" * 21)

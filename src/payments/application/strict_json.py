@@ -6,7 +6,7 @@ Infinity, bounded depth, numbers as int or Decimal with bounded digits, no NUL a
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 MAX_DEPTH: Final = 20
@@ -69,7 +69,10 @@ def _whole(digits: str) -> int:
 
 
 def _decimal(digits: str) -> Decimal:
-    number = Decimal(digits)
+    try:
+        number = Decimal(digits)
+    except InvalidOperation as error:
+        raise ValueError("It holds a number of too many digits.") from error
     exponent = number.as_tuple().exponent
     if len(digits) > 2 * MAX_DIGITS or not isinstance(exponent, int) or abs(exponent) > MAX_DIGITS:
         raise ValueError("It holds a number of too many digits.")
