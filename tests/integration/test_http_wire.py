@@ -255,21 +255,30 @@ async def test_a_connection_with_an_unread_answer_is_not_used_again() -> None:
         ("deflate", zlib.compress(b"{}")),
         ("deflate", zlib.compress(b"{}", wbits=-15)),
     ],
+    ids=["absent", "identity", "gzip", "gzip spelt otherwise", "zlib", "raw deflate"],
 )
 def test_what_came_packed_is_unpacked(encoding: str, packed: bytes) -> None:
-    assert unpacked(packed, httpx.Headers({"content-encoding": encoding}), 2) == b"{}"
+    assert unpacked(packed, encoding, 2) == b"{}"
 
 
 def test_what_came_packed_fills_no_more_than_the_bound() -> None:
     packed = gzip.compress(b" " * 5_000_000)
     with pytest.raises(httpx.RemoteProtocolError, match="too large"):
-        unpacked(packed, httpx.Headers({"content-encoding": "gzip"}), MOST_ANSWER_BYTES)
+        unpacked(packed, "gzip", MOST_ANSWER_BYTES)
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip, identity", "compress"])
 def test_an_encoding_nobody_asked_for_is_refused(encoding: str) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
-        unpacked(b"", httpx.Headers({"content-encoding": encoding}), 2)
+        unpacked(b"", encoding, 2)
+
+
+async def test_two_encodings_in_two_headers_are_refused() -> None:
+    answer = (
+        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-encoding: gzip\r\ncontent-length: 0\r\n\r\n"
+    )
+    async with serving(saying(answer)) as url:
+        assert "encoding" in str(await trouble_with(url))
 
 
 async def test_httpx_reads_an_answer_that_was_unpacked_within_bounds() -> None:

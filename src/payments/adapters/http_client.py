@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final, cast
 
 import aiohttp
-import attrs
 import httpx
 
 from payments.adapters.http_wire import (
@@ -110,7 +109,8 @@ async def exchange(
             reply = await whole_reply(client, request)
     except (httpx.HTTPError, TimeoutError) as trouble:
         raise gateway_error(trouble) from trouble
-    return attrs.evolve(reply, body=_without(reply.body, (*_credentials(request.headers), *secrets)))
+    body = _without(reply.body, (*_credentials(request.headers), *secrets))
+    return Reply(status=reply.status, headers=reply.headers, body=body)
 
 
 def _credentials(headers: Mapping[str, str]) -> Iterator[str]:
@@ -170,5 +170,5 @@ async def whole_reply(
             refuse_size(received, most_bytes)
     finally:
         await response.aclose()
-    body = unpacked(bytes(received), response.headers, most_bytes)
+    body = unpacked(bytes(received), response.headers.get("content-encoding", ""), most_bytes)
     return Reply(status=response.status_code, headers=response.headers, body=body)

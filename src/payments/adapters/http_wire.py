@@ -89,9 +89,11 @@ class Wire:
                     refuse_size(received, most_bytes)
         except (aiohttp.ClientError, OSError) as trouble:
             raise _true_error(trouble) from trouble
-        headers = httpx.Headers(response.raw_headers)
+        encoding = ", ".join(response.headers.getall("content-encoding", ()))
         return Reply(
-            status=response.status, headers=headers, body=unpacked(bytes(received), headers, most_bytes)
+            status=response.status,
+            headers=httpx.Headers(response.raw_headers),
+            body=unpacked(bytes(received), encoding, most_bytes),
         )
 
 
@@ -136,14 +138,14 @@ def refuse_size(received: bytes | bytearray, most_bytes: int) -> None:
         raise httpx.RemoteProtocolError("The answer is too large.")
 
 
-def unpacked(packed: bytes, headers: httpx.Headers, most_bytes: int) -> bytes:
-    """``packed`` as it was before ``content-encoding``, of which we ask for none and some servers use one.
+def unpacked(packed: bytes, encoding: str, most_bytes: int) -> bytes:
+    """``packed`` as it was before its ``content-encoding``; we ask for none, and some servers use one.
 
     Raises:
         httpx.RemoteProtocolError: the encoding is another, or the answer more than ``most_bytes``.
         httpx.DecodingError: it is not packed as it says, or not whole.
     """
-    encoding = headers.get("content-encoding", "").strip().lower()
+    encoding = encoding.strip().lower()
     if encoding in _PLAIN:
         return packed
     if encoding not in _PACKED:
