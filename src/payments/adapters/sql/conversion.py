@@ -1,8 +1,14 @@
-"""Instants and money as columns, both ways. The same in both databases, and exact."""
+"""Identifiers, instants and money as columns, both ways. The same in both databases, and exact.
+
+Every row that is read comes through here several times, so each of these is as cheap as it can be.
+"""
 
 import functools
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import UUID
+
+import msgspec
 
 from payments.domain.money import Currency, Money
 
@@ -12,6 +18,11 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 _currency = functools.cache(Currency.of)
 """There are fewer than two hundred, and every row has at least one."""
+
+
+def identifier(text: str) -> UUID:
+    """An identifier as it was written by ``str``; in compiled code, a third of the cost of ``UUID(text)``."""
+    return msgspec.convert(text, UUID)
 
 
 def instant(at: datetime) -> int:
@@ -28,7 +39,7 @@ def maybe_instant(at: datetime | None) -> int | None:
 
 
 def at(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return _EPOCH + microseconds * _MICROSECOND
 
 
 def maybe_at(microseconds: int | None) -> datetime | None:
@@ -36,6 +47,12 @@ def maybe_at(microseconds: int | None) -> datetime | None:
 
 
 def money(minor: int, code: str) -> Money:
+    return _money(minor, code)
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _money(minor: int, code: str) -> Money:
+    """Remembered: most sums of a page are nothing, or what many others are, too."""
     return Money(minor, _currency(code))
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Table
 
-from payments.adapters.sql.conversion import at, instant, maybe_at, maybe_instant, money
+from payments.adapters.sql.conversion import at, identifier, instant, maybe_at, maybe_instant, money
 from payments.adapters.sql.runner import Row
 from payments.adapters.sql.tables import ATTEMPTS, CAPTURES, REFUNDS
 from payments.application.records import PaymentSummary, summary_of
@@ -36,7 +36,7 @@ def _children(table: Table, answer: str | None) -> list[dict[str, Any]]:
 def payment_of(row: Row) -> Payment:
     """A payment from a row with its attempts, captures and refunds."""
     return Payment(
-        payment_id=UUID(row["payment_id"]),
+        payment_id=identifier(row["payment_id"]),
         order_id=row["order_id"],
         payer=row["payer"],
         amount=money(row["amount_minor"], row["currency"]),
@@ -96,7 +96,7 @@ def summary(row: Row) -> PaymentSummary:
     """One line of a payer's history."""
     code = row["currency"]
     return PaymentSummary(
-        payment_id=UUID(row["payment_id"]),
+        payment_id=identifier(row["payment_id"]),
         order_id=row["order_id"],
         payer=row["payer"],
         status=PaymentStatus(row["status"]),
@@ -188,7 +188,7 @@ def attempt_values(payment_id: UUID, position: int, attempt: Attempt) -> dict[st
 
 def _capture_of(row: Row) -> Capture:
     return Capture(
-        capture_id=UUID(row["capture_id"]),
+        capture_id=identifier(row["capture_id"]),
         reference=row["reference"],
         provider=row["provider"],
         mode=Mode(row["mode"]),
@@ -220,8 +220,8 @@ def capture_values(payment_id: UUID, position: int, capture: Capture) -> dict[st
 
 def _refund_of(row: Row) -> Refund:
     return Refund(
-        refund_id=UUID(row["refund_id"]),
-        capture_id=UUID(row["capture_id"]),
+        refund_id=identifier(row["refund_id"]),
+        capture_id=identifier(row["capture_id"]),
         reference=row["reference"],
         amount=money(row["amount_minor"], row["currency"]),
         status=RefundStatus(row["status"]),

@@ -2,9 +2,16 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from payments.adapters.sql.conversion import at, instant, maybe_at, maybe_instant, maybe_money, money
+from payments.adapters.sql.conversion import (
+    at,
+    identifier,
+    instant,
+    maybe_at,
+    maybe_instant,
+    maybe_money,
+    money,
+)
 from payments.adapters.sql.runner import Row
 from payments.application.records import (
     AuditEntry,
@@ -28,8 +35,8 @@ from payments.domain.transitions import PaymentStatus
 def evidence_of(row: Row) -> Evidence:
     """A piece of evidence."""
     return Evidence(
-        evidence_id=UUID(row["evidence_id"]),
-        payment_id=UUID(row["payment_id"]),
+        evidence_id=identifier(row["evidence_id"]),
+        payment_id=identifier(row["payment_id"]),
         reference=row["reference"],
         channel=Channel(row["channel"]),
         cause=row["cause"],
@@ -82,7 +89,7 @@ def evidence_values(evidence: Evidence) -> dict[str, Any]:
 def notice_of(row: Row) -> Notice:
     """A notice."""
     return Notice(
-        notice_id=UUID(row["notice_id"]),
+        notice_id=identifier(row["notice_id"]),
         provider=row["provider"],
         digest=row["digest"],
         sealed=bytes(row["sealed"]),
@@ -119,8 +126,8 @@ def notice_values(notice: Notice) -> dict[str, Any]:
 def message_of(row: Row) -> Message:
     """A message of the outbox."""
     return Message(
-        message_id=UUID(row["message_id"]),
-        payment_id=UUID(row["payment_id"]),
+        message_id=identifier(row["message_id"]),
+        payment_id=identifier(row["payment_id"]),
         order_id=row["order_id"],
         sequence=row["sequence"],
         destination=Destination(row["destination"]),
@@ -158,10 +165,10 @@ def message_values(message: Message) -> dict[str, Any]:
 def review_of(row: Row) -> Review:
     """A review."""
     return Review(
-        review_id=UUID(row["review_id"]),
+        review_id=identifier(row["review_id"]),
         kind=ReviewKind(row["kind"]),
         subject=row["subject"],
-        payment_id=None if row["payment_id"] is None else UUID(row["payment_id"]),
+        payment_id=None if row["payment_id"] is None else identifier(row["payment_id"]),
         detail=row["detail"],
         opened_at=at(row["opened_at"]),
         state=ReviewState(row["state"]),
@@ -169,7 +176,7 @@ def review_of(row: Row) -> Review:
         actor=row["actor"],
         reason=row["reason"],
         resolved_at=maybe_at(row["resolved_at"]),
-        refund_id=None if row["refund_id"] is None else UUID(row["refund_id"]),
+        refund_id=None if row["refund_id"] is None else identifier(row["refund_id"]),
     )
 
 
@@ -194,13 +201,13 @@ def review_values(review: Review) -> dict[str, Any]:
 def audit_entry_of(row: Row) -> AuditEntry:
     """A link of the audit trail."""
     return AuditEntry(
-        payment_id=UUID(row["payment_id"]),
+        payment_id=identifier(row["payment_id"]),
         sequence=row["sequence"],
         at=at(row["at"]),
         actor=row["actor"],
         cause=row["cause"],
         events=bytes(row["events"]),
-        evidence_id=None if row["evidence_id"] is None else UUID(row["evidence_id"]),
+        evidence_id=None if row["evidence_id"] is None else identifier(row["evidence_id"]),
         state_digest=row["state_digest"],
         previous_hash=row["previous_hash"],
         hash=row["hash"],
@@ -226,13 +233,13 @@ def audit_values(entry: AuditEntry) -> dict[str, Any]:
 def review_link_of(row: Row) -> ReviewLink:
     """A link of the trail of a review about no payment."""
     return ReviewLink(
-        review_id=UUID(row["review_id"]),
+        review_id=identifier(row["review_id"]),
         sequence=row["sequence"],
         at=at(row["at"]),
         actor=row["actor"],
         cause=row["cause"],
         events=bytes(row["events"]),
-        evidence_id=None if row["evidence_id"] is None else UUID(row["evidence_id"]),
+        evidence_id=None if row["evidence_id"] is None else identifier(row["evidence_id"]),
         state_digest=row["state_digest"],
         previous_hash=row["previous_hash"],
         hash=row["hash"],
@@ -262,7 +269,7 @@ def answer_of(row: Row) -> StoredAnswer:
         operation=row["operation"],
         key=row["key"],
         fingerprint=row["fingerprint"],
-        holder=UUID(row["holder"]),
+        holder=identifier(row["holder"]),
         expires_at=at(row["expires_at"]),
         status=row["status"],
         body=bytes(row["body"]),
@@ -291,7 +298,7 @@ def collection_of(row: Row) -> Collection:
         collector=row["collector"],
         outcome=AtTheDoor(row["outcome"]),
         amount=maybe_money(row["amount_minor"], row["currency"]),
-        payment_id=None if row["payment_id"] is None else UUID(row["payment_id"]),
+        payment_id=None if row["payment_id"] is None else identifier(row["payment_id"]),
         reference=row["reference"],
         order_id=row["order_id"],
         reason=row["reason"],
