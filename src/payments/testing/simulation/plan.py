@@ -87,7 +87,8 @@ class Plan:
         ]
         # Drawn apart: who has two tabs changes nothing about the others.
         tabs = Chance.of(seed, "tabs")
-        if tabs.happens(TWO_TABS):
+        two_tabs = tabs.happens(TWO_TABS)
+        if two_tabs:
             second = tabs.one_of(("prompts", "prompts", "cash"))
             at_s = tabs.between(0, span_s / 4)
             actions.append(Action(at_s=at_s, deed=Deed.TWO_TABS, order_id="order_1", provider=second))
@@ -99,7 +100,7 @@ class Plan:
             orders=orders,
             watched_for=timedelta(minutes=payable + _watched(drawn)),
             payable_for=timedelta(minutes=payable),
-            refunds_by_receipt=drawn.happens(0.3),
+            refunds_by_receipt=drawn.happens(0.3) or two_tabs,
             rules=drawn.below(len(RULES)),
             actions=tuple(sorted(actions, key=lambda action: action.at_s)),
             chaos_s=span_s,
