@@ -8,7 +8,7 @@ from uuid import UUID
 import attrs
 
 from payments.adapters.memory.uniqueness import refuse_duplicates, refuse_rewriting, refuse_second_link
-from payments.application.ports.repository import Reads, Transaction
+from payments.application.ports.repository import Place, Reads, Transaction
 from payments.application.records import (
     ERASED,
     UNKNOWN_REFERENCE,
@@ -147,12 +147,12 @@ class MemoryReads(Reads):
     async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
         return _trail_of(self._tables(), review_id)
 
-    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+    async def reviews_alone_after(self, review_id: Place, limit: int) -> tuple[Review, ...]:
         reviews = self._tables().reviews
         alone = {key for key, review in reviews.items() if review.payment_id is None}
         return tuple(reviews[key] for key in _later(alone, review_id, limit))
 
-    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+    async def review_trails_after(self, review_id: Place, limit: int) -> tuple[UUID, ...]:
         return _later({link.review_id for link in self._tables().review_audit}, review_id, limit)
 
     async def collection(self, collection_id: str) -> Collection | None:
@@ -197,10 +197,9 @@ class MemoryReads(Reads):
         found = [n for n in await self.notices_about(reference) if n.provider == provider]
         return tuple(found[max(len(found) - limit, 0) :])
 
-    async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
+    async def payments_after(self, payment_id: Place, limit: int) -> tuple[Payment, ...]:
         tables = self._tables()
-        later = sorted(key for key in tables.payments if payment_id is None or key > payment_id)
-        return tuple(tables.payments[key] for key in later[:limit])
+        return tuple(tables.payments[key] for key in _later(tables.payments, payment_id, limit))
 
     async def backlog(self, now: datetime) -> Backlog:
         tables = self._tables()
@@ -568,8 +567,8 @@ def _trail_of(tables: Tables, review_id: UUID) -> tuple[ReviewLink, ...]:
     return tuple(sorted(found, key=lambda link: link.sequence))
 
 
-def _later(ids: Iterable[UUID], after: UUID | None, limit: int) -> tuple[UUID, ...]:
-    return tuple(sorted(each for each in ids if after is None or each > after)[:limit])
+def _later(ids: Iterable[UUID], after: Place, limit: int) -> tuple[UUID, ...]:
+    return tuple(sorted(each for each in ids if after is None or str(each) > str(after))[:limit])
 
 
 def _without_people(payment: Payment) -> Payment:

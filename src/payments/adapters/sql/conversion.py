@@ -4,16 +4,47 @@ Every row that is read comes through here several times, so each of these is as 
 """
 
 import functools
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import msgspec
 
+from payments.adapters.sql.runner import Row
+from payments.application.ports.repository import UnreadableRecord
+from payments.domain.errors import InvalidMoney
 from payments.domain.money import Currency, Money
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+_UNREADABLE: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    InvalidMoney,
+    UnreadableRecord,
+    msgspec.ValidationError,
+)
+
+T = TypeVar("T")
+
+
+def read_as(record: str, key: str) -> Callable[[Callable[[Row], T]], Callable[[Row], T]]:
+    """Have a mapping say which row it could not read: a ``record``, by its column ``key``."""
+
+    def naming(mapping: Callable[[Row], T]) -> Callable[[Row], T]:
+        @functools.wraps(mapping)
+        def named(row: Row) -> T:
+            try:
+                return mapping(row)
+            except _UNREADABLE as error:
+                raise UnreadableRecord(record, str(row[key]), str(error)) from error
+
+        return named
+
+    return naming
 
 
 _currency = functools.cache(Currency.of)

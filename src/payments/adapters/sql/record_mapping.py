@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from payments.adapters.sql.conversion import (
     at,
@@ -11,6 +12,7 @@ from payments.adapters.sql.conversion import (
     maybe_instant,
     maybe_money,
     money,
+    read_as,
 )
 from payments.adapters.sql.runner import Row
 from payments.application.records import (
@@ -32,6 +34,7 @@ from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import PaymentStatus
 
 
+@read_as("piece of evidence", "evidence_id")
 def evidence_of(row: Row) -> Evidence:
     """A piece of evidence."""
     return Evidence(
@@ -86,6 +89,7 @@ def evidence_values(evidence: Evidence) -> dict[str, Any]:
     }
 
 
+@read_as("notice", "notice_id")
 def notice_of(row: Row) -> Notice:
     """A notice."""
     return Notice(
@@ -123,6 +127,7 @@ def notice_values(notice: Notice) -> dict[str, Any]:
     }
 
 
+@read_as("message", "message_id")
 def message_of(row: Row) -> Message:
     """A message of the outbox."""
     return Message(
@@ -162,6 +167,7 @@ def message_values(message: Message) -> dict[str, Any]:
     }
 
 
+@read_as("review", "review_id")
 def review_of(row: Row) -> Review:
     """A review."""
     return Review(
@@ -198,6 +204,7 @@ def review_values(review: Review) -> dict[str, Any]:
     }
 
 
+@read_as("link of the audit trail of", "payment_id")
 def audit_entry_of(row: Row) -> AuditEntry:
     """A link of the audit trail."""
     return AuditEntry(
@@ -230,6 +237,13 @@ def audit_values(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
+@read_as("trail of review", "review_id")
+def review_id_of(row: Row) -> UUID:
+    """Whose trail it is."""
+    return identifier(row["review_id"])
+
+
+@read_as("link of the trail of review", "review_id")
 def review_link_of(row: Row) -> ReviewLink:
     """A link of the trail of a review about no payment."""
     return ReviewLink(
@@ -290,6 +304,7 @@ def answer_values(answer: StoredAnswer) -> dict[str, Any]:
     }
 
 
+@read_as("collection", "collection_id")
 def collection_of(row: Row) -> Collection:
     """A collector's record."""
     return Collection(

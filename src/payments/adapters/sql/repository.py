@@ -11,7 +11,7 @@ from payments.adapters.sql import mapping, record_mapping, statements
 from payments.adapters.sql.conversion import instant
 from payments.adapters.sql.runner import NotUnique, Reader, Row, Runner, TryAgain
 from payments.adapters.sql.saving import decide_review, save
-from payments.application.ports.repository import Reads, Transaction
+from payments.application.ports.repository import Place, Reads, Transaction
 from payments.application.records import (
     ERASED,
     UNKNOWN_REFERENCE,
@@ -111,17 +111,17 @@ class SqlReads(Reads):
     async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
         return await _review_trail(self._reader, review_id)
 
-    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+    async def reviews_alone_after(self, review_id: Place, limit: int) -> tuple[Review, ...]:
         after = "" if review_id is None else str(review_id)
         return await self._all(
             record_mapping.review_of, statements.REVIEWS_ALONE_AFTER, review_id=after, limit=limit
         )
 
-    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+    async def review_trails_after(self, review_id: Place, limit: int) -> tuple[UUID, ...]:
         after = "" if review_id is None else str(review_id)
         values = {"review_id": after, "limit": limit}
         rows = await self._reader.fetch(statements.REVIEW_TRAILS_AFTER, values)
-        return tuple(UUID(row["review_id"]) for row in rows)
+        return tuple(map(record_mapping.review_id_of, rows))
 
     async def collection(self, collection_id: str) -> Collection | None:
         return await _collection(self._reader, collection_id)
@@ -158,7 +158,7 @@ class SqlReads(Reads):
         )
         return found[::-1]
 
-    async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
+    async def payments_after(self, payment_id: Place, limit: int) -> tuple[Payment, ...]:
         # The empty text stands before every identifier.
         after = "" if payment_id is None else str(payment_id)
         return await self._all(mapping.payment_of, statements.PAYMENTS_AFTER, payment_id=after, limit=limit)

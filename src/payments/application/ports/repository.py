@@ -25,9 +25,24 @@ from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
 from payments.domain.review import Review
 
+Place = UUID | str | None
+"""Where a walk by identifiers stands: behind this one, which a text is no longer; None: at the beginning."""
+
+
+class UnreadableRecord(Exception):
+    """Somebody edited a row until it was no record. ``str()`` names it and says what is wrong."""
+
+    def __init__(self, record: str, key: str, why: str) -> None:
+        super().__init__(f"The {record} {key!r} cannot be read back: {why}")
+        self.key = key
+        """The identifier that stands in the row, such as it is."""
+
 
 class Reads(Protocol):
-    """Single reads of committed state, outside any transaction. Lists are oldest first unless said."""
+    """Single reads of committed state, outside any transaction. Lists are oldest first unless said.
+
+    Each raises UnreadableRecord for the first row that is none of ours any more.
+    """
 
     @abstractmethod
     async def payment(self, payment_id: UUID) -> Payment | None:
@@ -90,11 +105,11 @@ class Reads(Protocol):
         """The trail of a review about no payment of ours, by sequence; nothing for any other."""
 
     @abstractmethod
-    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+    async def reviews_alone_after(self, review_id: Place, limit: int) -> tuple[Review, ...]:
         """The next ``limit`` reviews about no payment, by review id: the way to walk over all of them."""
 
     @abstractmethod
-    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+    async def review_trails_after(self, review_id: Place, limit: int) -> tuple[UUID, ...]:
         """The next ``limit`` review ids that have a trail, whether or not the review is there."""
 
     @abstractmethod
@@ -133,7 +148,7 @@ class Reads(Protocol):
         """The newest ``limit`` notices of ``provider`` that name ``reference``, oldest first."""
 
     @abstractmethod
-    async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
+    async def payments_after(self, payment_id: Place, limit: int) -> tuple[Payment, ...]:
         """The next ``limit`` payments by payment id: the way to walk over all of them."""
 
     @abstractmethod
