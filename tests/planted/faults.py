@@ -99,11 +99,33 @@ THE_STORE: Final = (
         f"{STORE}::TestSqliteUnitOfWork::test_a_lost_notice_lease_finishes_nothing",
     ),
     Fault(
+        "of what is due for longest the newest is taken",
+        "adapters/sql/statements.py",
+        "order_by(due_at, *then)",
+        "order_by(due_at.desc(), *then)",
+        f"{STORE}::TestSqliteUnitOfWork::test_due_notices_are_leased_oldest_first",
+    ),
+    Fault(
+        "a commit of one statement is broken off",
+        "adapters/sql/postgres.py",
+        "await _answered(_unbroken, connection, statement(connection))",
+        "await _answered(asyncio.wait_for, statement(connection), COMMAND_S)",
+        "tests/integration/sql/test_postgres.py"
+        "::test_whoever_does_not_wait_for_a_single_write_hangs_up_and_never_breaks_it_off",
+    ),
+    Fault(
         "an overtaken message is sent",
         "adapters/sql/statements.py",
         "_NEWER.c.sequence > MESSAGES.c.sequence",
         "_NEWER.c.sequence < 0",
         f"{STORE}::TestSqliteUnitOfWork::test_a_newer_message_of_an_order_overtakes_its_older_ones",
+    ),
+    Fault(
+        "a message found overtaken is sent all the same",
+        f"{USE_CASES}/deliver_messages.py",
+        "if message.state is not MessageState.OVERTAKEN",
+        "if message.state is not None",
+        f"{CASES}/test_messages.py::test_what_was_overtaken_is_told_to_nobody_and_counts_as_looked_at",
     ),
     Fault(
         "SQLite does not wait for the disk",
@@ -494,23 +516,21 @@ FORGOTTEN: Final = (
     Fault(
         "a report is acknowledged before it is on disk",
         f"{USE_CASES}/receive_callback.py",
-        "        await self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))",
+        "        if not await self._unit_of_work.single.add_known_notice(notice):\n",
         "        import asyncio\n"
-        "        writing = asyncio.ensure_future(\n"
-        "            self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))\n"
-        "        )\n"
-        "        writing.add_done_callback(lambda done: done.exception())",
+        "        writing = asyncio.ensure_future(self._unit_of_work.single.add_known_notice(notice))\n"
+        "        writing.add_done_callback(lambda done: done.exception())\n"
+        "        if False:\n",
         f"{CASES}/test_prompts.py::TestReportsThatLie::test_a_report_is_not_acknowledged_before_its_commit",
     ),
     Fault(
         "a notice is acknowledged before it is on disk",
         f"{USE_CASES}/receive_notice.py",
-        "            stored = await self._unit_of_work.write(\n",
-        "            import asyncio\n"
-        "            async def later(work):\n"
-        "                asyncio.ensure_future(self._unit_of_work.write(work))\n"
-        "                return True\n"
-        "            stored = await later(\n",
+        "        if await self._unit_of_work.single.add_known_notice(notice):\n",
+        "        import asyncio\n"
+        "        writing = asyncio.ensure_future(self._unit_of_work.single.add_known_notice(notice))\n"
+        "        writing.add_done_callback(lambda done: done.exception())\n"
+        "        if True:\n",
         f"{CASES}/test_notices.py::test_a_notice_is_not_acknowledged_before_its_commit",
     ),
     Fault(

@@ -14,7 +14,7 @@ from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.records import Destination, Message, MessageState
-from payments.application.together import all_of
+from payments.application.together import Together, all_of
 from payments.domain import events as happened
 from payments.domain.errors import DeliveryFailed, MessageRefused
 from payments.domain.events import ReviewKind
@@ -36,20 +36,26 @@ class DeliverMessages:
     _unit_of_work: UnitOfWork
 
     async def __call__(self, limit: int = BATCH) -> int:
-        """How many messages were tried; 0 when none is due."""
+        """How many messages were tried or found overtaken, at most ``limit``; 0 when none is due."""
         now, token = self._clock.now(), self._identifiers.unique()
-        messages = await self._unit_of_work.write(
-            lambda transaction: transaction.lease_messages(now, until=now + LEASE, token=token, limit=limit)
+        single = self._unit_of_work.single
+        taken = await single.lease_messages(now, until=now + LEASE, token=token, limit=limit)
+        finish = Together[Message](lambda messages: single.finish_messages(messages, token=token))
+        await all_of(
+            self._deliver(message, token, finish)
+            for message in taken
+            if message.state is not MessageState.OVERTAKEN
         )
-        await all_of(self._deliver(message, token) for message in messages)
-        return len(messages)
+        return len(taken)
 
-    async def _deliver(self, message: Message, token: UUID) -> None:
+    async def _deliver(self, message: Message, token: UUID, finish: Together[Message]) -> None:
         after = await self._sent(attrs.evolve(message, tries=message.tries + 1))
+        if after.state is not MessageState.PARKED or after.kind != "paid":
+            await finish(after)
+            return
 
         async def write(transaction: Transaction) -> None:
-            mine = await transaction.finish_message(after, token=token)
-            if mine and after.state is MessageState.PARKED and after.kind == "paid":
+            if await transaction.finish_message(after, token=token):
                 await self._ask_a_person(transaction, after)
 
         await self._unit_of_work.write(write)
