@@ -1,8 +1,8 @@
 """The worker: inbox, sweep, outbox, and erasing what is old, each in a loop of its own.
 
-A slow one holds up no other. Each looks for work when it is woken, when it has rested long enough, and at once
-when it took all it may. A notice that was stored wakes the inbox; what inbox and sweep have done wakes the
-outbox, for they may have put messages there. Nothing wakes the sweep: time alone makes what it looks for.
+A slow one holds up no other. Each looks for work when it is woken, when it has rested long enough, and once
+more when it took all it may. A notice that was stored wakes the inbox; what inbox and sweep have done wakes
+the outbox, for they may have put messages there. Nothing wakes the sweep: time alone makes what it looks for.
 What other processes store wakes nobody here, and is found within the rest.
 """
 
