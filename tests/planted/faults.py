@@ -481,8 +481,8 @@ TWICE: Final = (
     Fault(
         "a message that is sent again has another id",
         f"{USE_CASES}/deliver_messages.py",
-        "        after = await self._sent(attrs.evolve(message, tries=message.tries + 1))",
-        "        again = attrs.evolve(message, tries=message.tries + 1, message_id=token)\n"
+        "        after = await self._sent(message)",
+        "        again = attrs.evolve(message, message_id=token)\n"
         "        after = attrs.evolve(await self._sent(again), message_id=message.message_id)",
         f"{CASES}/test_messages.py::test_a_process_that_died_with_a_message_in_hand_repeats_the_same_id",
     ),
@@ -560,8 +560,8 @@ FORGOTTEN: Final = (
     Fault(
         "a message is given up after some tries",
         f"{USE_CASES}/deliver_messages.py",
-        "            again = self._clock.now() + _wait(message, failure.retry_after_s)\n",
-        "            again = None if message.tries > 9 else self._clock.now() + _wait(message, None)\n",
+        "            again = self._clock.now() + _wait(message.message_id, tries, failure.retry_after_s)\n",
+        "            again = None if tries > 9 else self._clock.now() + _wait(message.message_id, tries, None)\n",
         f"{CASES}/test_messages.py"
         "::test_while_the_orders_service_is_down_the_same_bytes_are_tried_for_ever_and_told_once",
     ),

@@ -7,7 +7,7 @@ from uuid import UUID
 import attrs
 
 from payments.adapters.sql import record_mapping, statements
-from payments.adapters.sql.conversion import instant
+from payments.adapters.sql.conversion import instant, maybe_instant
 from payments.adapters.sql.runner import Runner
 from payments.application.ports.single_writes import SingleWrites
 from payments.application.records import Message, Notice, StoredAnswer
@@ -90,14 +90,29 @@ class SqlSingleWrites(SingleWrites):
 
 def finished_notice(notice: Notice, token: UUID) -> dict[str, object]:
     """What became of a notice, to be stored by who shows the lease's token."""
-    values = record_mapping.notice_values(notice)
-    return {**values, "this_notice": values["notice_id"], "token": str(token)}
+    return {
+        "this_notice": str(notice.notice_id),
+        "token": str(token),
+        "handled_at": maybe_instant(notice.handled_at),
+        "outcome": notice.outcome,
+        "next_try_at": maybe_instant(notice.next_try_at),
+        "tries": notice.tries,
+        "lease": None,
+    }
 
 
 def finished_message(message: Message, token: UUID) -> dict[str, object]:
     """What became of a message, to be stored by who shows the lease's token."""
-    values = record_mapping.message_values(message)
-    return {**values, "this_message": values["message_id"], "token": str(token)}
+    return {
+        "this_message": str(message.message_id),
+        "token": str(token),
+        "state": message.state.value,
+        "next_try_at": maybe_instant(message.next_try_at),
+        "tries": message.tries,
+        "delivered_at": maybe_instant(message.delivered_at),
+        "last_error": message.last_error,
+        "lease": None,
+    }
 
 
 def _this_answer(user: str, operation: str, key: str) -> dict[str, str]:

@@ -49,7 +49,7 @@ class DeliverMessages:
         return len(taken)
 
     async def _deliver(self, message: Message, token: UUID, finish: Together[Message]) -> None:
-        after = await self._sent(attrs.evolve(message, tries=message.tries + 1))
+        after = await self._sent(message)
         if after.state is not MessageState.PARKED or after.kind != "paid":
             await finish(after)
             return
@@ -62,6 +62,7 @@ class DeliverMessages:
 
     async def _sent(self, message: Message) -> Message:
         """The message with what became of it."""
+        tries = message.tries + 1
         try:
             if message.destination is Destination.ORDERS:
                 await self._orders.tell(message)
@@ -69,13 +70,14 @@ class DeliverMessages:
                 await self._notifier.notify(message)
         except MessageRefused as refusal:
             return attrs.evolve(
-                message, state=MessageState.PARKED, next_try_at=None, last_error=refusal.detail
+                message, tries=tries, state=MessageState.PARKED, next_try_at=None, last_error=refusal.detail
             )
         except DeliveryFailed as failure:
-            again = self._clock.now() + _wait(message, failure.retry_after_s)
-            return attrs.evolve(message, next_try_at=again, last_error=failure.detail)
+            again = self._clock.now() + _wait(message.message_id, tries, failure.retry_after_s)
+            return attrs.evolve(message, tries=tries, next_try_at=again, last_error=failure.detail)
         return attrs.evolve(
             message,
+            tries=tries,
             state=MessageState.DELIVERED,
             next_try_at=None,
             delivered_at=self._clock.now(),
@@ -97,8 +99,8 @@ class DeliverMessages:
         await transaction.save(change)
 
 
-def _wait(message: Message, asked_for_s: float | None) -> timedelta:
+def _wait(message_id: UUID, tries: int, asked_for_s: float | None) -> timedelta:
     """1 s doubling to 5 min, spread over half of it by the message's own name: no two march in step."""
-    longest = min(SLOWEST, timedelta(seconds=2 ** min(message.tries - 1, 9)))
-    spread = uuid5(message.message_id, str(message.tries)).int % 1000 / 2000
+    longest = min(SLOWEST, timedelta(seconds=2 ** min(tries - 1, 9)))
+    spread = uuid5(message_id, str(tries)).int % 1000 / 2000
     return max(longest * (0.5 + spread), timedelta(seconds=min(asked_for_s or 0.0, 3600.0)))
