@@ -112,6 +112,7 @@ THE_STORE: Final = (
         "await _answered(asyncio.wait_for, statement(connection), COMMAND_S)",
         "tests/integration/sql/test_postgres_single_writes.py"
         "::test_whoever_does_not_wait_for_a_single_write_hangs_up_and_never_breaks_it_off",
+        seen_as="TimeoutError",
     ),
     Fault(
         "an overtaken message is sent",
@@ -561,7 +562,8 @@ FORGOTTEN: Final = (
         "a message is given up after some tries",
         f"{USE_CASES}/deliver_messages.py",
         "            again = self._clock.now() + _wait(message.message_id, tries, failure.retry_after_s)\n",
-        "            again = self._clock.now() + _wait(message.message_id, tries, None) if tries < 9 else None\n",
+        "            again = self._clock.now() + _wait(message.message_id, tries, None)\n"
+        "            again = None if tries > 9 else again\n",
         f"{CASES}/test_messages.py"
         "::test_while_the_orders_service_is_down_the_same_bytes_are_tried_for_ever_and_told_once",
     ),
