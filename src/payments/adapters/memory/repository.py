@@ -401,19 +401,26 @@ class MemoryTransaction(Transaction):
         refunds = (refund for payment in self.tables.payments.values() for refund in payment.refunds)
         return reference in self.tables.references or any(refund.reference == reference for refund in refunds)
 
+    async def add_known_notice(self, notice: Notice) -> bool:
+        if notice.next_try_at is not None and not self._knows(notice.reference):
+            return False
+        return notice.digest not in self.tables.notices and await self.add_notice(notice)
+
     async def lease_notices(
         self, now: datetime, *, until: datetime, token: UUID, limit: int
     ) -> tuple[Notice, ...]:
         due = [n for n in self.tables.notices.values() if n.next_try_at is not None and n.next_try_at <= now]
-        taken = sorted(due, key=lambda n: (n.next_try_at, n.notice_id))[:limit]
+        chosen = sorted(due, key=lambda n: (n.next_try_at, n.received_at, n.notice_id))[:limit]
+        taken = [attrs.evolve(notice, next_try_at=until) for notice in chosen]
         self._change(
-            notices={
-                **self.tables.notices,
-                **{n.digest: attrs.evolve(n, next_try_at=until) for n in taken},
-            },
+            notices={**self.tables.notices, **{n.digest: n for n in taken}},
             notice_leases={**self.tables.notice_leases, **{n.notice_id: token for n in taken}},
         )
-        return tuple(taken)
+        return tuple(sorted(taken, key=lambda n: (n.received_at, n.notice_id)))
+
+    async def finish_notices(self, notices: tuple[Notice, ...], *, token: UUID) -> None:
+        for notice in notices:
+            await self.finish_notice(notice, token=token)
 
     async def finish_notice(self, notice: Notice, *, token: UUID) -> bool:
         if self.tables.notice_leases.get(notice.notice_id) != token:
@@ -437,17 +444,24 @@ class MemoryTransaction(Transaction):
             if m.state is MessageState.PENDING and m.next_try_at is not None and m.next_try_at <= now
         ]
         taken = []
-        for message in sorted(due, key=lambda m: (m.next_try_at, m.message_id))[:limit]:
+        for message in sorted(due, key=lambda m: (m.next_try_at, m.created_at, m.message_id))[:limit]:
             overtaken = (
                 message.destination is Destination.ORDERS and message.sequence < newest[message.order_id]
             )
             if overtaken:
-                self._keep(attrs.evolve(message, state=MessageState.OVERTAKEN, next_try_at=None))
+                taken.append(attrs.evolve(message, state=MessageState.OVERTAKEN, next_try_at=None))
             else:
-                self._keep(attrs.evolve(message, next_try_at=until))
-                taken.append(message)
-        self._change(message_leases={**self.tables.message_leases, **{m.message_id: token for m in taken}})
-        return tuple(taken)
+                taken.append(attrs.evolve(message, next_try_at=until))
+        leased = {m.message_id: token for m in taken if m.state is MessageState.PENDING}
+        self._change(
+            messages={**self.tables.messages, **{m.message_id: m for m in taken}},
+            message_leases={**self.tables.message_leases, **leased},
+        )
+        return tuple(sorted(taken, key=lambda m: (m.created_at, m.message_id)))
+
+    async def finish_messages(self, messages: tuple[Message, ...], *, token: UUID) -> None:
+        for message in messages:
+            await self.finish_message(message, token=token)
 
     async def finish_message(self, message: Message, *, token: UUID) -> bool:
         if self.tables.message_leases.get(message.message_id) != token:
@@ -470,7 +484,7 @@ class MemoryTransaction(Transaction):
             self._change(
                 payments={**self.tables.payments, payment.payment_id: stored.with_attempt(postponed)}
             )
-        return tuple(reference for _, reference, _ in taken)
+        return tuple(sorted(reference for _, reference, _ in taken))
 
     async def lease_refunds(
         self, now: datetime, *, until: datetime, limit: int
@@ -489,7 +503,7 @@ class MemoryTransaction(Transaction):
                 for r in stored.refunds
             )
             self._change(payments={**self.tables.payments, payment_id: attrs.evolve(stored, refunds=refunds)})
-        return taken
+        return tuple(sorted(taken, key=lambda one: one[1]))
 
     async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
         key = (answer.user, answer.operation, answer.key)

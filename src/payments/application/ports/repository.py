@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from payments.application.ports.single_writes import SingleWrites
 from payments.application.records import (
     AuditEntry,
     Backlog,
@@ -16,7 +17,6 @@ from payments.application.records import (
     ReviewLink,
     ReviewQuery,
     Search,
-    StoredAnswer,
     StoredChange,
     StoredReview,
 )
@@ -156,8 +156,11 @@ class Reads(Protocol):
         """How much work waits."""
 
 
-class Transaction(Protocol):
-    """Reads and writes that happen together or not at all. Lock order: payment, attempt, inserts."""
+class Transaction(SingleWrites, Protocol):
+    """Reads and writes that happen together or not at all. Lock order: payment, attempt, inserts.
+
+    What can be written by itself can be written with others, too.
+    """
 
     @abstractmethod
     async def open_payment(self, payment: Payment) -> Payment:
@@ -255,49 +258,12 @@ class Transaction(Protocol):
         """
 
     @abstractmethod
-    async def lease_notices(
-        self, now: datetime, *, until: datetime, token: UUID, limit: int
-    ) -> tuple[Notice, ...]:
-        """Take up to ``limit`` unhandled notices that are due, oldest first; due again at ``until``."""
-
-    @abstractmethod
     async def finish_notice(self, notice: Notice, *, token: UUID) -> bool:
         """Store what became of a leased notice; False if the lease was lost meanwhile."""
 
     @abstractmethod
-    async def lease_messages(
-        self, now: datetime, *, until: datetime, token: UUID, limit: int
-    ) -> tuple[Message, ...]:
-        """Take up to ``limit`` pending messages that are due, oldest first.
-
-        A message to the orders service that a newer one of its order overtook is marked so and not returned.
-        """
-
-    @abstractmethod
     async def finish_message(self, message: Message, *, token: UUID) -> bool:
         """Store what became of a leased message; False if the lease was lost."""
-
-    @abstractmethod
-    async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
-        """References of up to ``limit`` attempts due for a check, most overdue first, leased to ``until``."""
-
-    @abstractmethod
-    async def lease_refunds(
-        self, now: datetime, *, until: datetime, limit: int
-    ) -> tuple[tuple[UUID, UUID], ...]:
-        """Payment and refund ids of up to ``limit`` refunds that are due, leased in the same way."""
-
-    @abstractmethod
-    async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
-        """Reserve a key, or return what stands under it (expired rows count as absent)."""
-
-    @abstractmethod
-    async def end_answer(self, answer: StoredAnswer) -> None:
-        """Store the final answer under a reserved key."""
-
-    @abstractmethod
-    async def drop_answer(self, user: str, operation: str, key: str) -> None:
-        """Give a reserved key back: its answer was not final."""
 
     @abstractmethod
     async def forget_answers(self, now: datetime, *, limit: int) -> int:
