@@ -9,6 +9,7 @@ import pytest
 from payments.bootstrap import migrate_database
 from payments.settings import Settings
 from tests.e2e.outside_world import Outside, outside_world
+from tests.e2e.service import imported_once
 
 HERE = Path(__file__).parent
 
@@ -23,6 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 async def outside(anyio_backend: str) -> AsyncIterator[Outside]:
     """The simulators, once for all tests of a process."""
+    imported_once()
     async with outside_world() as world:
         yield world
 
