@@ -100,7 +100,7 @@ class AnyKey(MemoryTransaction):
 
 
 class SecondPayments(MemoryTransaction):
-    async def open_payment(self, payment: Payment) -> Payment:
+    async def open_payment(self, payment: Payment, *, fresh: bool = False) -> Payment:
         self._change(
             payments={**self.tables.payments, payment.payment_id: payment},
             orders={**self.tables.orders, payment.order_id: payment.payment_id},

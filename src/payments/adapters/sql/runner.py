@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+import attrs
 from sqlalchemy.sql import ClauseElement
 
 T = TypeVar("T")
@@ -17,6 +18,16 @@ class Row(Protocol):
 
     def __getitem__(self, name: str, /) -> Any:
         """The column's value as the driver gives it: int, str, bytes, bool (or 0 and 1) or None."""
+
+
+@attrs.frozen
+class Write:
+    """One statement that writes one row, among others that are written with it or not at all."""
+
+    statement: ClauseElement
+    values: Values
+    may_miss: bool = False
+    """It may find that nothing is to be written. Any other that writes no row has all of them undone."""
 
 
 class Reader(Protocol):
@@ -49,6 +60,17 @@ class Runner(Reader, Protocol):
     async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
         """Run ``statement`` once for each element of ``values``, in order."""
 
+    @abstractmethod
+    async def write(self, writes: Sequence[Write], *, later: bool = False) -> None:
+        """Write all of ``writes``, the first of which is the condition of the others.
+
+        With ``later`` it may happen as late as the transaction's next statement or its end, and raise there.
+
+        Raises:
+            Outdated: one of them wrote no row. If it was the first, nothing was written, and the transaction
+                goes on; after another one no more is run in it.
+        """
+
 
 class Database(Protocol):
     """Gives out runners: one for single reads of committed state, one for each transaction."""
@@ -70,6 +92,10 @@ class Database(Protocol):
 
 class NotUnique(Exception):
     """A unique index refused a row: somebody else stored one like it."""
+
+
+class Outdated(Exception):
+    """A row is not as somebody took it to be: it was changed, or there is another one in its place."""
 
 
 class TryAgain(Exception):

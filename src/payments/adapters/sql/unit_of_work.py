@@ -5,11 +5,12 @@ from typing import Final, TypeVar
 
 import attrs
 
-from payments.adapters.sql.again import Patience, again
+from payments.adapters.sql.again import Patience, again_from_what_is_stored
 from payments.adapters.sql.repository import SqlReads, SqlTransaction
-from payments.adapters.sql.runner import Database, Runner
+from payments.adapters.sql.runner import Database, Outdated, TryAgain
 from payments.application.ports.repository import Reads, Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.domain.errors import StorageUnavailable
 
 T = TypeVar("T")
 
@@ -32,7 +33,24 @@ class SqlUnitOfWork(UnitOfWork):
         return SqlReads(self._database.reads)
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        async def run(runner: Runner) -> T:
-            return await work(SqlTransaction(runner))
+        async def run(trusting: bool) -> T:  # noqa: FBT001 -- the one argument there is
+            return await self._database.transact(lambda runner: _done(work, SqlTransaction(runner, trusting)))
 
-        return await again(lambda: self._database.transact(run), self._patience)
+        return await again_from_what_is_stored(run, self._patience)
+
+
+async def _done(work: Callable[[Transaction], Awaitable[T]], transaction: SqlTransaction) -> T:
+    """What ``work`` returns or raises, unless it goes by what nobody has compared with what is stored.
+
+    Raises:
+        Outdated: it does: it may be a wrong answer, or the wrong error.
+    """
+    try:
+        result = await work(transaction)
+    except (Outdated, TryAgain, StorageUnavailable):
+        raise
+    except Exception:
+        transaction.refuse_unproven()
+        raise
+    transaction.refuse_unproven()
+    return result
