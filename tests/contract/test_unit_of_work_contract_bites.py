@@ -100,12 +100,43 @@ class AnyKey(MemoryTransaction):
 
 
 class SecondPayments(MemoryTransaction):
-    async def open_payment(self, payment: Payment) -> Payment:
+    async def open_payment(self, payment: Payment, *, fresh: bool = False) -> Payment:
         self._change(
             payments={**self.tables.payments, payment.payment_id: payment},
             orders={**self.tables.orders, payment.order_id: payment.payment_id},
         )
         return payment
+
+
+class Credulous(MemoryTransaction):
+    """Takes what its caller knows for what is stored, and never compares the two."""
+
+    async def lock_payment(self, payment_id: UUID, known: Payment | None = None) -> Payment | None:
+        return known or await super().lock_payment(payment_id)
+
+    async def save(self, change: StoredChange) -> None:
+        self._change(payments={**self.tables.payments, change.after.payment_id: change.before})
+        await super().save(change)
+
+
+class ByVersionAlone(MemoryTransaction):
+    """Compares the version of what is known, and not what changes without one."""
+
+    async def lock_payment(self, payment_id: UUID, known: Payment | None = None) -> Payment | None:
+        stored = await super().lock_payment(payment_id)
+        return known if known and stored and known.version == stored.version else stored
+
+    async def save(self, change: StoredChange) -> None:
+        self._change(payments={**self.tables.payments, change.after.payment_id: change.before})
+        await super().save(change)
+
+
+class AlwaysFresh(MemoryTransaction):
+    async def open_payment(self, payment: Payment, *, fresh: bool = False) -> Payment:
+        known = self.tables.orders.get(payment.order_id)
+        if known and fresh:
+            self._change(orders={o: p for o, p in self.tables.orders.items() if o != payment.order_id})
+        return await super().open_payment(payment)
 
 
 class NobodyHolds(MemoryTransaction):
@@ -248,6 +279,36 @@ BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
         lambda: Store(NobodyHolds),
         "test_whoever_holds_money_or_a_provider_reference_is_known",
         r"attempt_holding.*LIVE.* is None, not p-",
+    ),
+    (
+        lambda: Store(Credulous),
+        "test_a_change_of_one_that_has_changed_is_decided_on_the_present_one",
+        "decided on what is stored: told 3 times, not 1",
+    ),
+    (
+        lambda: Store(Credulous),
+        "test_who_saves_nothing_answers_for_what_is_stored",
+        "what is no longer so is not believed: told once, not 0",
+    ),
+    (
+        lambda: Store(Credulous),
+        "test_who_raises_has_seen_what_is_stored",
+        "nobody is refused because of what is no longer so",
+    ),
+    (
+        lambda: Store(ByVersionAlone),
+        "test_an_attempt_that_was_asked_about_meanwhile_is_decided_on_as_it_is",
+        "no answer is forgotten that changed no version: 2, not 1",
+    ),
+    (
+        lambda: Store(ByVersionAlone),
+        "test_a_refund_that_was_asked_about_meanwhile_is_decided_on_as_it_is",
+        "read under the lock",
+    ),
+    (
+        lambda: Store(AlwaysFresh),
+        "test_a_fresh_payment_that_is_not_fresh_is_the_stored_one",
+        "an order has one payment: the first",
     ),
     (lambda: Store(NoFencing), "test_a_lost_notice_lease_finishes_nothing", "only the holder of a lease"),
     (lambda: Store(NoFencing), "test_a_lost_message_lease_finishes_nothing", "who lost a lease finishes"),

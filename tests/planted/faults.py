@@ -61,20 +61,22 @@ THE_STORE: Final = (
     ),
     Fault(
         "the message is written outside the transaction",
-        "adapters/sql/saving.py",
-        "    for message in change.messages:\n",
-        '    runner._connection.execute("COMMIT")\n'
-        '    runner._connection.execute("BEGIN IMMEDIATE")\n'
-        "    for message in change.messages:\n",
+        "adapters/sql/sqlite.py",
+        "        for number, write in enumerate(writes):\n",
+        "        for number, write in enumerate(writes):\n"
+        '            if write.statement.table.name == "messages":\n'
+        '                self._connection.execute("COMMIT")\n'
+        '                self._connection.execute("BEGIN IMMEDIATE")\n',
         f"{STORE}::TestSqliteUnitOfWork::test_work_that_raises_leaves_nothing",
     ),
     Fault(
         "the audit entry is written outside the transaction",
-        "adapters/sql/saving.py",
-        "    if change.audit is not None:\n",
-        '    runner._connection.execute("COMMIT")\n'
-        '    runner._connection.execute("BEGIN IMMEDIATE")\n'
-        "    if change.audit is not None:\n",
+        "adapters/sql/sqlite.py",
+        "        for number, write in enumerate(writes):\n",
+        "        for number, write in enumerate(writes):\n"
+        '            if write.statement.table.name == "audit":\n'
+        '                self._connection.execute("COMMIT")\n'
+        '                self._connection.execute("BEGIN IMMEDIATE")\n',
         f"{STORE}::TestSqliteUnitOfWork::test_work_that_raises_leaves_nothing",
     ),
     Fault(

@@ -66,7 +66,7 @@ class Passing:
 class WithoutLock(Passing):
     """Reads the payment and takes no lock; whoever writes last is right."""
 
-    async def lock_payment(self, payment_id: UUID) -> Payment | None:
+    async def lock_payment(self, payment_id: UUID, known: Payment | None = None) -> Payment | None:
         await self.right._come("lock_payment")
         found: Payment | None = self.right._view().payments.get(payment_id)
         return found

@@ -1,6 +1,7 @@
 """While anybody outside is called no connection is held, and a database is told only what the modules say."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
@@ -252,5 +253,9 @@ async def test_the_server_is_told_only_what_the_modules_say(postgres_url: str) -
     written = [*STATEMENTS.values(), *public_statements(shared_state).values()]
     texts = {compiled(statement, DIALECT).text for statement in written}
     allowed = texts | {"BEGIN", "COMMIT", "ROLLBACK", postgres_pool._COMMIT_TO_DISK.text}
-    assert Overheard.texts - allowed == set()
-    assert len(texts & Overheard.texts) > len(texts) / 2, "the story tells most of what there is to tell"
+    # Merged ones are made of the statements above, each time the same: no value stands in one.
+    merged = {text for text in Overheard.texts if text.startswith("WITH write_0 AS ")}
+    assert merged
+    assert all(set(re.findall(r"'.*?'", text)) <= {"'open'"} for text in merged)
+    assert Overheard.texts - allowed - merged == set()
+    assert len(texts & Overheard.texts) > len(texts) / 3, "the story tells much of what there is to tell"

@@ -204,6 +204,7 @@ async def test_a_serialisation_failure_runs_the_whole_work_again(postgres_url: s
 
         async def work(transaction: Transaction) -> int:
             run = next(runs)
+            await transaction._runner._begin()  # type: ignore[attr-defined]  # as above
             await inside(transaction).execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             assert await transaction.add_notice(a_notice(1))
             if run == 1:

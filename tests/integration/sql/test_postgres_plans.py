@@ -10,11 +10,13 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary
+from sqlalchemy import BigInteger, Boolean, Insert, Integer, LargeBinary, Update
 
-from payments.adapters.sql import migrate, shared_state
+from payments.adapters.sql import migrate, shared_state, statements
 from payments.adapters.sql.compiled import Compiled, Statements
+from payments.adapters.sql.merged import MergedStatements
 from payments.adapters.sql.postgres_pool import DIALECT
+from payments.adapters.sql.runner import Write
 from payments.adapters.sql.tables import METADATA
 from tests.integration.sql.many_rows import START, fill
 from tests.integration.sql.test_statements import STATEMENTS, public_statements
@@ -152,6 +154,7 @@ def samples() -> dict[str, Any]:
         "lifetime": 10**6,
         "most": 5,
         "version_before": 3,
+        "checks_before": 0,
         **dict.fromkeys(("this_reference",), reference),
         **dict.fromkeys(("this_user", "this_operation", "this_key", "this_collection", "token"), "x"),
         **{f"this_{row}": payment_id for row in ("notice", "message", "capture", "refund", "review")},
@@ -160,6 +163,26 @@ def samples() -> dict[str, Any]:
 
 SAMPLES = samples()
 TEXTS = Statements(DIALECT)
+
+
+def merged(*written: Insert | Update) -> tuple[Write, ...]:
+    return tuple(Write(statement, SAMPLES) for statement in written)
+
+
+MERGED = {
+    "a first claim": merged(statements.OPEN_PAYMENT, statements.ADD_ATTEMPT, statements.ADD_AUDIT),
+    "a checkout": merged(statements.SAVE_PAYMENT, statements.SAVE_ATTEMPT, statements.ADD_AUDIT),
+    "settled": merged(
+        statements.SAVE_PAYMENT,
+        statements.SAVE_ATTEMPT,
+        statements.ADD_CAPTURE,
+        statements.ADD_EVIDENCE,
+        statements.ADD_MESSAGE,
+        statements.ADD_MESSAGE,
+        statements.ADD_AUDIT,
+    ),
+    "nothing new": merged(statements.SAVE_PAYMENT, statements.SAVE_ATTEMPT),
+}
 
 
 async def planned(connection: asyncpg.Connection, statement: Compiled, *, generic: bool) -> dict[str, Any]:
@@ -193,6 +216,23 @@ async def test_no_statement_reads_a_whole_table_or_sorts_it(
     used = [node["Index Name"] for node in nodes(plan) if "Index Name" in node]
     if name in HOT:
         assert any(re.fullmatch(HOT[name], index) for index in used), used
+
+
+@pytest.mark.parametrize("generic", [True, False], ids=["any values", "these values"])
+@pytest.mark.parametrize("shape", MERGED.values(), ids=MERGED.keys())
+async def test_no_merged_statement_reads_a_whole_table(
+    connection: asyncpg.Connection,
+    shape: tuple[Write, ...],
+    generic: bool,  # noqa: FBT001 -- a column of the table above
+) -> None:
+    merged = MergedStatements(TEXTS).of(shape)
+    assert merged is not None
+    how = "GENERIC_PLAN, FORMAT JSON" if generic else "FORMAT JSON"
+    answer = await connection.fetchval(f"EXPLAIN ({how}) {merged.text}", *merged.arguments(shape))
+    plan = json.loads(answer)[0]["Plan"]
+    assert [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"] == []
+    used = {node["Index Name"] for node in nodes(plan) if "Index Name" in node}
+    assert used <= {"pk_payments", "pk_attempts"}
 
 
 def test_every_table_is_in_the_plans() -> None:

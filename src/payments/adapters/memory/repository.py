@@ -7,7 +7,12 @@ from uuid import UUID
 
 import attrs
 
-from payments.adapters.memory.uniqueness import refuse_duplicates, refuse_rewriting, refuse_second_link
+from payments.adapters.memory.uniqueness import (
+    refuse_duplicates,
+    refuse_other_attempts,
+    refuse_rewriting,
+    refuse_second_link,
+)
 from payments.application.ports.repository import Place, Reads, Transaction
 from payments.application.records import (
     ERASED,
@@ -224,7 +229,7 @@ class MemoryTransaction(Transaction):
 
     tables: Tables
 
-    async def open_payment(self, payment: Payment) -> Payment:
+    async def open_payment(self, payment: Payment, *, fresh: bool = False) -> Payment:  # noqa: ARG002 -- looking costs nothing
         known = self.tables.orders.get(payment.order_id)
         if known is not None:
             return self.tables.payments[known]
@@ -234,7 +239,7 @@ class MemoryTransaction(Transaction):
         )
         return payment
 
-    async def lock_payment(self, payment_id: UUID) -> Payment | None:
+    async def lock_payment(self, payment_id: UUID, known: Payment | None = None) -> Payment | None:  # noqa: ARG002 -- looking costs nothing
         return self.tables.payments.get(payment_id)
 
     async def attempt_holding(
@@ -266,6 +271,7 @@ class MemoryTransaction(Transaction):
         stored = self.tables.payments.get(after.payment_id)
         if stored is None or stored.version != change.before.version:
             raise StaleVersion
+        refuse_other_attempts(stored, change)
         refuse_duplicates(self.tables.payments.values(), after)
         refuse_rewriting(change, self.tables.messages.values(), self.tables.evidence, self.tables.audit)
         self._change(

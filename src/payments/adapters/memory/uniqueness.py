@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from uuid import UUID
 
 from payments.application.records import AuditEntry, Message, ReviewLink, StoredChange
+from payments.domain.errors import StaleVersion
 from payments.domain.payment import Payment
 from payments.domain.transitions import Disposition
 
@@ -26,6 +27,20 @@ def refuse_duplicates(payments: Iterable[Payment], changed: Payment) -> None:
             twice += [key for key in unique_keys(payment) if key in own]
     if twice:
         raise DuplicateKey(f"{twice[0]} is taken.")
+
+
+def refuse_other_attempts(stored: Payment, change: StoredChange) -> None:
+    """Return if each attempt that ``change`` writes again was asked about as often as it takes for granted.
+
+    Raises:
+        StaleVersion: one was asked about meanwhile.
+    """
+    known = {attempt.reference: attempt for attempt in change.before.attempts}
+    checks = {attempt.reference: attempt.checks for attempt in stored.attempts}
+    for attempt in change.after.attempts:
+        before = known.get(attempt.reference, attempt)
+        if before != attempt and before.checks != checks.get(attempt.reference):
+            raise StaleVersion(f"Attempt {attempt.reference} was asked about meanwhile.")
 
 
 def refuse_rewriting(

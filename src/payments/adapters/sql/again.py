@@ -3,11 +3,12 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import attrs
 
-from payments.adapters.sql.runner import NotUnique, TryAgain
+from payments.adapters.sql.runner import NotUnique, Outdated, TryAgain
 from payments.domain.errors import StaleVersion, StorageUnavailable
 
 T = TypeVar("T")
@@ -60,3 +61,22 @@ async def again(run: Callable[[], Awaitable[T]], patience: Patience) -> T:
             if races == RACES:
                 raise StaleVersion(f"Others were first, {races} times: {lost}") from lost
         await asyncio.sleep(patience.pause_s(runs))
+
+
+async def again_from_what_is_stored(run: Callable[[bool], Awaitable[T]], patience: Patience) -> T:
+    """As :func:`again`: the first run is told that it may begin from what is known, and no other is.
+
+    One that began from what is no longer so is followed at once by one that reads what is stored, under the
+    lock. Nor may a run trust anything after a commit in doubt: it looks for what it may have written itself.
+    """
+    first = True
+
+    async def once() -> T:
+        nonlocal first
+        if first:
+            first = False
+            with suppress(Outdated):
+                return await run(True)  # noqa: FBT003 -- the one argument there is
+        return await run(False)  # noqa: FBT003 -- as above
+
+    return await again(once, patience)

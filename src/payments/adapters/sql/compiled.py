@@ -10,6 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.selectable import SelectBase
 
 from payments.adapters.sql.runner import Values
 
@@ -65,6 +66,8 @@ class Compiled:
     names: tuple[str, ...]
     constants: Mapping[str, Any]
     """Values that the statement itself brings along."""
+    only_reads: bool = False
+    """It writes nothing and locks nothing: whether a transaction was begun before it makes no difference."""
 
     def arguments(self, values: Values) -> tuple[Any, ...]:
         """``values`` in the order of the text.
@@ -87,13 +90,13 @@ class Statements:
     """
 
     def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+        self.dialect = dialect
         self._compiled: dict[int, tuple[ClauseElement, Compiled]] = {}
 
     def __getitem__(self, statement: ClauseElement) -> Compiled:
         found = self._compiled.get(id(statement))
         if found is None:
-            found = self._compiled[id(statement)] = (statement, compiled(statement, self._dialect))
+            found = self._compiled[id(statement)] = (statement, compiled(statement, self.dialect))
         return found[1]
 
 
@@ -104,4 +107,5 @@ def compiled(statement: ClauseElement, dialect: Dialect) -> Compiled:
         raise TypeError(f"{statement!r} is no statement.")
     names = tuple(answer.positiontup or ())
     constants = {name: value for name, value in answer.params.items() if value is not None}
-    return Compiled(answer.string, names, constants)
+    reads = isinstance(statement, SelectBase) and " FOR UPDATE" not in answer.string
+    return Compiled(answer.string, names, constants, reads)

@@ -19,10 +19,22 @@ from sqlalchemy.sql import ClauseElement
 
 from payments.adapters.sql.again import Patience, again
 from payments.adapters.sql.compiled import Compiled, Statements
+from payments.adapters.sql.merged import PARTLY_WRITTEN, Merged, MergedStatements
 from payments.adapters.sql.postgres_errors import READ_ONLY, RETRY_AFTER_S, meaning, sqlstate, told
 from payments.adapters.sql.postgres_pool import ACQUIRE_S, COMMAND_S, DIALECT, PooledConnection, open_pool
 from payments.adapters.sql.postgres_url import read_address
-from payments.adapters.sql.runner import Database, Reader, Row, Runner, TryAgain, Values
+from payments.adapters.sql.runner import (
+    Database,
+    NotUnique,
+    Outdated,
+    Reader,
+    Row,
+    Runner,
+    TryAgain,
+    Values,
+    Write,
+    Writer,
+)
 from payments.adapters.sql.unit_of_work import SqlUnitOfWork
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.domain.errors import StorageUnavailable
@@ -82,6 +94,7 @@ class PostgresDatabase(Database):
         self._pool = pool
         self._read_only = read_only
         self._statements = Statements(DIALECT)
+        self._merged = MergedStatements(self._statements)
 
     @property
     def reads(self) -> Reader:
@@ -89,20 +102,20 @@ class PostgresDatabase(Database):
         return _Alone(self, self._statements)
 
     @property
-    def alone(self) -> Runner:
+    def alone(self) -> Writer:
         """Runs single statements that write: each is a transaction of its own, run again while in doubt."""
         return _WritingAlone(self, self._statements)
 
     async def transact(self, work: Callable[[Runner], Awaitable[T]]) -> T:
         self.refuse_when_read_only()
         async with self.connection() as connection:
-            writing = _Writing(connection, self._statements)
+            writing = _Writing(connection, self._statements, self._merged)
             try:
-                await writing.begin()
                 result = await work(writing)
                 await writing.commit()
             except BaseException as error:
-                await _roll_back(connection)
+                if writing.begun:
+                    await _roll_back(connection)
                 await self.leave_standby(error)
                 raise
             return result
@@ -160,7 +173,7 @@ class _Alone(Reader):
         return next(iter(await self.fetch(statement, values)), None)
 
 
-class _WritingAlone(Runner):
+class _WritingAlone(Writer):
     """Statements that write, each with a transaction that begins and ends with it.
 
     There is no COMMIT to wait for: the statement's answer is the commit's, and is waited for like one.
@@ -211,15 +224,24 @@ class _WritingAlone(Runner):
 
 
 class _Writing(Runner):
-    """Statements of one transaction. After an error in one of them nothing more is run."""
+    """Statements of one transaction. After an error in one of them nothing more is run.
 
-    def __init__(self, connection: asyncpg.Connection, statements: Statements) -> None:
+    It begins with the first statement that writes or locks: at READ COMMITTED each statement sees what is
+    committed when it starts, so that one before which only others have read is no different outside of it.
+    Writes that are all there is of a transaction are one statement, which is a transaction by itself.
+    """
+
+    def __init__(
+        self, connection: asyncpg.Connection, statements: Statements, merged: MergedStatements
+    ) -> None:
         self._connection = connection
         self._statements = statements
+        self._merged = merged
         self._open = True
-
-    async def begin(self) -> None:
-        await self._do(self._connection.execute, "BEGIN")
+        self._last: tuple[Merged, Sequence[Write]] | None = None
+        """What is to be written with the next statement, or by itself if there is none."""
+        self.begun = False
+        """There may be something to roll back."""
 
     async def commit(self) -> None:
         """Make it last.
@@ -227,19 +249,70 @@ class _Writing(Runner):
         Raises:
             StorageUnavailable: the transaction ended before, by an error that somebody ignored.
             TryAgain: nobody knows whether it did, or it did not.
+            Outdated, NotUnique: what was to be written with it could not be.
         """
         self._refuse_when_ended()
         self._open = False
+        if self._last is not None:
+            await self._write_alone(*self._last)
+        elif self.begun:
+            await self._commit()
+
+    async def _commit(self) -> None:
         try:
-            word = await _commit(self._connection)
+            word = await _unbroken(self._connection, self._connection.execute("COMMIT", timeout=_NEVER_S))
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             # It may have happened: whoever runs the work again finds what it wrote by its own ids.
             raise TryAgain(f"the commit was not confirmed ({told(error)})") from error
         if word != "COMMIT":
             raise TryAgain(f"the commit was answered with {word}")
 
+    async def _write_alone(self, merged: Merged, writes: Sequence[Write]) -> None:
+        """Run what is a transaction by itself: its answer is that of a commit."""
+        arguments = _sendable(merged.arguments(writes))
+        try:
+            row = await _unbroken(
+                self._connection, self._connection.fetchrow(merged.text, *arguments, timeout=_NEVER_S)
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            meant = _meaning_of_writes(error)
+            if meant is error or isinstance(meant, Outdated | NotUnique):
+                raise meant from error
+            raise TryAgain(f"the commit was not confirmed ({told(error)})") from error
+        _refuse_outdated(row)
+
+    async def write(self, writes: Sequence[Write], *, later: bool = False) -> None:
+        self._refuse_when_ended()
+        merged = self._merged.of(writes)
+        if merged is not None and later and not self.begun:
+            self._last = (merged, writes)
+            return
+        await self._begin()
+        if merged is not None:
+            await self._write(merged, writes)
+            return
+        for number, write in enumerate(writes):
+            if not await self.run(write.statement, write.values) and not write.may_miss:
+                self._open = number == 0
+                raise Outdated("A row is not as it was.")
+
+    async def _write(self, merged: Merged, writes: Sequence[Write]) -> None:
+        arguments = _sendable(merged.arguments(writes))
+        _refuse_outdated(
+            await self._do(self._connection.fetchrow, merged.text, *arguments, means=_meaning_of_writes)
+        )
+
+    async def _begin(self) -> None:
+        """Have a transaction, and in it all that was to be written before."""
+        if not self.begun:
+            self.begun = True
+            await self._do(self._connection.execute, "BEGIN")
+        if self._last is not None:
+            last, self._last = self._last, None
+            await self._write(*last)
+
     async def fetch(self, statement: ClauseElement, values: Values) -> Sequence[Row]:
-        compiled = self._next(statement)
+        compiled = await self._next(statement)
         arguments = _arguments(compiled, values)
         rows: Sequence[Row] = await self._do(self._connection.fetch, compiled.text, *arguments)
         return rows
@@ -248,24 +321,33 @@ class _Writing(Runner):
         return next(iter(await self.fetch(statement, values)), None)
 
     async def run(self, statement: ClauseElement, values: Values) -> int:
-        compiled = self._next(statement)
+        compiled = await self._next(statement)
         arguments = _arguments(compiled, values)
         status: str = await self._do(self._connection.execute, compiled.text, *arguments)
         return _count(status)
 
     async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
         if values:
-            compiled = self._next(statement)
+            compiled = await self._next(statement)
             rows = [_arguments(compiled, row) for row in values]
             await self._do(self._connection.executemany, compiled.text, rows)
 
-    def _next(self, statement: ClauseElement) -> Compiled:
+    async def _next(self, statement: ClauseElement) -> Compiled:
         self._refuse_when_ended()
-        return self._statements[statement]
+        compiled = self._statements[statement]
+        if not compiled.only_reads or self._last is not None:
+            await self._begin()
+        return compiled
 
-    async def _do(self, method: Callable[..., Awaitable[Any]], text: str, *arguments: Any) -> Any:
+    async def _do(
+        self,
+        method: Callable[..., Awaitable[Any]],
+        text: str,
+        *arguments: Any,
+        means: Callable[[Exception], Exception] = meaning,
+    ) -> Any:
         try:
-            return await _answered(method, text, *arguments)
+            return await _answered(method, text, *arguments, means=means)
         except BaseException:
             self._open = False
             raise
@@ -280,24 +362,31 @@ def _count(status: str) -> int:
     return int(status.rpartition(" ")[2])
 
 
-async def _answered(method: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+async def _answered(
+    method: Callable[..., Awaitable[Any]],
+    *arguments: Any,
+    means: Callable[[Exception], Exception] = meaning,
+) -> Any:
     try:
         return await method(*arguments)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        raise meaning(error) from error
+        raise means(error) from error
 
 
-async def _commit(connection: asyncpg.Connection) -> str:
-    """The server's word for COMMIT.
-
-    Raises:
-        TimeoutError: it was not answered in time.
-    """
-    return await _unbroken(connection, connection.execute("COMMIT", timeout=_NEVER_S))
+def _meaning_of_writes(error: Exception) -> Exception:
+    """As :func:`meaning`, of a merged statement: it divides by zero when a row of it was not there."""
+    if sqlstate(error) == PARTLY_WRITTEN:
+        return Outdated("A row is not as it was.")
+    return meaning(error)
 
 
-async def _unbroken(connection: asyncpg.Connection, committing: Coroutine[Any, Any, T]) -> T:
-    """What a commit says; whoever does not wait for it hangs up, and never breaks it off.
+def _refuse_outdated(row: Row) -> None:
+    if not row["written"]:
+        raise Outdated("The payment is not as it was.")
+
+
+async def _unbroken(connection: asyncpg.Connection, answer: Coroutine[Any, Any, T]) -> T:
+    """The server's answer to what commits; whoever does not wait for it hangs up, and never breaks it off.
 
     To cancel a commit that waits for a standby (as the driver does when time runs out, or when who awaits it
     goes away) ends the wait and not the commit: it stands on this server alone, for all to see. Whoever comes
@@ -307,16 +396,16 @@ async def _unbroken(connection: asyncpg.Connection, committing: Coroutine[Any, A
     Raises:
         TimeoutError: it was not answered in time.
     """
-    answer = asyncio.ensure_future(committing)
+    committing: asyncio.Future[T] = asyncio.ensure_future(answer)
     try:
-        await asyncio.wait({answer}, timeout=COMMAND_S)
+        await asyncio.wait({committing}, timeout=COMMAND_S)
     finally:
-        if not answer.done():
-            answer.add_done_callback(_heard)
+        if not committing.done():
+            committing.add_done_callback(_heard)
             _hang_up(connection)
-    if not answer.done():
+    if not committing.done():
         raise TimeoutError
-    return await answer
+    return await committing
 
 
 def _heard(committing: "asyncio.Future[Any]") -> None:
@@ -343,8 +432,12 @@ def _hang_up(connection: asyncpg.Connection) -> None:
 
 
 def _arguments(compiled: Compiled, values: Values) -> tuple[Any, ...]:
-    """The values in the statement's order, without the one character that PostgreSQL's text cannot hold."""
-    arguments = compiled.arguments(values)
+    """The values in the statement's order, as the server can take them."""
+    return _sendable(compiled.arguments(values))
+
+
+def _sendable(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``arguments`` without the one character that PostgreSQL's text cannot hold."""
     for value in arguments:
         if type(value) is str and "\x00" in value:
             return tuple(

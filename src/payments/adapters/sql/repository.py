@@ -9,8 +9,8 @@ import attrs
 
 from payments.adapters.sql import mapping, record_mapping, statements
 from payments.adapters.sql.conversion import instant
-from payments.adapters.sql.runner import NotUnique, Reader, Row
-from payments.adapters.sql.saving import decide_review, save
+from payments.adapters.sql.runner import NotUnique, Outdated, Reader, Row, Runner
+from payments.adapters.sql.saving import decide_review, writes_money_again, writes_of
 from payments.adapters.sql.single_writes import SqlSingleWrites, finished_message, finished_notice
 from payments.application.ports.repository import Place, Reads, Transaction
 from payments.application.records import (
@@ -218,11 +218,42 @@ def _search_values(search: Search) -> dict[str, Any]:
     }
 
 
-@attrs.frozen
+@attrs.define
 class SqlTransaction(SqlSingleWrites, Transaction):
-    """Reads and writes over a runner that is inside a transaction."""
+    """Reads and writes over a runner that is inside a transaction.
 
-    async def open_payment(self, payment: Payment) -> Payment:
+    One that is ``trusting`` takes the first payment it is told of as it is known, without asking the
+    database. Whether that was right is found out by the save, which wants to find it at the same version.
+    """
+
+    _runner: Runner
+    _trusting: bool = False
+    _unproven: Payment | None = attrs.field(default=None, init=False)
+    """What was taken as known, and not compared with what is stored yet."""
+    _fresh: bool = attrs.field(default=False, init=False)
+    """It is to be stored by the save, if its order has none."""
+
+    def refuse_unproven(self) -> None:
+        """Return if everything that was gone by is what is stored.
+
+        Raises:
+            Outdated: it was not compared.
+        """
+        if self._unproven is not None:
+            raise Outdated(f"Nobody looked whether payment {self._unproven.payment_id} is as it was known.")
+
+    def _trusts(self, known: Payment | None) -> bool:
+        """Whether ``known`` will do for now: it is the first thing this transaction is about."""
+        trusted = self._trusting and known is not None
+        self._trusting = False
+        if trusted:
+            self._unproven = known
+        return trusted
+
+    async def open_payment(self, payment: Payment, *, fresh: bool = False) -> Payment:
+        if self._trusts(payment if fresh else None):
+            self._fresh = True
+            return payment
         values = mapping.payment_values(payment)
         await self._runner.run(statements.OPEN_PAYMENT, values)
         await self._runner.fetch_one(statements.LOCK_ORDER, values)
@@ -231,7 +262,9 @@ class SqlTransaction(SqlSingleWrites, Transaction):
             raise NotUnique(f"The payment id {payment.payment_id} is taken by another order's payment.")
         return mapping.payment_of(row)
 
-    async def lock_payment(self, payment_id: UUID) -> Payment | None:
+    async def lock_payment(self, payment_id: UUID, known: Payment | None = None) -> Payment | None:
+        if self._trusts(known):
+            return known
         values = {"payment_id": str(payment_id)}
         if await self._runner.fetch_one(statements.LOCK_PAYMENT, values) is None:
             return None
@@ -257,10 +290,24 @@ class SqlTransaction(SqlSingleWrites, Transaction):
         return await self._runner.fetch_one(statements.HAS_EVIDENCE, values) is not None
 
     async def save(self, change: StoredChange) -> None:
+        known = self._unproven
+        if known is not None and known.payment_id != change.after.payment_id:
+            known = None
+        if known is not None and writes_money_again(change):
+            raise Outdated(f"Money of payment {known.payment_id} is written again under its lock only.")
+        writes = writes_of(change, fresh=known is not None and self._fresh)
         try:
-            await save(self._runner, change)
+            await self._runner.write(writes, later=known is not None)
         except NotUnique as taken:
             raise StaleVersion(f"Another change came first: {taken}") from taken
+        except Outdated as changed:
+            if known is not None:
+                raise
+            raise StaleVersion(
+                f"Payment {change.after.payment_id} is no longer as it was at {change.before.version}."
+            ) from changed
+        if known is not None:
+            self._unproven = None
 
     async def add_review(self, opened: StoredReview) -> None:
         if await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(opened.review)):

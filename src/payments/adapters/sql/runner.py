@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+import attrs
 from sqlalchemy.sql import ClauseElement
 
 T = TypeVar("T")
@@ -17,6 +18,16 @@ class Row(Protocol):
 
     def __getitem__(self, name: str, /) -> Any:
         """The column's value as the driver gives it: int, str, bytes, bool (or 0 and 1) or None."""
+
+
+@attrs.frozen
+class Write:
+    """One statement that writes one row, among others that are written with it or not at all."""
+
+    statement: ClauseElement
+    values: Values
+    may_miss: bool = False
+    """It may find that nothing is to be written. Any other that writes no row has all of them undone."""
 
 
 class Reader(Protocol):
@@ -34,8 +45,8 @@ class Reader(Protocol):
         """The first row of the answer, if there is one."""
 
 
-class Runner(Reader, Protocol):
-    """Runs the statements of one transaction; after one that raised, no other.
+class Writer(Reader, Protocol):
+    """Runs statements that may write.
 
     Each method raises, besides, NotUnique when a unique index refused the row, and TryAgain when the
     transaction is gone and running all of it again may help.
@@ -48,6 +59,21 @@ class Runner(Reader, Protocol):
     @abstractmethod
     async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
         """Run ``statement`` once for each element of ``values``, in order."""
+
+
+class Runner(Writer, Protocol):
+    """Runs the statements of one transaction; after one that raised, no other."""
+
+    @abstractmethod
+    async def write(self, writes: Sequence[Write], *, later: bool = False) -> None:
+        """Write all of ``writes``, the first of which is the condition of the others.
+
+        With ``later`` it may happen as late as the transaction's next statement or its end, and raise there.
+
+        Raises:
+            Outdated: one of them wrote no row. If it was the first, nothing was written, and the transaction
+                goes on; after another one no more is run in it.
+        """
 
 
 class Database(Protocol):
@@ -70,6 +96,10 @@ class Database(Protocol):
 
 class NotUnique(Exception):
     """A unique index refused a row: somebody else stored one like it."""
+
+
+class Outdated(Exception):
+    """A row is not as somebody took it to be: it was changed, or there is another one in its place."""
 
 
 class TryAgain(Exception):

@@ -1,51 +1,74 @@
 """How one change of a payment becomes rows: only what differs is written, in an order the indexes accept."""
 
+from collections.abc import Iterator
+
 from payments.adapters.sql import mapping, record_mapping, statements
-from payments.adapters.sql.runner import Runner
+from payments.adapters.sql.runner import Runner, Write
 from payments.application.records import StoredChange
-from payments.domain.errors import StaleVersion
 from payments.domain.payment import Payment
 from payments.domain.review import Review
 
 
-async def save(runner: Runner, change: StoredChange) -> None:
-    """Write all of ``change``.
+def writes_of(change: StoredChange, *, fresh: bool) -> tuple[Write, ...]:
+    """All rows of ``change``, the payment first: without it none is written.
 
-    Raises:
-        StaleVersion: the stored version is not the one the change began from.
-        NotUnique: something of it is already stored, here or elsewhere.
+    The payment has to be at the version the change began from; or, when ``fresh``, its order may have none.
     """
-    await _save_payment(runner, change)
-    await _save_attempts(runner, change.before, change.after)
-    await _save_captures(runner, change.before, change.after)
-    await _save_refunds(runner, change.before, change.after)
+    return tuple(_writes(change, fresh=fresh))
+
+
+def _writes(change: StoredChange, *, fresh: bool) -> Iterator[Write]:
+    yield _new_payment(change) if fresh else _payment(change)
+    yield from _attempts(change.before, change.after)
+    yield from _captures(change.before, change.after)
+    yield from _refunds(change.before, change.after)
     if change.evidence is not None:
-        await runner.run(statements.ADD_EVIDENCE, record_mapping.evidence_values(change.evidence))
+        yield Write(statements.ADD_EVIDENCE, record_mapping.evidence_values(change.evidence))
     for message in change.messages:
-        await runner.run(statements.ADD_MESSAGE, record_mapping.message_values(message))
+        yield Write(statements.ADD_MESSAGE, record_mapping.message_values(message))
     for review in change.reviews:
-        await runner.run(statements.ADD_REVIEW, record_mapping.review_values(review))
+        yield Write(statements.ADD_REVIEW, record_mapping.review_values(review), may_miss=True)
     for review in change.decided:
-        if not await decide_review(runner, review):
-            raise StaleVersion(f"The review {review.review_id} is resolved already.")
+        yield _decided(review)
     if change.audit is not None:
-        await runner.run(statements.ADD_AUDIT, record_mapping.audit_values(change.audit))
+        yield Write(statements.ADD_AUDIT, record_mapping.audit_values(change.audit))
+
+
+def writes_money_again(change: StoredChange) -> bool:
+    """Whether ``change`` writes a capture or a refund that was there before.
+
+    What we know of a refund besides its status changes without a new version of its payment: only under the
+    lock is it as it was read.
+    """
+    captures = {capture.capture_id: capture for capture in change.before.captures}
+    refunds = {refund.refund_id: refund for refund in change.before.refunds}
+    return any(captures.get(c.capture_id, c) != c for c in change.after.captures) or any(
+        refunds.get(r.refund_id, r) != r for r in change.after.refunds
+    )
 
 
 async def decide_review(runner: Runner, review: Review) -> bool:
     """Store what was decided about an open review; False if it is not there, or not open any more."""
+    decided = _decided(review)
+    return await runner.run(decided.statement, decided.values) == 1
+
+
+def _decided(review: Review) -> Write:
     values = record_mapping.review_values(review)
-    return await runner.run(statements.DECIDE_REVIEW, {**values, "this_review": values["review_id"]}) == 1
+    return Write(statements.DECIDE_REVIEW, {**values, "this_review": values["review_id"]})
 
 
-async def _save_payment(runner: Runner, change: StoredChange) -> None:
+def _new_payment(change: StoredChange) -> Write:
+    return Write(statements.OPEN_PAYMENT, mapping.payment_values(change.after))
+
+
+def _payment(change: StoredChange) -> Write:
     values = mapping.payment_values(change.after)
     this = {"this_payment": values["payment_id"], "version_before": change.before.version}
-    if not await runner.run(statements.SAVE_PAYMENT, {**values, **this}):
-        raise StaleVersion(f"Payment {change.after.payment_id} is no longer at {change.before.version}.")
+    return Write(statements.SAVE_PAYMENT, {**values, **this})
 
 
-async def _save_attempts(runner: Runner, before: Payment, after: Payment) -> None:
+def _attempts(before: Payment, after: Payment) -> Iterator[Write]:
     # Those that ended go first: the index lets one be live at a time.
     numbered = sorted(enumerate(after.attempts), key=lambda entry: entry[1].live)
     known = {attempt.reference: attempt for attempt in before.attempts}
@@ -55,13 +78,13 @@ async def _save_attempts(runner: Runner, before: Payment, after: Payment) -> Non
             continue
         values = mapping.attempt_values(after.payment_id, position, attempt)
         if old is None:
-            await runner.run(statements.ADD_ATTEMPT, values)
+            yield Write(statements.ADD_ATTEMPT, values)
         else:
-            this = {"this_reference": attempt.reference}
-            await runner.run(statements.SAVE_ATTEMPT, {**values, **this})
+            this = {"this_reference": attempt.reference, "checks_before": old.checks}
+            yield Write(statements.SAVE_ATTEMPT, {**values, **this})
 
 
-async def _save_captures(runner: Runner, before: Payment, after: Payment) -> None:
+def _captures(before: Payment, after: Payment) -> Iterator[Write]:
     known = {capture.capture_id: capture for capture in before.captures}
     for position, capture in enumerate(after.captures):
         old = known.get(capture.capture_id)
@@ -69,12 +92,12 @@ async def _save_captures(runner: Runner, before: Payment, after: Payment) -> Non
             continue
         values = mapping.capture_values(after.payment_id, position, capture)
         if old is None:
-            await runner.run(statements.ADD_CAPTURE, values)
+            yield Write(statements.ADD_CAPTURE, values)
         else:
-            await runner.run(statements.SAVE_CAPTURE, {**values, "this_capture": values["capture_id"]})
+            yield Write(statements.SAVE_CAPTURE, {**values, "this_capture": values["capture_id"]})
 
 
-async def _save_refunds(runner: Runner, before: Payment, after: Payment) -> None:
+def _refunds(before: Payment, after: Payment) -> Iterator[Write]:
     known = {refund.refund_id: refund for refund in before.refunds}
     for position, refund in enumerate(after.refunds):
         old = known.get(refund.refund_id)
@@ -82,6 +105,6 @@ async def _save_refunds(runner: Runner, before: Payment, after: Payment) -> None
             continue
         values = mapping.refund_values(after.payment_id, position, refund)
         if old is None:
-            await runner.run(statements.ADD_REFUND, values)
+            yield Write(statements.ADD_REFUND, values)
         else:
-            await runner.run(statements.SAVE_REFUND, {**values, "this_refund": values["refund_id"]})
+            yield Write(statements.SAVE_REFUND, {**values, "this_refund": values["refund_id"]})

@@ -8,7 +8,7 @@ import attrs
 
 from payments.adapters.sql import record_mapping, statements
 from payments.adapters.sql.conversion import instant, maybe_instant
-from payments.adapters.sql.runner import Runner
+from payments.adapters.sql.runner import Writer
 from payments.application.ports.single_writes import SingleWrites
 from payments.application.records import Message, Notice, StoredAnswer
 from payments.domain.errors import StorageUnavailable
@@ -17,11 +17,12 @@ _LOOKS: Final = 5
 """How often a key that is taken when it is asked for, and free when it is looked up, is asked for again."""
 
 
-@attrs.frozen
+# Not frozen: a transaction is one of these, and remembers what it was told.
+@attrs.define
 class SqlSingleWrites(SingleWrites):
     """What changes something changes it in one statement; what it answers is put in order here."""
 
-    _runner: Runner
+    _runner: Writer
 
     async def add_known_notice(self, notice: Notice) -> bool:
         values = record_mapping.notice_values(notice)

@@ -18,7 +18,16 @@ from sqlalchemy.sql import ClauseElement
 
 from payments.adapters.sql.compiled import Statements
 from payments.adapters.sql.lock_file import only_writer
-from payments.adapters.sql.runner import Database, Reader, Row, Runner, TryAgain, Values
+from payments.adapters.sql.runner import (
+    Database,
+    Outdated,
+    Reader,
+    Row,
+    Runner,
+    TryAgain,
+    Values,
+    Write,
+)
 from payments.adapters.sql.sqlite_connection import (
     connect_reading,
     connect_writing,
@@ -194,6 +203,13 @@ class _Writing(Runner):
     async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
         for row in values:
             self._execute(statement, row)
+
+    async def write(self, writes: Sequence[Write], *, later: bool = False) -> None:  # noqa: ARG002 -- at once costs nothing here
+        for number, write in enumerate(writes):
+            missed = self._execute(write.statement, write.values).rowcount == 0
+            if missed and not write.may_miss:
+                self._open = number == 0
+                raise Outdated("A row is not as it was.")
 
     def end(self) -> None:
         """Run nothing more.

@@ -135,9 +135,13 @@ SAVE_PAYMENT: Final = (
 _TERMS: Final = ("provider", "mode", "amount_minor", "currency", "order_version")
 
 ADD_ATTEMPT: Final = insert(ATTEMPTS)
+# What its provider last said is kept without a new version of the payment; each time it is counted.
 SAVE_ATTEMPT: Final = (
     update(ATTEMPTS)
-    .where(ATTEMPTS.c.reference == bindparam("this_reference"))
+    .where(
+        ATTEMPTS.c.reference == bindparam("this_reference"),
+        ATTEMPTS.c.checks == bindparam("checks_before"),
+    )
     .values(_set(ATTEMPTS, "reference", "payment_id", "position", "claimed_at", *_TERMS))
 )
 ADD_CAPTURE: Final = insert(CAPTURES)

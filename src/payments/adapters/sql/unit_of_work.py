@@ -5,13 +5,14 @@ from typing import Final, TypeVar
 
 import attrs
 
-from payments.adapters.sql.again import Patience, again
+from payments.adapters.sql.again import Patience, again_from_what_is_stored
 from payments.adapters.sql.repository import SqlReads, SqlTransaction
-from payments.adapters.sql.runner import Database, Runner
+from payments.adapters.sql.runner import Database, Outdated, TryAgain, Writer
 from payments.adapters.sql.single_writes import SqlSingleWrites
 from payments.application.ports.repository import Reads, Transaction
 from payments.application.ports.single_writes import SingleWrites
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.domain.errors import StorageUnavailable
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ class SqlUnitOfWork(UnitOfWork):
 
     _database: Database
     _patience: Patience = A_LITTLE
-    _alone: Runner | None = None
+    _alone: Writer | None = None
     """Runs statements that write, each by itself, where that is cheaper than a transaction around it."""
 
     @property
@@ -40,7 +41,24 @@ class SqlUnitOfWork(UnitOfWork):
         return super().single if self._alone is None else SqlSingleWrites(self._alone)
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        async def run(runner: Runner) -> T:
-            return await work(SqlTransaction(runner))
+        async def run(trusting: bool) -> T:  # noqa: FBT001 -- the one argument there is
+            return await self._database.transact(lambda runner: _done(work, SqlTransaction(runner, trusting)))
 
-        return await again(lambda: self._database.transact(run), self._patience)
+        return await again_from_what_is_stored(run, self._patience)
+
+
+async def _done(work: Callable[[Transaction], Awaitable[T]], transaction: SqlTransaction) -> T:
+    """What ``work`` returns or raises, unless it goes by what nobody has compared with what is stored.
+
+    Raises:
+        Outdated: it does: it may be a wrong answer, or the wrong error.
+    """
+    try:
+        result = await work(transaction)
+    except (Outdated, TryAgain, StorageUnavailable):
+        raise
+    except Exception:
+        transaction.refuse_unproven()
+        raise
+    transaction.refuse_unproven()
+    return result

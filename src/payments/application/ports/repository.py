@@ -160,15 +160,27 @@ class Transaction(SingleWrites, Protocol):
     """Reads and writes that happen together or not at all. Lock order: payment, attempt, inserts.
 
     What can be written by itself can be written with others, too.
+
+    A transaction may begin from what its caller has just read, and ask nothing: the payment is then neither
+    read again nor locked, and :meth:`save` finds out whether it is still so. If it is not, or if nothing of
+    it is saved, the unit of work is run again with a lock. So nothing is decided on what is not stored, and
+    nobody has to look whether it was; but ``save`` may succeed and the change be refused at the end.
     """
 
     @abstractmethod
-    async def open_payment(self, payment: Payment) -> Payment:
-        """Store ``payment`` (version 0, no attempts) unless its order has one; lock and return the stored."""
+    async def open_payment(self, payment: Payment, *, fresh: bool = False) -> Payment:
+        """Store ``payment`` (version 0, no attempts) unless its order has one; lock and return the stored.
+
+        With ``fresh`` the caller has read that there is none, and it may be stored by the first save.
+        """
 
     @abstractmethod
-    async def lock_payment(self, payment_id: UUID) -> Payment | None:
-        """The payment, whole and locked until the end of the transaction."""
+    async def lock_payment(self, payment_id: UUID, known: Payment | None = None) -> Payment | None:
+        """The payment, whole and locked until the end of the transaction.
+
+        With ``known``, as the caller has read it, that very object may be returned instead: then this is the
+        first run of its unit of work, and nothing was locked yet.
+        """
 
     @abstractmethod
     async def attempt_holding(
@@ -189,7 +201,8 @@ class Transaction(SingleWrites, Protocol):
         """Write all of ``change``. A review already open for the same kind and subject is not opened again.
 
         Raises:
-            StaleVersion: the stored version is not ``change.before.version``.
+            StaleVersion: the stored version is not ``change.before.version``; or an attempt that is written
+                was asked about meanwhile, which its ``checks`` tell.
         """
 
     @abstractmethod

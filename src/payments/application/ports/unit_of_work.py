@@ -36,8 +36,8 @@ class UnitOfWork(Protocol):
         """Run ``work`` in a transaction and commit it; roll all of it back if it raises.
 
         ``work`` may be run again, in a new transaction, after a serialisation failure, a lost connection or
-        a commit whose outcome is unknown. So it carries the ids of what it writes, looks for them first, and
-        has no other effect than through its transaction.
+        a commit whose outcome is unknown, and when what it began from is no longer so. So it carries the ids
+        of what it writes, looks for them first, and has no other effect than through its transaction.
 
         Raises:
             StorageUnavailable: nothing was answered in time. Whatever was acknowledged before still stands.

@@ -208,7 +208,7 @@ class InitiatePayment:
         claimed_at = self._clock.monotonic()
 
         async def write(transaction: Transaction) -> tuple[Payment, Attempt | None]:
-            locked = await transaction.open_payment(new)
+            locked = await _locked(transaction, payment, new)
             if any(a.reference == attempt.reference for a in locked.attempts):
                 return locked, attempt
             live = locked.live_attempt
@@ -352,7 +352,7 @@ class InitiatePayment:
 
     async def _write(self, payment: Payment, change: Callable[[Payment], Change], *, actor: str) -> Payment:
         async def write(transaction: Transaction) -> Payment:
-            locked = await transaction.lock_payment(payment.payment_id)
+            locked = await transaction.lock_payment(payment.payment_id, known=payment)
             if locked is None:
                 raise PaymentNotFound
             changed = change(locked)
@@ -375,6 +375,16 @@ class InitiatePayment:
             expires_at=attempt.payable_until,
             phone=masked_phone(attempt.phone),
         )
+
+
+async def _locked(transaction: Transaction, known: Payment | None, new: Payment) -> Payment:
+    """The order's payment: ``known``, as it was read, or ``new`` if there was none; or what stands by now."""
+    if known is None:
+        return await transaction.open_payment(new, fresh=True)
+    locked = await transaction.lock_payment(known.payment_id, known=known)
+    if locked is None:
+        raise PaymentNotFound
+    return locked
 
 
 @attrs.frozen(kw_only=True)

@@ -4,6 +4,7 @@ from payments.testing.contracts.keeping_answers import AnswersContract
 from payments.testing.contracts.keeping_cash import CashContract
 from payments.testing.contracts.keeping_for_a_while import RetentionContract
 from payments.testing.contracts.keeping_history import HistoryContract
+from payments.testing.contracts.keeping_known import KnownContract
 from payments.testing.contracts.keeping_names import NamesContract
 from payments.testing.contracts.keeping_payments import PaymentsContract
 from payments.testing.contracts.keeping_queues import QueuesContract
@@ -15,6 +16,7 @@ from payments.testing.contracts.keeping_units import UnitsContract
 class UnitOfWorkContract(
     UnitsContract,
     PaymentsContract,
+    KnownContract,
     NamesContract,
     HistoryContract,
     RecordsContract,

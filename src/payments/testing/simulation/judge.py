@@ -67,11 +67,26 @@ class Judge:
             return
         for payment_id, payment in after.payments.items():
             known = before.payments.get(payment_id)
-            if known is payment or (known is not None and known.version == payment.version):
+            if known is payment:
+                continue
+            if known is not None and known.version == payment.version:
+                self._told_apart(known, payment)
                 continue
             self.found += [
                 v for v in violations_of(case_of(after, payment)) if v.invariant not in AT_REST_ONLY
             ]
+
+    def _told_apart(self, before: Payment, after: Payment) -> None:
+        """X6: what changes without a version is seen all the same by whoever knows how it was before.
+
+        Attempts count it, but for when they are asked about next; refunds are not taken as known at all.
+        """
+        rest = attrs.evolve(after, attempts=before.attempts, refunds=before.refunds)
+        for old, new in zip(before.attempts, after.attempts, strict=True):
+            if new.checks == old.checks and attrs.evolve(new, next_check_at=old.next_check_at) != old:
+                self._broken("X6", new.reference, "It changed, and neither version nor checks tell.")
+        if rest != before:
+            self._broken("X6", str(after.payment_id), "It changed, and its version does not tell.")
 
     def told(self, message: Message) -> None:
         """I5: what reaches the orders service or a payer was committed before, with the same bytes."""

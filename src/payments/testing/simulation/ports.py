@@ -15,7 +15,7 @@ from uuid import UUID
 import attrs
 
 from payments.adapters.memory.shared_state import MemorySharedState
-from payments.adapters.sql.again import Patience, again
+from payments.adapters.sql.again import Patience, again, again_from_what_is_stored
 from payments.application.ports.cipher import Cipher
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
@@ -69,7 +69,9 @@ class SimulatedUnitOfWork(UnitOfWork):
         return self._reads
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        return await again(lambda: self._stage.world.database.transact(work), self._patience)
+        return await again_from_what_is_stored(
+            lambda trusting: self._stage.world.database.transact(work, trusting=trusting), self._patience
+        )
 
 
 @attrs.frozen

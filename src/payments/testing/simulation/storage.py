@@ -16,7 +16,8 @@ import attrs
 
 from payments.adapters.memory.repository import MemoryTransaction, Tables
 from payments.adapters.memory.uniqueness import DuplicateKey, unique_keys
-from payments.adapters.sql.runner import NotUnique, TryAgain
+from payments.adapters.sql.runner import NotUnique, Outdated, TryAgain
+from payments.adapters.sql.saving import writes_money_again
 from payments.application.ports.repository import Transaction
 from payments.application.records import (
     Message,
@@ -59,20 +60,21 @@ class SimulatedDatabase:
     watchers: list[Callable[[Tables, Tables], None]] = attrs.field(factory=list, init=False)
     """Told of every commit: before and after."""
 
-    async def transact(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def transact(self, work: Callable[[Transaction], Awaitable[T]], *, trusting: bool = False) -> T:
         """Run ``work`` once in a transaction and commit it; roll all of it back if it raises.
 
         Raises:
             StorageUnavailable: the transaction did not happen.
             TryAgain: it did not happen, or nobody knows whether it did.
+            Outdated: it did not happen, because it was ``trusting`` and began from what is no longer so.
         """
-        transaction = SimulatedTransaction(self, calling())
+        transaction = SimulatedTransaction(self, calling(), trusting)
         self.open[transaction] = None
         try:
             if self.one_writer:
                 await self.reached("storage.begin")
                 await transaction.lock(EVERYTHING)
-            result = await work(transaction)
+            result = await transaction.run(work)
             await transaction.commit()
         finally:
             transaction.end()
@@ -114,12 +116,43 @@ class SimulatedTransaction(Transaction):
 
     _database: SimulatedDatabase
     process: Process
+    _trusting: bool = False
+    """The first payment that it is told of is taken as it is known; its save finds out whether it is so."""
+    _unproven: Payment | None = attrs.field(default=None, init=False)
+    _fresh: bool = attrs.field(default=False, init=False)
     _written: Written = attrs.field(factory=Written, init=False)
     _held: list[Key] = attrs.field(factory=list, init=False)
     _waiting: list[asyncio.Future[None]] = attrs.field(factory=list, init=False)
     """Who waits for this one to end."""
     _waits_for: "SimulatedTransaction | None" = attrs.field(default=None, init=False)
     _broken: bool = attrs.field(default=False, init=False)
+
+    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """What ``work`` returns or raises, unless it goes by what was compared with nothing.
+
+        Raises:
+            Outdated: it does.
+        """
+        try:
+            result = await work(self)
+        except (Outdated, TryAgain, StorageUnavailable):
+            raise
+        except Exception:
+            self._refuse_unproven()
+            raise
+        self._refuse_unproven()
+        return result
+
+    def _refuse_unproven(self) -> None:
+        if self._unproven is not None:
+            raise Outdated("Nobody looked whether the payment is as it was known.")
+
+    def _trusts(self, known: Payment | None) -> bool:
+        trusted = self._trusting and known is not None
+        self._trusting = False
+        if trusted:
+            self._unproven = known
+        return trusted
 
     async def lock(self, key: Key) -> None:
         """Hold ``key`` until the end, after whoever holds it now.
@@ -177,7 +210,13 @@ class SimulatedTransaction(Transaction):
             if not turn.done():
                 turn.set_result(None)
 
-    async def open_payment(self, payment: Payment) -> Payment:
+    async def open_payment(self, payment: Payment, *, fresh: bool = False) -> Payment:
+        if self._trusts(payment if fresh else None):
+            self._fresh = True
+            return payment
+        return await self._open(payment)
+
+    async def _open(self, payment: Payment) -> Payment:
         await self._come("open_payment")
         await self._lock(("order", payment.order_id))
         view = self._view()
@@ -189,7 +228,9 @@ class SimulatedTransaction(Transaction):
         await self._lock(("payment", known))
         return self._view().payments[known]
 
-    async def lock_payment(self, payment_id: UUID) -> Payment | None:
+    async def lock_payment(self, payment_id: UUID, known: Payment | None = None) -> Payment | None:
+        if self._trusts(known):
+            return known
         await self._come("lock_payment")
         if payment_id not in self._view().payments:
             return None
@@ -212,6 +253,20 @@ class SimulatedTransaction(Transaction):
         return await self._do("has_evidence", lambda t: t.has_evidence(evidence_id))
 
     async def save(self, change: StoredChange) -> None:
+        if self._unproven is None or self._unproven.payment_id != change.after.payment_id:
+            await self._save(change)
+            return
+        if writes_money_again(change) or (self._fresh and await self._open(self._unproven) != self._unproven):
+            raise Outdated("The payment is not as it was known.")
+        try:
+            await self._save(change)
+        except StaleVersion as stale:
+            if isinstance(stale.__cause__, NotUnique):
+                raise
+            raise Outdated(str(stale)) from stale
+        self._unproven = None
+
+    async def _save(self, change: StoredChange) -> None:
         await self._come("save")
         payment_id, rows = change.after.payment_id, rows_of(change)
         before = frozenset(unique_keys(change.before))
