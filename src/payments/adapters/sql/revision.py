@@ -21,6 +21,7 @@ REVISION: Final = "2026_11_28_retention"
 
 _KEPT: Final = "alembic_version"
 _NAMES: Final[ClauseElement] = select(column("version_num")).select_from(table(_KEPT))
+_TABLES: Final[ClauseElement] = select(column("name")).select_from(table("sqlite_schema"))
 _WAIT_S: Final = 5.0
 """How long another program may keep an SQLite database to itself while we look."""
 
@@ -50,7 +51,7 @@ def is_current_in_sqlite(path: str) -> bool:
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", _WAIT_S, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
-            tables = connection.execute("SELECT name FROM sqlite_schema").fetchall()
+            tables = connection.execute(str(_TABLES)).fetchall()
             if _KEPT not in {row["name"] for row in tables}:
                 return False
             return _is_current(connection.execute(str(_NAMES)).fetchall())
