@@ -8,9 +8,18 @@ unexport PYTHONDONTWRITEBYTECODE
 PORT ?= 8000
 # More words for pytest: make test ARGS="tests/unit -k money"
 ARGS ?=
+# What make simulate runs: make simulate HISTORIES=100000 SEED=5, or the whole story of one with STORY=5.
+HISTORIES ?= 10000
+SEED ?= 1
+STORY ?=
 # Another interpreter: make run PYTHON=python3.13. Otherwise the first of these that is new enough.
 PYTHON ?=
 PYTHONS := python3 python3.11 python3.12 python3.13 python3.14
+# What make points runs. POINT= and MEET= tell one of them whole; a broken one is printed with its name.
+PAIRS ?= 20000
+PREEMPTIONS ?= 2
+POINT ?=
+MEET ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +29,8 @@ LOCKED := $(PIP) install --no-deps --require-hashes --only-binary :all: --requir
 ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help run test sheets stories races check format docs provider lock clean
+.PHONY: help run test sheets stories races hostile planted mutate simulate points crash failover faults
+.PHONY: check format docs provider lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +49,34 @@ stories: $(VENV)/dev.stamp ## tell every story on PostgreSQL by many processes, 
 
 races: $(VENV)/dev.stamp ## run the long races, plans over many rows, and the longest walk (some minutes)
 	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -m races -n 2 tests $(ARGS)
+
+hostile: $(VENV)/dev.stamp ## meet it with hostile input: bodies, tokens, addresses, answers, connections (some minutes)
+	@$(BIN)/python -m pytest -m hostile -n 2 --dist loadfile tests/hostile $(ARGS)
+
+simulate: $(VENV)/dev.stamp ## run seeded histories of the whole service in a hostile world (HISTORIES, SEED, STORY)
+	@$(BIN)/python -m payments.testing.simulation --histories $(HISTORIES) --seed $(SEED) \
+		--regressions tests/simulation/regressions.txt $(if $(STORY),--story $(STORY)) $(ARGS)
+
+points: $(VENV)/dev.stamp ## kill at every point, singly and in pairs, and let every two flows meet (PAIRS, PREEMPTIONS)
+	@$(BIN)/python -m payments.testing.simulation.exhaustive --pairs $(PAIRS) --preemptions $(PREEMPTIONS) \
+		$(if $(POINT),--story $(POINT)) $(if $(MEET),--meet $(MEET)) $(ARGS)
+
+crash: $(VENV)/dev.stamp ## kill the service and its PostgreSQL under load, CYCLES=50 times (500: half an hour)
+	@$(BIN)/python -m tests.crash $(or $(CYCLES),50) $(ARGS)
+
+failover: $(VENV)/dev.stamp ## kill a primary PostgreSQL under load and promote its standby, CYCLES=2 times
+	@$(BIN)/python -m tests.failover $(or $(CYCLES),2) $(ARGS)
+
+faults: $(VENV)/dev.stamp ## have the network fail under load between the service and all it speaks to, ROUNDS=1
+	@$(BIN)/python -m tests.faults $(or $(ROUNDS),1) $(ARGS)
+
+planted: $(VENV)/dev.stamp ## plant each design fault of tests/planted, and see its test go red (some minutes)
+	@$(BIN)/python -m pytest -m planted -n 2 tests/planted $(ARGS)
+
+# GROUPS of tests/mutation/groups.py; without a name those that money depends on.
+GROUPS ?=
+mutate: $(VENV)/mutation.stamp ## change the code piece by piece, and see which changes no test notices (GROUPS=..., long)
+	@nice $(BIN)/python -m tests.mutation $(GROUPS) $(ARGS)
 
 check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
 	@$(BIN)/ruff format --check --quiet .
@@ -67,9 +105,10 @@ lock: ## write requirements/*.lock anew (LOCKFLAGS=--upgrade takes newer version
 	@$(COMPILE) pyproject.toml --extra demo requirements/run.in -o requirements/run.lock
 	@$(COMPILE) pyproject.toml --extra demo requirements/run.in requirements/dev.in \
 		--constraint requirements/run.lock -o requirements/dev.lock
+	@$(COMPILE) requirements/mutation.in --constraint requirements/dev.lock -o requirements/mutation.lock
 
 clean: ## remove the environment and what the tools left behind
-	@rm -rf $(VENV) .venv-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@rm -rf $(VENV) .venv-lock .mutation .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 
 # ---- the environment: one for running and for testing, remade when a lock or pyproject.toml changes
 
@@ -86,6 +125,10 @@ $(VENV)/dev.stamp: requirements/dev.lock pyproject.toml
 	@$(LOCKED) requirements/dev.lock
 	@$(ITSELF)
 	@touch $(VENV)/run.stamp $@
+
+$(VENV)/mutation.stamp: requirements/mutation.lock $(VENV)/dev.stamp
+	@$(LOCKED) requirements/mutation.lock
+	@touch $@
 
 # Sets the shell's $$python, or says in a sentence what is missing.
 define FIND_PYTHON

@@ -14,14 +14,14 @@ from typing import Final
 import attrs
 
 from payments.adapters.environment import PREFIX
-from payments.application.invariants import INVARIANTS
+from payments.application.invariants import INVARIANTS, OF_REVIEWS
 from payments.domain.errors import ConfigurationInvalid, Retry
 from payments.entrypoints.http.problems import EDGE, INTERNAL_ERROR, STATUS, Kind
 from payments.entrypoints.states import as_markdown
 from payments.settings import Settings
 
 FOLDER: Final = Path(__file__).parent
-CATALOGUE: Final = tuple(f"I{number}" for number in range(1, 21))
+CATALOGUE: Final = tuple(f"I{number}" for number in range(1, 22))
 _BY_THE_USE_CASE: Final = "I9"
 """The one promise that spans payments, so ``check_invariants`` itself holds it."""
 
@@ -86,7 +86,10 @@ def settings() -> Facts:
 
 def invariants() -> Facts:
     """By number: whether ``payments check`` looks for it."""
-    return {number: ("yes" if number in {*INVARIANTS, _BY_THE_USE_CASE} else "no",) for number in CATALOGUE}
+    return {
+        number: ("yes" if number in {*INVARIANTS, _BY_THE_USE_CASE, OF_REVIEWS} else "no",)
+        for number in CATALOGUE
+    }
 
 
 TABLES: Final = (

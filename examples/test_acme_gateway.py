@@ -23,7 +23,7 @@ from payments.adapters.system import SystemClock
 from payments.application.ports.providers import Provider, RawNotice
 from payments.domain.evidence import Mode
 from payments.domain.money import Money
-from payments.testing.contracts.gateway import GatewayContract, GatewayStage
+from payments.testing.contracts.gateway import OutsideGatewayContract, OutsideStage
 from tests.ports import free_port
 from tests.serving import serving
 
@@ -85,7 +85,7 @@ class AcmeDouble:
 
 
 @attrs.define
-class DoubledStage(GatewayStage):
+class DoubledStage(OutsideStage):
     """Acme's double, moved by hand."""
 
     provider: Provider
@@ -137,9 +137,9 @@ class DoubledStage(GatewayStage):
         self.provider = acme.build(settings, self.surroundings)
 
 
-class TestAcme(GatewayContract):
+class TestAcme(OutsideGatewayContract):
     @asynccontextmanager
-    async def stage(self) -> AsyncIterator[GatewayStage]:
+    async def stage(self) -> AsyncIterator[OutsideStage]:
         double = AcmeDouble()
         async with serving(double.app()) as url, open_http_client() as client:
             settings = AcmeSettings(

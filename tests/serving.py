@@ -77,5 +77,10 @@ async def conversing(conversation: Conversation, tls: ssl.SSLContext | None = No
 def plain_client(base_url: str = "") -> httpx.AsyncClient:
     """A client for loopback HTTP. Without certificates to load it is made in no time."""
     return httpx.AsyncClient(
-        base_url=base_url, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), timeout=30.0
+        base_url=base_url,
+        trust_env=False,
+        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        timeout=30.0,
+        # Servers keep an idle connection for five seconds: at that very moment nobody may send on it.
+        limits=httpx.Limits(keepalive_expiry=2.0),
     )

@@ -44,6 +44,7 @@ from payments.adapters.sql.shared_state import SqlSharedState
 from payments.adapters.sql.sqlite import open_sqlite
 from payments.adapters.system import RandomIdentifiers, SystemClock
 from payments.application.addresses import Addresses
+from payments.application.notice_limits import NoticeLimits
 from payments.application.payments import Payments
 from payments.application.ports.caller_keys import CallerKeys
 from payments.application.ports.cipher import Cipher
@@ -55,6 +56,7 @@ from payments.application.ports.providers import Providers
 from payments.application.ports.self_check import SelfCheck
 from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.retention import Retention
 from payments.application.tokens import Tokens
 from payments.application.use_cases.answer_once import AnswerOnce
 from payments.application.use_cases.approve_refund import ApproveRefund
@@ -64,6 +66,7 @@ from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.application.use_cases.close_checkout import CloseCheckout
 from payments.application.use_cases.collect_cash import CollectCash
 from payments.application.use_cases.deliver_messages import DeliverMessages
+from payments.application.use_cases.erase_old import EraseOld
 from payments.application.use_cases.explain_payment import ExplainPayment
 from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
@@ -80,6 +83,7 @@ from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.read_reports import ReadReports
 from payments.application.use_cases.receive_callback import ReceiveCallback
 from payments.application.use_cases.receive_notice import ReceiveNotice
+from payments.application.use_cases.reconcile_payments import ReconcilePayments
 from payments.application.use_cases.record_refund_answer import RecordRefundAnswer
 from payments.application.use_cases.refund_payment import RefundPayment
 from payments.application.use_cases.refuse_refund import RefuseRefund
@@ -106,6 +110,7 @@ USE_CASES = (
     CloseCheckout,
     CollectCash,
     DeliverMessages,
+    EraseOld,
     ExplainPayment,
     FindPayments,
     GetPayment,
@@ -122,6 +127,7 @@ USE_CASES = (
     ReadReports,
     ReceiveCallback,
     ReceiveNotice,
+    ReconcilePayments,
     RecordRefundAnswer,
     RefundPayment,
     RefuseRefund,
@@ -188,9 +194,11 @@ async def open_payments(
             clock=clock,
             identifiers=given.identifiers or RandomIdentifiers(),
             notifier=given.notifier or _notifier(chosen),
+            notice_limits=chosen.notices,
             orders=given.orders or _orders(chosen, surroundings, read_only=read_only),
             providers=given.providers or build_providers(chosen.provider_settings, surroundings),
             refund_rules=chosen.refunds,
+            retention=chosen.retention,
             shared_state=shared_state,
             unit_of_work=storage.unit_of_work,
         )
@@ -204,9 +212,11 @@ def assemble(
     clock: Clock,
     identifiers: Identifiers,
     notifier: Notifier,
+    notice_limits: NoticeLimits | None = None,
     orders: Orders,
     providers: Providers,
     refund_rules: RefundRules | None = None,
+    retention: Retention | None = None,
     shared_state: SharedState,
     unit_of_work: UnitOfWork,
 ) -> Payments:
@@ -216,10 +226,12 @@ def assemble(
     container.register(Cipher, instance=cipher)
     container.register(Clock, instance=clock)
     container.register(Identifiers, instance=identifiers)
+    container.register(NoticeLimits, instance=notice_limits or NoticeLimits())
     container.register(Notifier, instance=notifier)
     container.register(Orders, instance=orders)
     container.register(Providers, instance=providers)
     container.register(RefundRules, instance=refund_rules or RefundRules())
+    container.register(Retention, instance=retention or Retention())
     container.register(SharedState, instance=shared_state)
     container.register(UnitOfWork, instance=unit_of_work)
     container.register(Tokens)

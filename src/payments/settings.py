@@ -20,6 +20,8 @@ from payments.adapters.secret import Secret
 from payments.adapters.sql.postgres import DEFAULT_POOL_SIZE
 from payments.adapters.sql.postgres_url import is_postgresql
 from payments.adapters.web_addresses import split_address, without_password
+from payments.application.notice_limits import DEFAULT_UNKNOWN, NoticeLimits
+from payments.application.retention import LEAST_NOTICES, LEAST_PEOPLE, Retention
 from payments.domain.errors import ConfigurationInvalid
 from payments.domain.evidence import Mode
 from payments.domain.refund_rules import RefundRules, SurplusPolicy
@@ -108,7 +110,9 @@ class Settings:
     mail: MailSettings | None = None
     data_keys: tuple[Secret, ...] = ()
     """What raw messages are sealed with: the present key first, then earlier ones."""
+    notices: NoticeLimits = attrs.field(factory=NoticeLimits)
     refunds: RefundRules = attrs.field(factory=RefundRules)
+    retention: Retention = attrs.field(factory=Retention)
     http: HttpSettings = HttpSettings()
     logging: LoggingSettings = LoggingSettings()
     _rows: tuple[Row, ...] = attrs.field(default=(), repr=False, eq=False)
@@ -138,7 +142,11 @@ class Settings:
             auth=_auth(environment),
             mail=_mail(environment),
             data_keys=_data_keys(environment),
+            notices=NoticeLimits(
+                unknown=environment.whole_number("UNKNOWN_NOTICES", DEFAULT_UNKNOWN, least=1, most=1_000_000)
+            ),
             refunds=_refunds(environment),
+            retention=_retention(environment),
             http=http,
             logging=_logging(environment),
         )
@@ -303,6 +311,21 @@ def _data_keys(environment: Environment) -> tuple[Secret, ...]:
     if environment.live and not keys:
         _require(environment, "DATA_KEYS", "Set the key that raw messages are sealed with.")
     return keys
+
+
+def _retention(environment: Environment) -> Retention:
+    usual = Retention()
+    kept = Retention(
+        notices_for=environment.duration("KEEP_NOTICES_FOR", usual.notices_for),
+        people_for=environment.duration("KEEP_PEOPLE_FOR", usual.people_for),
+    )
+    for name, span, least in (
+        ("KEEP_NOTICES_FOR", kept.notices_for, LEAST_NOTICES),
+        ("KEEP_PEOPLE_FOR", kept.people_for, LEAST_PEOPLE),
+    ):
+        if span < least:
+            environment.refuse(name, f"Keep them {least.days}d or longer (docs/adr/0026).")
+    return kept
 
 
 def _refunds(environment: Environment) -> RefundRules:

@@ -38,7 +38,7 @@ from payments.domain.errors import (
 from payments.domain.evidence import Answer, Mode, Outcome
 from payments.domain.money import Money
 from payments.simulators.chapa import ChapaSimulatorConfig, ChapaSwitches, create_chapa_simulator
-from payments.testing.contracts.gateway import REFERENCE, GatewayContract, GatewayStage, request_for
+from payments.testing.contracts.gateway import REFERENCE, OutsideGatewayContract, OutsideStage, request_for
 from payments.testing.contracts.promises import BrokenPromise
 from payments.testing.contracts.refunding_gateway import RefundingGatewayContract, RefundingStage
 from tests.ports import free_port
@@ -165,17 +165,17 @@ async def simulated(currency: str = "ETB", **switches: Any) -> AsyncIterator[Sim
         )
 
 
-class TestChapaAsObserved(GatewayContract):
+class TestChapaAsObserved(OutsideGatewayContract):
     @asynccontextmanager
-    async def stage(self) -> AsyncIterator[GatewayStage]:
+    async def stage(self) -> AsyncIterator[OutsideStage]:
         async with simulated() as stage:
             yield stage
 
 
 @pytest.mark.stories
-class TestChapaAsDocumented(GatewayContract):
+class TestChapaAsDocumented(OutsideGatewayContract):
     @asynccontextmanager
-    async def stage(self) -> AsyncIterator[GatewayStage]:
+    async def stage(self) -> AsyncIterator[OutsideStage]:
         async with simulated("USD", verify_quirks="docs", verify_amount_as="string") as stage:
             yield stage
 
@@ -356,7 +356,7 @@ class GullibleGateway(TestChapaAsObserved):
     __test__ = False
 
     @asynccontextmanager
-    async def stage(self) -> AsyncIterator[GatewayStage]:
+    async def stage(self) -> AsyncIterator[OutsideStage]:
         async with simulated() as stage:
             stage.provider = attrs.evolve(stage.provider, checks=Gullible(stage.provider.checks))
             yield stage

@@ -38,8 +38,8 @@ from payments.simulators.mpesa import (
 )
 from payments.testing.contracts.gateway import (
     REFERENCE,
-    GatewayContract,
-    GatewayStage,
+    OutsideGatewayContract,
+    OutsideStage,
     ask,
     request_for,
 )
@@ -212,9 +212,9 @@ async def simulated(till: str = "", **switches: Any) -> AsyncIterator[SimulatedS
         yield stage
 
 
-class TestMpesa(GatewayContract):
+class TestMpesa(OutsideGatewayContract):
     @asynccontextmanager
-    async def stage(self) -> AsyncIterator[GatewayStage]:
+    async def stage(self) -> AsyncIterator[OutsideStage]:
         async with simulated() as stage:
             yield stage
 
@@ -370,7 +370,7 @@ class GullibleGateway(TestMpesa):
     __test__ = False
 
     @asynccontextmanager
-    async def stage(self) -> AsyncIterator[GatewayStage]:
+    async def stage(self) -> AsyncIterator[OutsideStage]:
         async with simulated() as stage:
             stage.provider = attrs.evolve(stage.provider, checks=Gullible(stage.provider.checks))
             yield stage

@@ -41,7 +41,7 @@ from payments.simulators.paystack import (
     PaystackSwitches,
     create_paystack_simulator,
 )
-from payments.testing.contracts.gateway import REFERENCE, GatewayContract, GatewayStage, request_for
+from payments.testing.contracts.gateway import REFERENCE, OutsideGatewayContract, OutsideStage, request_for
 from payments.testing.contracts.refunding_gateway import RefundingGatewayContract, RefundingStage
 from tests.ports import free_port
 from tests.serving import plain_client, serving
@@ -175,17 +175,17 @@ async def simulated(amount: str = "1234.50 KES", **switches: Any) -> AsyncIterat
         )
 
 
-class TestPaystackAsObserved(GatewayContract):
+class TestPaystackAsObserved(OutsideGatewayContract):
     @asynccontextmanager
-    async def stage(self) -> AsyncIterator[GatewayStage]:
+    async def stage(self) -> AsyncIterator[OutsideStage]:
         async with simulated() as stage:
             yield stage
 
 
 @pytest.mark.stories
-class TestPaystackAsDocumented(GatewayContract):
+class TestPaystackAsDocumented(OutsideGatewayContract):
     @asynccontextmanager
-    async def stage(self) -> AsyncIterator[GatewayStage]:
+    async def stage(self) -> AsyncIterator[OutsideStage]:
         async with simulated(
             "5000 XOF",
             unknown_reference="docs",

@@ -18,6 +18,7 @@ from payments.application.records import (
     MessageState,
     Notice,
     PaymentSummary,
+    ReviewLink,
     ReviewQuery,
     Search,
     StoredAnswer,
@@ -155,14 +156,20 @@ class NothingOvertakes(MemoryTransaction):
 
 
 class EveryNotice(MemoryTransaction):
-    async def add_notice(self, notice: Notice) -> bool:
+    async def add_notice(self, notice: Notice, *, most_unknown: int | None = None) -> bool:
         await super().add_notice(notice)
         return True
 
 
 class EveryReview(MemoryTransaction):
-    async def add_review(self, review: Review) -> None:
+    def _open(self, review: Review) -> bool:
         self._change(reviews={**self.tables.reviews, review.review_id: review})
+        return True
+
+
+class Untold(MemoryTransaction):
+    def _tell(self, link: ReviewLink) -> None:
+        pass
 
 
 class EternalAnswers(MemoryTransaction):
@@ -268,6 +275,11 @@ BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
         lambda: Store(EveryReview),
         "test_one_review_is_open_per_kind_and_subject",
         "a question is open once",
+    ),
+    (
+        lambda: Store(Untold),
+        "test_a_review_of_no_payment_is_opened_once_and_its_trail_begins_with_it",
+        "the trail begins with its opening",
     ),
     (
         lambda: Store(EternalAnswers),

@@ -38,13 +38,14 @@ def database(request: pytest.FixtureRequest, empty_database: Path, tmp_path: Pat
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave stories on PostgreSQL to ``make stories``, but for those that tell most (``on_both``)."""
+    """Leave stories on PostgreSQL to ``make stories``, save races and those that tell most (``on_both``)."""
     for item in items:
         told_on = getattr(item, "callspec", None)
         if (
             told_on is not None
             and "postgresql" in (told_on.params.get("database"), told_on.params.get("told"))
             and item.get_closest_marker("on_both") is None
+            and item.get_closest_marker("races") is None
         ):
             item.add_marker(pytest.mark.stories)
 

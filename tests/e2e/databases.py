@@ -15,7 +15,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from tests.postgres import Databases
 
 KINDS = ("sqlite", "postgresql")
-APPEND_ONLY = ("audit", "evidence")
+APPEND_ONLY = ("audit", "evidence", "review_audit")
 
 
 class Database(Protocol):

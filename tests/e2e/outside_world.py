@@ -155,8 +155,11 @@ class Outside:
 
 
 @asynccontextmanager
-async def outside_world() -> AsyncIterator[Outside]:
-    """The simulators, for as long as the block runs."""
+async def outside_world(retry_unit_s: float | None = None) -> AsyncIterator[Outside]:
+    """The simulators, for as long as the block runs.
+
+    ``retry_unit_s`` stands for Chapa's ten minutes and Paystack's hour between two tries of one webhook.
+    """
     port = free_port()
     mpesa = daraja()
     config = simulators_at(
@@ -168,6 +171,12 @@ async def outside_world() -> AsyncIterator[Outside]:
         paystack_secret_key=PAYSTACK_KEY,
         mpesa=mpesa,
     )
+    if retry_unit_s is not None:
+        config = attrs.evolve(
+            config,
+            chapa=attrs.evolve(config.chapa, retry_unit_s=retry_unit_s),
+            paystack=attrs.evolve(config.paystack, retry_unit_s=retry_unit_s),
+        )
     app = create_simulators(config)
     async with serving(app, port) as url, plain_client(url) as client:
         yield Outside(url, mailbox_port(app), client, mpesa)

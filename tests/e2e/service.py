@@ -1,8 +1,8 @@
 """A service as processes of its own: started, killed, paused, and started again.
 
-Each is forked from one that has imported everything, so a start takes a tenth of a second. What it then runs
-is what ``payments serve`` and ``payments worker`` run; ``test_the_command.py`` and
-``test_serving_by_many.py`` start the commands themselves.
+Each is forked from one that has imported everything, so a start takes a tenth of a second; a ``fresh`` one is
+an interpreter of its own. What it then runs is what ``payments serve`` and ``payments worker`` run;
+``test_the_command.py`` and ``test_serving_by_many.py`` start the commands themselves.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkServerProcess, SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ SERVING, WORKING = 2, 2
 """How many processes of each kind a service by many has."""
 
 _FORKS = multiprocessing.get_context("forkserver")
+_FRESH = multiprocessing.get_context("spawn")
 
 
 def imported_once() -> None:
@@ -54,6 +55,8 @@ class Surroundings:
     environ: Mapping[str, str]
     clock_path: Path
     log_path: Path
+    fresh: bool = False
+    """Whether each process imports everything anew."""
 
     def settings(self) -> Settings:
         """The settings, once all that this process says goes to the log."""
@@ -107,7 +110,7 @@ def _serve_by_many(given: Surroundings) -> None:
     with listen(settings.http.host, settings.http.port) as listening:
         supervisor = Supervisor(
             # A fork server inside of a process that a fork server forked would import everything anew.
-            context=multiprocessing.get_context("fork"),
+            context=_FRESH if given.fresh else multiprocessing.get_context("fork"),
             main=partial(_serve_as_one_of_many, given),
             listening=listening,
             on_ready=lambda: _announce("Payments answers."),
@@ -136,7 +139,7 @@ class Service:
 
     given: Surroundings
     _mains: tuple[Callable[[Surroundings], None], ...]
-    _processes: list[ForkServerProcess] = attrs.field(factory=list, init=False)
+    _processes: list[ForkServerProcess | SpawnProcess] = attrs.field(factory=list, init=False)
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -216,25 +219,29 @@ class Service:
     def _workers_are_there(self) -> bool:
         return {line["process"] for line in self.events("started")} >= set(self.workers())
 
-    def _started(self, main: Callable[[Surroundings], None]) -> ForkServerProcess:
+    def _started(self, main: Callable[[Surroundings], None]) -> ForkServerProcess | SpawnProcess:
         # No daemons: these may have no children.
-        process = _FORKS.Process(target=main, args=(self.given,))
+        process: ForkServerProcess | SpawnProcess
+        if self.given.fresh:
+            process = _FRESH.Process(target=main, args=(self.given,))
+        else:
+            process = _FORKS.Process(target=main, args=(self.given,))
         process.start()
         return process
 
 
-def by_one(environ: Mapping[str, str], directory: Path) -> Service:
+def by_one(environ: Mapping[str, str], directory: Path, *, fresh: bool = False) -> Service:
     """One process that serves and works."""
-    return Service(_in(environ, directory), (_serve_alone,))
+    return Service(_in(environ, directory, fresh=fresh), (_serve_alone,))
 
 
-def by_many(environ: Mapping[str, str], directory: Path) -> Service:
+def by_many(environ: Mapping[str, str], directory: Path, *, fresh: bool = False) -> Service:
     """Two processes that serve, and two that work."""
-    return Service(_in(environ, directory), (_serve_by_many, *[_work] * WORKING))
+    return Service(_in(environ, directory, fresh=fresh), (_serve_by_many, *[_work] * WORKING))
 
 
-def _in(environ: Mapping[str, str], directory: Path) -> Surroundings:
-    return Surroundings(dict(environ), directory / "clock", directory / "service.log")
+def _in(environ: Mapping[str, str], directory: Path, *, fresh: bool) -> Surroundings:
+    return Surroundings(dict(environ), directory / "clock", directory / "service.log", fresh)
 
 
 async def _until(done: Callable[[], bool], *, within_s: float = 30.0) -> None:

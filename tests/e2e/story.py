@@ -167,7 +167,7 @@ class Story:
         for _ in range(20):
             if answer.status_code != 503:
                 break
-            assert answer.json()["code"] == "storage_unavailable", answer.text
+            assert answer.json()["code"] in {"storage_unavailable", "orders_unavailable"}, answer.text
             await asyncio.sleep(int(answer.headers["retry-after"]))
             answer = await self.initiate(order_id)
         return answer
@@ -360,11 +360,16 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def open_story(
-    outside: Outside, database: Database, directory: Path, more: Mapping[str, str] | None = None
+    outside: Outside,
+    database: Database,
+    directory: Path,
+    more: Mapping[str, str] | None = None,
+    *,
+    fresh: bool = False,
 ) -> AsyncIterator[Story]:
     """A story about ``order_1`` of 1000.00 ETB, with everything outside forgotten and the service running."""
     environ = environment(outside, database.url, free_port()) | dict(more or {})
-    service = (by_many if database.by_many else by_one)(environ, directory)
+    service = (by_many if database.by_many else by_one)(environ, directory, fresh=fresh)
     clock = clock_at(service.clock_path)
     await outside.reset()
     verify_url = f"{environ['PAYMENTS_PUBLIC_URL']}/payments/verify"

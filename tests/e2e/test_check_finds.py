@@ -47,6 +47,9 @@ async def _tell(story: Story) -> None:
     await until(lambda: story.payment(first["payment_id"]), lambda paid: paid["amount_refunded"] == "3.00")
     await story.outside.put_order("order_2", user_id="sara", amount="5.00", currency="ETB")
     await story.initiated("order_2")
+    brought = await story.collect(order_id="order_9", amount="7.00", currency="ETB")
+    assert brought.status_code == 200, brought.text
+    await story.decide("orphan", "dismiss")
     await story.until_at_rest()
     await story.service.terminate()
 
@@ -148,6 +151,11 @@ PLANTED = {
         """UPDATE reviews SET state = 'resolved', decision = 'dismiss', actor = 'operator:thief',
            reason = 'mine', resolved_at = opened_at WHERE kind = 'surplus'""",
     ),
+    "a question of nobody, dismissed by another": (
+        "I21",
+        "UPDATE reviews SET actor = 'operator:thief' WHERE kind = 'orphan'",
+    ),
+    "a link of its trail that is gone": ("I21", "DELETE FROM review_audit WHERE sequence = 2"),
     "a refund that nobody decided": (
         "I19",
         """UPDATE reviews SET decision = 'refund', actor = 'operator:thief', reason = 'mine',
@@ -167,7 +175,7 @@ async def test_the_database_itself_keeps_what_is_written_once(
     told: Story, tmp_path: Path, table: str
 ) -> None:
     with told.database.copied(tmp_path) as guarded:
-        for sql in (f"DELETE FROM {table}", f"UPDATE {table} SET payment_id = payment_id"):  # noqa: S608 -- our own tables
+        for sql in (f"DELETE FROM {table}", f"UPDATE {table} SET evidence_id = evidence_id"):  # noqa: S608 -- our own tables
             with pytest.raises((sqlite3.IntegrityError, asyncpg.RaiseError), match="append-only"):
                 guarded.change(sql)
 

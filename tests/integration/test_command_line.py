@@ -29,6 +29,7 @@ COMMANDS = (
     "why",
     "review",
     "sweep",
+    "reconcile",
     "token",
     "states",
     "openapi",
@@ -272,3 +273,50 @@ def test_a_planted_inconsistency_is_found_and_named(
     assert {violation["subject"] for violation in told["violations"]} == {paid_by_nobody}
     assert exit_code(["why", paid_by_nobody]) == 0
     assert f"Order order_123, payment {paid_by_nobody}: success" in capsys.readouterr().out
+
+
+RECONCILE = ("reconcile", "--from", "2026-11-28")
+
+
+def test_reconcile_without_a_provider_that_has_a_list_compares_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PAYMENTS_CHAPA_SECRET_KEY")
+    monkeypatch.setenv("PAYMENTS_CASH_CURRENCIES", "all")
+    exit_code(["migrate"])
+    capsys.readouterr()
+
+    assert exit_code([*RECONCILE]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1].startswith("Compared 0: 0 agree, ")
+    assert "cash is left out. Cash is in our own records alone" in told.err
+    assert exit_code([*RECONCILE, "--json"]) == 0
+    assert as_json(capsys)["compared"]["unknown_here"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["cash", "--from", "2026-11-28"], "cash cannot be reconciled."),
+        (["nobody", "--from", "2026-11-28"], "'nobody' is not a provider here."),
+        (["--from", "yesterday"], "'yesterday' is no time."),
+        (["--from", "2026-11-28T10:00", "--to", "2026-11-28T09:00"], "There is no time between the two."),
+        ([], "--from"),
+    ],
+)
+def test_reconcile_says_what_it_cannot_compare(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PAYMENTS_CASH_CURRENCIES", "all")
+    exit_code(["migrate"])
+    assert exit_code(["reconcile", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_reconcile_that_may_write_needs_the_database_to_itself(
+    configured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exit_code(["migrate"])
+    with only_writer(configured):
+        assert exit_code([*RECONCILE, "--apply"]) == 69
+    assert "Or leave out --apply, which only looks." in capsys.readouterr().err

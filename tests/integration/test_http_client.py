@@ -1,8 +1,10 @@
 """Each kind of trouble on a real socket, and which of the gateway errors it becomes."""
 
 import asyncio
+import base64
 import datetime as dt
 import gzip
+import json
 import socket
 import ssl
 import struct
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from payments.adapters.http_client import MOST_ANSWER_BYTES, exchange, open_http_client
+from payments.adapters.secret import MASK
 from payments.domain.errors import GatewayError, OutcomeUnknown, ProviderUnavailable
 from tests.ports import free_port
 
@@ -257,3 +260,23 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     return context
+
+
+async def test_what_we_prove_ourselves_with_stands_nowhere_in_an_answer() -> None:
+    pair = base64.b64encode(b"a-consumer-key:a-consumer/secret").decode()
+    said = {
+        "basic": f"Basic {pair}",
+        "pair": "a-consumer-key and a-consumer/secret",
+        "of the body": "pass/word",
+    }
+    # As some write JSON: a slash with a backslash before it.
+    repeated = json.dumps(said).replace("/", r"\/").encode()
+    head = b"HTTP/1.1 400 Bad Request\r\ncontent-length: %d\r\n\r\n" % len(repeated)
+    async with serving(saying(head + repeated)) as url, open_http_client() as client:
+        request = client.build_request("GET", url, headers={"authorization": said["basic"]})
+        reply = await exchange(client, request, secrets=("pass/word",))
+    assert json.loads(reply.body) == {
+        "basic": f"Basic {MASK}",
+        "pair": f"{MASK} and {MASK}",
+        "of the body": MASK,
+    }

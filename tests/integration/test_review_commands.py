@@ -11,9 +11,13 @@ from uuid import UUID
 import pytest
 
 from payments.adapters.sql.sqlite import open_sqlite
-from payments.domain.events import ReviewKind
+from payments.application.recording import record
+from payments.application.review_recording import opened_alone
+from payments.domain.events import ReviewKind, ReviewOpened
+from payments.domain.payment import Change
 from payments.domain.review import Review
 from payments.entrypoints.cli import exit_code
+from payments.testing.contracts.stored import a_payment
 
 pytestmark = pytest.mark.usefixtures("logs_go_back")
 
@@ -25,6 +29,7 @@ ORPHAN = Review(
     detail="chapa said 'charge.success', and never confirmed it when asked.",
     opened_at=datetime(2026, 1, 5, 9, 30, tzinfo=UTC),
 )
+OPENED = opened_alone(ORPHAN, actor="provider:chapa", cause="webhook")
 ID = str(ORPHAN.review_id)
 DISMISS = ("review", "resolve", ID, "dismiss", "--reason", "a test of ours")
 
@@ -45,7 +50,7 @@ def orphan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def put() -> None:
         async with open_sqlite(str(database)) as units:
-            await units.write(lambda transaction: transaction.add_review(ORPHAN))
+            await units.write(lambda transaction: transaction.add_review(OPENED))
 
     assert exit_code(["migrate"]) == 0
     asyncio.run(put())
@@ -137,3 +142,31 @@ def test_a_refusal_is_a_sentence(
     assert said.out == ""
     assert sentence in said.err
     assert "Traceback" not in said.err
+
+
+def test_whoever_owes_the_payment_decides_nothing_about_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = a_payment()
+    asked = ReviewOpened(kind=ReviewKind.DISPUTE, subject="p-b", detail="")
+    change = record(
+        about, Change(about, (asked,)), actor="provider:chapa", cause="webhook", now=ORPHAN.opened_at
+    )
+    (theirs,) = change.reviews
+
+    async def put() -> None:
+        async with open_sqlite(str(tmp_path / "payments.db")) as units:
+            await units.write(lambda transaction: transaction.open_payment(about))
+            await units.write(lambda transaction: transaction.save(change))
+
+    asyncio.run(put())
+    decide = ["review", "resolve", str(theirs.review_id), "dismiss", "--reason", "mine", "--actor"]
+    capsys.readouterr()
+
+    assert exit_code([*decide, about.payer]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == (
+        "",
+        "Another person has to decide this: it is about a payment of yours\n",
+    )
+    assert exit_code([*decide, "sara"]) == 0

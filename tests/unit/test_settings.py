@@ -7,6 +7,7 @@ import pytest
 
 from payments.adapters.providers.chapa import ChapaSettings
 from payments.adapters.secret import Secret
+from payments.application.retention import Retention
 from payments.domain.errors import ConfigurationInvalid
 from payments.domain.evidence import Mode
 from payments.domain.money import Money
@@ -320,3 +321,22 @@ def test_refund_limits_and_the_surplus_policy_are_read_by_currency() -> None:
 )
 def test_what_is_no_limit_and_no_policy_is_refused(name: str, value: str) -> None:
     assert set(refused(**{name: value})) == {name}
+
+
+def test_what_is_kept_for_a_while_only_may_be_kept_longer() -> None:
+    assert Settings.from_env({}).retention == Retention()
+    told = Settings.from_env({"PAYMENTS_KEEP_NOTICES_FOR": "30d", "PAYMENTS_KEEP_PEOPLE_FOR": "3650d"})
+    assert told.retention == Retention(notices_for=timedelta(days=30), people_for=timedelta(days=3650))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KEEP_NOTICES_FOR", "29d"),
+        ("KEEP_NOTICES_FOR", "719h"),
+        ("KEEP_PEOPLE_FOR", "89d"),
+        ("KEEP_PEOPLE_FOR", "for ever"),
+    ],
+)
+def test_what_refunds_and_disputes_still_need_cannot_be_thrown_away(name: str, value: str) -> None:
+    assert list(refused(**{name: value})) == [name]

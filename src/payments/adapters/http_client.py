@@ -6,8 +6,9 @@ own total time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from base64 import b64decode
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
@@ -16,6 +17,7 @@ import attrs
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from payments.adapters.secret import MASK
 from payments.domain.errors import OutcomeUnknown, ProviderUnavailable
 
 CONNECT_S: Final = 2.0
@@ -28,6 +30,7 @@ _CONNECTIONS: Final = 100
 _CONNECTIONS_PER_HOST: Final = 32
 _KEEP_ALIVE_S: Final = 15.0
 _WAIT_S: Final = 2.0
+_LEAST_SECRET_CHARACTERS: Final = 8
 _ENCODINGS: Final = frozenset({"", "identity", "gzip", "deflate"})
 
 # aiohttp raises these before the first byte of a request is written, and all its others after that.
@@ -83,9 +86,16 @@ async def open_http_client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def exchange(
-    client: httpx.AsyncClient, request: httpx.Request, *, total_s: float = PROVIDER_TOTAL_S
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    *,
+    total_s: float = PROVIDER_TOTAL_S,
+    secrets: tuple[str, ...] = (),
 ) -> Reply:
     """Send ``request`` and read the whole answer, whatever its status, within ``total_s`` seconds.
+
+    What the request proves us with (``Authorization``, and the ``secrets`` of its body) stands nowhere in the
+    answer, even where somebody repeats it: what providers say is kept, and shown to people.
 
     Raises:
         ProviderUnavailable: nothing was sent.
@@ -93,9 +103,32 @@ async def exchange(
     """
     try:
         async with asyncio.timeout(total_s):
-            return await _whole_reply(client, request)
+            reply = await _whole_reply(client, request)
     except (httpx.HTTPError, TimeoutError) as trouble:
         raise gateway_error(trouble) from trouble
+    return attrs.evolve(reply, body=_without(reply.body, (*_credentials(request), *secrets)))
+
+
+def _credentials(request: httpx.Request) -> Iterator[str]:
+    """All that tells others who we are in the request's ``Authorization``, encoded and as it was before."""
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if not credentials:
+        return
+    yield credentials
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            yield from b64decode(credentials, validate=True).decode().split(":", 1)
+
+
+def _without(body: bytes, secrets: Iterable[str]) -> bytes:
+    for secret in secrets:
+        # Short texts would be found in the midst of words that mean something else.
+        if len(secret) < _LEAST_SECRET_CHARACTERS:
+            continue
+        # Some write a slash in JSON with a backslash before it.
+        for spelt in {secret, secret.replace("/", r"\/")}:
+            body = body.replace(spelt.encode(), MASK.encode())
+    return body
 
 
 def gateway_error(trouble: httpx.HTTPError | TimeoutError) -> ProviderUnavailable | OutcomeUnknown:

@@ -121,6 +121,16 @@ class Reviews:
 
 
 @attrs.frozen(kw_only=True)
+class ReviewStep:
+    """One link of the audit trail of a review of no payment, for a person to read."""
+
+    at: datetime
+    actor: str
+    what: str
+    """A plain sentence."""
+
+
+@attrs.frozen(kw_only=True)
 class ReviewStory:
     """One review with what a person has to know to decide it."""
 
@@ -135,6 +145,8 @@ class ReviewStory:
     """The refund it is about, or waits for."""
     evidence: tuple[Evidence, ...]
     """What was attested about its attempt or its money, oldest first."""
+    trail: tuple[ReviewStep, ...] = ()
+    """Who opened and who answered it, oldest first; a payment's review is told of in the payment's story."""
 
 
 @attrs.frozen(kw_only=True)

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import attrs
+
+from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.providers import Provider, Question
 from payments.domain.errors import GatewayError
 from payments.domain.evidence import Answer, nothing
@@ -11,10 +14,13 @@ async def answer_of(provider: Provider, question: Question, budget_s: float | No
     """What ``provider`` answers; ``nothing`` if it gives no usable answer, or none within ``budget_s``."""
     try:
         async with asyncio.timeout(budget_s):
-            return await provider.checks.check(question)
+            answer = await provider.checks.check(question)
     except TimeoutError:
         return nothing("no answer in time")
     except GatewayError as trouble:
         return nothing(trouble.code)
     except Exception as trouble:  # noqa: BLE001 -- docs/model.md section 3: any exception is no information
         return nothing(f"{type(trouble).__name__} while asking")
+    return attrs.evolve(
+        answer, word=without_card_numbers(answer.word), detail=without_card_numbers(answer.detail)
+    )

@@ -5,15 +5,18 @@ One module for ``payments check``, the simulation and the crash loops. Numbers f
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import attrs
 
 from payments.application.answers import Violation
 from payments.application.recording import chain_hash, state_digest
-from payments.application.records import AuditEntry, Destination, Message
+from payments.application.records import AuditEntry, Destination, Message, ReviewLink
+from payments.application.review_recording import review_digest
+from payments.application.sequences import misplaced
 from payments.application.trail_walk import TrailWalk
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
@@ -30,6 +33,9 @@ from payments.domain.watching import CLAIM_LIFETIME
 
 OVERDUE: Final = timedelta(minutes=30)
 """How long after its time a check, or an expired claim, counts as forgotten."""
+
+OF_REVIEWS: Final = "I21"
+"""The promise about reviews of no payment."""
 
 
 @attrs.frozen(kw_only=True)
@@ -119,9 +125,9 @@ def _only_published_edges(case: Case) -> Iterator[str]:
 
 
 def _each_change_told_once(case: Case) -> Iterator[str]:
-    sequences = [message.sequence for message in case.messages]
-    if sequences != list(range(1, case.payment.told + 1)):
-        yield f"Its messages are numbered {sequences}, and {case.payment.told} were told."
+    sequences = tuple(message.sequence for message in case.messages)
+    if misplaced(sequences) or max(sequences, default=0) != case.payment.told:
+        yield f"Its messages are numbered {sequences}, and the last one told is {case.payment.told}."
     succeeded = _count(case, "PaymentSucceeded")
     paid = sum(m.kind == "paid" and m.destination is Destination.ORDERS for m in case.messages)
     if paid != succeeded:
@@ -248,20 +254,27 @@ def _is_watched(attempt: Attempt, now: datetime) -> bool:
 
 
 def _trail_is_whole(case: Case) -> Iterator[str]:
-    previous = ""
-    for expected, entry in enumerate(case.audit, start=1):
-        if entry.sequence != expected:
-            yield f"Link {expected} of the audit trail is missing."
-            return
-        if entry.previous_hash != previous or chain_hash(entry) != entry.hash:
-            yield f"Link {entry.sequence} of the audit trail was changed."
-            return
-        previous = entry.hash
-    payment = case.payment
+    broken = _broken_chain(case.audit)
+    if broken:
+        yield broken
+        return
+    payment, previous = case.payment, case.audit[-1].hash if case.audit else ""
     if (payment.version, payment.trail) != (len(case.audit), previous):
         yield f"It is at version {payment.version}, and its trail ends at {len(case.audit)}."
     elif case.audit and case.audit[-1].state_digest != state_digest(payment):
         yield "Its rows were changed without a change being recorded."
+
+
+def _broken_chain(links: Sequence[AuditEntry | ReviewLink]) -> str:
+    """Where a trail is no chain any more, in one sentence; empty when it is whole as far as it goes."""
+    previous = ""
+    for expected, link in enumerate(links, start=1):
+        if link.sequence != expected:
+            return f"Link {expected} of the audit trail is missing."
+        if link.previous_hash != previous or chain_hash(link) != link.hash:
+            return f"Link {link.sequence} of the audit trail was changed."
+        previous = link.hash
+    return ""
 
 
 def _amounts_never_change(case: Case) -> Iterator[str]:
@@ -345,7 +358,39 @@ def _cash_is_accounted_for(case: Case) -> Iterator[str]:
         yield f"It was to be paid on delivery {opened} times and {told} messages say so."
 
 
-def _events(entry: AuditEntry) -> list[dict[str, Any]]:
+def violations_of_review(
+    review_id: UUID, review: Review | None, trail: tuple[ReviewLink, ...]
+) -> tuple[Violation, ...]:
+    """Every promise (I21) that a review of no payment breaks; ``review`` None: its trail is all there is."""
+    return tuple(
+        Violation(invariant=OF_REVIEWS, subject=str(review_id), detail=detail)
+        for detail in _question_is_on_record(review, trail)
+    )
+
+
+def _question_is_on_record(review: Review | None, trail: tuple[ReviewLink, ...]) -> Iterator[str]:
+    if review is None:
+        yield "The question is gone, and its audit trail is there."
+        return
+    if not trail:
+        yield f"The question {review.kind.value} about {review.subject} has no audit trail."
+        return
+    broken = _broken_chain(trail)
+    if broken:
+        yield broken
+        return
+    # A question of nobody is opened once and answered once; each has its link.
+    told = [event["event"] for link in trail for event in _events(link)]
+    wanted = ["ReviewOpened", "ReviewResolved"] if review.state is ReviewState.RESOLVED else ["ReviewOpened"]
+    if told != wanted:
+        yield f"It is {review.state.value}, and its audit trail tells of {', '.join(told) or 'nothing'}."
+    elif trail[-1].state_digest != review_digest(review):
+        yield "Its row was changed without a change being recorded."
+    elif review.state is ReviewState.RESOLVED and trail[-1].actor != review.actor:
+        yield f"Its audit trail says that {trail[-1].actor} decided, not {review.actor}."
+
+
+def _events(entry: AuditEntry | ReviewLink) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = json.loads(entry.events)
     return events
 
@@ -368,4 +413,5 @@ INVARIANTS: Final[dict[str, Callable[[Case], Iterator[str]]]] = {
     "I19": _open_questions_are_asked,
     "I20": _cash_is_accounted_for,
 }
-"""By number. I9, one capture key for one attempt, spans payments and stands in the use-case."""
+"""By number, of one payment. I9, one capture key for one attempt, spans payments and stands in the use-case;
+I21 is about reviews of no payment (:func:`violations_of_review`)."""

@@ -1,5 +1,6 @@
 """Who is told what when a payment changes (docs/model.md 6). Building a message cannot fail a payment."""
 
+import hashlib
 import json
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import uuid5
 import attrs
 
 from payments.application.records import Destination, Message
+from payments.application.sequences import next_sequence, place_of
 from payments.domain import events as happened
 from payments.domain.events import Reason
 from payments.domain.money import Money
@@ -24,7 +26,7 @@ def messages_for(
         for destination, kind, facts in _told_of(payment, event, events):
             payment = attrs.evolve(
                 payment,
-                told=payment.told + 1,
+                told=next_sequence(payment.told, now),
                 last_told=kind if destination is Destination.ORDERS else payment.last_told,
             )
             told = (*told, _message(payment, destination, kind, facts, now))
@@ -124,15 +126,16 @@ def _message(
     payment: Payment, destination: Destination, kind: str, facts: dict[str, Any], now: datetime
 ) -> Message:
     body = facts if destination is Destination.PAYER else _order_state(payment, kind, facts)
+    # Half a character in a name must not keep money from being recorded.
+    written = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     return Message(
-        message_id=uuid5(payment.payment_id, f"message:{payment.told}:{kind}"),
+        message_id=uuid5(payment.payment_id, _name(payment, destination, kind, written)),
         payment_id=payment.payment_id,
         order_id=payment.order_id,
         sequence=payment.told,
         destination=destination,
         kind=kind,
-        # Half a character in a name must not keep money from being recorded.
-        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"),
+        body=written,
         created_at=now,
         next_try_at=now,
     )
@@ -151,3 +154,18 @@ def _order_state(payment: Payment, kind: str, facts: dict[str, Any]) -> dict[str
         "reason": facts.get("reason"),
         "sequence": payment.told,
     }
+
+
+def _name(payment: Payment, destination: Destination, kind: str, written: bytes) -> str:
+    """What a message's id is made of: told again after a restore, the same news should be known by it.
+
+    That holds for a mail, and for "paid", which an order hears once: a receiver that knows it does not ship
+    again. Any other state may have been followed by one that the restored database has forgotten, so each
+    has an id of its own, and is believed.
+    """
+    if destination is Destination.PAYER:
+        return f"message:{place_of(payment.told)}:{kind}:{hashlib.sha256(written).hexdigest()}"
+    settling = payment.settling_capture
+    if kind == "paid" and settling is not None:
+        return f"message:paid:{settling.key}"
+    return f"message:{payment.told}:{kind}"

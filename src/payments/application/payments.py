@@ -12,6 +12,7 @@ from payments.application.use_cases.cancel_payment import CancelPayment
 from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.application.use_cases.collect_cash import CollectCash
 from payments.application.use_cases.deliver_messages import DeliverMessages
+from payments.application.use_cases.erase_old import EraseOld
 from payments.application.use_cases.explain_payment import ExplainPayment
 from payments.application.use_cases.find_payments import FindPayments
 from payments.application.use_cases.get_payment import GetPayment
@@ -27,6 +28,7 @@ from payments.application.use_cases.offer_providers import OfferProviders
 from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.receive_callback import ReceiveCallback
 from payments.application.use_cases.receive_notice import ReceiveNotice
+from payments.application.use_cases.reconcile_payments import ReconcilePayments
 from payments.application.use_cases.refund_payment import RefundPayment
 from payments.application.use_cases.refuse_refund import RefuseRefund
 from payments.application.use_cases.resolve_review import ResolveReview
@@ -64,7 +66,9 @@ class Payments:
     review: GetReview
     resolve: ResolveReview
     sweep: SweepPayments
+    reconcile: ReconcilePayments
     deliver: DeliverMessages
+    erase: EraseOld
     check: CheckInvariants
     backlog: MeasureBacklog
     answer_once: AnswerOnce

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 import attrs
 
 from payments.application.messages import messages_for
-from payments.application.records import AuditEntry, StoredChange
+from payments.application.records import AuditEntry, ReviewLink, StoredChange
 from payments.domain import events as happened
 from payments.domain.evidence import Evidence
 from payments.domain.money import Money
@@ -42,7 +42,7 @@ def record(
         at=now,
         actor=actor,
         cause=cause,
-        events=_canonical([_told(event) for event in change.events]),
+        events=canonical([told(event) for event in change.events]),
         evidence_id=evidence.evidence_id if evidence else None,
         state_digest=state_digest(after),
         previous_hash=after.trail,
@@ -97,16 +97,17 @@ def state_digest(payment: Payment) -> str:
             for r in payment.refunds
         ],
     ]
-    return _digest(state)
+    return digest(state)
 
 
-def chain_hash(entry: AuditEntry) -> str:
+def chain_hash(entry: AuditEntry | ReviewLink) -> str:
     """The hash that ``entry`` must carry: over all its fields and its predecessor's hash."""
     fields = attrs.asdict(entry, recurse=False, filter=lambda field, _value: field.name != "hash")
-    return _digest([[name, fields[name]] for name in sorted(fields)])
+    return digest([[name, fields[name]] for name in sorted(fields)])
 
 
-def _told(event: happened.Event) -> dict[str, Any]:
+def told(event: happened.Event) -> dict[str, Any]:
+    """An event as the trail tells it."""
     return {"event": type(event).__name__, **attrs.asdict(event, recurse=False)}
 
 
@@ -125,11 +126,13 @@ def _reviews(after: Payment, events: tuple[happened.Event, ...], now: datetime) 
     ]
 
 
-def _digest(value: Any) -> str:
-    return hashlib.sha256(_canonical(value)).hexdigest()
+def digest(value: Any) -> str:
+    """SHA-256 over ``value`` as canonical JSON, hexadecimal."""
+    return hashlib.sha256(canonical(value)).hexdigest()
 
 
-def _canonical(value: Any) -> bytes:
+def canonical(value: Any) -> bytes:
+    """``value`` as the one JSON text that stands for it."""
     return json.dumps(
         value, default=_plain, ensure_ascii=True, separators=(",", ":"), sort_keys=True
     ).encode()

@@ -2,6 +2,7 @@
 
 import enum
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -12,6 +13,9 @@ from payments.domain.money import Money
 from payments.domain.payment import Payment
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import PaymentStatus
+
+ERASED: Final = b"{}"
+"""The body of a payer's message once it is no longer known who that was."""
 
 
 class Claim(enum.Enum):
@@ -29,6 +33,10 @@ class Claim(enum.Enum):
     """No charge or refund event, or a reference that has not our form: stored, and never acted on."""
 
 
+UNKNOWN_REFERENCE: Final = "unknown reference"
+"""The outcome, so far, of a notice that waits and named no attempt or refund of ours when it came."""
+
+
 @attrs.frozen(kw_only=True)
 class Notice:
     """A stored message that says "look again". Received and handled are two facts."""
@@ -38,7 +46,7 @@ class Notice:
     digest: str
     """SHA-256 of provider and body, hexadecimal; unique."""
     sealed: bytes
-    """The raw message, encrypted."""
+    """The raw message, encrypted; empty once it is old enough (:mod:`~payments.application.retention`)."""
     reference: str | None
     claim: Claim
     word: str
@@ -46,7 +54,7 @@ class Notice:
     received_at: datetime
     handled_at: datetime | None = None
     outcome: str = ""
-    """What handling it came to; empty until it is handled."""
+    """What handling it came to; until then empty, or ``UNKNOWN_REFERENCE``."""
     next_try_at: datetime | None = None
     """When it is looked at next; None once it is handled."""
     tries: int = 0
@@ -78,7 +86,7 @@ class Message:
     payment_id: UUID
     order_id: str
     sequence: int
-    """Per order, gap-free, over both destinations."""
+    """Above that of every earlier message of its order, to whomever: see ``application/sequences.py``."""
     destination: Destination
     kind: str
     """``paid``, ``failed``, ``confirmation``, ``declined`` ..."""
@@ -109,6 +117,35 @@ class AuditEntry:
     """SHA-256 of the payment's state after the change."""
     previous_hash: str
     hash: str
+
+
+@attrs.frozen(kw_only=True)
+class ReviewLink:
+    """One link of the append-only, hash-chained trail of a review that is about no payment of ours."""
+
+    review_id: UUID
+    sequence: int
+    """From 1, gap-free."""
+    at: datetime
+    actor: str
+    """``provider:chapa``, ``collector:<sub>``, ``operator:<sub>`` ..."""
+    cause: str
+    events: bytes
+    """The events as canonical JSON."""
+    evidence_id: UUID | None
+    """What was attested about the attempt that its money was attached to."""
+    state_digest: str
+    """SHA-256 of the review as it stands after the change."""
+    previous_hash: str
+    hash: str
+
+
+@attrs.frozen(kw_only=True)
+class StoredReview:
+    """All that one transaction writes about a review of no payment: how it stands, and what tells of that."""
+
+    review: Review
+    link: ReviewLink
 
 
 @attrs.frozen(kw_only=True)

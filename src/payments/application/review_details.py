@@ -16,6 +16,8 @@ class Details:
 
     reference: str | None = None
     """``attach``: the attempt of ours that the money belongs to."""
+    paid_under: str | None = None
+    """``attach``: the forgotten reference it was paid under, where the review names the provider's own."""
     outcome: str | None = None
     """``record``: ``paid`` or ``not_paid``; about a refund ``succeeded`` or ``failed``."""
     provider_reference: str | None = None
@@ -26,6 +28,7 @@ class Details:
 
 _USED_BY: Final[dict[str, WayOut]] = {
     "reference": WayOut.ATTACH,
+    "paid_under": WayOut.ATTACH,
     "outcome": WayOut.RECORD,
     "provider_reference": WayOut.RECORD,
     "amount": WayOut.RECORD,

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from payments.application.records import Destination, Message, MessageState, Notice
+from payments.application.sequences import place_of
 from payments.domain.attempt import Attempt
 from payments.domain.evidence import Channel, Evidence, Outcome
 from payments.domain.payment import Payment
@@ -139,6 +140,7 @@ _CAUSES: Final = {
     "operator": "an operator's question",
     "review": "a person who decides a review",
     "page": "the payer's open page",
+    "reconcile": "a comparison with its list",
 }
 
 
@@ -153,7 +155,8 @@ def of_message(message: Message) -> str:
     who = "The orders service" if message.destination is Destination.ORDERS else "The payer's mail"
     tries = f" after {message.tries} tries" if message.tries > 1 else ""
     trouble = f" ({message.last_error})" if message.last_error else ""
-    return f"{who}: message {message.sequence}, {message.kind!r}, {_SENT[message.state]}{tries}{trouble}."
+    place = place_of(message.sequence)
+    return f"{who}: message {place}, {message.kind!r}, {_SENT[message.state]}{tries}{trouble}."
 
 
 def of_review(review: Review) -> str:
@@ -203,7 +206,7 @@ def waiting_for(
     ]
     waits += [f"A person's decision: {r.kind.value}." for r in reviews if r.state is ReviewState.OPEN]
     waits += [
-        f"Delivery of message {m.sequence}, {m.kind!r}, next tried at {_instant(m.next_try_at)}."
+        f"Delivery of message {place_of(m.sequence)}, {m.kind!r}, next tried at {_instant(m.next_try_at)}."
         for m in messages
         if m.state is MessageState.PENDING
     ]

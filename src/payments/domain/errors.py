@@ -12,7 +12,8 @@
     │   └── DecisionNotPossible     this review has no such way out
     ├── Forbidden
     │   ├── ApprovalByRequester     who asked for a refund does not approve it
-    │   └── CollectorIsPayer        nobody collects their own cash
+    │   ├── CollectorIsPayer        nobody collects their own cash
+    │   └── OperatorIsPayer         nobody decides about a payment that they owe
     ├── NotFound
     │   ├── OrderNotFound           absent, or somebody else's: the answers are identical
     │   ├── PaymentNotFound         likewise
@@ -38,7 +39,8 @@
     │   └── IdempotencyKeyReused    the key belongs to another request
     ├── NoticeRefused
     │   ├── NoticeForged            the signature does not cover these bytes
-    │   └── NoticeMalformed         signed, but not a notice we can read
+    │   ├── NoticeMalformed         signed, but not a notice we can read
+    │   └── InboxFull               too many about references nobody knows wait already
     ├── GatewayError                a provider call ended in one of three ways
     │   ├── ProviderRejected        definite no: do not repeat
     │   ├── ProviderUnavailable     nothing happened: may repeat
@@ -176,6 +178,13 @@ class CollectorIsPayer(Forbidden):
 
     code = "collector_is_payer"
     title = "Another person has to record this cash"
+
+
+class OperatorIsPayer(Forbidden):
+    """Whoever owes a payment decides nothing about its money."""
+
+    code = "operator_is_payer"
+    title = "Another person has to decide this: it is about a payment of yours"
 
 
 class NotFound(PaymentsError):
@@ -362,6 +371,17 @@ class NoticeMalformed(NoticeRefused):
 
     code = "notice_malformed"
     title = "The notice cannot be read"
+
+
+class InboxFull(NoticeRefused):
+    """Nobody has its reference, and as many like it as may wait do wait. Send it again later."""
+
+    code = "inbox_full"
+    title = "Too many notices about unknown references wait"
+    retry = Retry.SAFE
+
+    first: bool = True
+    """Whether it is the first in a while of its provider: one of many is worth a line in the log."""
 
 
 class GatewayError(PaymentsError):

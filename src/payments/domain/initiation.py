@@ -87,6 +87,6 @@ def pages_to_close(payment: Payment, now: datetime) -> tuple[Attempt, ...]:
 def _plan_without_live(payment: Payment, wish: Wish, now: datetime) -> Plan:
     for attempt in reversed(payment.attempts):
         if attempt.status is AttemptStatus.FAILED and attempt.provider == wish.provider:
-            declined = attempt.reason is Reason.DECLINED
-            return Plan(Step.REOPEN, attempt) if declined and wish.met_by(attempt, now) else Plan(Step.CLAIM)
+            again = attempt.reason is Reason.DECLINED and not payment.was_paid_on(attempt.reference)
+            return Plan(Step.REOPEN, attempt) if again and wish.met_by(attempt, now) else Plan(Step.CLAIM)
     return Plan(Step.CLAIM)

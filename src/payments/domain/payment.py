@@ -46,7 +46,7 @@ class Payment:
     version: int = 0
     """Grows by one with each stored change."""
     told: int = 0
-    """The sequence number of the last message about this order, to whomever."""
+    """The sequence of the last message about this order, to whomever; 0 before the first."""
     last_told: str = ""
     """What the last message to the orders service said: ``paid``, ``failed`` ..."""
     trail: str = ""
@@ -65,6 +65,10 @@ class Payment:
     def settling_capture(self) -> Capture | None:
         """The money that pays it."""
         return next((c for c in self.captures if c.disposition is Disposition.SETTLES), None)
+
+    def was_paid_on(self, reference: str) -> bool:
+        """Whether money came on this attempt, whatever became of it: its page is used up."""
+        return any(capture.reference == reference for capture in self.captures)
 
     @property
     def held_captures(self) -> tuple[Capture, ...]:
@@ -251,11 +255,13 @@ def reopen(payment: Payment, reference: str, *, now: datetime) -> Change:
     What is owed is again what that page asks for: another attempt may have followed the order meanwhile.
 
     Raises:
-        IllegalTransition: the attempt is not failed, or another one is live.
+        IllegalTransition: the attempt is not failed, another one is live, or money came on its page already.
     """
     attempt = payment.attempt(reference)
     if payment.live_attempt or payment.settling_capture:
         raise IllegalTransition("Another attempt is live, or the payment is settled.")
+    if payment.was_paid_on(reference):
+        raise IllegalTransition("Money came on this page: it is used up, whatever became of the money.")
     event = happened.AttemptReopened(reference=reference)
     again = attrs.evolve(attempt.after(event), reopened_at=now, detail="", not_found_at=None)
     following_order = attrs.evolve(payment, amount=attempt.amount, order_version=attempt.order_version)

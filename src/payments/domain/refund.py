@@ -59,6 +59,20 @@ def refundable(capture: Capture, refunds: tuple[Refund, ...]) -> Money:
     return capture.amount - refunded(capture, refunds) - reserved(capture, refunds)
 
 
+def failed_since(before: tuple[Refund, ...], now: tuple[Refund, ...]) -> bool:
+    """Whether a refund that its provider had been asked for failed after ``before`` was read.
+
+    What the provider said in between of money that went back may have counted that refund.
+    """
+    known = {refund.refund_id for refund in before if refund.status is RefundStatus.FAILED}
+    return any(
+        refund.status is RefundStatus.FAILED
+        and refund.requested_at is not None
+        and refund.refund_id not in known
+        for refund in now
+    )
+
+
 def _sum(capture: Capture, refunds: tuple[Refund, ...], statuses: frozenset[RefundStatus]) -> Money:
     total = zero(capture.amount.currency)
     for refund in refunds:

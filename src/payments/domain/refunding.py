@@ -21,6 +21,7 @@ from payments.domain.errors import (
 from payments.domain.events import ReviewKind
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment, failed_once_empty, projected
+from payments.domain.persons import person, refuse_payer
 from payments.domain.refund import Refund, refundable
 from payments.domain.transitions import REFUND, Disposition, RefundStatus, following
 from payments.domain.watching import HOURLY, SCHEDULE
@@ -145,12 +146,14 @@ def approve(payment: Payment, refund_id: UUID, *, approver: str, now: datetime) 
         RefundNotFound: it is none of this payment's.
         RefundNotAwaiting: it was approved before, or ended.
         ApprovalByRequester: ``approver`` asked for it.
+        OperatorIsPayer: ``approver`` owes the payment.
     """
     refund = refund_of(payment, refund_id)
     if refund.status is not RefundStatus.AWAITING_APPROVAL:
         raise RefundNotAwaiting
     if person(approver) == person(refund.actor):
         raise ApprovalByRequester
+    refuse_payer(payment, approver)
     event = happened.RefundApproved(refund_id=refund_id, approver=approver)
     return moved(payment, refund, event, now=now, approver=approver, next_check_at=now)
 
@@ -165,11 +168,6 @@ def refuse(payment: Payment, refund: Refund, *, word: str, now: datetime) -> Cha
         raise RefundNotAwaiting
     event = happened.RefundFailed(refund_id=refund.refund_id, detail=word)
     return moved(payment, refund, event, now=now, detail=word, next_check_at=None)
-
-
-def person(actor: str) -> str:
-    """Who an actor is, in whichever role: nobody approves in one what they asked for in another."""
-    return actor.partition(":")[2] or actor
 
 
 def requested(
@@ -324,6 +322,22 @@ def question(refund: Refund, *, needs_attention: bool, now: datetime) -> happene
         detail = f"The refund of {refund.amount} was taken on and has not ended: {refund.detail}"
         return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
     return None
+
+
+def contradicted(refund: Refund, said: str) -> happened.ReviewOpened | None:
+    """What a person has to be asked when the provider says that ``refund`` succeeded, and it had failed.
+
+    We showed that the money stays, and freed its amount; it may have gone all the same. Nobody can tell by
+    the answer alone, so neither is this refund revived nor another one taken in.
+    """
+    if refund.status is not RefundStatus.FAILED:
+        return None
+    had = f"The refund of {refund.amount} had failed" + (f" ({refund.detail})" if refund.detail else "")
+    return happened.ReviewOpened(
+        kind=ReviewKind.DISPUTE,
+        subject=str(refund.refund_id),
+        detail=f"{had}, and its provider says {said!r}: the money may have gone back.",
+    )
 
 
 def next_check(refund: Refund, now: datetime) -> datetime:

@@ -90,6 +90,11 @@ class Decided:
     """Reviews that waited for what was decided here, as they stand afterwards."""
 
 
+def was_asked(question: happened.ReviewOpened, reviews: tuple[Review, ...]) -> bool:
+    """Whether ``question`` is one of ``reviews``, decided or not."""
+    return any((each.kind, each.subject) == (question.kind, question.subject) for each in reviews)
+
+
 def ways_out(review: Review, payment: Payment | None) -> tuple[WayOut, ...]:
     """What may be decided about ``review`` as things stand; nothing once it is decided."""
     if review.state is not ReviewState.OPEN or review.decision is not None:

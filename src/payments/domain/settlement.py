@@ -21,7 +21,7 @@ from payments.domain.payment import Change, Payment, failed_once_empty, projecte
 from payments.domain.refund import PENDING, Refund, refundable, refunded
 from payments.domain.refunding import refuse
 from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
-from payments.domain.watching import HOLD_WINDOW, NOT_FOUND_APART, next_check
+from payments.domain.watching import HOLD_WINDOW, HOURLY, NOT_FOUND_APART, next_check
 
 
 @attrs.frozen(kw_only=True)
@@ -98,8 +98,32 @@ def _watched(settlement: Settlement, finding: Finding) -> Change:
     when = None if has_capture else next_check(attempt, finding.now)
     if settlement.rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
         when = max(finding.now, attempt.said_paid_at + finding.confirmed_after)
+    events = change.events
+    if attempt.next_check_at is not None and when is None and _ends_in_silence(attempt, settlement.rule):
+        if finding.answer.asked and not has_capture:
+            events = (*events, _asked_of_a_person(attempt))
+        elif not has_capture:
+            # Its last question has not been put yet: others had their turn.
+            when = finding.now + HOURLY
     planned = attrs.evolve(attempt, next_check_at=when)
-    return projected(Change(change.payment.with_attempt(planned), change.events), finding.now)
+    return projected(Change(change.payment.with_attempt(planned), events), finding.now)
+
+
+_SAYS_NOTHING: Final = frozenset({Rule.NO_INFORMATION, Rule.NOT_ATTESTED, Rule.NOT_OURS, Rule.SAID_ONCE})
+_NEVER_PAYABLE: Final = frozenset({Reason.REFUSED, Reason.NOT_SENT, Reason.NEVER_CREATED, Reason.RETURNED})
+
+
+def _ends_in_silence(attempt: Attempt, rule: Rule) -> bool:
+    """Whether the last answer about an ended attempt leaves open if it was paid after all."""
+    return not attempt.live and rule in _SAYS_NOTHING and attempt.reason not in _NEVER_PAYABLE
+
+
+def _asked_of_a_person(attempt: Attempt) -> happened.ReviewOpened:
+    return happened.ReviewOpened(
+        kind=ReviewKind.STUCK_UNKNOWN,
+        subject=attempt.reference,
+        detail="Its watch ended, and the provider's last answer does not say whether it was paid.",
+    )
 
 
 def _differs(attempt: Attempt, answer: Answer) -> bool:
@@ -240,6 +264,10 @@ def _declined(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
     if finding.one_try and not failed.page_closed:
         closed = happened.PageClosed(reference=attempt.reference)
         change = change.then(failed.closed(finding.now), closed)
+    if attempt.said_paid_at is not None:
+        # It said that it was paid, and was not believed yet: only one of the two can be true.
+        detail = "The provider said that it was paid, and then that it was declined."
+        change = _ask(change, ReviewKind.STUCK_UNKNOWN, finding, detail, subject=attempt.reference)
     return Settlement(change, Rule.DECLINED)
 
 

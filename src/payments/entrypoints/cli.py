@@ -27,6 +27,7 @@ from payments.entrypoints.http.openapi import document
 from payments.entrypoints.http.routes import OPERATIONS
 from payments.entrypoints.logging import configure_logging
 from payments.entrypoints.many import one_process_alone, serve_by_many
+from payments.entrypoints.reconcile_command import reconcile
 from payments.entrypoints.review_commands import review_app
 from payments.entrypoints.serving import run, serve_payments
 from payments.entrypoints.tokens import sign_token
@@ -75,6 +76,7 @@ def command_line() -> App:
         doctor,
         why,
         sweep,
+        reconcile,
         token,
         states_,
         openapi,

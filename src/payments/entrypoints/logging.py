@@ -9,6 +9,7 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from payments.application.card_numbers import without_card_numbers
 from payments.settings import LoggingSettings
 
 MASK: Final = "[redacted]"
@@ -29,7 +30,6 @@ _SECRETS: Final = re.compile(
     r"|(?<=[Bb]asic )[^\s\"',]+"
     r"|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"
 )
-_CARD: Final = re.compile(r"(?<![\w.-])[0-9](?:[ -]?[0-9]){12,18}(?![\w-])", re.ASCII)
 _QUIET: Final = ("aiosmtplib", "alembic", "asyncio", "httpx", "uvicorn.access", "uvicorn.error", "mail.log")
 
 
@@ -78,7 +78,7 @@ def redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDic
 
 def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
-        return _CARD.sub(_card_masked, _SECRETS.sub(MASK, value))
+        return without_card_numbers(_SECRETS.sub(MASK, value), MASK)
     if isinstance(value, Mapping):
         return {
             name: MASK if _SECRET_NAMES.search(str(name)) else _cleaned(inner)
@@ -89,15 +89,6 @@ def _cleaned(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     return _cleaned(str(value))
-
-
-def _card_masked(match: re.Match[str]) -> str:
-    """Thirteen to nineteen digits whose last one is right (ISO/IEC 7812, Luhn) may be a card."""
-    digits = [int(character) for character in match[0] if character.isdigit()]
-    doubled = [
-        digit if place % 2 == 0 else sum(divmod(2 * digit, 10)) for place, digit in enumerate(digits[::-1])
-    ]
-    return MASK if sum(doubled) % 10 == 0 else match[0]
 
 
 def _renderer(style: str, stream: TextIO) -> Processor:

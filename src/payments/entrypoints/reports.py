@@ -83,8 +83,6 @@ def story_as_text(story: Explanation) -> str:
         table.add_row(f"{step.at:%Y-%m-%d %H:%M:%S}", step.source, Text(what))
     head = f"Order {story.order_id}, payment {story.payment_id}: {story.status.value}\n{story.summary}\n"
     waiting = [f"Waiting for: {what}" for what in story.waiting_for]
-    if story.next_check_at is not None:
-        waiting.append(f"The provider is asked next at {story.next_check_at:%Y-%m-%d %H:%M:%S} UTC.")
     may = [f"May be done: {what}" for what in story.may_do]
     return "\n".join([head, _drawn(table), "", *waiting, *may]).rstrip()
 

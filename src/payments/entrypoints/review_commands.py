@@ -15,7 +15,7 @@ from payments.application.payments import Payments
 from payments.application.review_details import Details
 from payments.application.use_cases.list_reviews import MOST
 from payments.bootstrap import open_payments
-from payments.domain.errors import Conflict, FieldError, InvalidRequest, NotFound, StorageBusy
+from payments.domain.errors import Conflict, FieldError, Forbidden, InvalidRequest, NotFound, StorageBusy
 from payments.domain.events import ReviewKind
 from payments.domain.review import ReviewState
 from payments.entrypoints import review_reports
@@ -90,6 +90,7 @@ def resolve(
     *,
     reason: str,
     reference: str | None = None,
+    paid_under: str | None = None,
     outcome: str | None = None,
     provider_reference: str | None = None,
     amount: str | None = None,
@@ -108,6 +109,9 @@ def resolve(
         Why, for whoever reads it later.
     reference
         With attach: the attempt of ours that the money belongs to (p-...).
+    paid_under
+        With attach, where the review has only the provider's own name for the money: the reference of ours
+        that it was paid under.
     outcome
         With record: paid or not_paid; about a refund succeeded or failed.
     provider_reference
@@ -118,7 +122,11 @@ def resolve(
         Who decides. Default: the name of the user who runs this.
     """
     details = Details(
-        reference=reference, outcome=outcome, provider_reference=provider_reference, amount=amount
+        reference=reference,
+        paid_under=paid_under,
+        outcome=outcome,
+        provider_reference=provider_reference,
+        amount=amount,
     )
 
     async def resolved(payments: Payments) -> int:
@@ -145,7 +153,7 @@ def _with_payments(work: Callable[[Payments], Awaitable[int]], *, read_only: boo
         return said(
             "\n".join([refusal.detail, *(f"  {e.pointer}: {e.detail}" for e in refusal.errors)]), USAGE
         )
-    except (Conflict, NotFound) as refusal:
+    except (Conflict, Forbidden, NotFound) as refusal:
         return said(refusal.detail, FOUND)
     except StorageBusy as refusal:
         return said(f"{refusal.detail} Or decide at the console of the service that runs.", UNAVAILABLE)

@@ -55,6 +55,8 @@ def _story(story: ReviewStory) -> Iterator[str]:
         at = f"{evidence.observed_at:%Y-%m-%d %H:%M:%S}"
         yield f"Evidence: {at}  {sentences.of_evidence(evidence)}"
         yield f"          → {evidence.rule.value}"
+    for step in story.trail:
+        yield f"Trail:    {step.at:%Y-%m-%d %H:%M:%S}  {step.actor}: {step.what}"
     if review.decision is not None:
         yield f"Decided:  {sentences.of_review(review)}"
     if story.ways_out:

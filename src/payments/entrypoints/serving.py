@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from payments.bootstrap import Parts, open_payments
 from payments.domain.errors import ConfigurationInvalid
+from payments.entrypoints.connections import BoundedConnection
 from payments.entrypoints.http import create_app
 from payments.entrypoints.stopping import asked_to_stop
 from payments.entrypoints.worker import Worker
@@ -107,7 +108,7 @@ class Service:
         """
         config = uvicorn.Config(
             self.app,
-            http="httptools",
+            http=BoundedConnection,
             ws="none",
             lifespan="on" if self.lifespan else "off",
             log_config=None,

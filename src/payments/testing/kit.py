@@ -10,6 +10,7 @@ from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.adapters.notifiers.memory import MemoryNotifier
 from payments.adapters.orders.memory import MemoryOrders
 from payments.application.addresses import Addresses
+from payments.application.notice_limits import NoticeLimits
 from payments.application.payments import Payments
 from payments.application.ports.orders import Order
 from payments.application.ports.providers import Provider, Providers
@@ -84,6 +85,7 @@ def in_memory_payments(
     *providers: ScriptedProvider,
     cash: Provider | None = None,
     prompts: ScriptedPrompts | None = None,
+    notice_limits: NoticeLimits | None = None,
     refund_rules: RefundRules | None = None,
     unit_of_work: UnitOfWork | None = None,
 ) -> InMemoryPayments:
@@ -104,6 +106,7 @@ def in_memory_payments(
         cipher=AesGcmCipher.of([b"in-memory-payments-key-0001"]),
         clock=clock,
         identifiers=CountingIdentifiers(),
+        notice_limits=notice_limits,
         notifier=notifier,
         orders=orders,
         providers=Providers(by_name),

@@ -18,6 +18,9 @@ from payments.application.ports.providers import (
     Emails,
     Flow,
     Hint,
+    Ledger,
+    LedgerLine,
+    LedgerPage,
     Provider,
     Question,
     Range,
@@ -27,6 +30,7 @@ from payments.application.ports.providers import (
     RefundQuestion,
     RefundRequest,
     Refunds,
+    Span,
     StatusChecks,
     Webhooks,
 )
@@ -106,6 +110,39 @@ class ScriptedRefunds(Refunds):
 
 
 @attrs.define
+class ScriptedLedger(Ledger):
+    """Lists what a test puts in: ``a_page`` lines on each page, whatever the span."""
+
+    a_page: int = 2
+    lines: list[LedgerLine] = attrs.field(factory=list)
+    trouble: list[GatewayError] = attrs.field(factory=list)
+    """What the next pages raise, first to last."""
+    asked: list[Span] = attrs.field(factory=list, init=False)
+    """The span of each page that was asked for."""
+
+    def lists(self, answer: Answer, *, tells_reference: bool = True) -> None:
+        """Put in a line that says what ``answer`` says of its money."""
+        self.lines.append(
+            LedgerLine(
+                name=answer.capture_key or answer.provider_reference or "",
+                reference=answer.reference if tells_reference else None,
+                outcome=answer.outcome,
+                word=answer.word,
+                amount=answer.arrived,
+                raw=answer.word.encode(),
+            )
+        )
+
+    async def page(self, span: Span, begins: str | None) -> LedgerPage:
+        self.asked.append(span)
+        if self.trouble:
+            raise self.trouble.pop(0)
+        first = int(begins or 0)
+        after = first + self.a_page
+        return LedgerPage(tuple(self.lines[first:after]), str(after) if after < len(self.lines) else None)
+
+
+@attrs.define
 class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Emails, Webhooks):
     """A provider with hosted pages, in memory.
 
@@ -124,6 +161,9 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Emails, Webhooks)
     """None: a person sends money back by hand."""
     refunds_whole: bool = False
     refunds_by_receipt: bool = False
+    ledger: ScriptedLedger = attrs.field(factory=ScriptedLedger)
+    lists_references: bool = True
+    """Its ledger tells our references."""
     needs_email: bool = False
     """Opens no page for a payer without an e-mail address."""
     _answers: dict[str, Answer] = attrs.field(factory=dict, init=False)
@@ -148,6 +188,8 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Emails, Webhooks)
             refunds=self.refunds,
             refunds_whole=self.refunds_whole,
             refunds_by_receipt=self.refunds_by_receipt,
+            ledger=self.ledger,
+            ledger_names_references=self.lists_references,
         )
 
     def pays(self, reference: str, *, amount: Money | None = None, **attested: Any) -> None:
@@ -173,6 +215,10 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Emails, Webhooks)
             detail=detail,
         )
 
+    def forgets(self, reference: str) -> None:
+        """It does not know ``reference`` any more."""
+        del self._answers[reference]
+
     def answers(self, reference: str, answer: Answer) -> None:
         """Whatever is asked about ``reference`` is answered so from now on."""
         self._answers[reference] = answer
@@ -181,6 +227,11 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Emails, Webhooks)
         """A signed notice about ``reference``."""
         body = json.dumps({"reference": reference, "claim": claim.value, **more}).encode()
         return RawNotice(headers=(("x-signature", _signature(body)),), body=body)
+
+    def lists(self, reference: str, /, **other: Any) -> None:
+        """Its ledger has a line of what it answers about ``reference``; ``other`` replaces facts of it."""
+        said = attrs.evolve(self._answers[reference], **other)
+        self.ledger.lists(said, tells_reference=self.lists_references)
 
     @property
     def opened(self) -> Mapping[str, CheckoutRequest]:

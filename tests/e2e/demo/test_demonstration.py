@@ -86,7 +86,7 @@ def test_demo_json_tells_a_script_all_it_needs(demonstration: Demonstration) -> 
         "/shop/orders/order_1001",
         "/shop/assets/shop.css",
         "/simulators",
-        "/shop/courier",
+        "/shop/collector",
         "/simulators/chapa/",
         "/simulators/paystack/",
         "/simulators/mpesa/",
@@ -211,7 +211,7 @@ def test_a_page_elsewhere_cannot_reach_it_by_another_name(demonstration: Demonst
 
 
 @pytest.mark.parametrize(
-    "path", ["/shop/orders/order_1002/pay", "/shop/courier/record", "/shop/courier/handover"]
+    "path", ["/shop/orders/order_1002/pay", "/shop/collector/record", "/shop/collector/handover"]
 )
 def test_a_form_on_another_page_does_nothing(demonstration: Demonstration, path: str) -> None:
     for origin in ("http://evil.example", "null"):

@@ -126,7 +126,7 @@ async def test_a_newcomer_pays_in_cash_and_the_collector_hands_it_over(newcomer:
 
 async def test_whoever_refuses_the_delivery_can_pay_in_another_way(newcomer: Newcomer) -> None:
     order_id, _ = await ordered_for_delivery(newcomer, "88.00", "USD")
-    await newcomer.open(f"/shop/courier?order={order_id}")
+    await newcomer.open(f"/shop/collector?order={order_id}")
     await newcomer.send("/record", outcome="refused")
     assert "Recorded: nothing was collected" in newcomer.sees
     await newcomer.open(f"/shop/orders/{order_id}")
@@ -138,7 +138,7 @@ async def test_whoever_refuses_the_delivery_can_pay_in_another_way(newcomer: New
 
 async def test_a_record_that_is_sent_twice_counts_once(newcomer: Newcomer) -> None:
     order_id, code = await ordered_for_delivery(newcomer, "2100", "UGX")
-    await newcomer.open(f"/shop/courier?order={order_id}")
+    await newcomer.open(f"/shop/collector?order={order_id}")
     page = newcomer.page
     for _ in range(2):
         newcomer.page = page
@@ -152,7 +152,7 @@ async def test_payers_own_pages_lead_to_what_stands_for_the_world(newcomer: Newc
     await ordered_for_delivery(newcomer, "33.00", "ETB")
     assert newcomer.page.links == {
         "the simulated phones": "/simulators/mpesa/phone/",
-        "be the collector": "/shop/courier",
+        "be the collector": "/shop/collector",
         "back to the shop": "/",
     }
     answer = await newcomer.client.get(f"{newcomer.at}status/")

@@ -211,3 +211,15 @@ async def test_money_is_attached_to_the_attempt_that_is_named(operator: Operator
 
     assert "The question is answered" in told
     assert "is paid through scripted" in told
+
+
+async def test_whoever_owes_the_payment_decides_nothing_about_it(operator: Operator) -> None:
+    _, place = await short_money(operator)
+    await operator.sign_in(token("user_1", OPERATE))
+
+    page = text_of(await operator.gets(place))
+    assert "You owe this payment" in page
+    assert "Accept the money" not in page
+    assert "Another person has to decide this" in await operator.sees(f"{place}decide/accept/", 403)
+    assert (await operator.posts(f"{place}decide/accept/", reason=WHY)).status_code == 403
+    assert (await the_review(operator)).decision is None

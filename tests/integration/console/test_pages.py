@@ -23,7 +23,7 @@ from payments.domain.money import Money
 from payments.domain.payment import Customer
 from payments.domain.review import Review
 from payments.testing import InMemoryPayments, in_memory_payments
-from payments.testing.contracts.stored import a_review, numbered
+from payments.testing.contracts.stored import a_review_alone, numbered
 from tests.integration.console.operator import Operator, actions, open_browser, text_of
 from tests.integration.http.door import problem
 
@@ -71,9 +71,9 @@ def orders_on(page: httpx.Response) -> list[str]:
 
 
 async def review(kit: InMemoryPayments, number: int, **changes: Any) -> Review:
-    opened = a_review(number, payment_id=None, **changes)
+    opened = a_review_alone(number, **changes)
     await kit.unit_of_work.write(lambda transaction: transaction.add_review(opened))
-    return opened
+    return opened.review
 
 
 async def test_the_payments_of_all_payers_are_listed_newest_first_page_by_page(operator: Operator) -> None:

@@ -169,3 +169,26 @@ async def test_what_is_not_there_is_not_sent_back(till: Operator) -> None:
     ):
         await till.gets(where, 404)
         assert (await till.posts(where, reason="x", amount="1.00")).status_code == 404
+
+
+async def test_whoever_owes_the_payment_says_nothing_to_its_refund(till: Operator) -> None:
+    page, refund = await waiting(till)
+    await till.sign_in(token("user_1", BOTH))
+
+    seen = (await till.gets(page)).text
+    for word in ("approve", "refuse"):
+        assert f"{refund}{word}/" not in seen
+        assert "Another person has to decide this" in await till.sees(f"{refund}{word}/", 403)
+        assert (await till.posts(f"{refund}{word}/", reason="x")).status_code == 403
+    assert [each.status.value for each in await refunds(till)] == ["awaiting_approval"]
+
+
+async def test_whoever_owes_the_payment_sends_none_of_it_back(till: Operator) -> None:
+    page, send = await paid(till)
+    form = await form_of(till, send)
+    await till.sign_in(token("user_1", BOTH))
+
+    assert send not in (await till.gets(page)).text
+    assert "Another person has to decide this" in await till.sees(send, 403)
+    assert (await till.posts(send, mark=form["mark"], amount="1.00", reason="x")).status_code == 403
+    assert await refunds(till) == ()

@@ -13,6 +13,7 @@ import jwt
 from openapi_schema_validator import OAS31Validator
 
 from payments.adapters.secret import Secret
+from payments.application.review_recording import opened_alone
 from payments.domain.events import ReviewKind
 from payments.domain.review import Review
 from payments.entrypoints.http import create_app
@@ -82,7 +83,8 @@ class Door:
             detail="scripted said 'paid', and never confirmed it when asked.",
             opened_at=self.kit.clock.now(),
         )
-        await self.kit.unit_of_work.write(lambda transaction: transaction.add_review(review))
+        opened = opened_alone(review, actor="provider:scripted", cause="webhook")
+        await self.kit.unit_of_work.write(lambda transaction: transaction.add_review(opened))
         return review
 
     async def anonymous(self, method: str, path: str, **more: Any) -> httpx.Response:
@@ -150,8 +152,9 @@ def hold_against(document: Mapping[str, Any], response: httpx.Response) -> None:
 
 def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The problem document of ``response``, which is one of this kind."""
+    assert response.status_code == status, response.text
     found: dict[str, Any] = response.json()
-    assert (response.status_code, found["status"], found["code"]) == (status, status, code), response.text
+    assert (found["status"], found["code"]) == (status, code), response.text
     assert found["request_id"] == response.headers["x-request-id"]
     assert found["type"] == f"{PUBLIC_URL}/docs#{code}"
     return found

@@ -121,6 +121,30 @@ async def test_a_refund_that_waits_can_be_refused_and_its_amount_is_free_again(
     assert (await post(door, path, key="other", amount="400.00")).status_code == 201
 
 
+async def test_whoever_owes_the_payment_asks_for_none_of_it_back(paid: tuple[Door, str]) -> None:
+    door, path = paid
+    mine = bearer("user_1", "payments:refund")
+
+    problem(await post(door, path, who=mine), 403, "operator_is_payer")
+
+    assert (await door.client.get(path, headers=REFUNDER)).json() == {"data": []}
+    assert (await post(door, path)).status_code == 201
+
+
+async def test_whoever_owes_the_payment_neither_approves_nor_refuses_its_refund(
+    paid: tuple[Door, str],
+) -> None:
+    door, path = paid
+    waiting = f"{path}{(await post(door, path, amount='1000.00')).json()['refund_id']}/"
+    mine = bearer("user_1", "payments:refund")
+
+    problem(await door.client.post(f"{waiting}approve/", headers=mine), 403, "operator_is_payer")
+    refusal = await door.client.post(f"{waiting}refuse/", json={"reason": "no"}, headers=mine)
+
+    problem(refusal, 403, "operator_is_payer")
+    assert (await door.client.post(f"{waiting}approve/", headers=MANAGER)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("trouble", "status"), [(ProviderRejected("no"), "failed"), (OutcomeUnknown("lost"), "unknown")]
 )

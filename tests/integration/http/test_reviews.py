@@ -152,3 +152,13 @@ async def test_a_wrong_query_is_named(door: Door, query: dict[str, Any]) -> None
 async def test_absent_and_malformed_reviews_are_not_found(door: Door, name: str) -> None:
     problem(await door.client.get(f"/payments/reviews/{name}/", headers=BOSS), 404, "review_not_found")
     problem(await resolve(door, name), 404, "review_not_found")
+
+
+async def test_nobody_decides_about_what_they_owe_themselves(door: Door) -> None:
+    review_id = await short_money(door)
+    mine = bearer("user_1", "payments:operate")
+
+    problem(await resolve(door, review_id, headers=mine), 403, "operator_is_payer")
+
+    assert (await listed(door))["data"][0]["review_id"] == review_id
+    assert (await resolve(door, review_id)).status_code == 200

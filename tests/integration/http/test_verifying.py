@@ -5,7 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from payments.application.notice_limits import NoticeLimits
 from payments.application.payments import Payments
 from payments.application.ports.providers import RawNotice
 from payments.domain.errors import StorageUnavailable
@@ -90,6 +92,12 @@ class TestComingBack:
         response = await come_back(door, query.format(ours=checkout["reference"]))
         assert response.status_code == 302
         assert response.headers["location"] == NEUTRAL
+
+    @pytest.mark.parametrize("name", ["return_to", "return_url", "redirect", "next", "url"])
+    async def test_no_query_decides_where_a_payer_goes(self, door: Door, name: str) -> None:
+        checkout = await door.initiated()
+        query = f"trx_ref={checkout['reference']}&{name}=https://evil.example/"
+        assert (await come_back(door, query)).headers["location"].startswith(NEUTRAL)
 
     async def test_a_reference_of_another_provider_is_unknown_here(self) -> None:
         kit = in_memory_payments(ScriptedProvider(), ScriptedProvider(name="other"))
@@ -217,6 +225,21 @@ class TestNotices:
         unreadable = signed(b"[]")
         assert (await self.send(door, notice.body, *notice.headers)).status_code == 200
         problem(await self.send(door, unreadable.body, *unreadable.headers), 400, "notice_malformed")
+
+    async def test_one_that_finds_no_place_is_sent_away_for_a_while_counted_and_logged_once(self) -> None:
+        limits = NoticeLimits(unknown=1)
+        kit = in_memory_payments(notice_limits=limits)
+        async with open_door(kit) as door:
+            with capture_logs() as logged:
+                notices = [kit.provider.notice(f"p-{letter * 26}") for letter in "abc"]
+                answers = [await self.send(door, notice.body, *notice.headers) for notice in notices]
+            assert [answer.status_code for answer in answers] == [200, 503, 503]
+            problem(answers[-1], 503, "inbox_full")
+            assert int(answers[-1].headers["retry-after"]) == 300
+            assert [line["event"] for line in logged].count("inbox_full") == 1
+            measured = (await door.anonymous("GET", "/metrics")).text
+            assert 'payments_notices_refused_total{provider="scripted"} 2.0' in measured
+            assert (await kit.payments.backlog()).notices == 1
 
     async def test_a_provider_we_do_not_have_is_nowhere(self, door: Door) -> None:
         problem(await door.anonymous("POST", "/payments/verify/paypal/", content=b"{}"), 404, "not_found")

@@ -14,6 +14,7 @@ from payments.application.answers import Initiated
 from payments.application.ports.providers import RefundOutcome
 from payments.application.ports.repository import Transaction
 from payments.application.review_details import Details
+from payments.application.review_recording import opened_alone
 from payments.domain.errors import AttemptInFlight, RefundTooLarge, ReviewAlreadyDecided, StorageUnavailable
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Outcome
@@ -190,7 +191,7 @@ def test_a_question_about_no_payment_is_answered_by_one_of_many(
 
 
 async def _put(review: Review, transaction: Transaction) -> None:
-    await transaction.add_review(review)
+    await transaction.add_review(opened_alone(review, actor="system", cause="race"))
 
 
 def test_of_100_partial_refunds_at_once_no_more_than_what_was_captured_goes_back(

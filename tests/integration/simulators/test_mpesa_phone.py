@@ -167,3 +167,20 @@ async def test_a_person_pays_on_a_real_screen(daraja: Daraja, chromium_path: str
         hosts = await pay_on_a_phone(browser, daraja)
         await browser.close()
     assert hosts == {daraja.url.removeprefix("http://")}
+
+
+@pytest.mark.parametrize("code", ["1037", "1019"])
+async def test_a_prompt_that_nobody_answered_in_time_says_so_and_that_nothing_was_paid(
+    daraja: Daraja, code: str
+) -> None:
+    await daraja.switch(prompt_life_s=5, unanswered_code=code)
+    await daraja.ended(await daraja.prompted())
+
+    text = await screen(daraja)
+
+    assert "The prompt has timed out: nobody answered it, and nothing was paid." in text
+    await daraja.switch(prompt_life_s=60)
+    prompt = await daraja.prompted()
+    assert "has timed out" not in await screen(daraja)
+    await tap(daraja, prompt, "cancel")
+    assert "has timed out" not in await screen(daraja)

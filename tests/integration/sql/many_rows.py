@@ -16,7 +16,8 @@ INSERT INTO payments SELECT id(1, n), 'order_' || n, 'user_' || n % ($1 / 20), 1
 INSERT INTO attempts SELECT ref(n), id(1, n), 0, CASE WHEN n % 3 = 0 THEN 'paystack' ELSE 'chapa' END, 'live',
   100000, 'ETB', '1', at(n), at(n) + 259200000000, NULL, CASE WHEN n % 100 = 1 THEN at(n) END,
   CASE WHEN n % 50 = 0 THEN 'failed' WHEN n % 1000 = 1 THEN 'unknown' WHEN n % 100 = 1 THEN 'open'
-  ELSE 'succeeded' END, NULL, '', NULL, NULL, 'https://chapa.example/' || n, 'AP' || n, md5('c' || n),
+  ELSE 'succeeded' END, NULL, '', CASE WHEN n % 4 = 0 THEN '254700000000' END,
+  NULL, 'https://chapa.example/' || n, 'AP' || n, md5('c' || n),
   md5('p' || n), false, at(n), false, NULL, '[]', NULL, NULL, 0, 1, at(n), '' FROM numbers;
 INSERT INTO captures SELECT id(2, n), id(1, n), 0, ref(n),
   CASE WHEN n % 3 = 0 THEN 'paystack' ELSE 'chapa' END, 'live', 'AP' || n, 100000, 'ETB', 'settles', at(n),
@@ -36,8 +37,16 @@ INSERT INTO messages SELECT id(5 + s, n), id(1, n), 'order_' || n, s,
 INSERT INTO reviews SELECT id(8, n), 'amount_mismatch', id(1, n), id(1, n), '', at(n),
   CASE WHEN n % 1000 = 5 THEN 'open' ELSE 'resolved' END, NULL, NULL, NULL, NULL, NULL
   FROM numbers WHERE n % 10 = 5;
-INSERT INTO notices SELECT id(9, n), 'chapa', md5(n::text), '', ref(n), 'paid', 'success', at(n),
+INSERT INTO reviews SELECT id(11, n), 'orphan', ref(n) || 'x', NULL, '', at(n),
+  CASE WHEN n % 1000 = 5 THEN 'open' ELSE 'resolved' END,
+  NULL, NULL, NULL, NULL, NULL FROM numbers WHERE n % 20 = 5;
+INSERT INTO review_audit SELECT id(11, n), 1, at(n), 'provider:chapa', 'webhook', '[]', NULL, '', '', ''
+  FROM numbers WHERE n % 2 = 1;
+INSERT INTO notices SELECT id(9, n), 'chapa', md5(n::text),
+  CASE WHEN n % 10 = 9 THEN 'sealed'::bytea ELSE '' END, ref(n), 'paid', 'success', at(n),
   CASE WHEN n % 1000 <> 3 THEN at(n) END, '', CASE WHEN n % 1000 = 3 THEN at(n) END, 1, NULL FROM numbers;
+INSERT INTO notices SELECT id(12, n), 'chapa', md5('u' || n), '', ref(n) || 'x', 'paid', 'success', at(n),
+  NULL, 'unknown reference', at(n), 1, NULL FROM numbers WHERE n % 500 = 7;
 INSERT INTO answers SELECT 'user_' || n % ($1 / 20), 'initiate', 'key-' || n, '', id(10, n), at(n), 200, ''
   FROM numbers WHERE n % 4 = 0;
 INSERT INTO handovers SELECT 'h-' || n, 'rider_' || n % 10, 'operator:7', at(n) FROM numbers WHERE n % 20 = 0;

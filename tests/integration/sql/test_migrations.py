@@ -139,13 +139,14 @@ def test_what_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
         migrate.pending(f"sqlite:///{path}")
 
 
-@pytest.mark.parametrize("table", ["audit", "evidence"])
-@pytest.mark.parametrize("deed", ["UPDATE {} SET payment_id = 'x'", "DELETE FROM {}"])
+@pytest.mark.parametrize("table", ["audit", "evidence", "review_audit"])
+@pytest.mark.parametrize("deed", ["UPDATE {} SET evidence_id = 'x'", "DELETE FROM {}"])
 def test_evidence_and_the_audit_trail_are_append_only(database: Path, table: str, deed: str) -> None:
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
         values = {
             "audit": ("'p', 1, 0, 'a', 'c', x'', NULL, '', '', ''"),
+            "review_audit": ("'p', 1, 0, 'a', 'c', x'', NULL, '', '', ''"),
             "evidence": (
                 "'e', 'p', 'r', 'collector', '', 'settled', 0, 'paid', '', "
                 "NULL, NULL, NULL, NULL, NULL, NULL, NULL, '', NULL, NULL, NULL, NULL"

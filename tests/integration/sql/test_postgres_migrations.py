@@ -129,8 +129,8 @@ def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
         migrate.pending("postgresql://pay@127.0.0.1:1/payments")
 
 
-@pytest.mark.parametrize("table", ["audit", "evidence"])
-@pytest.mark.parametrize("deed", ["UPDATE {} SET payment_id = 'x'", "DELETE FROM {}", "TRUNCATE {}"])
+@pytest.mark.parametrize("table", ["audit", "evidence", "review_audit"])
+@pytest.mark.parametrize("deed", ["UPDATE {} SET evidence_id = 'x'", "DELETE FROM {}", "TRUNCATE {}"])
 def test_evidence_and_the_audit_trail_are_append_only(postgres_url: str, table: str, deed: str) -> None:
     with pytest.raises(asyncpg.RaiseError, match=f"the table {table} is append-only"):
         execute(postgres_url, deed.format(table))

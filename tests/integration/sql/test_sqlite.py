@@ -52,6 +52,9 @@ async def test_every_setting_holds_on_the_connections(database: Path) -> None:
             found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas}
             assert found == dict(pragmas)
         assert reader.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        # Written out: the settings are compared with what a power cut demands, not with themselves.
+        owed = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "foreign_keys": 1}
+        assert {name: writer.execute(f"PRAGMA {name}").fetchone()[0] for name in owed} == owed
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             reader.execute("CREATE TABLE x (y)")
 

@@ -59,6 +59,11 @@ PLANS = {
     "REVIEWS_IN_STATE": r"reviews_state \(state=\? AND \(opened_at,review_id\)<\(\?,\?\)\)",
     "REVIEWS_OF_KIND": r"reviews_kind \(kind=\? AND state=\? AND \(opened_at,review_id\)<\(\?,\?\)\)",
     "NOTICES_ABOUT": r"notices_reference \(reference=\?\)",
+    "NEWEST_NOTICES": r"notices_reference \(reference=\?\)",
+    "UNKNOWN_BEYOND": r"notices_unknown \(provider=\?\)",
+    "REVIEW_TRAIL": r"sqlite_autoindex_review_audit_1 \(review_id=\?\)",
+    "REVIEWS_ALONE_AFTER": r"reviews_alone \(review_id>\?\)",
+    "REVIEW_TRAILS_AFTER": r"sqlite_autoindex_review_audit_1 \(review_id>\?\)",
     "DUE_NOTICES": r"notices_due \(next_try_at<\?\)",
     "DUE_MESSAGES": r"messages_due \(next_try_at<\?\)",
     "DUE_ATTEMPTS": r"attempts_due \(next_check_at<\?\)",
@@ -66,6 +71,12 @@ PLANS = {
     "FINISH_MESSAGE": BY_KEY,
     "ANSWER": BY_KEY,
     "FORGET_ANSWERS": r"answers_expiry \(expires_at<\?\)",
+    "BODIES_TO_ERASE": r"notices_bodies \(received_at<\?\)",
+    "PAYERS_TO_ERASE": r"payments_people \(created_at<\?\)",
+    "PHONES_TO_ERASE": r"attempts_phones \(claimed_at<\?\)",
+    "MAILS_TO_ERASE": r"messages_mails \(created_at<\?\)",
+    "ERASE_PHONES": r"attempts_payment \(payment_id=\?\)",
+    "ERASE_MAILS": r"messages_payment \(payment_id=\?\)",
 }
 
 

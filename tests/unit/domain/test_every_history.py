@@ -122,6 +122,7 @@ def next_changes(payment: Payment, now: datetime, most: int, answers: Answers) -
             attempt.status is AttemptStatus.FAILED
             and not payment.live_attempt
             and not payment.settling_capture
+            and not payment.was_paid_on(reference)
         ):
             yield reopen(payment, reference, now=now)
         for number, answer in enumerate(answers(reference)):

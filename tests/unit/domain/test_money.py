@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments.domain.currencies import EXPONENTS
-from payments.domain.errors import InvalidMoney
-from payments.domain.money import MAX_MINOR, Currency, Money
+from payments.domain.errors import FieldError, InvalidMoney
+from payments.domain.money import MAX_MINOR, Currency, Money, zero
 
 PAYABLE = sorted(code for code, exponent in EXPONENTS.items() if exponent is not None)
 
@@ -79,23 +79,70 @@ def test_what_is_no_exact_amount_is_refused_with_the_remedy(amount: object) -> N
     assert "2 digits" in refused.value.errors[0].detail
 
 
-@pytest.mark.parametrize("code", ["etb", "XAU", "XTS", "BIR", "", "ET", None, 230, "ETB "])
+@pytest.mark.parametrize(
+    ("amount", "currency", "detail", "remedy"),
+    [
+        (
+            "1,5",
+            "ETB",
+            "'1,5' is not an amount.",
+            "Use a decimal text in ETB with up to 2 digits after the point.",
+        ),
+        (
+            True,
+            "KWD",
+            "True is not an amount.",
+            "Use a decimal text in KWD with up to 3 digits after the point.",
+        ),
+        ("1.5", "JPY", "1.5 has more digits than JPY knows.", "Use a decimal text in JPY without a point."),
+        (
+            "1.0X",
+            "ETB",
+            "'1.0X' is not an amount.",
+            "Use a decimal text in ETB with up to 2 digits after the point.",
+        ),
+    ],
+)
+def test_a_refusal_says_what_was_given_and_what_to_use(
+    amount: object, currency: str, detail: str, remedy: str
+) -> None:
+    with pytest.raises(InvalidMoney) as refused:
+        Money.of(amount, currency)
+    assert refused.value.detail == detail
+    assert refused.value.errors == (FieldError("/amount", remedy),)
+
+
+def test_a_currency_already_read_is_taken_as_it_is() -> None:
+    assert Money.of("1.5", Currency.of("ETB")) == Money.of("1.50", "ETB")
+
+
+def test_no_money_is_of_a_currency_too() -> None:
+    assert zero(Currency.of("KES")) == Money.of("0", "KES")
+
+
+def test_money_is_read_aloud_with_its_currency() -> None:
+    assert [str(Money.of(*said)) for said in (("-0.05", "ETB"), ("7", "JPY"))] == ["-0.05 ETB", "7 JPY"]
+
+
+@pytest.mark.parametrize("code", ["etb", "XAU", "XTS", "BIR", "", "ET", None, 230, [], "ETB "])
 def test_what_is_no_payable_currency_is_refused(code: object) -> None:
     with pytest.raises(InvalidMoney) as refused:
         Currency.of(code)
-    assert refused.value.errors[0].pointer == "/currency"
+    assert refused.value.detail == f"{code!r} is not a currency that money can be paid in."
+    remedy = "Use an ISO 4217 code such as ETB, NGN, KES or GHS."
+    assert refused.value.errors == (FieldError("/currency", remedy),)
 
 
 @pytest.mark.parametrize("minor", [True, 1.0, "1", MAX_MINOR + 1])
 def test_minor_units_are_whole_and_bounded(minor: object) -> None:
-    with pytest.raises(InvalidMoney):
+    with pytest.raises(InvalidMoney, match=r"^An amount "):
         Money(minor, Currency.of("ETB"))  # type: ignore[arg-type]  # that is the point
 
 
 def test_money_of_two_currencies_never_mixes() -> None:
     birr, shillings = Money.of("1", "ETB"), Money.of("1", "KES")
     for mix in (lambda: birr + shillings, lambda: birr - shillings, lambda: birr < shillings):
-        with pytest.raises(InvalidMoney):
+        with pytest.raises(InvalidMoney, match=r"^1\.00 ETB and 1\.00 KES are not of one currency"):
             mix()
     assert birr != shillings
 

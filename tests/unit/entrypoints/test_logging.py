@@ -92,6 +92,12 @@ def test_a_secret_is_not_written_wherever_it_stands(stream: io.StringIO, canary:
         "password",
         "webhook_secret",
         "email",
+        "phone",
+        "customer_phone_number",
+        "passkey",
+        "otp",
+        "signature",
+        "set_cookie",
     ],
 )
 def test_a_field_named_like_a_secret_is_masked(stream: io.StringIO, name: str) -> None:

@@ -5,11 +5,12 @@ import hmac
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import pytest
 
+from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.application.answers import Initiated
 from payments.application.ports.orders import Order
 from payments.application.ports.providers import (
@@ -21,9 +22,11 @@ from payments.application.ports.providers import (
     RefundAnswer,
     RefundRequest,
 )
+from payments.application.ports.repository import Reads, Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import Claim, Destination, MessageState, Notice
 from payments.domain.attempt import Attempt
-from payments.domain.errors import PaymentsError
+from payments.domain.errors import PaymentsError, StorageUnavailable
 from payments.domain.evidence import Answer, Mode, Outcome, Rule
 from payments.domain.money import Money
 from payments.domain.payment import Payment
@@ -39,6 +42,56 @@ IN_FLIGHT = Answer(outcome=Outcome.IN_FLIGHT, word="processing")
 CLOSED = Answer(outcome=Outcome.CLOSED, word="closed")
 NOT_FOUND = Answer(outcome=Outcome.NOT_FOUND, word="not found")
 PAYABLE = Answer(outcome=Outcome.PAYABLE, word="pending")
+
+
+T = TypeVar("T")
+
+
+@attrs.define
+class InterruptedStorage(MemoryUnitOfWork):
+    """Lets somebody else do something between what a use-case read or asked and what it writes, once."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await super().write(work)
+
+
+@attrs.frozen
+class InDoubt(UnitOfWork):
+    """A store whose commits are applied although they seem to fail: each unit of work is run again."""
+
+    _store: UnitOfWork
+
+    @property
+    def reads(self) -> Reads:
+        return self._store.reads
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        await self._store.write(work)
+        return await self._store.write(work)
+
+
+@attrs.frozen
+class Full(UnitOfWork):
+    """A store in which everything can be read, and whose commits fail for want of room."""
+
+    _store: UnitOfWork
+
+    @property
+    def reads(self) -> Reads:
+        return self._store.reads
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        async def no_room(transaction: Transaction) -> T:
+            await work(transaction)
+            await asyncio.sleep(0)
+            raise StorageUnavailable
+
+        return await self._store.write(no_room)
 
 
 class Death(Exception):

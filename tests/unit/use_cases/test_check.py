@@ -175,3 +175,13 @@ async def test_a_decision_that_the_trail_does_not_tell_of_is_found(shop: Shop, w
     found = violations_of(attrs.evolve(case, reviews=(attrs.evolve(review, **changed),)))
 
     assert "I19" in {violation.invariant for violation in found}, found
+
+
+async def test_each_entry_of_the_trail_names_the_hash_of_the_one_before(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    case = await case_of(shop)
+    assert len(case.audit) > 2
+    assert [entry.previous_hash for entry in case.audit] == ["", *(e.hash for e in case.audit[:-1])]
+    assert case.payment.trail == case.audit[-1].hash

@@ -21,6 +21,7 @@ from payments.domain.errors import (
 )
 from payments.domain.events import Reason
 from payments.domain.evidence import Answer, Outcome
+from payments.domain.money import Money
 from payments.domain.transitions import AttemptStatus, PaymentStatus
 from payments.testing import ScriptedProvider, in_memory_payments
 from tests.unit.use_cases.shop import CLOSED, IN_FLIGHT, NOT_FOUND, NOTHING, PAYABLE, Shop, birr, refused
@@ -191,6 +192,23 @@ async def test_after_a_decline_the_same_page_is_handed_out_again(shop: Shop) -> 
     assert again.status is PaymentStatus.PROCESSING
     assert (await shop.attempt(opened.reference)).status is AttemptStatus.OPEN
     assert shop.provider.calls["open"] == 1
+
+
+async def test_a_declined_page_on_which_other_money_came_and_went_is_not_handed_out_again(shop: Shop) -> None:
+    """Nobody would ask about it any more: its money is known already (simulated history 7650)."""
+    opened = await shop.initiate()
+    shop.provider.declines(opened.reference)
+    await shop.ask(opened.reference)
+    await shop.attests(opened.reference, amount=Money.of("1000.00", "USD"))
+    await shop.ask(opened.reference)
+    await shop.attests_returned(opened.reference)
+    await shop.ask(opened.reference)
+
+    again = await shop.initiate()
+
+    assert again.reference != opened.reference
+    assert not (await shop.attempt(opened.reference)).live
+    assert await shop.kit.payments.check() == ()
 
 
 @pytest.mark.parametrize("why", ["another provider", "less than a minute left", "the order changed"])

@@ -6,10 +6,10 @@ import attrs
 import pytest
 
 from payments.application.records import Claim
-from payments.domain.errors import NoticeForged, NoticeMalformed, UnsupportedProvider
+from payments.domain.errors import NoticeForged, NoticeMalformed, StorageUnavailable, UnsupportedProvider
 from payments.domain.evidence import Answer, Mode, Outcome
 from payments.domain.transitions import PaymentStatus
-from tests.unit.use_cases.shop import IN_FLIGHT, NOT_FOUND, NOTHING, PAYABLE, Shop, refused
+from tests.unit.use_cases.shop import IN_FLIGHT, NOT_FOUND, NOTHING, PAYABLE, Full, Shop, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -26,6 +26,14 @@ async def test_a_notice_is_stored_and_acknowledged_before_anybody_is_asked(shop:
     assert notice.handled_at is None
     assert shop.provider.calls["check"] == 0
     assert (await shop.payment()).status is PaymentStatus.PROCESSING
+
+
+async def test_a_notice_is_not_acknowledged_before_its_commit(shop: Shop) -> None:
+    opened = await shop.initiate()
+    notice = shop.provider.notice(opened.reference)
+    receive = attrs.evolve(shop.kit.payments.receive_notice, unit_of_work=Full(shop.kit.unit_of_work))
+    await refused(StorageUnavailable, receive("scripted", notice.headers, notice.body))
+    assert await shop.notices(opened.reference) == ()
 
 
 async def test_a_stored_notice_has_the_provider_asked_and_is_then_handled(shop: Shop) -> None:

@@ -1,8 +1,10 @@
 """Prompts on a phone: what is asked for once, reported unsigned, and confirmed by being asked."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import attrs
 import pytest
 
 from payments.application.ports.providers import Checkout, CheckoutRequest, Flow, Question, Urgency
@@ -15,13 +17,14 @@ from payments.domain.errors import (
     PaymentInFlight,
     PaymentInReview,
     ReferenceNotFound,
+    StorageUnavailable,
 )
 from payments.domain.events import Reason
 from payments.domain.evidence import Answer, Outcome, Rule
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from payments.testing import ScriptedPrompts, in_memory_payments
 from tests.unit.use_cases.prompts_shop import PromptsShop
-from tests.unit.use_cases.shop import refused
+from tests.unit.use_cases.shop import Full, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -75,6 +78,14 @@ async def test_a_repeated_initiate_shows_the_same_prompt_and_sends_no_other(shop
     first, again = await shop.initiate(), await shop.initiate()
     assert (again.reference, again.checkout_url) == (first.reference, first.checkout_url)
     assert shop.prompts.calls["open"] == 1
+
+
+async def test_only_the_hash_of_the_address_it_reports_to_is_stored(shop: PromptsShop) -> None:
+    checkout = await shop.initiate()
+    token = shop.prompts.token(checkout.reference)
+    attempt = await shop.attempt(checkout.reference)
+    assert attempt.callback_token_hash == hashlib.sha256(token.encode()).hexdigest()
+    assert token not in repr(await shop.payment())
 
 
 async def test_a_phone_that_cannot_be_prompted_is_refused_before_any_call(shop: PromptsShop) -> None:
@@ -196,9 +207,12 @@ class TestSaidAgain:
         await shop.reports(opened.reference, receipt=RECEIPT)
         await shop.kit.work()
 
-        assert (await shop.payment()).captures[0].receipt == RECEIPT
+        payment = await shop.payment()
+        assert (payment.captures[0].receipt, payment.updated_at) == (RECEIPT, shop.kit.clock.now())
         assert shop.prompts.calls["check"] == asked
         assert await shop.told() == ["paid"]
+        entry = (await shop.kit.unit_of_work.reads.audit_of(payment.payment_id))[-1]
+        assert (entry.actor, entry.cause, entry.at) == ("provider:prompts", "webhook", shop.kit.clock.now())
 
     async def test_a_report_of_another_amount_afterwards_changes_nothing_and_asks_a_person(
         self, shop: PromptsShop
@@ -243,6 +257,18 @@ class TestReportsThatLie:
         await shop.kit.pass_time(timedelta(hours=25), step=timedelta(minutes=30))
         assert await shop.reviews() == ["stuck_unknown"]
 
+    async def test_a_provider_that_said_paid_and_then_declined_is_a_persons_matter(
+        self, shop: PromptsShop
+    ) -> None:
+        opened = await shop.initiate()
+        shop.prompts.pays(opened.reference)
+        await shop.kit.payments.settle(opened.reference)
+        shop.prompts.declines(opened.reference)
+        await shop.kit.payments.settle(opened.reference)
+        payment = await shop.payment()
+        assert (payment.status, payment.captures) == (PaymentStatus.FAILED, ())
+        assert await shop.reviews() == ["stuck_unknown"]
+
     async def test_another_amount_is_held_for_a_person(self, shop: PromptsShop) -> None:
         opened = await shop.initiate()
         shop.prompts.pays(opened.reference)
@@ -280,6 +306,13 @@ class TestReportsThatLie:
         opened = await shop.initiate()
         body = shop.prompts.callback(opened.reference)
         await refused(ReferenceNotFound, shop.kit.payments.receive_callback("0" * 32, body))
+        assert await shop.notices(opened.reference) == ()
+
+    async def test_a_report_is_not_acknowledged_before_its_commit(self, shop: PromptsShop) -> None:
+        opened = await shop.initiate()
+        token, body = shop.prompts.token(opened.reference), shop.prompts.callback(opened.reference)
+        receive = attrs.evolve(shop.kit.payments.receive_callback, unit_of_work=Full(shop.kit.unit_of_work))
+        await refused(StorageUnavailable, receive(token, body))
         assert await shop.notices(opened.reference) == ()
 
     async def test_a_report_that_cannot_be_read_is_stored_and_makes_us_ask(self, shop: PromptsShop) -> None:

@@ -540,6 +540,47 @@ async def test_a_notice_of_another_provider_about_our_refund_moves_nothing(till:
     assert till.provider.calls["check"] == asked
 
 
+async def test_a_success_that_is_told_of_a_refund_which_failed_is_a_question_and_no_second_refund(
+    till: Till,
+) -> None:
+    till.provider.answer = RefundOutcome.PENDING
+    refund = await till.refund("300.00")
+    till.provider.ends(refund.reference, RefundOutcome.FAILED, word="failed", detail="account closed")
+    await till.ask(refund)
+    before = await till.refunds()
+
+    for _ in range(2):
+        till.shop.kit.clock.advance(timedelta(seconds=1))
+        await till.shop.hear(refund.reference, Claim.RETURNED)
+        await till.shop.kit.payments.process_notices()
+
+    assert await till.refunds() == before
+    assert await till.shop.reviews() == ["dispute"]
+    question = await the_review(till.shop, ReviewKind.DISPUTE)
+    assert question.subject == str(refund.refund_id)
+    assert "300.00 ETB had failed (failed (account closed))" in question.detail
+    for notice in await till.shop.notices(refund.reference):
+        assert notice.outcome == "refund failed, left to review dispute"
+    assert await till.shop.told() == ["paid"]
+    await till.shop.kit.payments.resolve(question.review_id, "dismiss", "the money is here", "operator:boss")
+    till.shop.kit.clock.advance(timedelta(seconds=1))
+    await till.shop.hear(refund.reference, Claim.RETURNED)
+    await till.shop.kit.payments.process_notices()
+    assert await till.shop.reviews() == [], "what was answered is not asked again"
+    assert await till.shop.kit.payments.check() == ()
+
+
+async def test_a_failure_that_is_told_again_of_a_refund_which_failed_asks_nobody(till: Till) -> None:
+    till.provider.answer = RefundOutcome.FAILED
+    refund = await till.refund()
+    await till.shop.hear(refund.reference, Claim.FAILED)
+    await till.shop.kit.payments.process_notices()
+
+    assert await till.shop.reviews() == []
+    (notice,) = await till.shop.notices(refund.reference)
+    assert notice.outcome == "refund failed"
+
+
 async def test_a_notice_that_no_answer_ever_confirms_becomes_the_question_about_that_refund(
     till: Till,
 ) -> None:

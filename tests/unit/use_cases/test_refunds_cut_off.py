@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -177,3 +178,23 @@ async def test_of_many_who_bring_one_refund_on_one_sends_it() -> None:
 
     assert refunds.calls["request"] == 1
     assert await statuses(kit, payment_id) == ["succeeded"]
+
+
+async def test_a_refund_that_a_restored_database_believes_unsent_is_looked_for_before_it_is_sent() -> None:
+    storage, refunds = MortalStorage(), HesitatingRefunds()
+    kit, payment_id = await paid(storage, refunds)
+    storage.dies_at = 2
+    with suppress(Death):
+        await refund(kit, payment_id)
+    storage.dies_at = None
+    backup = storage._committed
+    assert await statuses(kit, payment_id) == ["reserved"]
+    await kit.work()
+    await kit.pass_time(timedelta(minutes=2))
+    assert (await statuses(kit, payment_id), refunds.calls["request"]) == (["succeeded"], 1)
+
+    storage._committed = backup
+    await kit.pass_time(timedelta(minutes=2))
+
+    assert (await statuses(kit, payment_id), refunds.calls["request"]) == (["succeeded"], 1)
+    assert await kit.payments.check() == ()

@@ -443,6 +443,21 @@ async def test_an_orphan_of_no_payment_keeps_who_dismissed_it_and_why(shop: Shop
     assert kept.resolved_at == shop.kit.clock.now()
 
 
+async def test_the_trail_of_an_orphan_of_no_payment_tells_who_opened_and_who_answered_it(shop: Shop) -> None:
+    await heard_of(shop, UNKNOWN)
+    opened = await the_review(shop)
+    before = (await shop.kit.payments.review(opened.review_id)).trail
+    assert [(step.actor, step.at) for step in before] == [("provider:scripted", opened.opened_at)]
+
+    await decide(shop, "dismiss")
+
+    after = (await shop.kit.payments.review(opened.review_id)).trail
+    assert after[:-1] == before
+    assert (after[-1].actor, after[-1].at) == (BOSS, shop.kit.clock.now())
+    assert "dismiss" in after[-1].what
+    assert await shop.kit.payments.check() == ()
+
+
 async def test_the_attempt_to_attach_to_must_be_one_of_ours(shop: Shop) -> None:
     await heard_of(shop, UNKNOWN)
 
@@ -493,6 +508,11 @@ async def test_cash_is_attached_to_the_cash_attempt_a_person_names(shop: Shop, o
         PaymentStatus.SUCCESS,
     )
     assert kept.collector == "rider_7", "whoever collected it holds it still"
+    links = await shop.kit.unit_of_work.reads.review_trail(review.review_id)
+    attested = await shop.kit.unit_of_work.reads.evidence_of(payment.payment_id)
+    of_nobody = [("collector:rider_7", None), (BOSS, attested[-1].evidence_id)]
+    assert [(link.actor, link.evidence_id) for link in links] == (of_nobody if order_id == "order_9" else [])
+    assert await shop.kit.payments.check() == ()
     assert (await told_by(shop, payment, BOSS))[-1] == "ReviewResolved"
 
 

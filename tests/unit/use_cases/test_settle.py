@@ -155,6 +155,17 @@ async def test_not_found_proves_nothing_within_the_hold_window(shop: Shop, minut
     assert payment.attempt(opened.reference).status is AttemptStatus.OPEN
 
 
+async def test_not_found_within_the_hold_window_does_not_count_as_the_first_of_two(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.answers(opened.reference, NOT_FOUND)
+    for _ in range(4):
+        shop.skip(seconds=61)
+        assert (await shop.ask(opened.reference)).attempt(opened.reference).status is AttemptStatus.OPEN
+    shop.skip(seconds=61)
+    past_the_window = await shop.ask(opened.reference)
+    assert past_the_window.attempt(opened.reference).status is AttemptStatus.OPEN
+
+
 async def test_not_found_twice_past_the_window_and_a_minute_apart_means_never_created(shop: Shop) -> None:
     opened = await shop.initiate()
     shop.provider.answers(opened.reference, NOT_FOUND)

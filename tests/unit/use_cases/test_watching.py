@@ -104,6 +104,32 @@ async def test_a_live_attempt_whose_watch_ends_expires_and_a_person_is_asked(
     assert shop.provider.calls["check"] == asked, "its watch has ended"
 
 
+async def test_an_ended_attempt_whose_watch_ends_in_silence_is_put_before_a_person(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.declines(opened.reference)
+    await shop.ask(opened.reference)
+    shop.provider.pays(opened.reference)
+    shop.provider.silent = True
+
+    await shop.pass_hours(73)
+
+    attempt = await shop.attempt(opened.reference)
+    assert (attempt.status, attempt.next_check_at) == (AttemptStatus.FAILED, None)
+    assert await shop.reviews() == ["stuck_unknown"]
+    await shop.ask(opened.reference)
+    assert await shop.reviews() == ["stuck_unknown"], "asked once"
+
+
+async def test_an_ended_attempt_that_nobody_paid_ends_its_watch_unnoticed(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.declines(opened.reference)
+
+    await shop.pass_hours(73)
+
+    assert (await shop.attempt(opened.reference)).next_check_at is None
+    assert await shop.reviews() == []
+
+
 async def test_only_a_notice_wakes_an_attempt_whose_watch_has_ended(shop: Shop) -> None:
     opened = await shop.initiate()
     shop.provider.answers(opened.reference, NOTHING)

@@ -1,15 +1,17 @@
 """What is kept, in memory: persistent maps of frozen records, one whole set of them per commit."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 import attrs
 
-from payments.adapters.memory.uniqueness import refuse_duplicates, refuse_rewriting
+from payments.adapters.memory.uniqueness import refuse_duplicates, refuse_rewriting, refuse_second_link
 from payments.application.ports.repository import Reads, Transaction
 from payments.application.records import (
+    ERASED,
+    UNKNOWN_REFERENCE,
     AuditEntry,
     Backlog,
     Destination,
@@ -19,16 +21,19 @@ from payments.application.records import (
     MessageState,
     Notice,
     PaymentSummary,
+    ReviewLink,
     ReviewQuery,
     Search,
     StoredAnswer,
     StoredChange,
+    StoredReview,
     summary_of,
 )
 from payments.domain.collection import AtTheDoor, CashResult, Collection, Handover
-from payments.domain.errors import StaleVersion
+from payments.domain.errors import InboxFull, StaleVersion
 from payments.domain.evidence import Evidence, Mode
-from payments.domain.payment import Payment
+from payments.domain.payment import Customer, Payment
+from payments.domain.refund import PENDING
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import AttemptStatus
 
@@ -51,6 +56,7 @@ class Tables:
     messages: Mapping[UUID, Message] = attrs.field(factory=dict)
     message_leases: Mapping[UUID, UUID] = attrs.field(factory=dict)
     reviews: Mapping[UUID, Review] = attrs.field(factory=dict)
+    review_audit: tuple[ReviewLink, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
     answers: Answers = attrs.field(factory=dict)
     collections: Mapping[str, Collection] = attrs.field(factory=dict)
@@ -95,6 +101,13 @@ class MemoryReads(Reads):
                 return payment
         return None
 
+    async def attempt_with_money(self, provider: str, mode: Mode, key: str) -> str | None:
+        for payment in self._tables().payments.values():
+            for capture in payment.captures:
+                if (capture.provider, capture.mode, capture.key) == (provider, mode, key):
+                    return capture.reference
+        return None
+
     async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
         lines = [summary_of(p) for p in self._tables().payments.values() if p.payer == query.payer]
         wanted = [line for line in lines if _wanted(line, query)]
@@ -130,6 +143,17 @@ class MemoryReads(Reads):
         ]
         found.sort(key=lambda r: (r.opened_at, r.review_id), reverse=True)
         return tuple(found[: query.limit])
+
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        return _trail_of(self._tables(), review_id)
+
+    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+        reviews = self._tables().reviews
+        alone = {key for key, review in reviews.items() if review.payment_id is None}
+        return tuple(reviews[key] for key in _later(alone, review_id, limit))
+
+    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+        return _later({link.review_id for link in self._tables().review_audit}, review_id, limit)
 
     async def collection(self, collection_id: str) -> Collection | None:
         return self._tables().collections.get(collection_id)
@@ -168,6 +192,10 @@ class MemoryReads(Reads):
     async def notices_about(self, reference: str) -> tuple[Notice, ...]:
         found = [n for n in self._tables().notices.values() if n.reference == reference]
         return tuple(sorted(found, key=lambda n: (n.received_at, n.notice_id)))
+
+    async def newest_notices(self, reference: str, provider: str, limit: int) -> tuple[Notice, ...]:
+        found = [n for n in await self.notices_about(reference) if n.provider == provider]
+        return tuple(found[max(len(found) - limit, 0) :])
 
     async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
         tables = self._tables()
@@ -251,17 +279,22 @@ class MemoryTransaction(Transaction):
         if change.audit is not None:
             self._change(audit=(*self.tables.audit, change.audit))
         for review in change.reviews:
-            await self.add_review(review)
+            self._open(review)
         for review in change.decided:
-            if not await self.decide_review(review):
+            if not self._decide(review):
                 raise StaleVersion(f"The review {review.review_id} is resolved already.")
 
-    async def add_review(self, review: Review) -> None:
+    async def add_review(self, opened: StoredReview) -> None:
+        if self._open(opened.review):
+            self._tell(opened.link)
+
+    def _open(self, review: Review) -> bool:
         for known in self.tables.reviews.values():
             same = (known.kind, known.subject) == (review.kind, review.subject)
-            if same and known.state is ReviewState.OPEN:
-                return
+            if known.review_id == review.review_id or (same and known.state is ReviewState.OPEN):
+                return False
         self._change(reviews={**self.tables.reviews, review.review_id: review})
+        return True
 
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         return _reviews_of(self.tables.reviews, payment_id)
@@ -269,7 +302,20 @@ class MemoryTransaction(Transaction):
     async def lock_review(self, review_id: UUID) -> Review | None:
         return self.tables.reviews.get(review_id)
 
-    async def decide_review(self, review: Review) -> bool:
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        return _trail_of(self.tables, review_id)
+
+    async def decide_review(self, decided: StoredReview) -> bool:
+        if not self._decide(decided.review):
+            return False
+        self._tell(decided.link)
+        return True
+
+    def _tell(self, link: ReviewLink) -> None:
+        refuse_second_link(link, self.tables.review_audit)
+        self._change(review_audit=(*self.tables.review_audit, link))
+
+    def _decide(self, review: Review) -> bool:
         known = self.tables.reviews.get(review.review_id)
         if known is None or known.state is not ReviewState.OPEN:
             return False
@@ -331,7 +377,7 @@ class MemoryTransaction(Transaction):
         )
         return missing
 
-    async def add_notice(self, notice: Notice) -> bool:
+    async def add_notice(self, notice: Notice, *, most_unknown: int | None = None) -> bool:
         known = self.tables.notices.get(notice.digest)
         if known is not None:
             planned, sooner = known.next_try_at, notice.next_try_at
@@ -340,8 +386,21 @@ class MemoryTransaction(Transaction):
                 hastened = attrs.evolve(known, next_try_at=sooner)
                 self._change(notices={**self.tables.notices, notice.digest: hastened})
             return False
+        if most_unknown is not None and notice.next_try_at is not None and not self._knows(notice.reference):
+            waiting = sum(
+                (n.provider, n.outcome) == (notice.provider, UNKNOWN_REFERENCE)
+                for n in self.tables.notices.values()
+                if n.next_try_at is not None
+            )
+            if waiting >= most_unknown:
+                raise InboxFull
+            notice = attrs.evolve(notice, outcome=UNKNOWN_REFERENCE)
         self._change(notices={**self.tables.notices, notice.digest: notice})
         return True
+
+    def _knows(self, reference: str | None) -> bool:
+        refunds = (refund for payment in self.tables.payments.values() for refund in payment.refunds)
+        return reference in self.tables.references or any(refund.reference == reference for refund in refunds)
 
     async def lease_notices(
         self, now: datetime, *, until: datetime, token: UUID, limit: int
@@ -448,6 +507,50 @@ class MemoryTransaction(Transaction):
     async def drop_answer(self, user: str, operation: str, key: str) -> None:
         self._change(answers=_without(self.tables.answers, (user, operation, key)))
 
+    async def forget_answers(self, now: datetime, *, limit: int) -> int:
+        expired = [(a.expires_at, key) for key, a in self.tables.answers.items() if a.expires_at <= now]
+        gone = {key for _, key in sorted(expired)[:limit]}
+        self._change(answers={key: a for key, a in self.tables.answers.items() if key not in gone})
+        return len(gone)
+
+    async def erase_notices(self, until: datetime, *, limit: int) -> int:
+        old = [
+            n
+            for n in self.tables.notices.values()
+            if n.next_try_at is None and n.sealed and n.received_at <= until
+        ]
+        old.sort(key=lambda n: (n.received_at, n.notice_id))
+        emptied = {n.digest: attrs.evolve(n, sealed=b"") for n in old[:limit]}
+        self._change(notices={**self.tables.notices, **emptied})
+        return len(emptied)
+
+    async def erase_people(self, until: datetime, *, limit: int) -> int:
+        old = [p for p in self.tables.payments.values() if p.updated_at <= until and self._names_someone(p)]
+        old.sort(key=lambda p: (p.created_at, p.payment_id))
+        erased = [p for p in old if self._is_over(p)][:limit]
+        for payment in erased:
+            self._change(payments={**self.tables.payments, payment.payment_id: _without_people(payment)})
+            for message in _mails_of(self.tables.messages.values(), payment.payment_id):
+                self._keep(attrs.evolve(message, body=ERASED))
+        return len(erased)
+
+    def _names_someone(self, payment: Payment) -> bool:
+        mails = _mails_of(self.tables.messages.values(), payment.payment_id)
+        return payment != _without_people(payment) or any(mail.body != ERASED for mail in mails)
+
+    def _is_over(self, payment: Payment) -> bool:
+        """Whether nothing about it is under way."""
+        return not (
+            any(a.live or a.next_check_at is not None for a in payment.attempts)
+            or any(r.status in PENDING for r in payment.refunds)
+            or any(r.state is ReviewState.OPEN for r in _reviews_of(self.tables.reviews, payment.payment_id))
+            or any(
+                m.state is MessageState.PENDING
+                for m in self.tables.messages.values()
+                if m.payment_id == payment.payment_id
+            )
+        )
+
     def _keep(self, message: Message) -> None:
         self._change(messages={**self.tables.messages, message.message_id: message})
 
@@ -458,6 +561,24 @@ class MemoryTransaction(Transaction):
 def _reviews_of(reviews: Mapping[UUID, Review], payment_id: UUID) -> tuple[Review, ...]:
     found = [review for review in reviews.values() if review.payment_id == payment_id]
     return tuple(sorted(found, key=lambda review: (review.opened_at, review.review_id)))
+
+
+def _trail_of(tables: Tables, review_id: UUID) -> tuple[ReviewLink, ...]:
+    found = [link for link in tables.review_audit if link.review_id == review_id]
+    return tuple(sorted(found, key=lambda link: link.sequence))
+
+
+def _later(ids: Iterable[UUID], after: UUID | None, limit: int) -> tuple[UUID, ...]:
+    return tuple(sorted(each for each in ids if after is None or each > after)[:limit])
+
+
+def _without_people(payment: Payment) -> Payment:
+    attempts = tuple(attrs.evolve(attempt, phone=None) for attempt in payment.attempts)
+    return attrs.evolve(payment, customer=Customer(), attempts=attempts)
+
+
+def _mails_of(messages: Iterable[Message], payment_id: UUID) -> list[Message]:
+    return [m for m in messages if m.payment_id == payment_id and m.destination is Destination.PAYER]
 
 
 def _held_by(collection: Collection, collector: str | None) -> bool:

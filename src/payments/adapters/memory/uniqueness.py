@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from uuid import UUID
 
-from payments.application.records import AuditEntry, Message, StoredChange
+from payments.application.records import AuditEntry, Message, ReviewLink, StoredChange
 from payments.domain.payment import Payment
 from payments.domain.transitions import Disposition
 
@@ -19,11 +19,11 @@ def refuse_duplicates(payments: Iterable[Payment], changed: Payment) -> None:
     Raises:
         DuplicateKey: naming the key that is taken.
     """
-    own = Counter(_keys(changed))
+    own = Counter(unique_keys(changed))
     twice = [key for key, count in own.items() if count > 1]
     for payment in payments:
         if payment.payment_id != changed.payment_id:
-            twice += [key for key in _keys(payment) if key in own]
+            twice += [key for key in unique_keys(payment) if key in own]
     if twice:
         raise DuplicateKey(f"{twice[0]} is taken.")
 
@@ -50,7 +50,18 @@ def refuse_rewriting(
         raise DuplicateKey(f"Place {new.sequence} of the audit trail is taken.")
 
 
-def _keys(payment: Payment) -> Iterator[tuple[str, ...]]:
+def refuse_second_link(new: ReviewLink, links: Iterable[ReviewLink]) -> None:
+    """Return if nothing stands at the place of ``new`` in its review's trail.
+
+    Raises:
+        DuplicateKey: naming the place that is taken.
+    """
+    if any((link.review_id, link.sequence) == (new.review_id, new.sequence) for link in links):
+        raise DuplicateKey(f"Place {new.sequence} of the review's trail is taken.")
+
+
+def unique_keys(payment: Payment) -> Iterator[tuple[str, ...]]:
+    """Everything of ``payment`` that no other row may carry, in one order for everybody."""
     for attempt in payment.attempts:
         yield ("attempt reference", attempt.reference)
         if attempt.live:

@@ -122,8 +122,9 @@ def address_of(text: str | None) -> Address:
         written = address.addr_spec == text and text.isascii() and text.isprintable()
         if not (written and address.username and address.domain):
             raise MessageRefused("The address is not one a mail can be sent to.")
-    except (ValueError, IndexError, MessageError) as error:
-        # IndexError: the library's parser runs off the end of some malformed addresses.
+    except (ValueError, IndexError, AttributeError, MessageError) as error:
+        # The library's parser runs off the end of some malformed addresses, and takes its own note of what is
+        # wrong with others ("sara@[127.0.0.1") for a part of them.
         raise MessageRefused("The address is not one a mail can be sent to.") from error
     return address
 

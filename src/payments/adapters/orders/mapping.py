@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 
 from payments.application import strict_json
+from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.orders import Order
 from payments.domain.errors import InvalidMoney
 from payments.domain.money import Money
@@ -82,4 +83,4 @@ def _text(value: dict[str, Any], field: str) -> str | None:
     if not isinstance(text, str):
         raise ValueError(f"customer {field} is not a text")  # noqa: TRY004 -- one error for all bad answers
     text = text.strip()
-    return text if 0 < len(text) <= _MOST_NAME and text.isprintable() else None
+    return without_card_numbers(text) if 0 < len(text) <= _MOST_NAME and text.isprintable() else None

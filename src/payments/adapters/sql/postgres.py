@@ -9,6 +9,7 @@ token it was leased with (fencing), in the statement that marks it. A clock that
 twice or later, and never lets two of them mark one row (ADR 0014).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
@@ -19,7 +20,7 @@ from sqlalchemy.sql import ClauseElement
 from payments.adapters.sql.again import Patience, again
 from payments.adapters.sql.compiled import Compiled, Statements
 from payments.adapters.sql.postgres_errors import READ_ONLY, RETRY_AFTER_S, meaning, sqlstate, told
-from payments.adapters.sql.postgres_pool import ACQUIRE_S, DIALECT, PooledConnection, open_pool
+from payments.adapters.sql.postgres_pool import ACQUIRE_S, COMMAND_S, DIALECT, PooledConnection, open_pool
 from payments.adapters.sql.postgres_url import read_address
 from payments.adapters.sql.runner import Database, Reader, Row, Runner, TryAgain, Values
 from payments.adapters.sql.unit_of_work import SqlUnitOfWork
@@ -34,6 +35,9 @@ SOME: Final = Patience(times=25, within_s=5.0, first_pause_s=0.02, longest_pause
 """Long enough for a restart and for most fail-overs, and shorter than who waits for an answer."""
 
 _ROLL_BACK_S: Final = 2.0
+
+_NEVER_S: Final = 86_400.0
+"""When the driver may break a commit off: it has no word for never."""
 
 
 @asynccontextmanager
@@ -169,7 +173,7 @@ class _Writing(Runner):
         self._refuse_when_ended()
         self._open = False
         try:
-            word = await self._connection.execute("COMMIT")
+            word = await _commit(self._connection)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             # It may have happened: whoever runs the work again finds what it wrote by its own ids.
             raise TryAgain(f"the commit was not confirmed ({told(error)})") from error
@@ -219,6 +223,35 @@ async def _answered(method: Callable[..., Awaitable[Any]], text: str, *arguments
         return await method(text, *arguments)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise meaning(error) from error
+
+
+async def _commit(connection: asyncpg.Connection) -> str:
+    """The server's word for COMMIT; whoever does not wait for it hangs up, and never breaks it off.
+
+    To cancel a commit that waits for a standby (as the driver does when time runs out, or when who awaits it
+    goes away) ends the wait and not the commit: it stands on this server alone, for all to see. Whoever comes
+    again would find it and answer for it, and a fail-over would lose it. Left alone it stays unseen, with its
+    locks held, until the standby has it.
+
+    Raises:
+        TimeoutError: it was not answered in time.
+    """
+    committing: asyncio.Future[str] = asyncio.ensure_future(connection.execute("COMMIT", timeout=_NEVER_S))
+    try:
+        await asyncio.wait({committing}, timeout=COMMAND_S)
+    finally:
+        if not committing.done():
+            committing.add_done_callback(_heard)
+            _hang_up(connection)
+    if not committing.done():
+        raise TimeoutError
+    return await committing
+
+
+def _heard(committing: "asyncio.Future[str]") -> None:
+    """Take what nobody waits for any more."""
+    if not committing.cancelled():
+        committing.exception()
 
 
 async def _roll_back(connection: asyncpg.Connection) -> None:

@@ -15,6 +15,7 @@ from payments.application.records import (
     Message,
     MessageState,
     Notice,
+    ReviewLink,
     StoredAnswer,
 )
 from payments.domain.collection import AtTheDoor, CashResult, Collection, Handover
@@ -219,6 +220,38 @@ def audit_values(entry: AuditEntry) -> dict[str, Any]:
         "state_digest": entry.state_digest,
         "previous_hash": entry.previous_hash,
         "hash": entry.hash,
+    }
+
+
+def review_link_of(row: Row) -> ReviewLink:
+    """A link of the trail of a review about no payment."""
+    return ReviewLink(
+        review_id=UUID(row["review_id"]),
+        sequence=row["sequence"],
+        at=at(row["at"]),
+        actor=row["actor"],
+        cause=row["cause"],
+        events=bytes(row["events"]),
+        evidence_id=None if row["evidence_id"] is None else UUID(row["evidence_id"]),
+        state_digest=row["state_digest"],
+        previous_hash=row["previous_hash"],
+        hash=row["hash"],
+    )
+
+
+def review_link_values(link: ReviewLink) -> dict[str, Any]:
+    """Such a link's row."""
+    return {
+        "review_id": str(link.review_id),
+        "sequence": link.sequence,
+        "at": instant(link.at),
+        "actor": link.actor,
+        "cause": link.cause,
+        "events": link.events,
+        "evidence_id": None if link.evidence_id is None else str(link.evidence_id),
+        "state_digest": link.state_digest,
+        "previous_hash": link.previous_hash,
+        "hash": link.hash,
     }
 
 

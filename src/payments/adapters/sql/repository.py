@@ -13,6 +13,8 @@ from payments.adapters.sql.runner import NotUnique, Reader, Row, Runner, TryAgai
 from payments.adapters.sql.saving import decide_review, save
 from payments.application.ports.repository import Reads, Transaction
 from payments.application.records import (
+    ERASED,
+    UNKNOWN_REFERENCE,
     AuditEntry,
     Backlog,
     HeldCash,
@@ -20,13 +22,15 @@ from payments.application.records import (
     Message,
     Notice,
     PaymentSummary,
+    ReviewLink,
     ReviewQuery,
     Search,
     StoredAnswer,
     StoredChange,
+    StoredReview,
 )
 from payments.domain.collection import Collection, Handover
-from payments.domain.errors import StaleVersion
+from payments.domain.errors import InboxFull, StaleVersion
 from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
 from payments.domain.review import Review
@@ -64,6 +68,11 @@ class SqlReads(Reads):
     async def payment_with_page_token(self, token_hash: str) -> Payment | None:
         return await self._whole(statements.PAYMENT_WITH_PAGE_TOKEN, token_hash=token_hash)
 
+    async def attempt_with_money(self, provider: str, mode: Mode, key: str) -> str | None:
+        values = {"provider": provider, "mode": mode.value, "key": key}
+        row = await self._reader.fetch_one(statements.ATTEMPT_WITH_MONEY, values)
+        return None if row is None else row["reference"]
+
     async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
         rows = await self._reader.fetch(_history_statement(query), _history_values(query))
         return tuple(map(mapping.summary, rows))
@@ -99,6 +108,21 @@ class SqlReads(Reads):
             limit=query.limit,
         )
 
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        return await _review_trail(self._reader, review_id)
+
+    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+        after = "" if review_id is None else str(review_id)
+        return await self._all(
+            record_mapping.review_of, statements.REVIEWS_ALONE_AFTER, review_id=after, limit=limit
+        )
+
+    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+        after = "" if review_id is None else str(review_id)
+        values = {"review_id": after, "limit": limit}
+        rows = await self._reader.fetch(statements.REVIEW_TRAILS_AFTER, values)
+        return tuple(UUID(row["review_id"]) for row in rows)
+
     async def collection(self, collection_id: str) -> Collection | None:
         return await _collection(self._reader, collection_id)
 
@@ -123,6 +147,16 @@ class SqlReads(Reads):
 
     async def notices_about(self, reference: str) -> tuple[Notice, ...]:
         return await self._all(record_mapping.notice_of, statements.NOTICES_ABOUT, reference=reference)
+
+    async def newest_notices(self, reference: str, provider: str, limit: int) -> tuple[Notice, ...]:
+        found = await self._all(
+            record_mapping.notice_of,
+            statements.NEWEST_NOTICES,
+            reference=reference,
+            provider=provider,
+            limit=limit,
+        )
+        return found[::-1]
 
     async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
         # The empty text stands before every identifier.
@@ -232,8 +266,9 @@ class SqlTransaction(Transaction):
         except NotUnique as taken:
             raise StaleVersion(f"Another change came first: {taken}") from taken
 
-    async def add_review(self, review: Review) -> None:
-        await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(review))
+    async def add_review(self, opened: StoredReview) -> None:
+        if await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(opened.review)):
+            await self._tell(opened.link)
 
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         rows = await self._runner.fetch(statements.REVIEWS_OF, {"payment_id": str(payment_id)})
@@ -243,8 +278,17 @@ class SqlTransaction(Transaction):
         row = await self._runner.fetch_one(statements.LOCK_REVIEW, {"review_id": str(review_id)})
         return None if row is None else record_mapping.review_of(row)
 
-    async def decide_review(self, review: Review) -> bool:
-        return await decide_review(self._runner, review)
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        return await _review_trail(self._runner, review_id)
+
+    async def decide_review(self, decided: StoredReview) -> bool:
+        if not await decide_review(self._runner, decided.review):
+            return False
+        await self._tell(decided.link)
+        return True
+
+    async def _tell(self, link: ReviewLink) -> None:
+        await self._runner.run(statements.ADD_REVIEW_LINK, record_mapping.review_link_values(link))
 
     async def collection(self, collection_id: str) -> Collection | None:
         return await _collection(self._runner, collection_id)
@@ -277,14 +321,26 @@ class SqlTransaction(Transaction):
                 missing.append(name)
         return tuple(missing)
 
-    async def add_notice(self, notice: Notice) -> bool:
+    async def add_notice(self, notice: Notice, *, most_unknown: int | None = None) -> bool:
         values = record_mapping.notice_values(notice)
-        if await self._runner.run(statements.ADD_NOTICE, values) == 1:
+        if await self._is_new(values, most_unknown):
             return True
         if values["next_try_at"] is not None:
             sooner = {"this_digest": values["digest"], "sooner": values["next_try_at"]}
             await self._runner.run(statements.HASTEN_NOTICE, sooner)
         return False
+
+    async def _is_new(self, values: dict[str, Any], most_unknown: int | None) -> bool:
+        if most_unknown is None:
+            return await self._runner.run(statements.ADD_NOTICE, values) == 1
+        stored = await self._runner.fetch_one(statements.ADD_SIGNED_NOTICE, values)
+        if stored is None:
+            return False
+        if stored["outcome"] == UNKNOWN_REFERENCE:
+            limits = {"provider": values["provider"], "most": most_unknown}
+            if await self._runner.fetch_one(statements.UNKNOWN_BEYOND, limits) is not None:
+                raise InboxFull
+        return True
 
     async def lease_notices(
         self, now: datetime, *, until: datetime, token: UUID, limit: int
@@ -355,6 +411,39 @@ class SqlTransaction(Transaction):
 
     async def drop_answer(self, user: str, operation: str, key: str) -> None:
         await self._runner.run(statements.DROP_ANSWER, _this_answer(user, operation, key))
+
+    async def forget_answers(self, now: datetime, *, limit: int) -> int:
+        return await self._runner.run(statements.FORGET_ANSWERS, {"now": instant(now), "limit": limit})
+
+    async def erase_notices(self, until: datetime, *, limit: int) -> int:
+        due = {"until": instant(until), "limit": limit}
+        rows = await self._runner.fetch(statements.BODIES_TO_ERASE, due)
+        emptied = [{"this_notice": row["notice_id"], "sealed": b""} for row in rows]
+        await self._runner.run_many(statements.ERASE_BODY, emptied)
+        return len(emptied)
+
+    async def erase_people(self, until: datetime, *, limit: int) -> int:
+        due = {"until": instant(until), "limit": limit}
+        count = 0
+        for statement in (
+            statements.PAYERS_TO_ERASE,
+            statements.PHONES_TO_ERASE,
+            statements.MAILS_TO_ERASE,
+        ):
+            # A payment with two phones is named twice.
+            found = dict.fromkeys(row["payment_id"] for row in await self._runner.fetch(statement, due))
+            await self._erase([{"this_payment": name, "body": ERASED} for name in found])
+            count += len(found)
+        return count
+
+    async def _erase(self, payments: list[dict[str, Any]]) -> None:
+        for statement in (statements.ERASE_PAYER, statements.ERASE_PHONES, statements.ERASE_MAILS):
+            await self._runner.run_many(statement, payments)
+
+
+async def _review_trail(reader: Reader, review_id: UUID) -> tuple[ReviewLink, ...]:
+    rows = await reader.fetch(statements.REVIEW_TRAIL, {"review_id": str(review_id)})
+    return tuple(map(record_mapping.review_link_of, rows))
 
 
 async def _collection(reader: Reader, collection_id: str) -> Collection | None:

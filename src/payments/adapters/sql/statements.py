@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -40,8 +41,10 @@ from payments.adapters.sql.tables import (
     NOTICES,
     PAYMENTS,
     REFUNDS,
+    REVIEW_AUDIT,
     REVIEWS,
 )
+from payments.application.records import UNKNOWN_REFERENCE
 
 
 def _set(table: Table, *fixed: str) -> Mapping[str, Any]:
@@ -154,7 +157,44 @@ ADD_EVIDENCE: Final = insert(EVIDENCE)
 ADD_AUDIT: Final = insert(AUDIT)
 ADD_MESSAGE: Final = insert(MESSAGES)
 ADD_REVIEW: Final = insert_or(REVIEWS).on_conflict_do_nothing()
+ADD_REVIEW_LINK: Final = insert(REVIEW_AUDIT)
 ADD_NOTICE: Final = insert_or(NOTICES).on_conflict_do_nothing()
+
+# One statement says whether anybody has the reference, and stores it with that: a known one costs no more.
+_UNKNOWN: Final[ColumnElement[str]] = literal_column(f"'{UNKNOWN_REFERENCE}'")
+_NOTICED: Final = bindparam("reference", type_=Text)
+ADD_SIGNED_NOTICE: Final = (
+    insert_or(NOTICES)
+    .values(
+        {
+            **_set(NOTICES, "outcome"),
+            "outcome": case(
+                (
+                    and_(
+                        bindparam("next_try_at", type_=BigInteger).is_not(None),
+                        ~exists().where(ATTEMPTS.c.reference == _NOTICED),
+                        ~exists().where(REFUNDS.c.reference == _NOTICED),
+                    ),
+                    _UNKNOWN,
+                ),
+                else_=bindparam("outcome", type_=Text),
+            ),
+        }
+    )
+    .on_conflict_do_nothing()
+    .returning(NOTICES.c.outcome)
+)
+# Whether more than ``most`` wait: so many entries of an index that holds only those are passed over.
+UNKNOWN_BEYOND: Final = (
+    select(NOTICES.c.notice_id)
+    .where(
+        NOTICES.c.provider == bindparam("provider", type_=Text),
+        NOTICES.c.next_try_at.is_not(None),
+        NOTICES.c.outcome == _UNKNOWN,
+    )
+    .offset(bindparam("most", type_=BigInteger))
+    .limit(literal_column("1"))
+)
 
 HAS_EVIDENCE: Final = select(EVIDENCE.c.evidence_id).where(EVIDENCE.c.evidence_id == bindparam("evidence_id"))
 ATTEMPT_HOLDING: Final = union_all(
@@ -169,6 +209,11 @@ ATTEMPT_HOLDING: Final = union_all(
         ATTEMPTS.c.provider_reference == bindparam("provider_reference", type_=Text),
     ),
 ).order_by(literal_column("rank"))
+ATTEMPT_WITH_MONEY: Final = select(CAPTURES.c.reference).where(
+    CAPTURES.c.provider == bindparam("provider"),
+    CAPTURES.c.mode == bindparam("mode"),
+    CAPTURES.c.key == bindparam("key"),
+)
 ATTEMPT_WITH_RECEIPT: Final = select(CAPTURES.c.reference).where(
     CAPTURES.c.provider == bindparam("provider"),
     CAPTURES.c.mode == bindparam("mode"),
@@ -216,6 +261,24 @@ def _reviews(*filters: ColumnElement[bool]) -> Select[Any]:
 
 REVIEWS_IN_STATE: Final = _reviews()
 REVIEWS_OF_KIND: Final = _reviews(REVIEWS.c.kind == bindparam("kind", type_=Text))
+REVIEW_TRAIL: Final = (
+    select(REVIEW_AUDIT)
+    .where(REVIEW_AUDIT.c.review_id == bindparam("review_id"))
+    .order_by(REVIEW_AUDIT.c.sequence)
+)
+REVIEWS_ALONE_AFTER: Final = (
+    select(REVIEWS)
+    .where(REVIEWS.c.payment_id.is_(None), REVIEWS.c.review_id > bindparam("review_id"))
+    .order_by(REVIEWS.c.review_id)
+    .limit(_limit())
+)
+REVIEW_TRAILS_AFTER: Final = (
+    select(REVIEW_AUDIT.c.review_id)
+    .distinct()
+    .where(REVIEW_AUDIT.c.review_id > bindparam("review_id"))
+    .order_by(REVIEW_AUDIT.c.review_id)
+    .limit(_limit())
+)
 AUDIT_OF: Final = (
     select(AUDIT).where(AUDIT.c.payment_id == bindparam("payment_id")).order_by(AUDIT.c.sequence)
 )
@@ -223,6 +286,13 @@ NOTICES_ABOUT: Final = (
     select(NOTICES)
     .where(NOTICES.c.reference == bindparam("reference"))
     .order_by(NOTICES.c.received_at, NOTICES.c.notice_id)
+)
+
+NEWEST_NOTICES: Final = (
+    select(NOTICES)
+    .where(NOTICES.c.reference == bindparam("reference"), NOTICES.c.provider == bindparam("provider"))
+    .order_by(NOTICES.c.received_at.desc(), NOTICES.c.notice_id.desc())
+    .limit(_limit())
 )
 
 # A payer's history: a range of one index, read backwards from ``before``.
@@ -459,6 +529,88 @@ FORGET_ANSWERS: Final = delete(ANSWERS).where(
         .limit(_limit())
         .with_for_update(skip_locked=True)
     )
+)
+
+# What is kept for a while only.
+
+_UNTIL: Final = bindparam("until", type_=BigInteger)
+
+
+def _none_of(table: Table, *filters: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the payment has no such row. Counted row by row: as a join this would read whole tables."""
+    rows = (
+        select(func.count()).select_from(table).where(table.c.payment_id == PAYMENTS.c.payment_id, *filters)
+    )
+    return rows.correlate(PAYMENTS).scalar_subquery() == literal_column("0")
+
+
+def _in(column: ColumnElement[str], *words: str) -> ColumnElement[bool]:
+    return column.in_([literal_column(f"'{word}'") for word in words])
+
+
+BODIES_TO_ERASE: Final = (
+    select(NOTICES.c.notice_id)
+    .where(
+        NOTICES.c.next_try_at.is_(None),
+        func.length(NOTICES.c.sealed) > literal_column("0"),
+        NOTICES.c.received_at <= _UNTIL,
+    )
+    .order_by(NOTICES.c.received_at, NOTICES.c.notice_id)
+    .limit(_limit())
+    .with_for_update(skip_locked=True)
+)
+ERASE_BODY: Final = (
+    update(NOTICES).where(NOTICES.c.notice_id == bindparam("this_notice")).values(_from("sealed"))
+)
+# Nothing about the payment is under way. Whoever works on it has changed it or holds it: it is passed over.
+_IS_OVER: Final = and_(
+    PAYMENTS.c.updated_at <= _UNTIL,
+    _none_of(
+        ATTEMPTS,
+        or_(_in(ATTEMPTS.c.status, "claimed", "open", "unknown"), ATTEMPTS.c.next_check_at.is_not(None)),
+    ),
+    _none_of(REFUNDS, _in(REFUNDS.c.status, "awaiting_approval", "reserved", "requested", "unknown")),
+    _none_of(MESSAGES, MESSAGES.c.state == literal_column("'pending'")),
+    _none_of(REVIEWS, REVIEWS.c.state == literal_column("'open'")),
+)
+
+
+def _to_erase(*filters: ColumnElement[bool], by: tuple[ColumnElement[Any], ...]) -> Select[Any]:
+    chosen = select(PAYMENTS.c.payment_id).where(*filters, by[0] <= _UNTIL, _IS_OVER)
+    return chosen.order_by(*by).limit(_limit()).with_for_update(skip_locked=True, of=PAYMENTS)
+
+
+PAYERS_TO_ERASE: Final = _to_erase(
+    or_(*(PAYMENTS.c[name].is_not(None) for name in ("email", "first_name", "last_name", "phone_number"))),
+    by=(PAYMENTS.c.created_at, PAYMENTS.c.payment_id),
+)
+# What a payer typed, and mails, where the order's customer had no name by then: looked for afterwards.
+PHONES_TO_ERASE: Final = _to_erase(
+    ATTEMPTS.c.payment_id == PAYMENTS.c.payment_id,
+    ATTEMPTS.c.phone.is_not(None),
+    by=(ATTEMPTS.c.claimed_at, ATTEMPTS.c.reference),
+)
+MAILS_TO_ERASE: Final = _to_erase(
+    MESSAGES.c.payment_id == PAYMENTS.c.payment_id,
+    MESSAGES.c.destination == literal_column("'payer'"),
+    func.length(MESSAGES.c.body) > literal_column("2"),
+    by=(MESSAGES.c.created_at, MESSAGES.c.message_id),
+)
+_OF_THIS_PAYMENT: Final[ColumnElement[str]] = bindparam("this_payment")
+ERASE_PAYER: Final = (
+    update(PAYMENTS)
+    .where(PAYMENTS.c.payment_id == _OF_THIS_PAYMENT)
+    .values(email=null(), first_name=null(), last_name=null(), phone_number=null())
+)
+ERASE_PHONES: Final = (
+    update(ATTEMPTS)
+    .where(ATTEMPTS.c.payment_id == _OF_THIS_PAYMENT, ATTEMPTS.c.phone.is_not(None))
+    .values(phone=null())
+)
+ERASE_MAILS: Final = (
+    update(MESSAGES)
+    .where(MESSAGES.c.payment_id == _OF_THIS_PAYMENT, MESSAGES.c.destination == literal_column("'payer'"))
+    .values(_from("body"))
 )
 
 # What waits, in one statement. Each number is read from an index that holds only the rows that count.

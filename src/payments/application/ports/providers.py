@@ -17,7 +17,7 @@ import attrs
 from payments.application.ports.self_check import SelfCheck
 from payments.application.records import Claim
 from payments.domain.errors import FieldError, UnsupportedAmount, UnsupportedCurrency, UnsupportedProvider
-from payments.domain.evidence import Answer, Mode
+from payments.domain.evidence import Answer, Mode, Outcome
 from payments.domain.money import Money
 from payments.domain.payment import Customer
 
@@ -237,6 +237,55 @@ class Refunds(Protocol):
         """What became of a refund. Never raises for trouble: that is an answer with outcome ``nothing``."""
 
 
+@attrs.frozen(kw_only=True)
+class Span:
+    """A stretch of time, both ends included."""
+
+    since: datetime
+    until: datetime
+
+
+@attrs.frozen(kw_only=True)
+class LedgerLine:
+    """One transaction as the provider lists it. It says where to look, and is never evidence."""
+
+    name: str
+    """The provider's own name for it; that of the money, once money came."""
+    reference: str | None
+    """Ours, where the ledger tells it."""
+    outcome: Outcome
+    word: str
+    amount: Money | None
+    """What arrived, fees passed on included."""
+    raw: bytes
+    """The line as it came, as JSON."""
+
+
+@attrs.frozen
+class LedgerPage:
+    """Some lines of a ledger, and where the next page begins; None: there is none."""
+
+    lines: tuple[LedgerLine, ...]
+    following: str | None
+
+
+class Ledger(Protocol):
+    """Reads the provider's own list of transactions."""
+
+    @abstractmethod
+    async def page(self, span: Span, begins: str | None) -> LedgerPage:
+        """The lines of a page of what was created within ``span``: the first, or the one that ``begins`` so.
+
+        Lines that can be of nobody here are left out: those of another system, by the form of their
+        reference, and those of which no money came and that name no reference. A line may come twice, on
+        pages that moved while they were read. Reading changes nothing, so any page may be asked for again.
+
+        Raises:
+            ProviderRejected: a definite no.
+            ProviderUnavailable, OutcomeUnknown: not now; ask for the same page again.
+        """
+
+
 class Phones(Protocol):
     """Knows the phone numbers a provider can prompt on."""
 
@@ -316,6 +365,11 @@ class Provider:
     """It sends back all of a capture or nothing."""
     refunds_by_receipt: bool = False
     """It needs the receipt of the capture to find the money."""
+    ledger: Ledger | None = None
+    """Its own list of transactions; None: it has none to compare with, and ``no_ledger`` says so."""
+    ledger_names_references: bool = True
+    """Its list tells our references; False: only its own names, which an unpaid attempt may not have."""
+    no_ledger: str = "It has no list of transactions to compare with."
     bound: frozenset[str] = frozenset()
     """Facts it never attests (``reference``, ``amount``, ``mode``), which our own request binds."""
     refuses: Mapping[str, str] = attrs.field(factory=dict)

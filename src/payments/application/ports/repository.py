@@ -13,10 +13,12 @@ from payments.application.records import (
     Message,
     Notice,
     PaymentSummary,
+    ReviewLink,
     ReviewQuery,
     Search,
     StoredAnswer,
     StoredChange,
+    StoredReview,
 )
 from payments.domain.collection import Collection, Handover
 from payments.domain.evidence import Evidence, Mode
@@ -52,6 +54,10 @@ class Reads(Protocol):
         """The payment with an attempt whose page token has this SHA-256, whole."""
 
     @abstractmethod
+    async def attempt_with_money(self, provider: str, mode: Mode, key: str) -> str | None:
+        """The reference of the attempt whose money the provider calls ``key``, if any."""
+
+    @abstractmethod
     async def history(self, query: HistoryQuery) -> tuple[PaymentSummary, ...]:
         """A payer's payments, newest first, at most ``query.limit``."""
 
@@ -78,6 +84,18 @@ class Reads(Protocol):
     @abstractmethod
     async def reviews(self, query: ReviewQuery) -> tuple[Review, ...]:
         """Reviews in one state, newest first, at most ``query.limit``."""
+
+    @abstractmethod
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        """The trail of a review about no payment of ours, by sequence; nothing for any other."""
+
+    @abstractmethod
+    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+        """The next ``limit`` reviews about no payment, by review id: the way to walk over all of them."""
+
+    @abstractmethod
+    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+        """The next ``limit`` review ids that have a trail, whether or not the review is there."""
 
     @abstractmethod
     async def collection(self, collection_id: str) -> Collection | None:
@@ -109,6 +127,10 @@ class Reads(Protocol):
     @abstractmethod
     async def notices_about(self, reference: str) -> tuple[Notice, ...]:
         """All notices that name ``reference``."""
+
+    @abstractmethod
+    async def newest_notices(self, reference: str, provider: str, limit: int) -> tuple[Notice, ...]:
+        """The newest ``limit`` notices of ``provider`` that name ``reference``, oldest first."""
 
     @abstractmethod
     async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
@@ -153,8 +175,11 @@ class Transaction(Protocol):
         """
 
     @abstractmethod
-    async def add_review(self, review: Review) -> None:
-        """Open ``review`` unless one is open for the same kind and subject."""
+    async def add_review(self, opened: StoredReview) -> None:
+        """Open a review about no payment of ours unless one is open for the same kind and subject.
+
+        Without it its link is not stored either. A review about a payment is opened with a change of it.
+        """
 
     @abstractmethod
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
@@ -165,8 +190,15 @@ class Transaction(Protocol):
         """One review as it stands, locked until the end of the transaction; after its payment."""
 
     @abstractmethod
-    async def decide_review(self, review: Review) -> bool:
-        """Store what was decided about ``review``; False if it is not there or is resolved already."""
+    async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
+        """The trail of a review about no payment as it stands. Whoever adds to it locks the review."""
+
+    @abstractmethod
+    async def decide_review(self, decided: StoredReview) -> bool:
+        """Store what was decided about a review of no payment, with the link that tells of it.
+
+        False, and nothing is stored, if it is not there or is resolved already.
+        """
 
     @abstractmethod
     async def collection(self, collection_id: str) -> Collection | None:
@@ -194,11 +226,17 @@ class Transaction(Protocol):
         """
 
     @abstractmethod
-    async def add_notice(self, notice: Notice) -> bool:
+    async def add_notice(self, notice: Notice, *, most_unknown: int | None = None) -> bool:
         """Store ``notice``; False when its digest is already there.
+
+        With ``most_unknown``, one that is to be looked at and whose reference no attempt and no refund has is
+        stored with the outcome ``UNKNOWN_REFERENCE``, and so many of its provider may wait.
 
         A known one that waits for another try is then due when the new one would have been: only a handled
         notice is a duplicate. One that somebody has leased is left alone.
+
+        Raises:
+            InboxFull: ``most_unknown`` wait already; the caller has to let it through, and nothing stays.
         """
 
     @abstractmethod
@@ -245,3 +283,23 @@ class Transaction(Protocol):
     @abstractmethod
     async def drop_answer(self, user: str, operation: str, key: str) -> None:
         """Give a reserved key back: its answer was not final."""
+
+    @abstractmethod
+    async def forget_answers(self, now: datetime, *, limit: int) -> int:
+        """Remove up to ``limit`` answers that have expired, oldest first; how many there were."""
+
+    @abstractmethod
+    async def erase_notices(self, until: datetime, *, limit: int) -> int:
+        """Empty the sealed bytes of up to ``limit`` handled notices received by ``until``, oldest first.
+
+        All else about them stays, so their duplicates are known. Returns how many were emptied.
+        """
+
+    @abstractmethod
+    async def erase_people(self, until: datetime, *, limit: int) -> int:
+        """Take out who the payer was from up to ``limit`` payments last changed by ``until``, oldest first.
+
+        That is the customer, the phones of the attempts, and the bodies of the payer's messages, which are
+        then ``{}``. A payment is left alone while an attempt is live or watched, a refund or a message is
+        under way, or a review is open. One that changes later is looked at again. Returns how many were done.
+        """

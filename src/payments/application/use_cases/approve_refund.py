@@ -18,7 +18,7 @@ from payments.domain.transitions import RefundStatus
 
 @attrs.frozen
 class ApproveRefund:
-    """Approve a refund and send it. Who asked for it cannot."""
+    """Approve a refund and send it. Who asked for it cannot, nor who owes the payment."""
 
     _clock: Clock
     _send: SendRefund
@@ -31,6 +31,7 @@ class ApproveRefund:
             PaymentNotFound, RefundNotFound: there is none.
             RefundNotAwaiting: it was approved before, or ended.
             ApprovalByRequester: ``approver`` asked for it.
+            OperatorIsPayer: ``approver`` owes the payment.
         """
         await self._unit_of_work.write(_Approval(self._clock, payment_id, refund_id, approver))
         after = await self._send(payment_id, refund_id, actor=approver, cause="refund")

@@ -14,6 +14,7 @@ from payments.application.ports.providers import Provider, Providers, Question
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
+from payments.application.review_recording import resolved_alone
 from payments.domain.attempt import Attempt
 from payments.domain.collection import Collection, attached, collection_named_by
 from payments.domain.collection import answer_of as record_of
@@ -26,6 +27,7 @@ from payments.domain.errors import (
 )
 from payments.domain.evidence import Answer, Outcome
 from payments.domain.payment import Change, Payment
+from payments.domain.persons import owes, refuse_payer
 from payments.domain.review import Review
 from payments.domain.reviewing import Decided, Decision, is_decided, resolved
 
@@ -49,18 +51,25 @@ class AttachMoney:
     _providers: Providers
     _unit_of_work: UnitOfWork
 
-    async def __call__(self, review: Review, decision: Decision, reference: str) -> Review:
+    async def __call__(
+        self, review: Review, decision: Decision, reference: str, paid_under: str | None = None
+    ) -> Review:
         """The review, resolved.
+
+        ``paid_under`` is the forgotten reference of ours that the money was paid under, where the review has
+        only the provider's own name for the money. The provider's answer about it has to bear that name.
 
         Raises:
             InvalidRequest: no attempt is called ``reference``; names ``/reference``.
             DecisionNotPossible: the provider shows no such money, or it cannot count there.
+            OperatorIsPayer: the person owes the payment that the money would go to.
             ReviewAlreadyDecided: somebody was faster.
         """
         named = await self._unit_of_work.reads.payment_with_reference(reference)
         if named is None:
             remedy = "Name an attempt of ours: p- and 26 characters."
             raise InvalidRequest(errors=(FieldError("/reference", remedy),))
+        refuse_payer(named, decision.actor)
         attempt = named.attempt(reference)
         collection = await self._cash(review)
         if collection is not None:
@@ -71,7 +80,7 @@ class AttachMoney:
                 raise DecisionNotPossible(
                     f"{attempt.provider} cannot be asked: it is off, or in the other mode."
                 )
-            answer = _vouched(await self._answer(review, provider, attempt), attempt)
+            answer = _vouched(await self._answer(review, provider, attempt, paid_under), attempt)
             bound = provider.bound
         return await self._unit_of_work.write(
             _Attaching(
@@ -94,9 +103,11 @@ class AttachMoney:
             return None
         return await self._unit_of_work.reads.collection(collection_id)
 
-    async def _answer(self, review: Review, provider: Provider, attempt: Attempt) -> Answer:
+    async def _answer(
+        self, review: Review, provider: Provider, attempt: Attempt, paid_under: str | None
+    ) -> Answer:
         if review.payment_id is None:
-            return await self._of_a_notice(review, provider, attempt)
+            return await self._of_a_notice(review, provider, attempt, paid_under)
         return await self._of_an_answer(review, review.payment_id, provider)
 
     async def _of_an_answer(self, review: Review, payment_id: UUID, provider: Provider) -> Answer:
@@ -126,16 +137,21 @@ class AttachMoney:
             raise DecisionNotPossible(f"{provider.name} answered {answer.word!r}, which names no such money.")
         return seen[-1]
 
-    async def _of_a_notice(self, review: Review, provider: Provider, attempt: Attempt) -> Answer:
+    async def _of_a_notice(
+        self, review: Review, provider: Provider, attempt: Attempt, paid_under: str | None
+    ) -> Answer:
         """What the provider says of a reference that it told us about, and that we never gave out."""
         notices = await self._unit_of_work.reads.notices_about(review.subject)
         if not notices:
             raise DecisionNotPossible("No notice names what this review is about.")
         _require_one_provider(notices[-1].provider, provider)
-        question = Question(reference=review.subject, provider_reference=None, amount=attempt.amount)
+        asked_about = paid_under or review.subject
+        question = Question(reference=asked_about, provider_reference=None, amount=attempt.amount)
         answer = await answer_of(provider, question, ANSWERED_WITHIN_S)
-        if answer.reference not in (None, review.subject):
+        if answer.reference not in (None, asked_about):
             raise DecisionNotPossible(f"{provider.name} answered about another reference.")
+        if paid_under is not None and answer.capture_key != review.subject:
+            raise DecisionNotPossible(f"What {provider.name} knows as {paid_under} is other money.")
         return answer
 
 
@@ -158,7 +174,7 @@ def _recorded(collection: Collection, payment: Payment, attempt: Attempt) -> Ans
             f"The money is cash, and the attempt is one of {attempt.provider}.",
             errors=(FieldError("/reference", "Name a cash attempt."),),
         )
-    if payment.payer == collection.collector:
+    if owes(payment, collection.collector):
         raise DecisionNotPossible("Nobody collects their own cash.")
     return record_of(collection, attempt, attempt.mode)
 
@@ -220,6 +236,8 @@ class _Attaching:
             decided = resolved(attested.change, present, self.decision, now=now)
             decided = attrs.evolve(decided, evidence=attested.evidence)
             await self._save(transaction, payment, decided, now)
+            if asker is None:
+                await self._tell(transaction, decided.review, now)
             return decided.review
         brought = Decided(change=attested.change, review=present, evidence=attested.evidence)
         await self._save(transaction, payment, brought, now)
@@ -238,8 +256,22 @@ class _Attaching:
             locked[payment_id] = payment
         return locked
 
+    async def _tell(self, transaction: Transaction, answered: Review, now: datetime) -> None:
+        """Write the answer, of which the payment's trail tells, into the review and its own trail as well."""
+        trail = await transaction.review_trail(answered.review_id)
+        stored = resolved_alone(
+            trail,
+            answered,
+            actor=self.decision.actor,
+            cause=CAUSE,
+            now=now,
+            evidence_id=self.evidence_id,
+        )
+        if not await transaction.decide_review(stored):
+            raise ReviewNotFound
+
     async def _save(self, transaction: Transaction, before: Payment, decided: Decided, now: datetime) -> None:
-        waiting = decided.review.decision is None
+        waiting = decided.review.decision is None or decided.review.payment_id is None
         await transaction.save(
             record(
                 before,

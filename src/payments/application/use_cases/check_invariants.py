@@ -1,4 +1,4 @@
-"""Check the invariants: the promises as predicates, over every payment there is."""
+"""Check the invariants: the promises as predicates, over every payment and every review of none."""
 
 from typing import Final
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 import attrs
 
 from payments.application.answers import Violation
-from payments.application.invariants import Case, violations_of
+from payments.application.invariants import Case, violations_of, violations_of_review
 from payments.application.ports.clock import Clock
 from payments.application.ports.repository import Reads
 from payments.application.ports.unit_of_work import UnitOfWork
@@ -19,7 +19,10 @@ BATCH: Final = 500
 
 @attrs.frozen
 class CheckInvariants:
-    """Walk over all payments and report every broken promise. Reads only; safe beside a running service."""
+    """Walk over all payments, then over the reviews of none, and report every broken promise.
+
+    Reads only; safe beside a running service.
+    """
 
     _clock: Clock
     _unit_of_work: UnitOfWork
@@ -35,7 +38,35 @@ class CheckInvariants:
                 found.extend(violations_of(await self._case(reads, payment)))
                 found.extend(_money_counted_twice(payment, holders))
             last = batch[-1].payment_id
-        return tuple(found)
+        return (*found, *await self._reviews_alone(reads))
+
+    async def _reviews_alone(self, reads: Reads) -> list[Violation]:
+        """I21, from both ends: reviews whose trail is not whole, and trails whose review is not there."""
+        found: list[Violation] = []
+        seen: set[UUID] = set()
+        last: UUID | None = None
+        while batch := await reads.reviews_alone_after(last, BATCH):
+            for review in batch:
+                found.extend(await self._told(reads, review.review_id))
+            last = batch[-1].review_id
+            seen.update(review.review_id for review in batch)
+        last = None
+        while trails := await reads.review_trails_after(last, BATCH):
+            for review_id in trails:
+                if review_id not in seen:
+                    found.extend(await self._told(reads, review_id))
+            last = trails[-1]
+        return found
+
+    async def _told(self, reads: Reads, review_id: UUID) -> tuple[Violation, ...]:
+        # As with payments: what was decided between two reads is read again.
+        review = await reads.review(review_id)
+        while True:
+            trail = await reads.review_trail(review_id)
+            present = await reads.review(review_id)
+            if present == review:
+                return violations_of_review(review_id, review, trail)
+            review = present
 
     async def _case(self, reads: Reads, payment: Payment) -> Case:
         # The records are read first and the payment last: a change between them is seen as a newer payment,

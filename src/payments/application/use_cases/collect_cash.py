@@ -7,12 +7,14 @@ from uuid import UUID, uuid5
 
 import attrs
 
+from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import Providers
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record as recorded
+from payments.application.review_recording import opened_alone
 from payments.application.tokens import Tokens
 from payments.application.use_cases.reserve_refund import ReserveRefund
 from payments.application.use_cases.settle_payment import Application
@@ -48,6 +50,7 @@ from payments.domain.errors import (
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Channel, Evidence, Rule
 from payments.domain.payment import Payment
+from payments.domain.persons import owes
 from payments.domain.review import Review
 
 CAUSE = "collector"
@@ -75,6 +78,7 @@ class CollectCash:
             WrongDeliveryCode, CashCodeLocked: that is counted, and nothing else is stored.
         """
         _refuse_senseless(record)
+        record = attrs.evolve(record, reason=without_card_numbers(record.reason))
         reads = self._unit_of_work.reads
         if record.reference is not None:
             payment = await reads.payment_with_reference(record.reference)
@@ -121,7 +125,7 @@ class _Taking:
         known = await transaction.collection(self.record.collection_id)
         if known is not None:
             return self._same(known, payment)
-        if payment is not None and payment.payer == self.record.collector:
+        if payment is not None and owes(payment, self.record.collector):
             raise CollectorIsPayer
         attempt = cash_attempt(payment, self.record.reference) if payment else None
         if payment is None or attempt is None:
@@ -199,16 +203,15 @@ class _Taking:
             change = recorded(payment, orphaned(payment, record), actor=self._actor, cause=CAUSE, now=now)
             await transaction.save(change)
             return kept
-        await transaction.add_review(
-            Review(
-                review_id=uuid5(self.evidence_id, "review"),
-                kind=ReviewKind.ORPHAN,
-                subject=subject_of(record.collection_id),
-                payment_id=None,
-                detail=orphan_detail(record),
-                opened_at=now,
-            )
+        question = Review(
+            review_id=uuid5(self.evidence_id, "review"),
+            kind=ReviewKind.ORPHAN,
+            subject=subject_of(record.collection_id),
+            payment_id=None,
+            detail=orphan_detail(record),
+            opened_at=now,
         )
+        await transaction.add_review(opened_alone(question, actor=self._actor, cause=CAUSE))
         return kept
 
     async def _keep(

@@ -1,11 +1,14 @@
 """Get a review: one question, what it is about, and what may be decided; for operators."""
 
+import json
 from uuid import UUID
 
 import attrs
 
-from payments.application.answers import ReviewStory
+from payments.application import sentences
+from payments.application.answers import ReviewStep, ReviewStory
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import ReviewLink
 from payments.application.tokens import Tokens
 from payments.domain.capture import Capture
 from payments.domain.errors import ReviewNotFound
@@ -34,7 +37,8 @@ class GetReview:
             raise ReviewNotFound
         payment = await reads.payment(review.payment_id) if review.payment_id else None
         if payment is None:
-            return _told(review, None, ())
+            trail = await reads.review_trail(review_id)
+            return attrs.evolve(_told(review, None, ()), trail=tuple(map(_step, trail)))
         return _told(review, self._tokens.shown(payment), await reads.evidence_of(payment.payment_id))
 
 
@@ -51,6 +55,11 @@ def _told(review: Review, payment: Payment | None, evidence: tuple[Evidence, ...
         refund=refund,
         evidence=tuple(each for each in evidence if _concerns(each, review, capture)),
     )
+
+
+def _step(link: ReviewLink) -> ReviewStep:
+    what = " ".join(map(sentences.of_event, json.loads(link.events)))
+    return ReviewStep(at=link.at, actor=link.actor, what=what)
 
 
 def _concerns(evidence: Evidence, review: Review, capture: Capture | None) -> bool:

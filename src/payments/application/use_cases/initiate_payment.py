@@ -9,6 +9,7 @@ import attrs
 
 from payments.application.addresses import Addresses
 from payments.application.answers import Initiated
+from payments.application.card_numbers import without_card_numbers
 from payments.application.masking import masked_phone
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
@@ -281,17 +282,18 @@ class InitiatePayment:
         return await self._record(run, payment, attempt, checkout)
 
     async def _not_opened(self, payment: Payment, attempt: Attempt, trouble: GatewayError) -> NoReturn:
+        detail = without_card_numbers(trouble.detail)
         if isinstance(trouble, ProviderRejected):
-            await self._refused(payment, attempt, Reason.REFUSED, trouble.detail)
+            await self._refused(payment, attempt, Reason.REFUSED, detail)
         elif isinstance(trouble, ProviderUnavailable):
-            await self._refused(payment, attempt, Reason.NOT_SENT, trouble.detail)
+            await self._refused(payment, attempt, Reason.NOT_SENT, detail)
         else:
-            await self._lost(payment, attempt, trouble.detail)
+            await self._lost(payment, attempt, detail)
         error = (
             type(trouble) if isinstance(trouble, ProviderRejected | ProviderUnavailable) else OutcomeUnknown
         )
         retry_after_s = None if error is ProviderRejected else trouble.retry_after_s or RETRY_AFTER_S
-        raise error(trouble.detail, facts=_facts(payment), retry_after_s=retry_after_s) from trouble
+        raise error(detail, facts=_facts(payment), retry_after_s=retry_after_s) from trouble
 
     async def _record(self, run: "_Run", payment: Payment, attempt: Attempt, checkout: Checkout) -> Payment:
         lifetime = run.gateway.payable_for
@@ -322,7 +324,11 @@ class InitiatePayment:
         def change(locked: Payment) -> Change:
             present = locked.attempt(attempt.reference)
             free = locked.live_attempt is None and not locked.settling_capture and not locked.held_captures
-            if present.status is not AttemptStatus.FAILED or not free:
+            if (
+                present.status is not AttemptStatus.FAILED
+                or locked.was_paid_on(present.reference)
+                or not free
+            ):
                 return Change(locked)
             return reopen(locked, attempt.reference, now=self._clock.now())
 

@@ -1,5 +1,6 @@
 """Process notices: settle what each is about; it is handled when the answer says as much as it does."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -13,18 +14,22 @@ from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.records import Claim, Notice, StoredChange
+from payments.application.review_recording import opened_alone
 from payments.application.together import all_of
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
 from payments.domain import events as happened
+from payments.domain.errors import PaymentNotFound, StorageError
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome, Rule
 from payments.domain.payment import Change, Payment
 from payments.domain.refund import Refund
-from payments.domain.refunding import capture_of, refund_of
+from payments.domain.refunding import capture_of, contradicted, refund_of
 from payments.domain.review import Review
+from payments.domain.reviewing import was_asked
 from payments.domain.transitions import RefundStatus
 
+CAUSE: Final = "webhook"
 LEASE: Final = timedelta(seconds=60)
 BATCH: Final = 20
 
@@ -70,7 +75,11 @@ class ProcessNotices:
     _unit_of_work: UnitOfWork
 
     async def __call__(self, limit: int = BATCH) -> int:
-        """How many notices were looked at; 0 when none is due."""
+        """How many notices were looked at; 0 when none is due.
+
+        Raises:
+            ExceptionGroup: with what went wrong about some, after all were looked at and put off or handled.
+        """
         now, token = self._clock.now(), self._identifiers.unique()
         notices = await self._unit_of_work.write(
             lambda transaction: transaction.lease_notices(now, until=now + LEASE, token=token, limit=limit)
@@ -81,7 +90,13 @@ class ProcessNotices:
     async def _handle(self, alike: tuple[Notice, ...], token: UUID) -> None:
         """Look at notices that claim the same of one reference: one question serves them all."""
         newest = max(alike, key=lambda notice: notice.received_at)
-        outcome = await self._settled(newest)
+        try:
+            outcome = await self._settled(newest)
+        except Exception:
+            # It proves nothing about the money, like any answer that gives no information: looked at again,
+            # and after a day a question for a person. The trouble itself is for whoever runs the worker.
+            await all_of(self._finish(notice, None, token) for notice in alike)
+            raise
         await all_of(self._finish(notice, outcome, token) for notice in alike)
 
     async def _finish(self, notice: Notice, outcome: str | None, token: UUID) -> None:
@@ -91,7 +106,9 @@ class ProcessNotices:
         until = notice.received_at + KEPT_FOR
         if outcome is None and now >= until:
             question = await self._question(notice, now)
-            outcome = f"left to review {question.kind.value}"
+            outcome = left_to_review(question.kind)
+            if question.payment_id is None and await self._asked_already(notice, outcome):
+                question = None
         if outcome is None:
             again = min(now + AGAIN[min(notice.tries, len(AGAIN) - 1)], until)
             after = attrs.evolve(notice, tries=notice.tries + 1, next_try_at=again)
@@ -106,9 +123,13 @@ class ProcessNotices:
             if not await transaction.finish_notice(after, token=token) or question is None:
                 return
             if locked is None:
-                await transaction.add_review(question)
+                alone = opened_alone(question, actor=f"provider:{notice.provider}", cause=CAUSE)
+                await transaction.add_review(alone)
             else:
-                await transaction.save(_asked(locked, question, notice.provider))
+                opened = happened.ReviewOpened(
+                    kind=question.kind, subject=question.subject, detail=question.detail
+                )
+                await transaction.save(_asked(locked, opened, notice.provider, now))
 
         await self._unit_of_work.write(write)
 
@@ -129,7 +150,7 @@ class ProcessNotices:
         went = await self._refunds_of(payment, notice)
         urgency = Urgency.SUCCESS_NOTICED if notice.claim is Claim.PAID else Urgency.PAYER
         settled = await self._settle.ask(
-            payment, notice.reference, "webhook", failure_noticed_at=failed_at, urgency=urgency
+            payment, notice.reference, CAUSE, failure_noticed_at=failed_at, urgency=urgency
         )
         if notice.claim in _BY_THE_BANK and settled.rule in _SAYS_NOT_WHOSE:
             await self._ask_about_dispute(notice, settled)
@@ -142,22 +163,29 @@ class ProcessNotices:
 
         The provider's answer shows that money went back, and cannot tell by whom.
         """
-        payment_id = settled.payment.payment_id
-        question = Review(
-            review_id=self._identifiers.unique(),
+        question = happened.ReviewOpened(
             kind=ReviewKind.DISPUTE,
             subject=settled.reference,
-            payment_id=payment_id,
             detail=f"{notice.provider} said {notice.word!r} of money that a refund takes back or took back.",
-            opened_at=self._clock.now(),
         )
+        await self._ask_once(
+            settled.payment.payment_id,
+            notice.provider,
+            lambda locked: question if _asked_for(locked, settled.reference) else None,
+        )
+
+    async def _ask_once(
+        self, payment_id: UUID, provider: str, asking: Callable[[Payment], happened.ReviewOpened | None]
+    ) -> None:
+        """Open the question that the locked payment raises, unless it was asked before, decided or not."""
 
         async def write(transaction: Transaction) -> None:
             locked = await transaction.lock_payment(payment_id)
-            known = await transaction.reviews_of(payment_id)
-            asked = any((r.kind, r.subject) == (question.kind, question.subject) for r in known)
-            if locked is not None and not asked and _asked_for(locked, settled.reference):
-                await transaction.save(_asked(locked, question, notice.provider))
+            if locked is None:
+                raise PaymentNotFound
+            question = asking(locked)
+            if question is not None and not was_asked(question, await transaction.reviews_of(payment_id)):
+                await transaction.save(_asked(locked, question, provider, self._clock.now()))
 
         await self._unit_of_work.write(write)
 
@@ -169,8 +197,18 @@ class ProcessNotices:
 
     async def _settled_refund(self, notice: Notice, payment: Payment, refund: Refund) -> str | None:
         """What became of a notice about a refund of ours: one that claims no end needs none to be handled."""
-        after = await self._settle_refund(payment.payment_id, refund.refund_id, "webhook")
+        after = await self._settle_refund(payment.payment_id, refund.refund_id, CAUSE)
         status = refund_of(after, refund.refund_id).status
+        explained = refund.status is RefundStatus.SUCCEEDED
+        if status is RefundStatus.FAILED and notice.claim is Claim.RETURNED and not explained:
+            # A notice decides nothing, but two words about money that may be gone are a question.
+            # Money that had gone, and came back just now, asks its own.
+            await self._ask_once(
+                payment.payment_id,
+                notice.provider,
+                lambda locked: contradicted(refund_of(locked, refund.refund_id), notice.word),
+            )
+            return f"refund failed, left to review {ReviewKind.DISPUTE.value}"
         ended = status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED)
         return f"refund {status.value}" if ended or notice.claim is Claim.OTHER else None
 
@@ -180,7 +218,7 @@ class ProcessNotices:
         if notice.claim is Claim.PAID:
             return went
         for refund in _asked_for(payment, notice.reference):
-            after = await self._settle_refund(payment.payment_id, refund.refund_id, "webhook")
+            after = await self._settle_refund(payment.payment_id, refund.refund_id, CAUSE)
             if refund_of(after, refund.refund_id).status is RefundStatus.SUCCEEDED:
                 went = "refund succeeded"
         return went
@@ -205,9 +243,24 @@ class ProcessNotices:
             return None
         return payment
 
+    async def _asked_already(self, notice: Notice, outcome: str) -> bool:
+        """Whether a person was asked because of another notice that claims the same of this reference."""
+        if notice.reference is None:
+            return False
+        about = await self._unit_of_work.reads.notices_about(notice.reference)
+        return any(
+            (other.provider, other.claim, other.outcome) == (notice.provider, notice.claim, outcome)
+            for other in about
+        )
+
     async def _question(self, notice: Notice, now: datetime) -> Review:
-        ours = await self._refund(notice)
-        payment = ours[0] if ours else await self._payment(notice)
+        try:
+            ours = await self._refund(notice)
+            payment = ours[0] if ours else await self._payment(notice)
+        except StorageError:
+            raise
+        except Exception:  # noqa: BLE001 -- a payment that cannot be read must not keep the question from people
+            ours = payment = None
         kind = _QUESTION.get(notice.claim, ReviewKind.STUCK_UNKNOWN) if payment else ReviewKind.ORPHAN
         subject = notice.reference or notice.digest
         if ours is not None:
@@ -220,6 +273,11 @@ class ProcessNotices:
             detail=f"{notice.provider} said {notice.word!r}, and never confirmed it when asked.",
             opened_at=now,
         )
+
+
+def left_to_review(kind: ReviewKind) -> str:
+    """What became of a notice that a person decides about."""
+    return f"left to review {kind.value}"
 
 
 def _alike(notices: tuple[Notice, ...]) -> list[tuple[Notice, ...]]:
@@ -242,13 +300,6 @@ def _asked_for(payment: Payment, reference: str | None) -> tuple[Refund, ...]:
     )
 
 
-def _asked(locked: Payment, question: Review, provider: str) -> StoredChange:
+def _asked(locked: Payment, question: happened.ReviewOpened, provider: str, now: datetime) -> StoredChange:
     """The question as a change of its payment, so that its trail tells of it."""
-    opened = happened.ReviewOpened(kind=question.kind, subject=question.subject, detail=question.detail)
-    return record(
-        locked,
-        Change(locked, (opened,)),
-        actor=f"provider:{provider}",
-        cause="webhook",
-        now=question.opened_at,
-    )
+    return record(locked, Change(locked, (question,)), actor=f"provider:{provider}", cause=CAUSE, now=now)

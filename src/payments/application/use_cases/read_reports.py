@@ -23,9 +23,9 @@ class ReadReports:
         """What ``provider`` said of ``reference``, oldest first; nothing for one that signs what it sends."""
         if provider is None or provider.callbacks is None:
             return ()
-        notices = await self._unit_of_work.reads.notices_about(reference)
+        reads = self._unit_of_work.reads
         read = []
-        for notice in [n for n in notices if n.provider == provider.name][-MOST_READ:]:
+        for notice in await reads.newest_notices(reference, provider.name, MOST_READ):
             try:
                 body = self._cipher.open(notice.sealed)
             except ValueError:

@@ -6,6 +6,7 @@ from typing import Final
 import attrs
 
 from payments.application.answers import Acknowledged
+from payments.application.card_numbers import emptied
 from payments.application.ports.cipher import Cipher
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
@@ -53,7 +54,7 @@ class ReceiveCallback:
             notice_id=self._identifiers.unique(),
             provider=name,
             digest=hashlib.sha256(identity).hexdigest(),
-            sealed=self._cipher.seal(body),
+            sealed=self._cipher.seal(emptied(body)),
             reference=reference,
             claim=said.claim,
             word=said.word,

@@ -1,17 +1,26 @@
 """Receive a notice: authenticate, store raw, acknowledge. Nothing in it decides anything."""
 
 import hashlib
+from typing import Final
 
 import attrs
 
 from payments.application.answers import Received
+from payments.application.card_numbers import emptied
+from payments.application.notice_limits import NoticeLimits
 from payments.application.ports.cipher import Cipher
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import Providers, RawNotice
+from payments.application.ports.shared_state import SharedState
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import Claim, Notice
-from payments.domain.errors import UnsupportedProvider
+from payments.domain.errors import InboxFull, UnsupportedProvider
+
+SENT_AGAIN_S: Final = 300.0
+"""When a provider whose notices find no place may send them again."""
+TOLD_EVERY_S: Final = 60.0
+"""However many are refused, the log says so this seldom."""
 
 
 @attrs.frozen
@@ -21,7 +30,9 @@ class ReceiveNotice:
     _cipher: Cipher
     _clock: Clock
     _identifiers: Identifiers
+    _limits: NoticeLimits
     _providers: Providers
+    _shared_state: SharedState
     _unit_of_work: UnitOfWork
 
     async def __call__(self, provider: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Received:
@@ -33,6 +44,7 @@ class ReceiveNotice:
             UnsupportedProvider: unknown here, switched off, or one that sends no notices.
             NoticeForged: its signature does not cover these bytes.
             NoticeMalformed: authentic but unreadable.
+            InboxFull: nobody has its reference, and too many like it wait; the provider should send it again.
             StorageUnavailable: it could not be stored; the provider should send it again.
         """
         gateway = self._providers.named(provider)
@@ -46,7 +58,7 @@ class ReceiveNotice:
             notice_id=self._identifiers.unique(),
             provider=provider,
             digest=hashlib.sha256(provider.encode() + b"\x00" + body).hexdigest(),
-            sealed=self._cipher.seal(body),
+            sealed=self._cipher.seal(emptied(body)),
             reference=hint.reference,
             claim=hint.claim,
             word=hint.word,
@@ -55,6 +67,12 @@ class ReceiveNotice:
             outcome="ignored" if ignored else "",
             next_try_at=None if ignored else now,
         )
-        return Received(
-            stored=await self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))
-        )
+        try:
+            stored = await self._unit_of_work.write(
+                lambda transaction: transaction.add_notice(notice, most_unknown=self._limits.unknown)
+            )
+        except InboxFull as full:
+            refused = InboxFull(retry_after_s=SENT_AGAIN_S)
+            refused.first = await self._shared_state.first_within(f"inbox-full:{provider}", TOLD_EVERY_S)
+            raise refused from full
+        return Received(stored=stored)

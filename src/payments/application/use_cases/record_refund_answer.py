@@ -5,17 +5,21 @@ from uuid import UUID
 
 import attrs
 
+from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.clock import Clock
 from payments.application.ports.providers import RefundAnswer, RefundOutcome
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.refund_recording import record_refund
+from payments.domain import events as happened
 from payments.domain import refunding
 from payments.domain.errors import PaymentNotFound
 from payments.domain.events import ReviewKind
 from payments.domain.payment import Change, Payment
 from payments.domain.refund import Refund
 from payments.domain.refunding import capture_of, refund_of
+from payments.domain.review import Review
+from payments.domain.reviewing import was_asked
 
 
 @attrs.frozen
@@ -66,6 +70,9 @@ class RecordRefundAnswer:
             )
             if question is not None and str(refund_id) not in asked:
                 change = _followed(change, Change(change.payment, (question,)))
+            dispute = _contradiction(refund, heard.answer, reviews)
+            if dispute is not None:
+                change = _followed(change, Change(change.payment, (dispute,)))
             provider = capture_of(locked, refund.capture_id).provider
             stored = record_refund(
                 locked,
@@ -83,9 +90,19 @@ class RecordRefundAnswer:
         return await self._unit_of_work.write(write)
 
 
+def _contradiction(
+    refund: Refund, answer: RefundAnswer, reviews: tuple[Review, ...]
+) -> happened.ReviewOpened | None:
+    """The question that a success raises of ``refund`` as it was found failed, unless it was asked before."""
+    if answer.outcome is not RefundOutcome.SUCCEEDED:
+        return None
+    dispute = refunding.contradicted(refund, answer.word)
+    return None if dispute is None or was_asked(dispute, reviews) else dispute
+
+
 def _effect(payment: Payment, refund: Refund, heard: Heard, now: datetime) -> Change:
     answer = heard.answer
-    word = answer.word + (f" ({answer.detail})" if answer.detail else "")
+    word = without_card_numbers(answer.word + (f" ({answer.detail})" if answer.detail else ""))
     named = answer.provider_reference
     if answer.outcome is RefundOutcome.SUCCEEDED:
         return refunding.succeeded(payment, refund, word=word, provider_reference=named, now=now)

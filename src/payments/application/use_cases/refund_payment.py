@@ -15,6 +15,7 @@ from payments.application.use_cases.send_refund import SendRefund
 from payments.domain.errors import IdempotencyKeyReused, PaymentNotFound
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment
+from payments.domain.persons import refuse_payer
 from payments.domain.refund import Refund
 from payments.domain.refund_rules import RefundRules
 from payments.domain.refunding import Wanted, by_hand, capture_of, refund_of, reserve
@@ -23,7 +24,7 @@ from payments.domain.transitions import RefundStatus
 
 @attrs.frozen
 class RefundPayment:
-    """Give money of a payment back, whole or in part, at most once."""
+    """Give money of a payment back, whole or in part, at most once. Who owes the payment cannot."""
 
     _clock: Clock
     _identifiers: Identifiers
@@ -49,6 +50,7 @@ class RefundPayment:
 
         Raises:
             PaymentNotFound: there is none.
+            OperatorIsPayer: ``actor`` owes it.
             NothingToRefund, RefundTooLarge, ReceiptPending: not now.
             InvalidRequest, InvalidMoney, UnsupportedAmount, UnsupportedProvider: not like this.
             IdempotencyKeyReused: ``refund_id`` names another refund.
@@ -56,6 +58,7 @@ class RefundPayment:
         payment = await self._unit_of_work.reads.payment(payment_id)
         if payment is None:
             raise PaymentNotFound
+        refuse_payer(payment, actor)
         capture = capture_of(payment, capture_id)
         money = amount if isinstance(amount, Money) else Money.of(amount, capture.amount.currency)
         wanted = self._reserve.wanted(

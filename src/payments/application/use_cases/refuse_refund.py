@@ -4,11 +4,13 @@ from uuid import UUID
 
 import attrs
 
+from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.clock import Clock
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.refund_recording import record_refund
 from payments.domain.errors import PaymentNotFound, RefundNotAwaiting
+from payments.domain.persons import refuse_payer
 from payments.domain.refund import Refund
 from payments.domain.refunding import refund_of, refuse
 from payments.domain.transitions import RefundStatus
@@ -27,14 +29,16 @@ class RefuseRefund:
         Raises:
             PaymentNotFound, RefundNotFound: there is none.
             RefundNotAwaiting: it was approved, or ended.
+            OperatorIsPayer: ``actor`` owes the payment.
         """
-        word = f"refused by {actor}: {reason}"
+        word = without_card_numbers(f"refused by {actor}: {reason}")
 
         async def write(transaction: Transaction) -> Refund:
             locked = await transaction.lock_payment(payment_id)
             if locked is None:
                 raise PaymentNotFound
             refund = refund_of(locked, refund_id)
+            refuse_payer(locked, actor)
             if refund.status is RefundStatus.FAILED and refund.detail == word:
                 return refund
             if refund.status is not RefundStatus.AWAITING_APPROVAL:

@@ -4,6 +4,7 @@ from uuid import UUID, uuid5
 
 import attrs
 
+from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import Provider, Providers
 from payments.application.tokens import Tokens, hash_of
@@ -49,7 +50,7 @@ class ReserveRefund:
             refund_id=refund_id,
             reference=reference,
             amount=amount,
-            reason=reason,
+            reason=without_card_numbers(reason),
             actor=actor,
             capture_id=capture_id,
             awaiting_approval=awaiting_approval,

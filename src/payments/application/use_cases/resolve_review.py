@@ -8,12 +8,14 @@ from uuid import UUID
 import attrs
 
 from payments.application.attesting import CAUSE, attest
+from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.review_details import Details, require_fitting
+from payments.application.review_recording import resolved_alone
 from payments.application.use_cases.attach_money import AttachMoney
 from payments.application.use_cases.reserve_refund import ReserveRefund
 from payments.application.use_cases.settle_payment import SettlePayment
@@ -30,6 +32,7 @@ from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Outcome, Rule
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment
+from payments.domain.persons import refuse_payer
 from payments.domain.refund import refundable
 from payments.domain.refund_rules import RefundRules
 from payments.domain.review import Review, ReviewState
@@ -69,6 +72,7 @@ class ResolveReview:
             ReviewNotFound: there is none.
             InvalidRequest: a field is missing, wrong or of no use here.
             DecisionNotPossible: a review of this kind, or about this money, has no such way out.
+            OperatorIsPayer: ``actor`` owes the payment that it is about.
             ReviewAlreadyDecided: somebody was faster.
             ReceiptPending, UnsupportedAmount, UnsupportedProvider: the money cannot be sent back, or not yet.
         """
@@ -77,6 +81,9 @@ class ResolveReview:
         review = await self._unit_of_work.reads.review(review_id)
         if review is None:
             raise ReviewNotFound
+        payment = await self._unit_of_work.reads.payment(review.payment_id) if review.payment_id else None
+        if payment is not None:
+            refuse_payer(payment, actor)
         if is_decided(review, chosen):
             return review
         require_way_out(review, chosen)
@@ -129,7 +136,7 @@ class ResolveReview:
         return await self._unit_of_work.write(_DismissingAlone(review.review_id, decision, self._clock))
 
     async def _attached(self, review: Review, decision: Decision, details: Details) -> Review:
-        return await self._attach(review, decision, details.reference or "")
+        return await self._attach(review, decision, details.reference or "", details.paid_under)
 
     async def _unlock(self, review: Review, decision: Decision, _details: Details) -> Review:
         async def unlock(_t: Transaction, payment: Payment, present: Review, now: datetime) -> Decided:
@@ -261,7 +268,7 @@ class ResolveReview:
 
 @attrs.frozen
 class _DismissingAlone:
-    """Dismiss a review of no payment: no trail tells of it, so the review itself keeps who, why and when."""
+    """Dismiss a review of no payment: the trail that tells of it is the review's own."""
 
     review_id: UUID
     decision: Decision
@@ -273,8 +280,11 @@ class _DismissingAlone:
             raise ReviewNotFound
         if is_decided(present, self.decision):
             return present
-        answered = reviewing.answered(present, self.decision, now=self.clock.now())
-        await transaction.decide_review(answered)
+        now = self.clock.now()
+        answered = reviewing.answered(present, self.decision, now=now)
+        trail = await transaction.review_trail(self.review_id)
+        stored = resolved_alone(trail, answered, actor=self.decision.actor, cause=CAUSE, now=now)
+        await transaction.decide_review(stored)
         return answered
 
 
@@ -304,4 +314,4 @@ def _reason(reason: str) -> str:
     if not said or len(said) > LONGEST_REASON:
         remedy = f"Say why, in 1 to {LONGEST_REASON} characters."
         raise InvalidRequest(errors=(FieldError("/reason", remedy),))
-    return said
+    return without_card_numbers(said)

@@ -1,6 +1,7 @@
 """Send: ask the provider for one reserved refund, at most once."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -12,12 +13,13 @@ from payments.application.ports.providers import (
     Provider,
     RefundAnswer,
     RefundOutcome,
+    RefundQuestion,
     RefundRequest,
     Refunds,
 )
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
-from payments.application.refund_recording import record_refund
+from payments.application.refund_recording import others_of, record_refund
 from payments.application.tokens import Tokens, hash_of
 from payments.application.use_cases.record_refund_answer import Heard, RecordRefundAnswer
 from payments.application.use_cases.reserve_refund import ReserveRefund
@@ -31,6 +33,9 @@ from payments.domain.payment import Change, Payment
 from payments.domain.refund import Refund
 from payments.domain.refunding import by_hand, capture_of, refund_of, requested
 from payments.domain.transitions import RefundStatus
+
+LEFT_BEHIND: Final = timedelta(seconds=60)
+"""A refund that waited this long is looked for at the provider before it is sent."""
 
 
 @attrs.frozen
@@ -87,8 +92,35 @@ class SendRefund:
         after, mine = await self._unit_of_work.write(commit)
         if not mine or provider.refunds is None:
             return after
-        heard = await _asked(provider.refunds, self._request(after, refund, provider))
+        heard = await self._sent_before(provider.refunds, after, refund)
+        if heard is None:
+            heard = await _asked(provider.refunds, self._request(after, refund, provider))
         return await self._record(payment_id, refund_id, heard, cause=cause)
+
+    async def _sent_before(self, refunds: Refunds, payment: Payment, refund: Refund) -> Heard | None:
+        """What the provider knows of a refund that waited; None where nothing is known of it.
+
+        A database that was restored from a backup has forgotten what it sent since, and a provider need not
+        tell a second request from the first.
+        """
+        if self._clock.now() - refund.created_at <= LEFT_BEHIND:
+            return None
+        capture = capture_of(payment, refund.capture_id)
+        question = RefundQuestion(
+            reference=refund.reference,
+            attempt=capture.reference,
+            capture_key=capture.key,
+            receipt=capture.receipt,
+            amount=refund.amount,
+            provider_reference=refund.provider_reference,
+            requested_at=refund.created_at,
+            known=others_of(payment, refund),
+        )
+        try:
+            answer = await refunds.check(question)
+        except Exception:  # noqa: BLE001 -- docs/model.md section 3: any exception is no information
+            return None
+        return None if answer.outcome is RefundOutcome.NOTHING else Heard(answer, to_our_request=True)
 
     def _request(self, payment: Payment, refund: Refund, provider: Provider) -> RefundRequest:
         capture = capture_of(payment, refund.capture_id)

@@ -1,6 +1,7 @@
 """Settle: ask the provider about one attempt, then apply the evidence under the payment's lock."""
 
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from payments.domain.errors import PaymentNotFound, ReferenceNotFound
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Report, Rule, nothing
 from payments.domain.payment import Change, Payment, lost
+from payments.domain.refund import Refund, failed_since
 from payments.domain.refunding import Wanted
 from payments.domain.review import Review
 from payments.domain.reviewing import after_refund
@@ -59,6 +61,7 @@ class Settled:
 
 
 _SAYS_ONLY: Final = {
+    Rule.NO_INFORMATION: Outcome.NOTHING,
     Rule.NOT_OURS: Outcome.NOTHING,
     Rule.NOT_ATTESTED: Outcome.NOTHING,
     # It will say so again, or report it: until then nobody else may be asked to pay.
@@ -131,7 +134,32 @@ class SettlePayment:
         failure_noticed_at: datetime | None = None,
         urgency: Urgency = Urgency.PAYER,
     ) -> Settled:
-        """Ask about an attempt of ``payment`` and apply the answer, whatever it is."""
+        """Ask about an attempt of ``payment`` and apply the answer, whatever it is.
+
+        An answer about money that went back is asked for once more if a refund of ours failed meanwhile.
+        """
+        once = partial(
+            self._once,
+            reference=reference,
+            cause=cause,
+            budget_s=budget_s,
+            failure_noticed_at=failure_noticed_at,
+            urgency=urgency,
+        )
+        settled = await once(payment)
+        outdated = settled.rule is Rule.NO_INFORMATION and settled.answer.outcome is Outcome.RETURNED
+        return await once(settled.payment) if outdated else settled
+
+    async def _once(
+        self,
+        payment: Payment,
+        *,
+        reference: str,
+        cause: str,
+        budget_s: float | None,
+        failure_noticed_at: datetime | None,
+        urgency: Urgency,
+    ) -> Settled:
         attempt = payment.attempt(reference)
         provider = self._providers.by_name.get(attempt.provider)
         callbacks = await self._reports(provider, reference)
@@ -158,6 +186,7 @@ class SettlePayment:
             cause=cause,
             failure_noticed_at=failure_noticed_at,
             surplus_refund=self._reserve.of_surplus(attempt, answer, evidence_id),
+            refunds=payment.refunds,
         )
         after, rule = await self._unit_of_work.write(apply)
         return Settled(payment=after, reference=reference, answer=answer, rule=rule)
@@ -262,6 +291,8 @@ class Application:
     cause: str
     failure_noticed_at: datetime | None
     surplus_refund: Wanted | None
+    refunds: tuple[Refund, ...] = ()
+    """Those that were known before the provider was asked."""
 
     async def __call__(self, transaction: Transaction) -> tuple[Payment, Rule]:
         locked = await transaction.lock_payment(self.payment_id)
@@ -269,6 +300,9 @@ class Application:
             raise PaymentNotFound
         if await transaction.has_evidence(self.evidence_id):
             return locked, Rule.ALREADY_COUNTED
+        if self.answer.outcome is Outcome.RETURNED and failed_since(self.refunds, locked.refunds):
+            # What it counts as gone may be our refund, whose money is here: only a newer answer can tell.
+            return locked, Rule.NO_INFORMATION
         change, rule = await self.decide(transaction, locked)
         await transaction.save(change)
         return change.after, rule

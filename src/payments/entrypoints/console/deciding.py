@@ -11,6 +11,7 @@ from payments.application import sentences
 from payments.application.answers import ReviewStory
 from payments.application.review_details import Details
 from payments.domain.events import ReviewKind
+from payments.domain.persons import refuse_payer
 from payments.domain.reviewing import WayOut
 from payments.entrypoints.console.desk import Desk, Here
 from payments.entrypoints.console.one_review import named
@@ -25,6 +26,8 @@ async def confirm(desk: Desk, here: Here) -> Response:
     story = await named(desk, here.request)
     way = _way(here.request)
     _refuse_what_is_not_offered(story, way)
+    if story.payment is not None:
+        refuse_payer(story.payment, here.caller.actor)
     about_refund = story.review.kind is ReviewKind.REFUND_UNKNOWN
     return desk.page(
         here.request,
@@ -51,6 +54,7 @@ async def decide(desk: Desk, here: Here) -> Response:
         here.caller.actor,
         Details(
             reference=_given(sent.get("reference")),
+            paid_under=_given(sent.get("paid_under")),
             outcome=_given(sent.get("outcome")),
             provider_reference=_given(sent.get("provider_reference")),
             amount=_given(sent.get("amount")),

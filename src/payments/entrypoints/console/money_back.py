@@ -3,22 +3,22 @@
 from uuid import UUID
 
 from payments.domain.payment import Payment
+from payments.domain.persons import owes, person
 from payments.domain.refund import refundable
-from payments.domain.refunding import person
 from payments.domain.transitions import RefundStatus
 from payments.entrypoints.http.auth import Caller, Scope
 
 
 def sendable(payment: Payment, caller: Caller) -> frozenset[UUID]:
-    """The captures of which ``caller`` may send something back."""
-    if not caller.may(Scope.REFUND):
+    """The captures of which ``caller`` may send something back: none of what they paid themselves."""
+    if not caller.may(Scope.REFUND) or owes(payment, caller.user):
         return frozenset()
     return frozenset(c.capture_id for c in payment.captures if refundable(c, payment.refunds).minor > 0)
 
 
 def refusable(payment: Payment, caller: Caller) -> frozenset[UUID]:
-    """The refunds that wait for somebody's word, where ``caller`` may give one."""
-    if not caller.may(Scope.REFUND):
+    """The refunds that wait for somebody's word, where ``caller`` may give one: not the payer."""
+    if not caller.may(Scope.REFUND) or owes(payment, caller.user):
         return frozenset()
     return frozenset(r.refund_id for r in payment.refunds if r.status is RefundStatus.AWAITING_APPROVAL)
 

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from payments.application import sentences
 from payments.application.answers import ReviewStory
 from payments.domain.errors import ReviewNotFound
+from payments.domain.persons import owes
 from payments.entrypoints.console.desk import Desk, Here
 from payments.entrypoints.console.wording import WAYS
 from payments.entrypoints.http import reading
@@ -14,12 +15,14 @@ from payments.entrypoints.http import reading
 async def show(desk: Desk, here: Here) -> Response:
     """Show what is asked, about what, what was attested, and the ways out."""
     story = await named(desk, here.request)
+    owed_here = story.payment is not None and owes(story.payment, here.caller.user)
     return desk.page(
         here.request,
         "review.html",
         story=story,
         review=story.review,
-        ways=[(way.value, WAYS[way]) for way in story.ways_out],
+        ways=[] if owed_here else [(way.value, WAYS[way]) for way in story.ways_out],
+        owed_here=owed_here and bool(story.ways_out),
         evidence=[(each, sentences.of_evidence(each)) for each in story.evidence],
         summary=sentences.summary(story.payment) if story.payment else None,
         decided=sentences.of_review(story.review) if story.review.decision else None,

@@ -1,6 +1,7 @@
 """``.../captures/{capture_id}/refund/`` and ``.../refunds/{refund_id}/approve|refuse/``: send money back.
 
-For operators whose token allows refunds, too; whoever asked for one cannot approve it.
+For operators whose token allows refunds, too; whoever asked for one cannot approve it,
+and whoever owes the payment neither asks for one, nor approves or refuses it.
 """
 
 import secrets
@@ -16,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 from payments.domain.capture import Capture
 from payments.domain.errors import FieldError, InvalidRequest, RefundNotAwaiting, RefundNotFound
 from payments.domain.payment import Payment
+from payments.domain.persons import refuse_payer
 from payments.domain.refund import Refund, refundable
 from payments.domain.refunding import refund_of
 from payments.domain.transitions import RefundStatus
@@ -33,6 +35,7 @@ async def ask(desk: Desk, here: Here) -> Response:
     """Show the form that sends money of one capture back."""
     _require_refunds(here)
     payment = await named(desk, here.request)
+    refuse_payer(payment, here.caller.actor)
     capture = _capture_named(payment, here.request)
     return desk.page(
         here.request,
@@ -98,6 +101,7 @@ async def refuse(desk: Desk, here: Here) -> Response:
 async def _confirmed(desk: Desk, here: Here, page: str) -> Response:
     _require_refunds(here)
     payment = await named(desk, here.request)
+    refuse_payer(payment, here.caller.actor)
     waiting = refund_of(payment, _refund_named(here.request))
     if waiting.status is not RefundStatus.AWAITING_APPROVAL:
         raise RefundNotAwaiting

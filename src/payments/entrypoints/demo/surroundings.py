@@ -23,7 +23,7 @@ MPESA_INITIATOR: Final = "testapi"
 """Who asks Daraja to send money back."""
 
 MOUNT: Final = "/simulators"
-COLLECTOR_PAGE: Final = "/shop/courier"
+COLLECTOR_PAGE: Final = "/shop/collector"
 
 
 @attrs.frozen(kw_only=True)

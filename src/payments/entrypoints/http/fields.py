@@ -9,6 +9,10 @@ from msgspec import Meta
 ORDER_ID_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
 REFERENCE_PATTERN: Final = "^[A-Za-z0-9_-]{1,64}$"
 
+NO_CONTROLS: Final = {"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
+"""What the document says of free text; reading refuses control characters everywhere."""
+SAYS_SOMETHING: Final = r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f]*$"
+
 OrderId: TypeAlias = Annotated[
     str,
     Meta(
@@ -78,7 +82,7 @@ Why: TypeAlias = Annotated[
     Meta(
         min_length=1,
         max_length=500,
-        pattern=r"\S",
+        pattern=SAYS_SOMETHING,
         description="Why, for the audit trail and the provider.",
         examples=["The parcel came back."],
     ),
@@ -115,6 +119,7 @@ Collector: TypeAlias = Annotated[
     Meta(
         min_length=1,
         max_length=255,
+        extra_json_schema=NO_CONTROLS,
         description="The `sub` of whoever collected it.",
         examples=["rider_7"],
     ),

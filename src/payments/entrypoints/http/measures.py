@@ -8,7 +8,7 @@ import os
 from typing import Final
 
 import attrs
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from payments.application.records import Backlog
@@ -34,6 +34,8 @@ class Measures:
     _durations: Histogram
     _waiting: dict[str, Gauge]
     _storage_up: Gauge
+    _refused: Counter
+    _card_numbers: Counter
     _together: str | None
     """The directory shared by all processes, if there are several."""
 
@@ -63,12 +65,33 @@ class Measures:
             registry=registry,
             multiprocess_mode="mostrecent",
         )
-        return cls(registry, durations, waiting, storage_up, os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+        refused = Counter(
+            "payments_notices_refused",
+            "Genuine notices that found no place among those about unknown references.",
+            ("provider",),
+            registry=registry,
+        )
+        card_numbers = Counter(
+            "payments_card_numbers",
+            "Requests whose body held what looks like a card number, by route.",
+            ("route",),
+            registry=registry,
+        )
+        together = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        return cls(registry, durations, waiting, storage_up, refused, card_numbers, together)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request. ``route`` is a template, never a path: paths would be measured one by one."""
         known = method if method in _METHODS else "other"
         self._durations.labels(known, route, str(status)).observe(seconds)
+
+    def refused_notice(self, provider: str) -> None:
+        """Count one notice that found no place. ``provider`` is the name of one that is switched on."""
+        self._refused.labels(provider).inc()
+
+    def card_number(self, route: str) -> None:
+        """Count a request that held a card number, which nobody should send."""
+        self._card_numbers.labels(route).inc()
 
     def backlog(self, backlog: Backlog | None) -> None:
         """Take note of what waits; None when the database gave no answer."""

@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 
 from payments.entrypoints.http.measures import Measures
 from payments.entrypoints.http.problems import INTERNAL_ERROR, Problem, ProblemWriter
+from payments.entrypoints.http.reading import CARD_NUMBER
 
 _IDENTIFIER: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _CLIENT_GONE: Final = 499
@@ -93,6 +94,9 @@ class Around:
     def _note(self, log: FilteringBoundLogger, scope: Scope, status: int, seconds: float) -> None:
         route = _route(scope)
         self.measures.request(scope["method"], route, status, seconds)
+        if scope.get(CARD_NUMBER):
+            self.measures.card_number(route)
+            log.warning("card_number_received", method=scope["method"], route=route)
         parts = scope.get("path_params", {})
         said = {name: parts[name][:64] for name in _LOGGED_PARTS if name in parts}
         # Probes come every few seconds and say nothing as long as they are answered well.

@@ -11,6 +11,7 @@ import msgspec
 from starlette.requests import Request
 
 from payments.application import strict_json
+from payments.application.card_numbers import holds_card_number
 from payments.domain.errors import FieldError, InvalidRequest
 from payments.entrypoints.http.problems import (
     CONTENT_TOO_LARGE,
@@ -24,6 +25,8 @@ MAX_BODY_BYTES: Final = 64 * 1024
 HEARD_OUT_BYTES: Final = 1024 * 1024
 """What is too large, but not larger than this, is heard out and thrown away: a client that is cut off while
 it still sends sees a broken connection instead of our answer."""
+CARD_NUMBER: Final = "payments.card_number"
+"""Marks the scope of a request whose body held what looks like a card number."""
 BODY_DEADLINE_S: Final = 5.0
 """How long a body may take to arrive, all of it."""
 
@@ -59,7 +62,10 @@ async def raw_body(request: Request, *, deadline_s: float = BODY_DEADLINE_S) -> 
         raise Refused(REQUEST_TIMEOUT, Connection="close") from None
     if length > MAX_BODY_BYTES:
         raise _too_large()
-    return b"".join(pieces)
+    body = b"".join(pieces)
+    if holds_card_number(body):
+        request.scope[CARD_NUMBER] = True
+    return body
 
 
 async def json_body(request: Request, shape: type[T]) -> T:

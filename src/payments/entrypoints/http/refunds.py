@@ -90,6 +90,7 @@ REFUND: Final = Operation(
     handle=refund,
     summary="Give money back",
     description=(
+        "Anybody with the scope but the payer. "
         "Sets the amount aside, then asks the provider, once. The refund's status says how far that came: "
         "trouble at the provider is no problem document. An Idempotency-Key is required: the same key and "
         "the same request are the same refund."
@@ -112,6 +113,7 @@ REFUND: Final = Operation(
     ),
     raises=(
         errors.PaymentNotFound,
+        errors.OperatorIsPayer,
         errors.NothingToRefund,
         errors.RefundTooLarge,
         errors.ReceiptPending,
@@ -144,7 +146,7 @@ APPROVE: Final = Operation(
     path="/payments/{payment_id}/refunds/{refund_id}/approve/",
     handle=approve,
     summary="Approve a refund",
-    description="Another person than the one who asked for it. It is sent at once.",
+    description="Another person than the one who asked for it, and than the payer. It is sent at once.",
     tag="Refunds",
     who=Who.REFUNDER,
     scopes=(Scope.REFUND,),
@@ -155,6 +157,7 @@ APPROVE: Final = Operation(
         errors.RefundNotFound,
         errors.RefundNotAwaiting,
         errors.ApprovalByRequester,
+        errors.OperatorIsPayer,
     ),
 )
 
@@ -164,12 +167,19 @@ REFUSE: Final = Operation(
     path="/payments/{payment_id}/refunds/{refund_id}/refuse/",
     handle=refuse,
     summary="Refuse a refund that waits for approval",
-    description="Nothing is sent, and its amount is free again. Who asked for it may do so, too.",
+    description=(
+        "Nothing is sent, and its amount is free again. Who asked for it may do so, too; the payer may not."
+    ),
     tag="Refunds",
     who=Who.REFUNDER,
     scopes=(Scope.REFUND,),
     path_shapes={"payment_id": PaymentId, "refund_id": RefundId},
     takes=RefundRefusal,
     answers=(Answer(shape=RefundInFull, description="The refund, failed."),),
-    raises=(errors.PaymentNotFound, errors.RefundNotFound, errors.RefundNotAwaiting),
+    raises=(
+        errors.PaymentNotFound,
+        errors.RefundNotFound,
+        errors.RefundNotAwaiting,
+        errors.OperatorIsPayer,
+    ),
 )

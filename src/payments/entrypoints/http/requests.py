@@ -10,9 +10,12 @@ from msgspec import Meta
 from payments.domain.collection import AtTheDoor
 from payments.domain.events import ReviewKind
 from payments.domain.review import ReviewState
+from payments.domain.reviewing import WayOut
 from payments.domain.transitions import PaymentStatus
 from payments.entrypoints.http import cursors
 from payments.entrypoints.http.fields import (
+    NO_CONTROLS,
+    SAYS_SOMETHING,
     Amount,
     CollectionId,
     Collector,
@@ -99,9 +102,35 @@ class ReviewsRequest:
 class ResolveRequest:
     """What is decided about a review, and why."""
 
-    decision: Annotated[str, Meta(description="One of the review's may_decide.", examples=["dismiss"])]
-    reason: Annotated[str, Meta(min_length=1, max_length=500, description="Why, for whoever reads it later.")]
+    decision: Annotated[
+        str,
+        Meta(
+            description="One of the review's may_decide.",
+            examples=["dismiss"],
+            extra_json_schema={"enum": [way_out.value for way_out in WayOut]},
+        ),
+    ]
+    reason: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=500,
+            description="Why, for whoever reads it later.",
+            extra_json_schema={"pattern": SAYS_SOMETHING},
+        ),
+    ]
     reference: GivenReference | None = None
+    paid_under: (
+        Annotated[
+            str,
+            Meta(
+                pattern="^p-[a-z2-7]{26}$",
+                description="With `attach`, where the review has only the provider's name for the money: the"
+                " forgotten reference of ours that it was paid under.",
+            ),
+        ]
+        | None
+    ) = None
     outcome: (
         Annotated[
             str,
@@ -154,7 +183,15 @@ class CollectionRequest:
     currency: CurrencyCode | None = None
     delivery_code: DeliveryCode | None = None
     reason: (
-        Annotated[str, Meta(max_length=200, description="Why it was refused; the payer reads it.")] | None
+        Annotated[
+            str,
+            Meta(
+                max_length=200,
+                description="Why it was refused; the payer reads it.",
+                extra_json_schema=NO_CONTROLS,
+            ),
+        ]
+        | None
     ) = None
 
 
@@ -172,5 +209,11 @@ class HandoverRequest:
     handover_id: HandoverId
     collector: Collector
     collections: Annotated[
-        tuple[CollectionId, ...], Meta(min_length=1, max_length=500, description="All of them or none.")
+        tuple[CollectionId, ...],
+        Meta(
+            min_length=1,
+            max_length=500,
+            description="All of them or none.",
+            extra_json_schema={"uniqueItems": True},
+        ),
     ]

@@ -133,6 +133,20 @@ class Evidence:
 
 
 @attrs.frozen(kw_only=True, slots=False)
+class ReviewStep:
+    """One change of a question that is about no payment."""
+
+    at: Instant
+    actor: Annotated[str, Meta(description="Who caused it.", examples=["provider:chapa"])]
+    what: Annotated[str, Meta(description="A plain sentence.")]
+
+    @classmethod
+    def of(cls, step: answers.ReviewStep) -> Self:
+        """A step as the use-case told it."""
+        return cls(at=step.at, actor=step.actor, what=step.what)
+
+
+@attrs.frozen(kw_only=True, slots=False)
 class Review(ReviewLine):
     """One question with what it is about, and what may be decided."""
 
@@ -141,6 +155,10 @@ class Review(ReviewLine):
     capture: Capture | None
     refund: Refund | None
     evidence: Annotated[tuple[Evidence, ...], Meta(description="Oldest first.")]
+    trail: Annotated[
+        tuple[ReviewStep, ...],
+        Meta(description="Oldest first; empty for a question about a payment, whose explanation tells it."),
+    ]
 
     @classmethod
     def whole(cls, story: answers.ReviewStory) -> Self:
@@ -152,6 +170,7 @@ class Review(ReviewLine):
             capture=Capture.of(story.capture) if story.capture else None,
             refund=Refund.of(story.refund) if story.refund else None,
             evidence=tuple(map(Evidence.of, story.evidence)),
+            trail=tuple(map(ReviewStep.of, story.trail)),
         )
 
 

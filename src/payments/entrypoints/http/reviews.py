@@ -45,6 +45,7 @@ async def resolve(desk: Desk, call: Call) -> Response:
     wish = await reading.json_body(call.request, ResolveRequest)
     details = Details(
         reference=wish.reference,
+        paid_under=wish.paid_under,
         outcome=wish.outcome,
         provider_reference=wish.provider_reference,
         amount=wish.amount,
@@ -132,6 +133,7 @@ RESOLVE: Final = Operation(
         ReviewNotFound,
         errors.ReviewAlreadyDecided,
         errors.DecisionNotPossible,
+        errors.OperatorIsPayer,
         errors.IdempotencyKeyInFlight,
         errors.IdempotencyKeyReused,
         errors.InvalidMoney,

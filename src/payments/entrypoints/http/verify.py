@@ -11,7 +11,7 @@ from structlog.contextvars import bind_contextvars
 from structlog.typing import FilteringBoundLogger
 
 from payments.domain import errors
-from payments.domain.errors import ReferenceNotFound, StorageError, UnsupportedProvider
+from payments.domain.errors import InboxFull, ReferenceNotFound, StorageError, UnsupportedProvider
 from payments.entrypoints.http import reading
 from payments.entrypoints.http.answering import json_answer
 from payments.entrypoints.http.desk import Desk
@@ -68,10 +68,20 @@ async def take_notice(desk: Desk, call: Call) -> Response:
         received = await desk.payments.receive_notice(call.request.path_params["provider"], headers, body)
     except UnsupportedProvider as error:
         raise Refused(NOT_FOUND) from error
+    except InboxFull as full:
+        await _say_full(desk, call.request.path_params["provider"], full)
+        raise
     response = json_answer(NoticeReceipt(status="stored" if received.stored else "duplicate"))
     if desk.on_notice is not None:
         response.background = BackgroundTask(_wake, desk)
     return response
+
+
+async def _say_full(desk: Desk, provider: str, full: InboxFull) -> None:
+    desk.measures.refused_notice(provider)
+    if full.first:
+        log: FilteringBoundLogger = structlog.get_logger("payments.http")
+        await log.awarning("inbox_full", provider=provider, most=desk.settings.notices.unknown)
 
 
 async def take_callback(desk: Desk, call: Call) -> Response:
@@ -149,7 +159,14 @@ NOTICE: Final = Operation(
     path_shapes={"provider": ProviderName},
     takes=bytes,
     answers=(Answer(shape=NoticeReceipt, description="Stored, now or earlier."),),
-    raises=(NOT_FOUND, REQUEST_TIMEOUT, CONTENT_TOO_LARGE, errors.NoticeForged, errors.NoticeMalformed),
+    raises=(
+        NOT_FOUND,
+        REQUEST_TIMEOUT,
+        CONTENT_TOO_LARGE,
+        errors.NoticeForged,
+        errors.NoticeMalformed,
+        errors.InboxFull,
+    ),
 )
 
 CALLBACK: Final = Operation(

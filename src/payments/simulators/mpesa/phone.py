@@ -20,6 +20,7 @@ PAGES = pages_of(Path(__file__).parent)
 
 _LOOK_AGAIN_S = 3
 _PIN = re.compile(r"[0-9]{4}")
+_TIMED_OUT = frozenset({result_codes.NO_ANSWER, "1019"})
 _LINES = (
     ("good", "Good"),
     ("low_balance", "Too little money"),
@@ -118,6 +119,7 @@ def _screen(
         notice=notice,
         prompt=shown,
         text=None if shown is None else payer_texts.prompt_text(simulation, shown),
+        timed_out=shown is None and bool(past) and past[0].shown and past[0].code in _TIMED_OUT,
         under_way=live is not None and shown is None and live.state == "answered",
         again_s=_again_s(shown),
         pin=simulation.config.pin,

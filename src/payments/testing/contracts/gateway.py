@@ -1,4 +1,4 @@
-"""What every gateway with a checkout keeps."""
+"""What every gateway keeps, and what one keeps besides that calls somebody outside."""
 
 import json
 from abc import ABC, abstractmethod
@@ -26,19 +26,21 @@ from payments.domain.errors import (
     ProviderRejected,
     ProviderUnavailable,
     UnsupportedAmount,
+    UnsupportedCurrency,
 )
 from payments.domain.evidence import Answer, Outcome
-from payments.domain.money import Money
+from payments.domain.money import MAX_MINOR, Money
 from payments.domain.payment import Customer
 from payments.testing.contracts.promises import BrokenPromise, promise, promise_to_raise
 
 REFERENCE: Final = "p-abcdefghijklmnopqrstuvwxyz"
 OTHER_REFERENCE: Final = "p-zyxwvutsrqponmlkjihgfedcba"
 _NOT_YET: Final = frozenset({Outcome.PAYABLE, Outcome.IN_FLIGHT})
+_NO_MONEY: Final = _NOT_YET | {Outcome.NOT_FOUND, Outcome.NOTHING}
 
 
 class GatewayStage(Protocol):
-    """A gateway, and the provider behind it with a payer before it."""
+    """A gateway with a payer before it."""
 
     provider: Provider
     amount: Money
@@ -50,7 +52,7 @@ class GatewayStage(Protocol):
 
     @abstractmethod
     async def told(self, reference: str) -> tuple[Money, ...]:
-        """The amount of each checkout the provider opened under ``reference``."""
+        """The amount of each checkout that somebody outside opened under ``reference``."""
 
     @abstractmethod
     async def pay(self, reference: str, amount: Money | None = None) -> None:
@@ -59,6 +61,14 @@ class GatewayStage(Protocol):
     @abstractmethod
     async def fail(self, reference: str) -> None:
         """A try of the payer fails; they may try again."""
+
+    async def evidence(self, checkout: Checkout) -> Answer:
+        """What is attested about the checkout: by whoever is asked, or by a collector's record."""
+        return await ask(self, checkout)
+
+
+class OutsideStage(GatewayStage, Protocol):
+    """A gateway with a payer before it and the provider's own service behind it."""
 
     @abstractmethod
     async def give_back(self, reference: str) -> None:
@@ -94,20 +104,41 @@ class GatewayStage(Protocol):
 
 
 class GatewayContract(ABC):
-    """Inherit it in a test class, and say how the stage is set."""
+    """What every gateway keeps, whoever takes the money.
+
+    Inherit it in a test class, and say how the stage is set. A gateway to somebody outside inherits
+    :class:`OutsideGatewayContract` instead, which holds all of this and more.
+    """
 
     @abstractmethod
     def stage(self) -> AbstractAsyncContextManager[GatewayStage]:
         """A gateway before a fresh provider."""
 
-    async def test_a_checkout_is_opened_for_exactly_the_amount(self) -> None:
+    async def test_its_fields_say_what_it_can_do(self) -> None:
+        async with self.stage() as stage:
+            provider, outside = stage.provider, stage.provider.flow is not Flow.CASH
+            provider.takes(stage.amount)
+            for code, span in provider.ranges.items():
+                codes = {span.least.currency.code, span.most.currency.code}
+                promise(f"the range of {code} is one of {code}.", kept=codes == {code})
+                promise(f"something in {code} can be taken.", kept=0 < span.least.minor <= span.most.minor)
+            promise("what is bound is a fact.", kept=provider.bound <= {"reference", "amount", "mode"})
+            heard = (provider.webhooks, provider.callbacks, provider.watched_for)
+            promise("somebody outside can be asked, and speaks; nobody else.", kept=any(heard) is outside)
+            promise("a prompt needs a phone.", kept=bool(provider.phones) or provider.flow is not Flow.PROMPT)
+            told_how = provider.refunds_whole or provider.refunds_by_receipt
+            promise("how it refunds is said of what does.", kept=bool(provider.refunds) or not told_how)
+            able = provider.refunds or provider.cancellations
+            promise("only somebody outside refunds or cancels.", kept=outside or not able)
+
+    async def test_a_checkout_says_where_to_pay(self) -> None:
         async with self.stage() as stage:
             checkout = await stage.provider.checkouts.open(request_for(stage))
-            told = await stage.told(REFERENCE)
-            promise(f"open asks for exactly {stage.amount}; asked were {told}.", kept=told == (stage.amount,))
+            told = (checkout.url is not None, checkout.provider_reference is not None)
+            wanted = {Flow.HOSTED_PAGE: told[0], Flow.PROMPT: told[1], Flow.CASH: not any(told)}
             promise(
-                "open returns a page, or the provider's own reference.",
-                kept=bool(checkout.url or checkout.provider_reference),
+                f"a page is named, or a prompt, and of cash neither; it is {checkout!r}.",
+                kept=wanted[stage.provider.flow],
             )
 
     async def test_an_open_checkout_is_not_paid(self) -> None:
@@ -123,7 +154,7 @@ class GatewayContract(ABC):
         async with self.stage() as stage:
             checkout = await stage.provider.checkouts.open(request_for(stage))
             await stage.pay(REFERENCE)
-            answer, again = await ask(stage, checkout), await ask(stage, checkout)
+            answer, again = await stage.evidence(checkout), await stage.evidence(checkout)
             attested_or_bound(stage, answer)
             promise(
                 f"asking again names the same money, not {again.capture_key!r}.",
@@ -137,7 +168,7 @@ class GatewayContract(ABC):
             checkout = await stage.provider.checkouts.open(request_for(stage))
             other = attrs.evolve(stage.amount, minor=stage.amount.minor - 100)
             await stage.pay(REFERENCE, other)
-            answer = await ask(stage, checkout)
+            answer = await stage.evidence(checkout)
             promise(
                 f"check tells the amount that arrived, {other}, not {answer.amount}.",
                 kept=answer.amount == other,
@@ -147,22 +178,72 @@ class GatewayContract(ABC):
         async with self.stage() as stage:
             checkout = await stage.provider.checkouts.open(request_for(stage))
             await stage.fail(REFERENCE)
-            first = await ask(stage, checkout)
+            first = await stage.evidence(checkout)
             promise(f"a failed try is declined, not {first!r}.", kept=first.outcome is Outcome.DECLINED)
-            again = await ask(stage, checkout)
+            again = await stage.evidence(checkout)
             promise("the same failed try looks the same again.", kept=first.fingerprint == again.fingerprint)
             if stage.provider.flow is Flow.PROMPT:
                 # One prompt takes one try.
                 return
             await stage.fail(REFERENCE)
-            second = await ask(stage, checkout)
+            second = await stage.evidence(checkout)
             promise(
                 "another failed try looks different, or none can be told apart.",
                 kept=first.fingerprint is None or first.fingerprint != second.fingerprint,
             )
             await stage.pay(REFERENCE)
-            paid = await ask(stage, checkout)
+            paid = await stage.evidence(checkout)
             promise(f"money after a failed try is paid, not {paid!r}.", kept=paid.outcome is Outcome.PAID)
+
+    async def test_what_was_never_opened_brings_no_money(self) -> None:
+        async with self.stage() as stage:
+            answer = await ask(stage, reference=OTHER_REFERENCE)
+            promise(
+                f"nothing is said of money that nobody was asked for; it said {answer!r}.",
+                kept=answer.outcome in _NO_MONEY and answer.capture_key is None and answer.amount is None,
+            )
+
+    async def test_an_amount_out_of_range_is_refused_before_it_is_sent(self) -> None:
+        async with self.stage() as stage:
+            span = stage.provider.ranges[stage.amount.currency.code]
+            for minor in (0, span.least.minor - 1, min(span.most.minor + 1, MAX_MINOR)):
+                amount = attrs.evolve(stage.amount, minor=minor)
+                if span.least <= amount <= span.most:
+                    # The largest amount there is.
+                    continue
+                with promise_to_raise(UnsupportedAmount, f"{amount} is said not to be taken."):
+                    stage.provider.takes(amount)
+                with promise_to_raise(ProviderRejected, "open raises ProviderRejected out of its range."):
+                    await stage.provider.checkouts.open(request_for(stage, amount=amount))
+            promise("open sends nothing that is out of range.", kept=not await stage.told(REFERENCE))
+
+    async def test_another_currency_is_refused_before_it_is_sent(self) -> None:
+        async with self.stage() as stage:
+            code = next(code for code in ("USD", "JPY", "ISK") if code not in stage.provider.ranges)
+            amount = Money.of("1000", code)
+            with promise_to_raise(UnsupportedCurrency, f"{code} is said not to be taken."):
+                stage.provider.takes(amount)
+            with promise_to_raise(ProviderRejected, f"open raises ProviderRejected for {code}."):
+                await stage.provider.checkouts.open(request_for(stage, amount=amount))
+            promise("open sends no currency it does not take.", kept=not await stage.told(REFERENCE))
+
+
+class OutsideGatewayContract(GatewayContract):
+    """What a gateway keeps besides that calls somebody outside, who may be late, wrong or gone."""
+
+    @abstractmethod
+    def stage(self) -> AbstractAsyncContextManager[OutsideStage]:
+        """A gateway before a fresh provider."""
+
+    async def test_a_checkout_is_opened_for_exactly_the_amount(self) -> None:
+        async with self.stage() as stage:
+            checkout = await stage.provider.checkouts.open(request_for(stage))
+            told = await stage.told(REFERENCE)
+            promise(f"open asks for exactly {stage.amount}; asked were {told}.", kept=told == (stage.amount,))
+            promise(
+                "open returns a page, or the provider's own reference.",
+                kept=bool(checkout.url or checkout.provider_reference),
+            )
 
     async def test_money_given_back_is_the_money_that_came(self) -> None:
         async with self.stage() as stage:
@@ -216,15 +297,6 @@ class GatewayContract(ABC):
             await stage.lock_out()
             with promise_to_raise(ProviderRejected, "open raises ProviderRejected for refused credentials."):
                 await stage.provider.checkouts.open(request_for(stage))
-
-    async def test_an_amount_out_of_range_is_refused_before_it_is_sent(self) -> None:
-        async with self.stage() as stage:
-            span = stage.provider.ranges[stage.amount.currency.code]
-            for minor in (span.least.minor - 1, span.most.minor + 1):
-                request = request_for(stage, amount=attrs.evolve(stage.amount, minor=minor))
-                with promise_to_raise(ProviderRejected, "open raises ProviderRejected out of its range."):
-                    await stage.provider.checkouts.open(request)
-            promise("open sends nothing that is out of range.", kept=not await stage.told(REFERENCE))
 
     async def test_no_trouble_of_asking_is_information(self) -> None:
         for trouble in ("lose_answers", "break_down", "vanish", "lock_out"):
@@ -372,7 +444,7 @@ async def ask(stage: GatewayStage, checkout: Checkout | None = None, *, referenc
         ) from error
 
 
-async def close(stage: GatewayStage, reference: str) -> Cancelled:
+async def close(stage: OutsideStage, reference: str) -> Cancelled:
     """What cancel answers; raising, and losing the ability meanwhile, are broken promises."""
     cancellations = stage.provider.cancellations
     if cancellations is None:

@@ -8,14 +8,19 @@ from typing import Any
 
 import attrs
 
+from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import Destination, Message, MessageState, Notice
-from payments.testing.contracts.promises import promise
+from payments.domain.errors import InboxFull
+from payments.testing.contracts.promises import promise, promise_to_raise
 from payments.testing.contracts.stored import (
     FAILED,
+    NOW,
+    a_capture,
     a_message,
     a_notice,
     a_payment,
+    a_refund,
     after_s,
     an_attempt,
     keep,
@@ -32,6 +37,32 @@ class QueuesContract(ABC):
     def stage(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work over an empty store."""
 
+    async def test_so_many_notices_about_unknown_references_wait_and_a_known_one_always_may(
+        self,
+    ) -> None:
+        async with self.stage() as units:
+            refunded = a_payment(attempts=(an_attempt(1),), captures=(a_capture(1),), refunds=(a_refund(1),))
+            await keep(units, refunded)
+            names = {number: f"p-unknown-{number}" for number in range(2, 9)}
+            strangers = {n: a_notice(n, reference=name) for n, name in names.items()}
+            for number in (2, 3):
+                promise("a genuine notice is kept.", kept=await _add_signed(units, strangers[number]))
+            with promise_to_raise(InboxFull, "a third that nobody knows finds no place among two."):
+                await _add_signed(units, strangers[4])
+            promise("what found no place is not there.", kept=not await units.reads.notices_about(names[4]))
+            promise("a repeated one is a duplicate.", kept=not await _add_signed(units, strangers[3]))
+            other = attrs.evolve(strangers[5], provider="paystack")
+            promise("each provider has places of its own.", kept=await _add_signed(units, other))
+            for number, known in ((6, an_attempt(1).reference), (7, a_refund(1).reference)):
+                kept = await _add_signed(units, a_notice(number, reference=known))
+                promise(f"one about {known}, which is known, is always kept.", kept=kept)
+            ignored = a_notice(8, reference=None, next_try_at=None, handled_at=NOW, outcome="ignored")
+            promise("what waits for nothing takes no place.", kept=await _add_signed(units, ignored))
+            await units.write(_finish_all)
+            promise(
+                "a place is free once its notice is handled.", kept=await _add_signed(units, strangers[4])
+            )
+
     async def test_a_notice_comes_back_as_stored_and_a_duplicate_is_recognised(self) -> None:
         async with self.stage() as units:
             ignored = a_notice(2, handled_at=after_s(2), outcome="ignored", next_try_at=None, tries=3)
@@ -46,6 +77,22 @@ class QueuesContract(ABC):
                 f"notices are read as stored, oldest first; found {found!r}.",
                 kept=found == (a_notice(1), ignored),
             )
+
+    async def test_the_newest_notices_of_one_provider_are_read_oldest_first_and_no_more(self) -> None:
+        async with self.stage() as units:
+            for notice in (
+                *(a_notice(n) for n in (3, 1, 4, 2)),
+                a_notice(5, provider="other"),
+                a_notice(6, reference=an_attempt(2).reference),
+            ):
+                await _add(units, notice)
+            asked = an_attempt().reference, a_notice().provider
+            for limit, newest in ((2, (3, 4)), (9, (1, 2, 3, 4)), (0, ())):
+                found = await units.reads.newest_notices(*asked, limit)
+                promise(
+                    f"the newest {limit} of one provider about one reference are read; found {found!r}.",
+                    kept=found == tuple(a_notice(n) for n in newest),
+                )
 
     async def test_of_many_equal_notices_at_once_one_is_stored(self) -> None:
         async with self.stage() as units:
@@ -309,3 +356,14 @@ async def _finish_message(units: UnitOfWork, message: Message, token: Any = MINE
 async def _lease_attempts(units: UnitOfWork, now: datetime, limit: int = 100) -> tuple[str, ...]:
     until = after_s(60)
     return await units.write(lambda transaction: transaction.lease_attempts(now, until=until, limit=limit))
+
+
+async def _add_signed(units: UnitOfWork, notice: Notice) -> bool:
+    return await units.write(lambda transaction: transaction.add_notice(notice, most_unknown=2))
+
+
+async def _finish_all(transaction: Transaction) -> None:
+    now, token = after_s(60), numbered(9, 1)
+    for notice in await transaction.lease_notices(now, until=after_s(120), token=token, limit=20):
+        handled = attrs.evolve(notice, handled_at=now, next_try_at=None, outcome="settled")
+        await transaction.finish_notice(handled, token=token)

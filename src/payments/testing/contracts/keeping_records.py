@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any
 
 import attrs
 
@@ -14,8 +16,12 @@ from payments.application.records import (
     Message,
     MessageState,
     Notice,
+    ReviewLink,
     ReviewQuery,
+    StoredChange,
+    StoredReview,
 )
+from payments.application.review_recording import resolved_alone
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Evidence, Mode, Outcome, Rule
 from payments.domain.money import Money
@@ -29,6 +35,7 @@ from payments.testing.contracts.stored import (
     a_notice,
     a_payment,
     a_review,
+    a_review_alone,
     after_s,
     an_attempt,
     an_entry,
@@ -135,9 +142,7 @@ class RecordsContract(ABC):
             first, other = a_review(1), a_review(2)
             same = a_review(3, subject=first.subject, detail="again")
             kind = a_review(4, subject=first.subject, kind=ReviewKind.DISPUTE)
-            await keep(units, a_payment(), reviews=(first, same, other))
-            await units.write(lambda transaction: transaction.add_review(same))
-            await units.write(lambda transaction: transaction.add_review(kind))
+            await keep(units, a_payment(), reviews=(first, same, other, kind))
             found = await units.reads.reviews_of(a_payment().payment_id)
             promise(
                 f"a question is open once; found {[r.review_id.int >> 80 for r in found]}, not [1, 2, 4].",
@@ -146,10 +151,72 @@ class RecordsContract(ABC):
 
     async def test_an_orphan_is_a_review_of_no_payment(self) -> None:
         async with self.stage() as units:
-            orphan = a_review(kind=ReviewKind.ORPHAN, payment_id=None)
+            orphan = a_review_alone()
             await units.write(lambda transaction: transaction.add_review(orphan))
             backlog = await units.reads.backlog(NOW)
             promise("a review may be about no payment of ours.", kept=backlog.open_reviews == 1)
+
+    async def test_a_review_of_no_payment_is_opened_once_and_its_trail_begins_with_it(self) -> None:
+        async with self.stage() as units:
+            first = a_review_alone(1)
+            again = a_review_alone(2, subject=first.review.subject)
+            for opened in (first, first, again):
+                await units.write(partial(_add_review, opened))
+            trail = await units.reads.review_trail(first.review.review_id)
+            promise(f"the trail begins with its opening; it is {trail!r}.", kept=trail == (first.link,))
+            none = await units.reads.review_trail(again.review.review_id)
+            promise("a question that is open already begins no second trail.", kept=none == ())
+
+    async def test_a_decision_about_a_review_of_no_payment_is_stored_with_its_link(
+        self,
+    ) -> None:
+        async with self.stage() as units:
+            opened = a_review_alone(1)
+            await units.write(partial(_add_review, opened))
+            decided = _dismissed(opened, evidence_id=numbered(4, 1))
+
+            async def decide(transaction: Transaction) -> tuple[bool, tuple[ReviewLink, ...]]:
+                known = await transaction.decide_review(decided)
+                return known, await transaction.review_trail(decided.review.review_id)
+
+            stored = await units.write(decide)
+            promise(f"a transaction reads its own link; {stored!r}.", kept=stored[1][1:] == (decided.link,))
+            found = await units.reads.review(decided.review.review_id)
+            promise("what was decided is read back.", kept=stored[0] and found == decided.review)
+            for refused in (_dismissed(opened, sequence=3), _dismissed(a_review_alone(9))):
+                known = await units.write(partial(_decide_review, refused))
+                trail = await units.reads.review_trail(decided.review.review_id)
+                promise(
+                    f"a refused decision leaves no link; the trail is {trail!r}.",
+                    kept=not known and trail == (opened.link, decided.link),
+                )
+
+    async def test_a_place_in_the_trail_of_a_review_is_taken_once(self) -> None:
+        async with self.stage() as units:
+            opened = a_review_alone(1)
+            await units.write(partial(_add_review, opened))
+            second = _dismissed(opened, sequence=1)
+            with promise_to_raise(Exception, "a review's trail is append-only."):
+                await units.write(partial(_decide_review, second))
+            found = await units.reads.review(opened.review.review_id)
+            promise("what was not told was not decided.", kept=found == opened.review)
+            trail = await units.reads.review_trail(opened.review.review_id)
+            promise("a link is never replaced.", kept=trail == (opened.link,))
+
+    async def test_reviews_of_no_payment_and_their_trails_are_walked_over_by_id(self) -> None:
+        async with self.stage() as units:
+            await keep(units, a_payment(), reviews=(a_review(4),))
+            alone = {number: a_review_alone(number) for number in (3, 1, 5, 2)}
+            for opened in alone.values():
+                await units.write(partial(_add_review, opened))
+            await units.write(partial(_decide_review, _dismissed(alone[1])))
+            ids = [alone[number].review.review_id for number in (1, 2, 3, 5)]
+            pages = [await units.reads.reviews_alone_after(last, 2) for last in (None, ids[1], ids[3])]
+            met = [review.review_id for page in pages for review in page]
+            promise(f"all reviews of no payment are met, each once; met {met!r}.", kept=met == ids)
+            trails = [await units.reads.review_trails_after(last, 2) for last in (None, ids[1], ids[3])]
+            met = [review_id for page in trails for review_id in page]
+            promise(f"all their trails are met, each once; met {met!r}.", kept=met == ids)
 
     async def test_reviews_are_read_newest_first_page_by_page(self) -> None:
         async with self.stage() as units:
@@ -194,27 +261,31 @@ class RecordsContract(ABC):
 
     async def test_a_review_is_read_inside_a_transaction_as_it_stands_there(self) -> None:
         async with self.stage() as units:
-            await keep(units, a_payment(), reviews=(a_review(1),))
-            decided = attrs.evolve(a_review(1), decision="refund", actor="operator:7", reason="twice")
+            opened = a_review_alone(1)
+            await units.write(partial(_add_review, opened))
+            decided = _dismissed(opened)
 
             async def decide_and_read(transaction: Transaction) -> tuple[Review | None, Review | None]:
                 await transaction.decide_review(decided)
                 unknown = a_review(9).review_id
-                return await transaction.lock_review(decided.review_id), await transaction.lock_review(
+                return await transaction.lock_review(decided.review.review_id), await transaction.lock_review(
                     unknown
                 )
 
             seen = await units.write(decide_and_read)
-            promise(f"a transaction reads its own decision; read {seen!r}.", kept=seen == (decided, None))
+            promise(
+                f"a transaction reads its own decision; read {seen!r}.", kept=seen == (decided.review, None)
+            )
 
     async def test_the_reviews_of_a_payment_are_read_inside_a_transaction_as_they_stand_there(self) -> None:
         async with self.stage() as units:
             first, second = a_review(1), a_review(2)
-            await keep(units, a_payment(), reviews=(second, first, a_review(3, payment_id=None)))
+            before = await keep(units, a_payment(), reviews=(second, first, a_review(3, payment_id=None)))
             decided = attrs.evolve(second, decision="refund", actor="operator:7", reason="twice")
+            after = attrs.evolve(before, version=2)
 
             async def decide_and_read(transaction: Transaction) -> tuple[Review, ...]:
-                await transaction.decide_review(decided)
+                await transaction.save(StoredChange(before=before, after=after, decided=(decided,)))
                 return await transaction.reviews_of(a_payment().payment_id)
 
             seen = await units.write(decide_and_read)
@@ -276,3 +347,25 @@ async def _one_more(
 
 async def _stored(units: UnitOfWork, notice: Notice) -> None:
     await units.write(lambda transaction: transaction.add_notice(notice))
+
+
+async def _add_review(opened: StoredReview, transaction: Transaction) -> None:
+    await transaction.add_review(opened)
+
+
+async def _decide_review(decided: StoredReview, transaction: Transaction) -> bool:
+    return await transaction.decide_review(decided)
+
+
+def _dismissed(opened: StoredReview, **changes: Any) -> StoredReview:
+    """``opened`` as a person dismissed it; ``changes`` of the link."""
+    review = attrs.evolve(
+        opened.review,
+        state=ReviewState.RESOLVED,
+        decision="dismiss",
+        actor="operator:7",
+        reason="known",
+        resolved_at=after_s(9),
+    )
+    stored = resolved_alone((opened.link,), review, actor="operator:7", cause="review", now=after_s(9))
+    return attrs.evolve(stored, link=attrs.evolve(stored.link, **changes))

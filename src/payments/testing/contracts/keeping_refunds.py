@@ -10,7 +10,7 @@ import attrs
 
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import ReviewQuery
-from payments.domain.review import Review, ReviewState
+from payments.domain.review import ReviewState
 from payments.testing.contracts.promises import promise, promise_to_raise
 from payments.testing.contracts.stored import (
     SUCCEEDED,
@@ -107,20 +107,22 @@ class RefundsContract(ABC):
 
     async def test_a_decision_is_stored_and_a_resolved_review_stays_resolved(self) -> None:
         async with self.stage() as units:
-            await keep(units, a_payment(), reviews=(a_review(1), a_review(2)))
+            first = await keep(units, a_payment(), reviews=(a_review(1), a_review(2)))
+            second, third = attrs.evolve(first, version=2), attrs.evolve(first, version=3)
             decided = attrs.evolve(
                 a_review(1), decision="refund", actor="operator:7", reason="twice", refund_id=numbered(3, 1)
             )
-            promise("an open review can be decided.", kept=await _decide(units, decided))
+            await change(units, first, second, decided=(decided,))
             promise("a decision is read back.", kept=await units.reads.review(decided.review_id) == decided)
             resolved = attrs.evolve(decided, state=ReviewState.RESOLVED, resolved_at=after_s(5))
-            promise("a decided review can be resolved.", kept=await _decide(units, resolved))
-            promise("a resolved review is not decided again.", kept=not await _decide(units, decided))
+            await change(units, second, third, decided=(resolved,))
+            for refused in (decided, a_review(9)):
+                with promise_to_raise(Exception, "a review resolved, or not there, is not decided."):
+                    await change(units, third, attrs.evolve(third, version=4), decided=(refused,))
             promise("a resolved review stays.", kept=await units.reads.review(decided.review_id) == resolved)
             left = await units.reads.reviews(ReviewQuery(limit=10))
             promise(f"a resolved review leaves the queue; left {left!r}.", kept=left == (a_review(2),))
             promise("an unknown review is None.", kept=await units.reads.review(numbered(6, 9)) is None)
-            promise("an unknown review is not decided.", kept=not await _decide(units, a_review(9)))
 
     async def test_a_question_may_be_opened_as_a_decided_one(self) -> None:
         async with self.stage() as units:
@@ -165,7 +167,3 @@ async def _with_refund(units: UnitOfWork, number: int, *, next_check_at: datetim
 async def _lease_refunds(units: UnitOfWork, now: datetime, limit: int = 100) -> tuple[tuple[UUID, UUID], ...]:
     until = after_s(60)
     return await units.write(lambda transaction: transaction.lease_refunds(now, until=until, limit=limit))
-
-
-async def _decide(units: UnitOfWork, review: Review) -> bool:
-    return await units.write(lambda transaction: transaction.decide_review(review))

@@ -17,7 +17,7 @@ from payments.application.ports.providers import (
 )
 from payments.domain.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
 from payments.domain.money import Money
-from payments.testing.contracts.gateway import REFERENCE, GatewayStage, ask, request_for
+from payments.testing.contracts.gateway import REFERENCE, OutsideStage, ask, request_for
 from payments.testing.contracts.promises import promise, promise_to_raise
 
 REFUND: Final = "r-abcdefghijklmnopqrstuvwxyz"
@@ -27,7 +27,7 @@ _ON_ITS_WAY: Final = frozenset(
 )
 
 
-class RefundingStage(GatewayStage, Protocol):
+class RefundingStage(OutsideStage, Protocol):
     """A stage whose provider gives money back when it is asked to."""
 
     receipt: str | None = None

@@ -17,7 +17,9 @@ from payments.application.records import (
     Notice,
     StoredAnswer,
     StoredChange,
+    StoredReview,
 )
+from payments.application.review_recording import opened_alone
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
 from payments.domain.events import ReviewKind
@@ -162,6 +164,12 @@ def an_entry(number: int = 1, **changes: Any) -> AuditEntry:
         "hash": f"{number:064d}",
     }
     return AuditEntry(**{**fields, **changes})
+
+
+def a_review_alone(number: int = 1, **changes: Any) -> StoredReview:
+    """An orphan about no payment, open, with the first link of its trail."""
+    fields = {"kind": ReviewKind.ORPHAN, "payment_id": None, **changes}
+    return opened_alone(a_review(number, **fields), actor="provider:chapa", cause="webhook")
 
 
 def a_notice(number: int = 1, **changes: Any) -> Notice:

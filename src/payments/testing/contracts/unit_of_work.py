@@ -2,6 +2,7 @@
 
 from payments.testing.contracts.keeping_answers import AnswersContract
 from payments.testing.contracts.keeping_cash import CashContract
+from payments.testing.contracts.keeping_for_a_while import RetentionContract
 from payments.testing.contracts.keeping_history import HistoryContract
 from payments.testing.contracts.keeping_names import NamesContract
 from payments.testing.contracts.keeping_payments import PaymentsContract
@@ -21,5 +22,6 @@ class UnitOfWorkContract(
     RefundsContract,
     CashContract,
     AnswersContract,
+    RetentionContract,
 ):
     """Inherit it in a test class, and say how the stage is set: a unit of work over an empty store."""

@@ -133,6 +133,7 @@ class Daraja:
             canned = self.tokens.pop(0) if self.tokens else said(200, fresh)
         else:
             self.requests.append(request)
+            assert self.answers, f"{request.url.path} was called once more than this story answers"
             answer = self.answers.pop(0)
             canned = answer if isinstance(answer, Canned) else answer(request)
         return httpx.Response(canned.status, content=canned.body, headers=canned.headers)

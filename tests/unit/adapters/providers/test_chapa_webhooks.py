@@ -98,6 +98,7 @@ def test_every_vector_of_the_sheet_is_accepted_under_each_active_secret(
         (V1_SECRET, V1_BODY, ((X, V1), (PLAIN, C1), (PLAIN, C1))),
         (V1_SECRET, V1_BODY, ((X, f"{V1}, {V1}"),)),
         (V1_SECRET, V1_BODY, (("authorization", f"Basic {V1}"),)),
+        (V1_SECRET, V1_BODY, (("signature", V1),)),
         (V1_SECRET, V1_BODY + b" ", ((X, V1),)),
         (V1_SECRET, V1_BODY.replace(b"250.00", b"999.00"), ((X, V1),)),
         (V2_SECRET, V1_BODY, ((X, V1),)),
@@ -140,7 +141,7 @@ def test_no_signature_is_guessed(body: bytes, given_signature: str) -> None:
 )
 def test_signed_bytes_that_are_no_strict_json_object_are_malformed(body: bytes) -> None:
     signature = hmac.digest(V1_SECRET.encode(), body, "sha256").hex()
-    with pytest.raises(NoticeMalformed):
+    with pytest.raises(NoticeMalformed, match=r"^The notice cannot be read\. \S"):
         read(body, ((X, signature),), V1_SECRET)
 
 
@@ -157,6 +158,7 @@ def test_signed_bytes_that_are_no_strict_json_object_are_malformed(body: bytes) 
         ("refund.reversed", "reversed", Claim.OTHER),
         ("refund.failed", "failed", Claim.OTHER),
         ("charge.something.new", "success", Claim.OTHER),
+        ("refund.something.new", "success", Claim.OTHER),
         ("payout.success", "success", Claim.IGNORED),
         ("payout.failed/cancelled", "failed/cancelled", Claim.IGNORED),
         ("subscription.create", "success", Claim.IGNORED),

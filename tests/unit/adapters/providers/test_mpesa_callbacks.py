@@ -90,6 +90,10 @@ def test_an_unknown_code_says_look_again(code: Any) -> None:
     assert CALLBACKS.read(push(code)).claim is Claim.OTHER
 
 
+def test_a_report_without_a_code_says_so() -> None:
+    assert [CALLBACKS.read(body).word for body in (push(None), reversal(None))] == ["no code"] * 2
+
+
 @pytest.mark.parametrize(
     ("written", "amount"),
     [
@@ -97,6 +101,7 @@ def test_an_unknown_code_says_look_again(code: Any) -> None:
         ("1500", "1500.00"),
         ("1500.00", "1500.00"),
         (1500.5, "1500.50"),
+        (0.01, "0.01"),
         ("1,500", None),
         (0, None),
         (-5, None),
@@ -186,6 +191,15 @@ def test_a_reversal_that_was_refused_says_so(code: str) -> None:
 )
 def test_already_reversed_and_a_time_out_prove_nothing(body: bytes) -> None:
     assert CALLBACKS.read(body).claim is Claim.OTHER
+
+
+@pytest.mark.parametrize("code", [0, "0", 1, "2001"])
+@pytest.mark.parametrize("status", ["Completed", "Cancelled", "Declined", "Expired", "Initiated"])
+def test_an_answer_about_a_status_is_never_taken_for_the_end_of_a_reversal(code: Any, status: str) -> None:
+    """Section 8: its code says that the question was answered, whatever became of the transaction."""
+    told = [{"Key": "TransactionStatus", "Value": status}, {"Key": "Amount", "Value": "200"}]
+    said = CALLBACKS.read(reversal(code, ResultParameters={"ResultParameter": told}))
+    assert said.claim is Claim.OTHER
 
 
 def test_daraja_is_answered_as_it_expects() -> None:

@@ -100,6 +100,7 @@ def test_every_vector_of_the_sheet_is_accepted_under_each_active_key(
         (K1, A_BODY, ((HEADER, "0" * 128), (HEADER, A))),
         (K1, A_BODY, ((HEADER, f"{A}, {A}"),)),
         (K1, A_BODY, (("authorization", f"Bearer {A}"),)),
+        (K1, A_BODY, (("signature", A),)),
         (K1, A_BODY, ((HEADER, hmac.digest(K1.encode(), A_BODY, "sha256").hex()),)),
         ("", A_BODY, ((HEADER, hmac.digest(b"", A_BODY, "sha512").hex()),)),
     ],
@@ -144,7 +145,7 @@ def test_no_signature_is_guessed(body: bytes, given_signature: str) -> None:
     ],
 )
 def test_signed_bytes_that_are_no_strict_json_object_are_malformed(body: bytes) -> None:
-    with pytest.raises(NoticeMalformed):
+    with pytest.raises(NoticeMalformed, match=r"^The notice cannot be read\. \S"):
         read(body, signed(body), K1)
 
 
@@ -232,6 +233,11 @@ def test_a_body_with_reference_status_and_amount_alone_is_enough(
 def test_a_body_with_two_references_names_none() -> None:
     told = hint(tx_ref=REFERENCE, reference="p-" + "z" * 26, status="success")
     assert told == Hint(reference=None, claim=Claim.IGNORED, word="success")
+
+
+def test_what_is_no_word_is_kept_as_none() -> None:
+    assert hint(event=7, data=CHARGE).word == ""
+    assert hint(tx_ref=REFERENCE, status=7).word == ""
 
 
 def test_the_event_is_kept_short_and_printable() -> None:

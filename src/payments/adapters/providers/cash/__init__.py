@@ -15,14 +15,16 @@ NAME: Final = "cash"
 
 def build(settings: CashSettings, _surroundings: Surroundings) -> Provider:
     """Cash as this service uses it: an attempt has no end, and only a collector speaks of it."""
+    ranges = ranges_of(settings.currencies)
     return Provider(
         name=NAME,
         mode=settings.mode,
         flow=Flow.CASH,
-        ranges=ranges_of(settings.currencies),
+        ranges=ranges,
         payable_for=None,
         watched_for=None,
-        checkouts=CashCheckouts(),
+        checkouts=CashCheckouts(ranges),
+        no_ledger="Cash is in our own records alone: `payments check` looks through them.",
         checks=CashChecks(),
         delivery_codes=settings.require_code,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from payments.application.ports.providers import Checkout, CheckoutRequest, Checkouts, Range
+from payments.domain.errors import ProviderRejected
 from payments.domain.money import MAX_MINOR, Currency, Money
 
 
@@ -21,5 +22,10 @@ def _range(currency: Currency) -> Range:
 class CashCheckouts(Checkouts):
     """Hands out no page of its own: the payer gets ours."""
 
-    async def open(self, request: CheckoutRequest) -> Checkout:  # noqa: ARG002 -- the port's signature
+    _ranges: Mapping[str, Range]
+
+    async def open(self, request: CheckoutRequest) -> Checkout:
+        span = self._ranges.get(request.amount.currency.code)
+        if span is None or not span.least <= request.amount <= span.most:
+            raise ProviderRejected(f"Nobody collects {request.amount} at a door.")
         return Checkout(url=None)

@@ -6,6 +6,7 @@ from payments.adapters.providers.chapa.api import ChapaApi
 from payments.adapters.providers.chapa.cancellations import ChapaCancellations
 from payments.adapters.providers.chapa.checkouts import RANGES, ChapaCheckouts
 from payments.adapters.providers.chapa.checks import ChapaChecks
+from payments.adapters.providers.chapa.ledger import ChapaLedger
 from payments.adapters.providers.chapa.refunds import ChapaRefunds, can_refund
 from payments.adapters.providers.chapa.self_check import REGISTER_AT, ChapaSelfCheck
 from payments.adapters.providers.chapa.settings import ChapaSettings, read_settings
@@ -33,6 +34,8 @@ def build(settings: ChapaSettings, surroundings: Surroundings) -> Provider:
         cancellations=ChapaCancellations(api),
         webhooks=ChapaWebhooks(settings.webhook_secrets),
         refunds=ChapaRefunds(api) if can_refund(settings) else None,
+        ledger=ChapaLedger(api),
+        ledger_names_references=False,
         self_check=ChapaSelfCheck(api),
         register_at=REGISTER_AT,
     )

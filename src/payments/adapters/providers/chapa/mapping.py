@@ -57,9 +57,14 @@ def is_unknown(answer: ChapaAnswer) -> bool:
     return refused and answer.says("invalid transaction", "transaction not found")
 
 
+def outcome_of(word: Any) -> Outcome | None:
+    """What the state of a transaction means (section 4.3); None when no sheet knows the word."""
+    return _OUTCOMES.get(word) if isinstance(word, str) else None
+
+
 def _transaction(data: Mapping[str, Any]) -> Answer:
     word = data.get("status")
-    outcome = _OUTCOMES.get(word) if isinstance(word, str) else None
+    outcome = outcome_of(word)
     if not isinstance(word, str) or outcome is None:
         return nothing(short(f"unknown status {word!r}"))
     tx_ref, reference = name_of(data.get("tx_ref")), name_of(data.get("reference"))

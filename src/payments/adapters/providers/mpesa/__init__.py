@@ -20,6 +20,11 @@ __all__ = ["NAME", "MpesaSettings", "ReversalSettings", "build", "read_settings"
 
 NAME: Final = "mpesa"
 
+NO_LEDGER: Final = (
+    "The fact sheet knows no list of M-Pesa payments that we could read: compare with the statement of the"
+    " organisation's portal by hand."
+)
+
 
 def build(settings: MpesaSettings, surroundings: Surroundings) -> Provider:
     """M-Pesa as this service uses it."""
@@ -42,5 +47,6 @@ def build(settings: MpesaSettings, surroundings: Surroundings) -> Provider:
         refunds_whole=True,
         refunds_by_receipt=True,
         bound=frozenset({"reference", "amount", "mode"}),
+        no_ledger=NO_LEDGER,
         self_check=MpesaSelfCheck(settings, access),
     )

@@ -112,7 +112,7 @@ class MpesaApi:
         # What is sent and answered names the payer's phone: only these parts are logged.
         log = structlog.get_logger().bind(provider="mpesa", call=name)
         try:
-            reply = await exchange(client, request)
+            reply = await exchange(client, request, secrets=_secrets(fields))
         except GatewayError as trouble:
             log.warning(
                 "provider call", trouble=trouble.code, duration_ms=_since_ms(started_s, clock.monotonic())
@@ -144,6 +144,13 @@ def line_of(value: Any) -> str:
         return ""
     text = str(value)
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LONGEST_TEXT_CHARACTERS]
+
+
+def _secrets(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    """What stands in a body of ours to prove who we are, and the tokens in the addresses it names."""
+    proofs = [str(fields[name]) for name in ("Password", "SecurityCredential") if name in fields]
+    addresses = [str(value) for name, value in fields.items() if name.lower().endswith("url")]
+    return (*proofs, *(address.rstrip("/").rpartition("/")[2] for address in addresses))
 
 
 def _since_ms(started_s: float, ended_s: float) -> int:

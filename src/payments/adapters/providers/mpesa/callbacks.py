@@ -77,8 +77,9 @@ def _reversal(said: Mapping[str, Any]) -> Callback:
     parameters = said.get("ResultParameters")
     items = _items(parameters.get("ResultParameter") if isinstance(parameters, dict) else None, "Key")
     claim = Claim.OTHER
-    # ResultType 1 is what a time-out is guessed to carry: it says nothing about the money.
-    if line_of(said.get("ResultType")) != _UNTIMELY:
+    # ResultType 1 is what a time-out is guessed to carry: it says nothing about the money. Nor does the code
+    # of a result that tells a transaction's status (section 8): it says that a question was answered.
+    if line_of(said.get("ResultType")) != _UNTIMELY and "TransactionStatus" not in items:
         claim = Claim.RETURNED if code == "0" else claim
         claim = Claim.FAILED if code in REVERSAL_REFUSALS else claim
     return Callback(

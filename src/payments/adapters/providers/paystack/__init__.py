@@ -7,6 +7,7 @@ from payments.adapters.providers.paystack.api import PaystackApi
 from payments.adapters.providers.paystack.checkouts import PaystackCheckouts, ranges_of
 from payments.adapters.providers.paystack.checks import PaystackChecks
 from payments.adapters.providers.paystack.emails import PaystackEmails
+from payments.adapters.providers.paystack.ledger import PaystackLedger
 from payments.adapters.providers.paystack.refunds import PaystackRefunds
 from payments.adapters.providers.paystack.self_check import REGISTER_AT, PaystackSelfCheck
 from payments.adapters.providers.paystack.settings import PaystackSettings, read_settings
@@ -35,6 +36,7 @@ def build(settings: PaystackSettings, surroundings: Surroundings) -> Provider:
         emails=PaystackEmails(),
         webhooks=PaystackWebhooks((settings.secret_key, *settings.webhook_keys)),
         refunds=PaystackRefunds(api),
+        ledger=PaystackLedger(api),
         self_check=PaystackSelfCheck(api),
         register_at=REGISTER_AT,
     )

@@ -41,7 +41,7 @@ def answer_of(answer: PaystackAnswer) -> Answer:
     if answer.body is None:
         return nothing(f"HTTP {answer.status}, not JSON")
     if answer.worked and answer.status == HTTPStatus.OK:
-        return _transaction(answer.data) if answer.data is not None else nothing("HTTP 200 without data")
+        return transaction(answer.data) if answer.data is not None else nothing("HTTP 200 without data")
     # The envelope keeps a web server's own "Not Found" from being taken for Paystack's.
     if answer.status in _REFUSED and answer.refused and _is_unknown(answer):
         return Answer(outcome=Outcome.NOT_FOUND, word=short(answer.message or answer.code))
@@ -63,7 +63,8 @@ def _is_unknown(answer: PaystackAnswer) -> bool:
     return answer.code == "transaction_not_found" or answer.says("Transaction reference not found")
 
 
-def _transaction(data: Mapping[str, Any]) -> Answer:
+def transaction(data: Mapping[str, Any]) -> Answer:
+    """What the state of a transaction means, in an answer of verify or a row of a list (section 5)."""
     word = data.get("status")
     outcome = _OUTCOMES.get(word) if isinstance(word, str) else None
     if not isinstance(word, str) or outcome is None:

@@ -1,0 +1,24 @@
+"""Who an actor is, and what nobody does for themselves: decide about a payment that they owe."""
+
+from payments.domain.errors import OperatorIsPayer
+from payments.domain.payment import Payment
+
+
+def person(actor: str) -> str:
+    """Who ``actor`` (``role:sub``) is, in whichever role: nobody does in one what another forbids them."""
+    return actor.partition(":")[2] or actor
+
+
+def owes(payment: Payment, sub: str) -> bool:
+    """Whether the person called ``sub`` is the payer of ``payment``."""
+    return payment.payer == sub
+
+
+def refuse_payer(payment: Payment, actor: str) -> None:
+    """Return if ``actor`` is somebody else than the payer, and may decide about ``payment``.
+
+    Raises:
+        OperatorIsPayer: they owe it.
+    """
+    if owes(payment, person(actor)) or owes(payment, actor):
+        raise OperatorIsPayer

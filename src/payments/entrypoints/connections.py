@@ -1,0 +1,151 @@
+"""Connections that end: whoever opens one and never finishes a request, or never reads an answer, is cut off.
+
+uvicorn bounds how long an answered connection may stay idle, and nothing before that: a client that says
+nothing, or half of something, keeps its connection for ever (docs/adr/0025). Bodies have bounds of their own,
+in :mod:`payments.entrypoints.http.reading`; those here hold for every address, also where no body is read.
+"""
+
+import asyncio
+from typing import Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+REQUEST_S: Final = 10.0
+"""How long a request may take to arrive, head and body, from its connection or its first byte on."""
+UNREAD_S: Final = 30.0
+"""How long a client may leave more than 64 kB of answers unread."""
+MOST_HEAD_BYTES: Final = 64 * 1024
+"""The longest head, about: request line and headers. Ours need less than a tenth of it."""
+
+_HEAD_TOO_LARGE: Final = 431
+
+
+class HeadTooLarge(ValueError):
+    """Raised inside the parser, which stops there."""
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """uvicorn's connection with bounds: 10 s for each request, 64 kB for its head, 30 s for unread answers.
+
+    A request that is whole is answered however long that takes. What is refused here ends the connection.
+    """
+
+    _request_s = REQUEST_S
+    _unread_s = UNREAD_S
+    _arriving: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
+    _begun = 0
+    """How many requests have begun."""
+    _in_head = False
+    _head_bytes = 0
+    """As much of this head as was told piece by piece."""
+    _head_unread_bytes = 0
+    """As much as arrived after the piece in which it began."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        self.resume_writing()
+        # uvicorn cancels this one only where the end was orderly.
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        # Also for bytes that begin no request: empty lines would stop uvicorn's own timer and start none.
+        self._await_request()
+        begun = self._begun
+        super().data_received(data)
+        # A header that is not whole yet was told by no callback, however long it is.
+        if self._in_head and self._begun == begun:
+            self._head_unread_bytes += len(data)
+            if self._head_too_large() and not self.transport.is_closing():
+                self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._begun += 1
+        self._in_head, self._head_bytes, self._head_unread_bytes = True, 0, 0
+        self._await_request()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._head_bytes += len(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._head_bytes += len(name) + len(value)
+
+    def on_headers_complete(self) -> None:
+        if self._head_too_large():
+            raise HeadTooLarge
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._stop_waiting()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, and 431 where all that is wrong is its size."""
+        status, text = 400, msg.encode("ascii")
+        if self._in_head and self._head_too_large():
+            status, text = _HEAD_TOO_LARGE, b"The head of the request is too large."
+        self.transport.write(
+            STATUS_LINE[status]
+            + b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+            + b"content-length: %d\r\n\r\n%s" % (len(text), text)
+        )
+        self.transport.close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(self._unread_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End a connection that has been idle for long enough, whether or not its client reads."""
+        self._end()
+
+    def _head_too_large(self) -> bool:
+        return max(self._head_bytes, self._head_unread_bytes) > MOST_HEAD_BYTES
+
+    def _await_request(self) -> None:
+        if self._arriving is None:
+            self._arriving = self.loop.call_later(self._request_s, self._waited_long_enough)
+
+    def _stop_waiting(self) -> None:
+        if self._arriving is not None:
+            self._arriving.cancel()
+            self._arriving = None
+
+    def _waited_long_enough(self) -> None:
+        self._arriving = None
+        if self._whole_request_under_way():
+            # It is us who keep the next one waiting.
+            self._await_request()
+        else:
+            self._end()
+
+    def _whole_request_under_way(self) -> bool:
+        if self.pipeline:
+            return True
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete and not cycle.more_body
+
+    def _end(self) -> None:
+        # Closing waits until all is sent, which a client that does not read would put off for ever.
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()

@@ -1,0 +1,1 @@
+"""Deterministic simulation: the whole service, several processes of it, in a hostile world without time."""

@@ -1,0 +1,419 @@
+"""What people do: payers, operators, collectors and the shop. They see only what they are answered."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import attrs
+
+from payments.application.answers import Answered, Initiated
+from payments.application.ports.providers import Flow, RawNotice, RefundOutcome
+from payments.application.review_details import Details
+from payments.domain.collection import AtTheDoor, CashRecord
+from payments.domain.errors import PaymentsError, StorageError
+from payments.domain.events import ReviewKind
+from payments.domain.money import Money
+from payments.domain.payment import Payment
+from payments.domain.review import Review
+from payments.domain.reviewing import WayOut, ways_out
+from payments.domain.transitions import RefundStatus
+from payments.testing.simulation.plan import Action, Deed
+from payments.testing.simulation.processes import Fenced, Machine, calling
+from payments.testing.simulation.world import World
+
+T = TypeVar("T")
+PAYER = "user_1"
+
+
+@attrs.define(eq=False)
+class People:
+    """Everybody outside, in one history."""
+
+    _world: World
+    _counted: int = attrs.field(default=0, init=False)
+    _doors: list[tuple[str, str, str]] = attrs.field(factory=list, init=False)
+    """Reference, order and page token of every checkout to be paid in cash."""
+    _refunds_tried: set[tuple[Any, WayOut]] = attrs.field(factory=set, init=False)
+    """Reviews that were answered with a refund once."""
+    _in_hand: list[str] = attrs.field(factory=list, init=False)
+
+    async def does(self, action: Action) -> None:
+        """Somebody does what the plan says."""
+        world = self._world
+        world.trace.add(
+            world.loop.time(), "somebody", f"{action.deed.value}: {action.order_id} {action.provider}"
+        )
+        deeds: dict[Deed, Callable[[Action], Awaitable[None]]] = {
+            Deed.INITIATE: self._initiate,
+            Deed.INITIATE_TWICE: self._twice,
+            Deed.RETURN: self._return,
+            Deed.LOOK: self._look,
+            Deed.CANCEL: self._cancel,
+            Deed.EDIT_ORDER: self._edit,
+            Deed.CLOSE_ORDER: self._close,
+            Deed.REFUND: self._refund,
+            Deed.DECIDE: self._decide,
+            Deed.ASK: self._ask,
+            Deed.COLLECT: self._collect,
+            Deed.HAND_OVER: self._hand_over,
+            Deed.MONEY_RETURNS: self._money_returns,
+            Deed.KILL: self._kill,
+            Deed.RESTART: self._restart,
+        }
+        await deeds[action.deed](action)
+
+    async def request(
+        self, flow: str, call: Callable[[], Awaitable[T]], machine: Machine | None = None
+    ) -> T | None:
+        """What the service answers to one request; None where it refuses, fails or dies meanwhile."""
+        world = self._world
+        machine = machine or world.serving()
+        if machine is None:
+            return None
+
+        async def served() -> T | None:
+            try:
+                answer = await call()
+            except PaymentsError as refusal:
+                world.coverage.answers[f"{flow}: {refusal.code}"] += 1
+                if isinstance(refusal, StorageError) or refusal.code != "illegal_transition":
+                    return None
+                world.judge.trouble(flow, refusal)
+                return None
+            except Exception as trouble:  # noqa: BLE001 -- the edge of the process
+                world.judge.trouble(flow, trouble)
+                return None
+            calling()
+            world.coverage.answers[f"{flow}: ok"] += 1
+            return answer
+
+        task: asyncio.Task[T | None] = machine.run(flow, served())
+        try:
+            return await task
+        except Fenced:
+            return None
+        except BaseException:
+            if task.cancelled():
+                return None
+            raise
+
+    async def delivered(
+        self, provider: str, notice: RawNotice | None, token: str | None, body: bytes
+    ) -> bool:
+        """Hand a notice or a callback to the service: whether it was acknowledged."""
+        payments = self._world.payments
+        if notice is not None:
+            received = await self.request(
+                "notice", lambda: payments.receive_notice(provider, notice.headers, notice.body)
+            )
+            if received is not None:
+                self._world.acknowledged_body(provider, notice.body)
+            return received is not None
+        answered = await self.request("callback", lambda: payments.receive_callback(token or "", body))
+        if answered is not None:
+            self._world.acknowledged_callback(provider, token or "", body)
+        return answered is not None
+
+    # Payers.
+
+    async def _initiate(self, action: Action) -> None:
+        payments = self._world.payments
+        initiated = await self.request(
+            "initiate", lambda: payments.initiate(action.order_id, PAYER, action.provider)
+        )
+        if initiated is not None:
+            self._world.judge.acknowledge("attempt", initiated.reference)
+            self._handed_out(initiated, action.order_id)
+
+    async def _twice(self, action: Action) -> None:
+        world = self._world
+        self._counted += 1
+        key = f"key-{self._counted}"
+        world.soon(world.minds.spread(0.001, 100), self._with_key, action, key)
+        await self._with_key(action, key)
+
+    async def _with_key(self, action: Action, key: str) -> None:
+        """Ask for a checkout under an Idempotency-Key: whoever asks again under it is answered alike."""
+        payments = self._world.payments
+
+        async def produce() -> Answered:
+            initiated = await payments.initiate(action.order_id, PAYER, action.provider)
+            self._handed_out(initiated, action.order_id)
+            return Answered(status=200, body=initiated.reference.encode(), final=True)
+
+        answered = await self.request(
+            "initiate",
+            lambda: payments.answer_once(
+                user=PAYER, operation="initiate", key=key, fingerprint=action.order_id, produce=produce
+            ),
+        )
+        if answered is not None:
+            self._world.judge.acknowledge("attempt", answered.body.decode())
+            self._world.judge.answered(key, answered.body)
+
+    def _handed_out(self, initiated: Initiated, order_id: str) -> None:
+        world, reference = self._world, initiated.reference
+        if initiated.flow is Flow.CASH:
+            token = initiated.checkout_url.rstrip("/").rpartition("/")[2]
+            self._doors.append((reference, order_id, token))
+            world.soon(world.minds.spread(60, 7200), self._at_the_door, reference, order_id, token)
+        elif initiated.flow is Flow.HOSTED_PAGE:
+            world.soon(self._thinks(), self._on_page, reference)
+
+    def _thinks(self) -> float:
+        return self._world.minds.spread(3, 36_000 if self._world.minds.happens(0.1) else 1200)
+
+    async def _on_page(self, reference: str) -> None:
+        world, pages = self._world, self._world.pages
+        if not pages.payable(reference):
+            return
+        if world.minds.happens(0.2):
+            pages.acts(reference)
+            await asyncio.sleep(world.minds.spread(1, 200))
+            if not pages.payable(reference):
+                return
+            pages.stays_open(reference)
+        if world.minds.happens(0.3):
+            pages.declines(reference)
+            if world.minds.happens(0.5):
+                world.soon(self._thinks(), self._on_page, reference)
+        elif world.minds.happens(0.8):
+            pages.pays(reference)
+            if world.minds.happens(0.7):
+                world.soon(world.minds.between(0.01, 5), self._redirected, reference)
+
+    async def prompted(self, reference: str) -> None:
+        """A phone shows a prompt."""
+        world, prompts = self._world, self._world.prompts
+        if not prompts.waiting(reference):
+            return
+        if world.minds.happens(0.7):
+            prompts.confirmed(reference)
+        elif world.minds.happens(0.7):
+            prompts.refused(reference)
+
+    async def _redirected(self, reference: str) -> None:
+        payments = self._world.payments
+        await self.request("redirect", lambda: payments.settle(reference, "redirect", coalesce_s=10.0))
+
+    async def _return(self, action: Action) -> None:
+        reference = self._newest(action.order_id)
+        if reference is not None:
+            await self._redirected(reference)
+
+    async def _look(self, action: Action) -> None:
+        payment = self._payment(action.order_id)
+        if payment is None:
+            return
+        payments = self._world.payments
+        await self.request("get", lambda: payments.get(payment.payment_id, PAYER))
+        await self.request("explain", lambda: payments.explain(payment.payment_id, PAYER))
+
+    async def _cancel(self, action: Action) -> None:
+        payment, payments = self._payment(action.order_id), self._world.payments
+        if payment is not None:
+            await self.request("cancel", lambda: payments.cancel(payment.payment_id, PAYER, f"payer:{PAYER}"))
+
+    # The shop.
+
+    async def _edit(self, action: Action) -> None:
+        world = self._world
+        amount = next(amount for order_id, amount in world.plan.orders if order_id == action.order_id)
+        world.orders.put(action.order_id, PAYER, amount + amount)
+
+    async def _close(self, action: Action) -> None:
+        world = self._world
+        amount = next(amount for order_id, amount in world.plan.orders if order_id == action.order_id)
+        world.orders.put(action.order_id, PAYER, amount, payable=False)
+
+    # Operators.
+
+    async def _refund(self, action: Action) -> None:
+        world, payment = self._world, self._payment(action.order_id)
+        if payment is None or not payment.captures:
+            return
+        capture = world.minds.one_of(payment.captures)
+        part = world.minds.one_of((1, 1, 2, 3))
+        amount = Money(max(1, capture.amount.minor // part), capture.amount.currency)
+        refund_id = world.identifiers.unique()
+        twice = world.minds.happens(0.2)
+        for _ in range(2 if twice else 1):
+            refund = await self.request(
+                "refund",
+                lambda: world.payments.refund(
+                    payment.payment_id,
+                    amount=amount,
+                    reason="asked for",
+                    actor="operator:ann",
+                    capture_id=capture.capture_id,
+                    refund_id=refund_id,
+                ),
+            )
+            if refund is not None:
+                world.judge.acknowledge("refund", refund_id)
+
+    async def _decide(self, action: Action) -> None:
+        del action
+        await self.decide_all()
+
+    async def decide_all(self) -> None:
+        """Go through all open reviews, and all refunds that wait for approval."""
+        world = self._world
+        found = await self.request("reviews", lambda: world.payments.reviews(limit=100))
+        for review in found.items if found is not None else ():
+            if review.decision is None:
+                await self._answer(review)
+        for payment in tuple(world.database.committed.payments.values()):
+            for refund in payment.refunds:
+                if refund.status is RefundStatus.AWAITING_APPROVAL:
+                    await self._approve(payment, refund.refund_id)
+
+    async def _approve(self, payment: Payment, refund_id: Any) -> None:
+        payments, approver = self._world.payments, "operator:bob"
+        if self._world.minds.happens(0.8):
+            await self.request(
+                "approve", lambda: payments.approve_refund(payment.payment_id, refund_id, approver=approver)
+            )
+        else:
+            await self.request(
+                "refuse",
+                lambda: payments.refuse_refund(payment.payment_id, refund_id, actor=approver, reason="no"),
+            )
+
+    async def _answer(self, review: Review) -> None:
+        world = self._world
+        payment = world.database.committed.payments.get(review.payment_id) if review.payment_id else None
+        ways = ways_out(review, payment)
+        if not ways:
+            return
+        # Nobody sends back for ever what comes back each time.
+        untried = tuple(way for way in ways if (review.review_id, way) not in self._refunds_tried)
+        if not untried:
+            return
+        way = world.minds.one_of(untried)
+        if way is WayOut.REFUND:
+            self._refunds_tried.add((review.review_id, way))
+        details = self._details(review, way, payment)
+        if details is None:
+            return
+        resolved = await self.request(
+            "resolve",
+            lambda: world.payments.resolve(
+                review.review_id, way.value, "looked at it", "operator:ann", details
+            ),
+        )
+        if resolved is not None and way is not WayOut.ASK_AGAIN:
+            world.judge.acknowledge("review", review.review_id)
+
+    def _details(self, review: Review, way: WayOut, payment: Payment | None) -> Details | None:
+        """What the person saw at the provider, which is the truth; None where nothing can be told yet."""
+        world = self._world
+        if way is WayOut.ATTACH:
+            reference = review.subject.partition(":")[0]
+            return Details(reference=reference) if reference in world.database.committed.references else None
+        if way is not WayOut.RECORD or payment is None:
+            return Details()
+        if review.kind is ReviewKind.REFUND_UNKNOWN:
+            return self._seen_refund(payment, review.subject)
+        taken = next((t for t in world.ledger.taken.values() if t.reference == review.subject), None)
+        if taken is None:
+            return Details(outcome="not_paid")
+        return Details(outcome="paid", provider_reference=taken.key, amount=taken.amount.decimal)
+
+    def _seen_refund(self, payment: Payment, refund_id: str) -> Details | None:
+        refund = next((r for r in payment.refunds if str(r.refund_id) == refund_id), None)
+        if refund is None:
+            return None
+        outcomes = [
+            double.refunds.outcome(refund.reference) for double in (self._world.pages, self._world.prompts)
+        ]
+        if RefundOutcome.PENDING in outcomes:
+            return None
+        if RefundOutcome.SUCCEEDED in outcomes:
+            return Details(outcome="succeeded", provider_reference=f"R-{refund.reference}")
+        return Details(outcome="failed")
+
+    async def _ask(self, action: Action) -> None:
+        reference = self._newest(action.order_id)
+        if reference is not None:
+            await self.request("ask", lambda: self._world.payments.settle(reference))
+
+    # Collectors.
+
+    async def _at_the_door(self, reference: str, order_id: str, token: str) -> None:
+        world = self._world
+        page = await self.request("page", lambda: world.payments.page(token))
+        if page is None:
+            return
+        self._counted += 1
+        refused = world.minds.happens(0.15)
+        wrong = world.minds.happens(0.1)
+        amount = page.amount if not wrong else Money(page.amount.minor + 100, page.amount.currency)
+        record = CashRecord(
+            collection_id=f"c{self._counted}",
+            collector="carl",
+            outcome=AtTheDoor.REFUSED if refused else AtTheDoor.COLLECTED,
+            amount=None if refused else amount,
+            reference=reference if world.minds.happens(0.8) else None,
+            delivery_code=None if refused else page.delivery_code,
+            reason="not at home" if refused else "",
+        )
+        if record.reference is None:
+            record = attrs.evolve(record, order_id=order_id)
+        if not refused and world.minds.happens(0.15):
+            record = attrs.evolve(record, delivery_code="000000")
+        for _ in range(1 + world.minds.below(2)):
+            kept = await self.request("collect", lambda: world.payments.collect_cash(record))
+            if kept is not None:
+                world.judge.acknowledge("collection", record.collection_id)
+                if not refused:
+                    self._in_hand.append(record.collection_id)
+
+    async def _collect(self, action: Action) -> None:
+        mine = [door for door in self._doors if door[1] == action.order_id]
+        if mine:
+            await self._at_the_door(*mine[-1])
+
+    async def _hand_over(self, action: Action) -> None:
+        del action
+        world, names = self._world, tuple(sorted(set(self._in_hand)))
+        if not names:
+            return
+        self._counted += 1
+        handover_id = f"h{self._counted}"
+        done = await self.request(
+            "hand_over",
+            lambda: world.payments.hand_over_cash(handover_id, "carl", names, "operator:ann"),
+        )
+        if done is not None:
+            world.judge.acknowledge("handover", handover_id)
+            self._in_hand.clear()
+
+    # The world itself.
+
+    async def _money_returns(self, action: Action) -> None:
+        del action
+        paid = [taken.reference for (name, _), taken in self._world.ledger.taken.items() if name == "pages"]
+        if paid:
+            self._world.pages.returns(self._world.minds.one_of(paid))
+
+    async def _kill(self, action: Action) -> None:
+        del action
+        machine = self._world.serving()
+        if machine is not None:
+            self._world.steps.kill(machine.process, "is killed")
+
+    async def _restart(self, action: Action) -> None:
+        del action
+        machine = self._world.serving()
+        if machine is not None:
+            self._world.steps.stop(machine.process)
+
+    def _payment(self, order_id: str) -> Payment | None:
+        tables = self._world.database.committed
+        payment_id = tables.orders.get(order_id)
+        return tables.payments[payment_id] if payment_id else None
+
+    def _newest(self, order_id: str) -> str | None:
+        payment = self._payment(order_id)
+        return payment.attempts[-1].reference if payment and payment.attempts else None

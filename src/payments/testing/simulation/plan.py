@@ -1,0 +1,163 @@
+"""What a history is about: how many processes, which orders, and who does what when; all from the seed."""
+
+import enum
+from datetime import timedelta
+from typing import Final
+
+import attrs
+
+from payments.domain.money import Money
+from payments.domain.refund_rules import RefundRules, SurplusPolicy
+from payments.testing.simulation.chance import Chance
+
+LARGE: Final = 0.02
+"""How many histories have more orders than a person would look through."""
+
+
+class Deed(enum.Enum):
+    """What somebody does. The value says it in a story."""
+
+    INITIATE = "the payer asks for a checkout"
+    INITIATE_TWICE = "the payer clicks twice"
+    RETURN = "the payer comes back from the page"
+    LOOK = "the payer looks at the payment"
+    CANCEL = "the payer cancels"
+    EDIT_ORDER = "the order is edited"
+    CLOSE_ORDER = "the order is cancelled"
+    REFUND = "an operator sends money back"
+    DECIDE = "an operator goes through the reviews"
+    ASK = "an operator has it asked about"
+    COLLECT = "a collector is at the door"
+    HAND_OVER = "a collector brings cash in"
+    MONEY_RETURNS = "the provider gives money back by itself"
+    KILL = "a process is killed"
+    RESTART = "a process is asked to stop"
+
+
+@attrs.frozen(kw_only=True)
+class Action:
+    """One deed, at its time."""
+
+    at_s: float
+    deed: Deed
+    order_id: str
+    provider: str = ""
+
+    def __str__(self) -> str:
+        through = f" ({self.provider})" if self.provider else ""
+        return f"{self.at_s:9.1f} s  {self.order_id}: {self.deed.value}{through}"
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """All that is decided before a history begins."""
+
+    seed: int
+    processes: int
+    one_writer: bool
+    """One database file, and so one process."""
+    orders: tuple[tuple[str, Money], ...]
+    watched_for: timedelta
+    payable_for: timedelta
+    refunds_by_receipt: bool
+    """Whether prompts' money goes back only by its receipt."""
+    rules: int
+    """Which of :data:`RULES`."""
+    actions: tuple[Action, ...]
+    chaos_s: float
+    """How long things go wrong; then everything heals."""
+
+    @classmethod
+    def of(cls, seed: int) -> "Plan":
+        """The plan of the history ``seed``."""
+        drawn = Chance.of(seed, "plan")
+        one_writer = drawn.happens(0.25)
+        count = 6 + drawn.below(10) if drawn.happens(LARGE) else 1 + drawn.below(2)
+        span_s = drawn.spread(600, 4 * 3600)
+        orders = tuple((f"order_{n}", _amount(drawn)) for n in range(1, count + 1))
+        actions = [action for order_id, _ in orders for action in _story(drawn, order_id, span_s)]
+        actions += [
+            Action(at_s=drawn.between(0, span_s), deed=deed, order_id="order_1")
+            for deed in (Deed.KILL, Deed.RESTART)
+            if drawn.happens(0.1)
+        ]
+        payable = drawn.one_of((6, 10, 15))
+        return cls(
+            seed=seed,
+            processes=1 if one_writer else 1 + drawn.below(3),
+            one_writer=one_writer,
+            orders=orders,
+            watched_for=timedelta(minutes=payable + _watched(drawn)),
+            payable_for=timedelta(minutes=payable),
+            refunds_by_receipt=drawn.happens(0.3),
+            rules=drawn.below(len(RULES)),
+            actions=tuple(sorted(actions, key=lambda action: action.at_s)),
+            chaos_s=span_s,
+        )
+
+
+RULES: Final = (
+    RefundRules(),
+    RefundRules(surplus=SurplusPolicy.PROPOSE),
+    RefundRules(
+        surplus=SurplusPolicy.AUTOMATIC,
+        automatic_up_to={"ETB": Money.of("1000000", "ETB"), "KES": Money.of("1000000", "KES")},
+    ),
+    RefundRules(approval_above={"ETB": Money.of("50", "ETB"), "KES": Money.of("50", "KES")}),
+)
+"""What shops decide about refunds, each in some of the histories."""
+
+_SOMETIMES: Final = (
+    (Deed.INITIATE, 0.6),
+    (Deed.INITIATE, 0.4),
+    (Deed.INITIATE, 0.3),
+    (Deed.INITIATE_TWICE, 0.25),
+    (Deed.RETURN, 0.4),
+    (Deed.LOOK, 0.3),
+    (Deed.CANCEL, 0.15),
+    (Deed.EDIT_ORDER, 0.1),
+    (Deed.CLOSE_ORDER, 0.05),
+    (Deed.REFUND, 0.3),
+    (Deed.REFUND, 0.15),
+    (Deed.DECIDE, 0.3),
+    (Deed.ASK, 0.15),
+    (Deed.COLLECT, 0.1),
+    (Deed.HAND_OVER, 0.1),
+    (Deed.MONEY_RETURNS, 0.08),
+)
+
+
+def _watched(drawn: Chance) -> int:
+    """How long attempts are watched, in minutes: mostly short, for each look is a part of the history."""
+    if drawn.happens(0.02):
+        return 4320
+    return 180 if drawn.happens(0.05) else drawn.one_of((5, 10, 15))
+
+
+def _amount(drawn: Chance) -> Money:
+    # Shillings can be paid by every provider; birr cannot be prompted for.
+    return Money.of(f"{drawn.one_of((1, 250, 1000))}.00", drawn.one_of(("KES", "KES", "ETB")))
+
+
+def _story(drawn: Chance, order_id: str, span_s: float) -> list[Action]:
+    providers = ("pages", "pages", "prompts", "cash")
+    # Half of them in quick succession: that is where checkouts meet.
+    busy_s = drawn.one_of((120.0, 900.0, span_s, span_s))
+    began_s = drawn.between(0, span_s / 4)
+    first = Action(
+        at_s=began_s,
+        deed=Deed.INITIATE,
+        order_id=order_id,
+        provider=drawn.one_of(providers),
+    )
+    more = [
+        Action(
+            at_s=began_s + drawn.between(0, busy_s),
+            deed=deed,
+            order_id=order_id,
+            provider=drawn.one_of(providers),
+        )
+        for deed, likely in _SOMETIMES
+        if drawn.happens(likely)
+    ]
+    return [first, *more]

@@ -1,0 +1,242 @@
+"""A provider with hosted pages that is asked, and an adversary within its contract.
+
+It takes money truly or not at all, and the ledger says which. What it answers may be lost, late, stale, about
+something else, or without sense; what it promises and its contract does not, it breaks.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+import attrs
+
+from payments.application.ports.providers import (
+    Cancellations,
+    Cancelled,
+    Checkout,
+    CheckoutRequest,
+    Checkouts,
+    Hint,
+    Provider,
+    Question,
+    RawNotice,
+    StatusChecks,
+    Webhooks,
+)
+from payments.application.records import Claim
+from payments.domain.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
+from payments.domain.evidence import Answer, Mode, Outcome, nothing
+from payments.domain.money import Money
+from payments.testing.provider import ScriptedProvider
+from payments.testing.simulation.chance import Chance
+from payments.testing.simulation.faults import Fault
+from payments.testing.simulation.ledger import PAGES, GivenBack, Ledger, Taken
+from payments.testing.simulation.outages import Outage
+from payments.testing.simulation.post import Post
+from payments.testing.simulation.processes import Steps
+from payments.testing.simulation.refunds import LedgerRefunds, SimulatedRefunds
+
+TIMEOUT_S: Final = 10.0
+"""How long a gateway waits for an answer that was lost."""
+
+YOUNG_S: Final = 240.0
+"""So long a provider may not know a page that it opened."""
+
+
+@attrs.define(eq=False)
+class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
+    """Hosted pages as a :class:`ScriptedProvider` has them, behind everything that can go wrong."""
+
+    steps: Steps
+    chance: Chance
+    ledger: Ledger
+    post: Post
+    outage: Outage
+    scripted: ScriptedProvider = attrs.field(factory=lambda: ScriptedProvider(name=PAGES))
+    refunds: LedgerRefunds = attrs.field(init=False)
+    _said: dict[str, list[Answer]] = attrs.field(factory=dict, init=False)
+    """What could truly be answered about each page before, oldest first."""
+    _opened_s: dict[str, float] = attrs.field(factory=dict, init=False)
+    _closed: set[str] = attrs.field(factory=set, init=False)
+    _payable_s: float = attrs.field(default=0.0, init=False)
+    """How long a page can be paid on."""
+
+    def __attrs_post_init__(self) -> None:
+        self.refunds = LedgerRefunds(provider=PAGES, ledger=self.ledger)
+
+    def provider(self, *, payable_for: timedelta, watched_for: timedelta) -> Provider:
+        """This, as the service sees it."""
+        self._payable_s = payable_for.total_seconds()
+        return attrs.evolve(
+            self.scripted.provider(payable_for=payable_for),
+            watched_for=watched_for,
+            checkouts=self,
+            checks=self,
+            cancellations=self,
+            webhooks=self,
+            refunds=SimulatedRefunds(self.steps, self.chance, self.refunds, self.outage, self._refund_news),
+        )
+
+    @property
+    def opened(self) -> Mapping[str, CheckoutRequest]:
+        """Every page that exists, by reference."""
+        return self.scripted.opened
+
+    async def open(self, request: CheckoutRequest) -> Checkout:
+        label = await self.steps.before("provider.open")
+        self.ledger.opened[request.reference] += 1
+        if self.outage.at(label) or self.steps.struck(Fault.NOT_REACHED, label):
+            raise ProviderUnavailable("connection refused")
+        if self.steps.struck(Fault.REJECTED, label):
+            raise ProviderRejected("not allowed")
+        if self.steps.struck(Fault.REQUEST_LOST, label):
+            await self.steps.rest(TIMEOUT_S)
+            raise OutcomeUnknown("timeout")
+        checkout = await self.scripted.open(request)
+        self._opened_s[request.reference] = self.steps.loop.time()
+        self.steps.after(label)
+        if self.steps.struck(Fault.ANSWER_SLOW, label):
+            await self.steps.rest(self.chance.spread(1, 100))
+        if self.steps.struck(Fault.ANSWER_LOST, label):
+            await self.steps.rest(TIMEOUT_S)
+            raise OutcomeUnknown("timeout")
+        if self.steps.struck(Fault.MALFORMED, label):
+            raise OutcomeUnknown("not JSON")
+        return checkout
+
+    async def check(self, question: Question) -> Answer:
+        label = await self.steps.before("provider.check")
+        if self.outage.at(label) or self.steps.struck(Fault.NOT_REACHED, label):
+            return nothing("connection refused")
+        if self.steps.struck(Fault.REQUEST_LOST, label) or self.steps.struck(Fault.ANSWER_LOST, label):
+            await self.steps.rest(TIMEOUT_S)
+            return nothing("timeout")
+        if self.steps.struck(Fault.MALFORMED, label):
+            raise ValueError("not JSON")
+        answer = await self._answer(question, label)
+        self.steps.after(label)
+        return answer
+
+    async def _answer(self, question: Question, label: str) -> Answer:
+        reference, struck = question.reference, self.steps.struck
+        truth = await self.scripted.check(question)
+        said = self._said.setdefault(reference, [])
+        if not said or said[-1] != truth:
+            said.append(truth)
+        if truth.outcome is Outcome.PAYABLE and struck(Fault.NOT_FOUND, label):
+            young = self.steps.loop.time() - self._opened_s.get(reference, 0.0) < YOUNG_S
+            return Answer(outcome=Outcome.NOT_FOUND, word="not found") if young else truth
+        if len(said) > 1 and struck(Fault.STALE_ANSWER, label):
+            return self.chance.one_of(said[:-1])
+        if truth.capture_key is not None and struck(Fault.OTHER_MODE, label):
+            return attrs.evolve(truth, mode=Mode.LIVE)
+        others = [name for name in self.opened if name != reference]
+        if others and struck(Fault.OTHER_REFERENCE, label):
+            return await self._truth(self.chance.one_of(others))
+        # Only where no money of its own can come: no contract lets a provider say "paid" of a page too soon.
+        barren = truth.capture_key is None and not self.payable(reference)
+        if others and barren and struck(Fault.SAME_MONEY, label):
+            other = await self._truth(self.chance.one_of(others))
+            if other.outcome is Outcome.PAID:
+                return attrs.evolve(other, reference=reference)
+        return truth
+
+    async def _truth(self, reference: str) -> Answer:
+        asked = Question(reference=reference, provider_reference=None, amount=self.opened[reference].amount)
+        return await self.scripted.check(asked)
+
+    async def cancel(self, reference: str) -> Cancelled:
+        label = await self.steps.before("provider.cancel")
+        if self.outage.at(label) or self.steps.struck(Fault.REQUEST_LOST, label):
+            return Cancelled.UNKNOWN
+        if reference not in self.opened:
+            return Cancelled.NOT_FOUND
+        truth = await self._truth(reference)
+        if truth.capture_key is not None:
+            return Cancelled.UNKNOWN
+        if not self.steps.struck(Fault.CANCEL_IGNORED, label):
+            self._closed.add(reference)
+            self.scripted.answers(
+                reference, Answer(outcome=Outcome.CLOSED, word="cancelled", reference=reference)
+            )
+        self.steps.after(label)
+        return Cancelled.UNKNOWN if self.steps.struck(Fault.ANSWER_LOST, label) else Cancelled.CLOSED
+
+    def read(self, notice: RawNotice) -> Hint:
+        return self.scripted.read(notice)
+
+    # What payers do on its pages, and what it does by itself.
+
+    def payable(self, reference: str) -> bool:
+        """Whether a payer can pay on the page now."""
+        paid = (PAGES, f"T-{reference}") in self.ledger.taken
+        open_s = self.steps.loop.time() - self._opened_s.get(reference, 0.0)
+        return (
+            reference in self.opened
+            and reference not in self._closed
+            and not paid
+            and open_s < self._payable_s
+        )
+
+    def pays(self, reference: str) -> None:
+        """Somebody pays on the page, not always what was asked for."""
+        asked = self.opened[reference].amount
+        amount = asked
+        if self.steps.struck(Fault.OTHER_AMOUNT, "page"):
+            amount = Money(
+                max(1, asked.minor + self.chance.one_of((-1, 1, -100, 9 * asked.minor))), asked.currency
+            )
+        elif self.steps.struck(Fault.OTHER_CURRENCY, "page"):
+            amount = Money.of("1.00", "USD")
+        self.scripted.pays(reference, amount=amount)
+        self.steps.tell("a payer", f"pays {amount} on {reference}")
+        self.ledger.take(Taken(provider=PAGES, key=f"T-{reference}", reference=reference, amount=amount))
+        self._tell(reference, Claim.PAID)
+
+    def acts(self, reference: str) -> None:
+        """Somebody has begun to pay on the page."""
+        self.scripted.answers(
+            reference, Answer(outcome=Outcome.IN_FLIGHT, word="processing", reference=reference)
+        )
+
+    def stays_open(self, reference: str) -> None:
+        """Whoever had begun to pay gave up."""
+        self.scripted.answers(reference, Answer(outcome=Outcome.PAYABLE, word="pending", reference=reference))
+
+    def declines(self, reference: str) -> None:
+        """A try to pay on the page fails; the page stays open."""
+        tried = len(self._said.get(reference, ()))
+        self.ledger.declined.add(reference)
+        self.steps.tell("a payer", f"is declined on {reference}")
+        self.scripted.declines(reference, fingerprint=f"{reference}:{tried}", detail="Not enough money.")
+        self._tell(reference, Claim.FAILED)
+
+    def returns(self, reference: str) -> None:
+        """The provider gives the money back, all that is left of it, without being asked."""
+        key = f"T-{reference}"
+        taken = self.ledger.taken[PAGES, key]
+        left = taken.amount.minor - self.refunds.sent_back(key)
+        if left <= 0:
+            return
+        self.ledger.give_back(
+            GivenBack(provider=PAGES, key=key, reference=None, amount=Money(left, taken.amount.currency))
+        )
+        self.steps.tell("the provider", f"gives back {left} minor units of {reference} by itself")
+        gone = Money(self.refunds.sent_back(key), taken.amount.currency)
+        self.scripted.pays(
+            reference, amount=taken.amount, outcome=Outcome.RETURNED, word="reversed", returned=gone
+        )
+        self._tell(reference, Claim.RETURNED)
+
+    def _refund_news(self, reference: str, claim: Claim) -> None:
+        if not self.steps.struck(Fault.NOTICE_LOST, "refunds"):
+            self.post.notice(PAGES, self.scripted.notice(reference, claim))
+
+    def _tell(self, reference: str, claim: Claim) -> None:
+        """Send the notice, with what chance makes of it on the way."""
+        if self.steps.struck(Fault.NOTICE_LIES, "page"):
+            claim = self.chance.one_of((Claim.PAID, Claim.FAILED, Claim.RETURNED, Claim.OTHER))
+        notice = self.scripted.notice(reference, claim, at=round(self.steps.loop.time(), 3))
+        self.post.notice(PAGES, notice)
+        if self.steps.struck(Fault.NOTICE_FORGED, "page"):
+            self.post.notice(PAGES, attrs.evolve(notice, body=notice.body + b" "))

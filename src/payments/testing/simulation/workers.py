@@ -1,0 +1,135 @@
+"""The workers of all processes: inbox, outbox and sweep, at work whenever something is due.
+
+A real worker looks twice a second. Most looks find nothing, and a history would consist of them; so here each
+look is taken when something has become due, by one process or by several at once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import attrs
+
+from payments.adapters.memory.repository import Tables
+from payments.application.payments import Payments
+from payments.testing.simulation.chance import Chance
+from payments.testing.simulation.processes import BEGINNING, Machine, Process
+
+TROUBLE_S: Final = 2.0
+"""How long a loop waits after an error, as the service has it."""
+
+LOOK_S: Final = 0.5
+"""How soon after something has become due it is seen."""
+
+LONGEST_LOOK_S: Final = 300.0
+
+ROUNDS: Final = ("inbox", "outbox", "sweep")
+
+
+@attrs.define(eq=False)
+class Workers:
+    """Sends the processes to work."""
+
+    _loop: asyncio.AbstractEventLoop
+    _payments: Payments
+    _chance: Chance
+    _machines: tuple[Machine, ...]
+    _tables: Callable[[], Tables]
+    _trouble: Callable[[str, BaseException], None]
+    _planned: dict[str, asyncio.TimerHandle] = attrs.field(factory=dict, init=False)
+    _vain_s: dict[str, float] = attrs.field(factory=dict, init=False)
+    """By round: how long nobody looks again after looks in vain."""
+    asleep: bool = attrs.field(default=False, init=False)
+    """Nobody is sent to work: what is due waits."""
+    _busy: set[tuple[Process, str]] = attrs.field(factory=set, init=False)
+
+    def plan(self, least_s: float = 0.0) -> None:
+        """Have every round taken as soon as it is due, and not before ``least_s`` from now."""
+        if self.asleep:
+            return
+        tables, now_s = self._tables(), self._loop.time()
+        for name in ROUNDS:
+            due_s = _DUE[name](tables)
+            if due_s is None:
+                continue
+            at_s = max(due_s, now_s + least_s) + self._chance.between(0.001, LOOK_S)
+            known = self._planned.get(name)
+            if known is not None and not known.cancelled() and now_s < known.when() <= at_s:
+                continue
+            if known is not None:
+                known.cancel()
+            self._planned[name] = self._loop.call_at(at_s, self._go, name)
+
+    def idle(self) -> bool:
+        """Whether nothing is due, now or ever."""
+        tables = self._tables()
+        return not self._busy and all(_DUE[name](tables) is None for name in ROUNDS)
+
+    def _go(self, name: str) -> None:
+        """One process takes the round, and others perhaps at the same moment."""
+        able = [m for m in self._machines if m.process.alive and not m.process.stopping]
+        free = [m for m in able if (m.process, name) not in self._busy]
+        if not free:
+            self._loop.call_later(1.0, self.plan)
+            return
+        first = self._chance.one_of(free)
+        for machine in free:
+            if machine is first or self._chance.happens(0.25):
+                self._busy.add((machine.process, name))
+                machine.start_task(name, self._round(machine.process, name))
+
+    async def _round(self, process: Process, name: str) -> None:
+        least_s = LOOK_S
+        try:
+            done = await self._step(name)()
+            # A process whose clock is behind finds nothing due, again and again.
+            least_s = 0.0 if done else min(LONGEST_LOOK_S, 2 * self._vain_s.get(name, LOOK_S))
+            self._vain_s[name] = least_s or LOOK_S
+        except Exception as trouble:  # noqa: BLE001 -- as in the worker: a loop outlives every error
+            self._trouble(name, trouble)
+            least_s = TROUBLE_S
+        finally:
+            self._busy.discard((process, name))
+            self.plan(least_s)
+
+    def _step(self, name: str) -> Callable[[], Awaitable[int]]:
+        payments = self._payments
+        steps: dict[str, Callable[[], Awaitable[int]]] = {
+            "inbox": payments.process_notices,
+            "outbox": payments.deliver,
+            "sweep": payments.sweep,
+        }
+        return steps[name]
+
+
+def _inbox(tables: Tables) -> float | None:
+    return min(
+        (
+            (n.next_try_at - BEGINNING).total_seconds()
+            for n in tables.notices.values()
+            if n.next_try_at is not None
+        ),
+        default=None,
+    )
+
+
+def _outbox(tables: Tables) -> float | None:
+    return min(
+        (
+            (m.next_try_at - BEGINNING).total_seconds()
+            for m in tables.messages.values()
+            if m.next_try_at is not None
+        ),
+        default=None,
+    )
+
+
+def _sweep(tables: Tables) -> float | None:
+    payments = tables.payments.values()
+    attempts = [a.next_check_at for payment in payments for a in payment.attempts]
+    refunds = [r.next_check_at for payment in payments for r in payment.refunds]
+    due = [when for when in (*attempts, *refunds) if when is not None]
+    return (min(due) - BEGINNING).total_seconds() if due else None
+
+
+_DUE: Final = {"inbox": _inbox, "outbox": _outbox, "sweep": _sweep}

@@ -1,0 +1,113 @@
+"""What is mutated, which tests judge it, and what score is owed."""
+
+from typing import Final
+
+import attrs
+
+UNIT: Final = "tests/unit"
+CASES: Final = f"{UNIT}/use_cases"
+PROVIDERS: Final = f"{UNIT}/adapters/providers"
+
+
+@attrs.frozen(kw_only=True)
+class Group:
+    """Modules that are judged by the same tests."""
+
+    name: str
+    sources: tuple[str, ...]
+    """Patterns of files below ``src/payments``."""
+    near: tuple[str, ...]
+    """The tests that look straight at them: every mutant meets these."""
+    far: tuple[str, ...] = ()
+    """More tests, slower: only what survived the near ones meets these."""
+    owed: int = 80
+    """The least score, in per cent."""
+
+
+MONEY: Final = Group(
+    name="money",
+    sources=("domain/money.py",),
+    near=(f"{UNIT}/domain/test_money.py",),
+    owed=95,
+)
+SETTLE: Final = Group(
+    name="settle",
+    sources=("domain/transitions.py", "domain/settlement.py", "domain/confirming.py"),
+    near=(
+        f"{UNIT}/domain",
+        f"{CASES}/test_settle.py",
+        f"{CASES}/test_matching.py",
+        f"{CASES}/test_money_that_went_back.py",
+        f"{CASES}/test_watching.py",
+        f"{CASES}/test_prompts.py",
+        f"{CASES}/test_refunds.py",
+    ),
+    far=(CASES,),
+    owed=95,
+)
+SETTLE_PAYMENT: Final = Group(
+    name="settle_payment",
+    sources=("application/use_cases/settle_payment.py",),
+    near=(
+        f"{CASES}/test_settle.py",
+        f"{CASES}/test_matching.py",
+        f"{CASES}/test_prompts.py",
+        f"{CASES}/test_notices.py",
+        f"{CASES}/test_watching.py",
+        f"{CASES}/test_surplus_policy.py",
+        f"{CASES}/test_strangers.py",
+        f"{CASES}/test_what_an_answer_says.py",
+        f"{CASES}/test_asking.py",
+    ),
+    far=(CASES,),
+    owed=95,
+)
+SIGNATURES: Final = Group(
+    name="signatures",
+    sources=("adapters/providers/*/webhooks.py", "adapters/providers/*/callbacks.py"),
+    near=(
+        f"{PROVIDERS}/test_chapa_webhooks.py",
+        f"{PROVIDERS}/test_paystack_webhooks.py",
+        f"{PROVIDERS}/test_mpesa_callbacks.py",
+    ),
+    owed=95,
+)
+DOMAIN: Final = Group(
+    name="domain",
+    sources=tuple(
+        f"domain/{name}.py"
+        for name in (
+            "attempt",
+            "collection",
+            "errors",
+            "evidence",
+            "initiation",
+            "payment",
+            "refund",
+            "refund_rules",
+            "refunding",
+            "reviewing",
+            "watching",
+        )
+    ),
+    near=(f"{UNIT}/domain", CASES),
+)
+APPLICATION: Final = Group(
+    name="application",
+    sources=("application/*.py", "application/ports/*.py"),
+    near=(f"{UNIT}/domain", CASES, f"{UNIT}/testing"),
+)
+USE_CASES: Final = Group(
+    name="use_cases",
+    sources=(
+        "application/use_cases/[!s]*.py",
+        "application/use_cases/s[!e]*.py",
+        "application/use_cases/se[!t]*.py",
+    ),
+    near=(CASES,),
+)
+
+GROUPS: Final = {
+    group.name: group for group in (MONEY, SETTLE, SETTLE_PAYMENT, SIGNATURES, DOMAIN, APPLICATION, USE_CASES)
+}
+CRITICAL: Final = ("money", "settle", "settle_payment", "signatures")

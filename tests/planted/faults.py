@@ -1,0 +1,638 @@
+"""The planted faults: what people who build such services have got wrong, and what must notice it here.
+
+The rules they break stand in docs/model.md and docs/edge-cases.md. A place is kept short and on lines that
+rarely change; one that moved is named by ``tests/planted/test_table.py``.
+"""
+
+from typing import Final
+
+from tests.planted.fault import Fault
+
+CASES: Final = "tests/unit/use_cases"
+PROVIDERS: Final = "tests/unit/adapters/providers"
+STORE: Final = "tests/contract/test_unit_of_work.py"
+HTTP: Final = "tests/integration/http"
+FIRST_TABLES: Final = "adapters/sql/migrations/versions/2026_11_23_first_tables.py"
+USE_CASES: Final = "application/use_cases"
+
+THE_STORE: Final = (
+    Fault(
+        "the row lock is not taken",
+        "adapters/sql/statements.py",
+        'PAYMENTS.c.payment_id == bindparam("payment_id")).with_for_update()',
+        'PAYMENTS.c.payment_id == bindparam("payment_id"))',
+        f"{STORE}::TestPostgresUnitOfWork::test_changes_of_one_payment_happen_one_after_the_other",
+        seen_as="StaleVersion",
+    ),
+    Fault(
+        "no index keeps a second live attempt out",
+        FIRST_TABLES,
+        '        "attempts_live",\n        "attempts",\n        ["payment_id"],\n        unique=True,',
+        '        "attempts_live",\n        "attempts",\n        ["payment_id"],\n        unique=False,',
+        f"{STORE}::TestSqliteUnitOfWork::test_a_payment_has_one_live_attempt",
+    ),
+    Fault(
+        "no index keeps one capture key from counting twice",
+        FIRST_TABLES,
+        '"captures_key", "captures", ["provider", "mode", "key"], unique=True',
+        '"captures_key", "captures", ["provider", "mode", "key"]',
+        f"{STORE}::TestSqliteUnitOfWork::test_a_capture_key_counts_once",
+    ),
+    Fault(
+        "no index keeps a second capture from settling",
+        FIRST_TABLES,
+        '"captures_settling", "captures", ["payment_id"], unique=True',
+        '"captures_settling", "captures", ["payment_id"]',
+        f"{STORE}::TestSqliteUnitOfWork::test_one_capture_settles_a_payment",
+    ),
+    Fault(
+        "equal notices are stored twice",
+        FIRST_TABLES,
+        '"notices_digest", "notices", ["digest"], unique=True',
+        '"notices_digest", "notices", ["digest"]',
+        f"{STORE}::TestSqliteUnitOfWork::test_a_notice_comes_back_as_stored_and_a_duplicate_is_recognised",
+    ),
+    Fault(
+        "a sequence number is given twice in one order",
+        FIRST_TABLES,
+        '"messages_order", "messages", ["order_id", "sequence"], unique=True',
+        '"messages_order", "messages", ["order_id", "sequence"]',
+        f"{STORE}::TestSqliteUnitOfWork::test_a_sequence_number_is_given_once_per_order",
+    ),
+    Fault(
+        "the message is written outside the transaction",
+        "adapters/sql/saving.py",
+        "    for message in change.messages:\n",
+        '    runner._connection.execute("COMMIT")\n'
+        '    runner._connection.execute("BEGIN IMMEDIATE")\n'
+        "    for message in change.messages:\n",
+        f"{STORE}::TestSqliteUnitOfWork::test_work_that_raises_leaves_nothing",
+    ),
+    Fault(
+        "the audit entry is written outside the transaction",
+        "adapters/sql/saving.py",
+        "    if change.audit is not None:\n",
+        '    runner._connection.execute("COMMIT")\n'
+        '    runner._connection.execute("BEGIN IMMEDIATE")\n'
+        "    if change.audit is not None:\n",
+        f"{STORE}::TestSqliteUnitOfWork::test_work_that_raises_leaves_nothing",
+    ),
+    Fault(
+        "a change from an old version is written over a newer one",
+        "adapters/sql/statements.py",
+        'PAYMENTS.c.version == bindparam("version_before")',
+        'or_(PAYMENTS.c.version == bindparam("version_before"), PAYMENTS.c.version >= 0)',
+        f"{STORE}::TestSqliteUnitOfWork::test_a_change_from_another_version_is_stale_and_leaves_nothing",
+    ),
+    Fault(
+        "a message is marked without its lease",
+        "adapters/sql/statements.py",
+        'MESSAGES.c.lease == bindparam("token"))',
+        'or_(MESSAGES.c.lease == bindparam("token"), MESSAGES.c.message_id != ""))',
+        f"{STORE}::TestSqliteUnitOfWork::test_a_lost_message_lease_finishes_nothing",
+    ),
+    Fault(
+        "a notice is marked without its lease",
+        "adapters/sql/statements.py",
+        'NOTICES.c.lease == bindparam("token"))',
+        'or_(NOTICES.c.lease == bindparam("token"), NOTICES.c.notice_id != ""))',
+        f"{STORE}::TestSqliteUnitOfWork::test_a_lost_notice_lease_finishes_nothing",
+    ),
+    Fault(
+        "an overtaken message is sent",
+        "adapters/sql/statements.py",
+        "_NEWER.c.sequence > MESSAGES.c.sequence",
+        "_NEWER.c.sequence < 0",
+        f"{STORE}::TestSqliteUnitOfWork::test_a_newer_message_of_an_order_overtakes_its_older_ones",
+    ),
+    Fault(
+        "SQLite does not wait for the disk",
+        "adapters/sql/sqlite_connection.py",
+        '"synchronous": 2',
+        '"synchronous": 1',
+        "tests/integration/sql/test_sqlite.py::test_every_setting_holds_on_the_connections",
+    ),
+)
+
+WHAT_WE_DO_NOT_KNOW: Final = (
+    Fault(
+        "a lost answer fails the attempt",
+        f"{USE_CASES}/initiate_payment.py",
+        "            await self._lost(payment, attempt, detail)",
+        "            await self._refused(payment, attempt, Reason.NOT_SENT, detail)",
+        f"{CASES}/test_recording_answers.py::test_each_of_the_three_ways_to_fail_is_recorded_and_told",
+    ),
+    Fault(
+        "a time-out is taken for nothing sent",
+        "adapters/http_client.py",
+        "    httpx.ConnectError,\n",
+        "    httpx.ConnectError,\n    httpx.ReadTimeout,\n    TimeoutError,\n",
+        "tests/integration/test_http_client.py"
+        "::test_an_answer_that_is_not_whole_in_time_leaves_the_outcome_unknown",
+    ),
+    Fault(
+        "a 5xx fails the attempt",
+        "adapters/providers/chapa/api.py",
+        "or answer.status not in _CLIENT_ERRORS or",
+        "or",
+        f"{PROVIDERS}/test_chapa_checkouts.py::test_each_answer_without_a_page_is_one_of_three_errors",
+    ),
+    Fault(
+        "a 5xx about a payment is a decline",
+        "adapters/providers/chapa/mapping.py",
+        'return nothing(short(f"HTTP {answer.status} {answer.message}"))',
+        'return Answer(outcome=Outcome.DECLINED, word=short(f"HTTP {answer.status}"))',
+        f"{PROVIDERS}/test_chapa_answers.py::test_each_answer_means_one_thing",
+    ),
+    Fault(
+        "not found counts before the hold window is over",
+        "domain/settlement.py",
+        "    if now - attempt.claimed_at < HOLD_WINDOW:",
+        "    if now < attempt.claimed_at:",
+        f"{CASES}/test_settle.py::test_not_found_within_the_hold_window_does_not_count_as_the_first_of_two",
+    ),
+    Fault(
+        "one not found is enough",
+        "domain/settlement.py",
+        "    if attempt.not_found_at is None or now",
+        "    if attempt.not_found_at is not None and now",
+        f"{CASES}/test_settle.py::test_not_found_twice_past_the_window_and_a_minute_apart_means_never_created",
+    ),
+    Fault(
+        "the reference is not on disk before the provider is called",
+        f"{USE_CASES}/initiate_payment.py",
+        "            await transaction.save(stored)\n            return stored.after, attempt",
+        "            return stored.after, attempt",
+        f"{CASES}/test_recording_answers.py::test_the_reference_is_on_disk_before_the_provider_is_called",
+    ),
+    Fault(
+        "whatever goes wrong while asking is a decline",
+        "application/asking.py",
+        '        return nothing(f"{type(trouble).__name__} while asking")',
+        '        return Answer(outcome=type(nothing("").outcome).DECLINED, word="trouble")',
+        f"{CASES}/test_what_an_answer_says.py::test_any_exception_from_asking_is_no_information",
+    ),
+)
+
+WHO_SAYS_SO: Final = (
+    Fault(
+        "a webhook's word is taken for money",
+        f"{USE_CASES}/settle_payment.py",
+        "        evidence_id = self._identifiers.unique()\n",
+        "        evidence_id = self._identifiers.unique()\n"
+        '        if cause == "webhook":\n'
+        "            answer = Answer(\n"
+        '                outcome=Outcome.PAID, word="said", reference=reference, amount=attempt.amount,\n'
+        '                mode=attempt.mode, capture_key="said",\n'
+        "            )\n",
+        f"{CASES}/test_notices.py::test_a_notice_of_success_alone_pays_nothing",
+    ),
+    Fault(
+        "a webhook's word fails an attempt",
+        f"{USE_CASES}/settle_payment.py",
+        "        evidence_id = self._identifiers.unique()\n",
+        "        evidence_id = self._identifiers.unique()\n"
+        "        if failure_noticed_at is not None:\n"
+        '            answer = Answer(outcome=Outcome.DECLINED, word="said", fingerprint="said")\n',
+        f"{CASES}/test_notices.py::test_a_notice_of_failure_alone_fails_nothing",
+    ),
+    Fault(
+        "Chapa's constant header is accepted",
+        "adapters/providers/chapa/webhooks.py",
+        "authentic |= covers_body and not is_constant",
+        "authentic |= covers_body or is_constant",
+        f"{PROVIDERS}/test_chapa_webhooks.py::test_what_the_secret_did_not_sign_is_forged",
+    ),
+    Fault(
+        "an empty secret signs",
+        "adapters/providers/chapa/webhooks.py",
+        "return tuple(secret for secret in secrets if secret)",
+        "return secrets",
+        f"{PROVIDERS}/test_chapa_webhooks.py::test_what_the_secret_did_not_sign_is_forged",
+    ),
+    Fault(
+        "an empty key signs",
+        "adapters/providers/paystack/webhooks.py",
+        "return tuple(key for key in keys if key)",
+        "return keys",
+        f"{PROVIDERS}/test_paystack_webhooks.py::test_what_no_active_key_signed_is_forged",
+    ),
+    Fault(
+        "the signature is compared with that of JSON written anew",
+        "adapters/providers/chapa/webhooks.py",
+        'expected = hmac.digest(key, notice.body, "sha256")',
+        "import json\n"
+        "            try:\n"
+        '                anew = json.dumps(json.loads(notice.body), separators=(",", ":")).encode()\n'
+        "            except ValueError:\n"
+        '                anew = b""\n'
+        '            expected = hmac.digest(key, anew, "sha256")',
+        f"{PROVIDERS}/test_chapa_webhooks.py::test_what_the_secret_did_not_sign_is_forged",
+    ),
+    Fault(
+        "the first of two signature headers is enough",
+        "adapters/providers/chapa/webhooks.py",
+        "            if len(values) > 1:\n                return False\n",
+        "",
+        f"{PROVIDERS}/test_chapa_webhooks.py::test_what_the_secret_did_not_sign_is_forged",
+    ),
+    Fault(
+        "a paid page is believed by what its address says",
+        "entrypoints/http/verify.py",
+        "attempt.return_to, payment.payment_id, payment.status))",
+        "attempt.return_to, payment.payment_id, type(payment.status)("
+        'call.request.query_params.get("status", payment.status.value))))',
+        f"{HTTP}/test_verifying.py::TestComingBack::test_the_reference_is_taken_under_each_of_its_names",
+    ),
+    Fault(
+        "the address to return to is taken from the query",
+        "entrypoints/http/verify.py",
+        "    return _away(desk.returns.address(",
+        '    for name in ("return_to", "return_url", "redirect", "next", "url"):\n'
+        "        if name in call.request.query_params:\n"
+        "            return _away(call.request.query_params[name])\n"
+        "    return _away(desk.returns.address(",
+        f"{HTTP}/test_verifying.py::TestComingBack::test_no_query_decides_where_a_payer_goes",
+    ),
+    Fault(
+        "a payer comes back through another provider",
+        "entrypoints/http/verify.py",
+        "    if attempt.provider != provider:\n",
+        "    if not attempt.provider:\n",
+        f"{HTTP}/test_verifying.py::TestComingBack::test_a_reference_of_another_provider_is_unknown_here",
+    ),
+    Fault(
+        "a provider speaks about another's attempt",
+        f"{USE_CASES}/process_notices.py",
+        " or payment.attempt(notice.reference).provider != notice.provider:",
+        ":",
+        f"{CASES}/test_notices.py::test_a_notice_of_one_provider_about_anothers_attempt_asks_nobody",
+    ),
+    Fault(
+        "any address takes a callback",
+        f"{USE_CASES}/receive_callback.py",
+        "        if payment is None:\n            raise ReferenceNotFound\n",
+        "        if payment is None:\n            return Acknowledged(body=_NOTHING_EXPECTED)\n",
+        f"{HTTP}/test_callbacks.py::test_elsewhere_nothing_is_stored_and_nobody_woken",
+    ),
+    Fault(
+        "callback tokens are stored as they are",
+        "application/tokens.py",
+        "return hashlib.sha256(token.encode()).hexdigest()",
+        "return token",
+        f"{CASES}/test_prompts.py::test_only_the_hash_of_the_address_it_reports_to_is_stored",
+    ),
+    Fault(
+        "what a stranger reports of a prompt is enough",
+        "domain/confirming.py",
+        "        return Rule.SAID_ONCE",
+        "        return answer",
+        f"{CASES}/test_prompts.py"
+        "::TestSaidAgain::test_paid_said_once_without_a_callback_counts_for_nothing_yet",
+    ),
+)
+
+WHETHER_IT_MATCHES: Final = (
+    Fault(
+        "the amount is not compared",
+        "domain/settlement.py",
+        "    if not due or arrived < amount:",
+        "    if arrived < amount:",
+        f"{CASES}/test_matching.py::test_another_amount_is_held_and_neither_paid_nor_failed",
+    ),
+    Fault(
+        "the currency is not compared",
+        "domain/settlement.py",
+        "payment.amount)}) > 1:",
+        "payment.amount)}) > 4:",
+        f"{CASES}/test_matching.py::test_another_currency_is_held_and_shown_by_its_review_alone",
+    ),
+    Fault(
+        "test money counts in live mode",
+        "domain/settlement.py",
+        " or answer.mode not in (None, attempt.mode)",
+        "",
+        f"{CASES}/test_matching.py::test_another_reference_or_the_other_mode_is_no_money_of_ours",
+    ),
+    Fault(
+        "money under another reference counts",
+        "domain/settlement.py",
+        "return answer.reference not in (None, attempt.reference) or",
+        "return",
+        f"{CASES}/test_matching.py::test_another_reference_or_the_other_mode_is_no_money_of_ours",
+    ),
+    Fault(
+        "one transaction counts for two attempts",
+        "domain/settlement.py",
+        "        return Rule.KEY_TAKEN",
+        "        return None",
+        f"{CASES}/test_matching.py::test_a_transaction_that_counts_for_another_attempt_is_not_counted_twice",
+        seen_as="DuplicateKey",
+    ),
+    Fault(
+        "a fact that nobody attests is taken for granted",
+        "domain/settlement.py",
+        "not missing <= bound or",
+        "",
+        f"{CASES}/test_matching.py::test_money_with_a_fact_unattested_proves_nothing",
+    ),
+    Fault(
+        "less than what was asked for is enough for Paystack",
+        "adapters/providers/paystack/mapping.py",
+        "return (requested, arrived) if arrived > requested else (arrived, None)",
+        "return requested, None",
+        f"{PROVIDERS}/test_paystack_answers.py::test_what_was_asked_for_is_compared_and_what_arrived_is_captured",
+    ),
+    Fault(
+        "cents are dropped for M-Pesa",
+        "adapters/providers/mpesa/checkouts.py",
+        " or not is_whole(amount):",
+        ":",
+        f"{PROVIDERS}/test_mpesa_checkouts.py"
+        "::test_an_amount_that_mpesa_does_not_move_is_refused_before_any_call",
+    ),
+)
+
+TWICE: Final = (
+    Fault(
+        "a prompt is sent twice",
+        "adapters/providers/mpesa/checkouts.py",
+        "        return checkout_of(answer)",
+        "        if answer.status >= 500:\n"
+        "            settings = self._api.settings\n"
+        '            answer = await self._api.call("push", PATH, push_fields(request, settings, at))\n'
+        "        return checkout_of(answer)",
+        f"{PROVIDERS}/test_mpesa_checkouts.py"
+        "::test_every_other_answer_is_one_of_three_errors_and_is_never_sent_again",
+    ),
+    Fault(
+        "a second prompt follows one that may be on the phone",
+        f"{USE_CASES}/replace_attempt.py",
+        "        if present.payable_until is not None and now < present.payable_until:",
+        "        if now < attempt.claimed_at:",
+        f"{CASES}/test_prompts.py"
+        "::TestALostAnswer::test_no_second_prompt_is_sent_while_the_first_may_be_on_the_phone",
+    ),
+    Fault(
+        "a refund is sent again after an unknown answer",
+        f"{USE_CASES}/send_refund.py",
+        "    except OutcomeUnknown as trouble:\n",
+        "    except OutcomeUnknown as trouble:\n"
+        "        with __import__('contextlib').suppress(OutcomeUnknown):\n"
+        "            return Heard(await refunds.request(request), to_our_request=True)\n",
+        f"{CASES}/test_refunds.py::test_an_unknown_refund_is_asked_about_and_never_sent_again",
+    ),
+    Fault(
+        "whoever did not commit a refund sends it, too",
+        f"{USE_CASES}/send_refund.py",
+        "        if not mine or provider.refunds is None:",
+        "        if provider.refunds is None:",
+        f"{CASES}/test_refunds_cut_off.py::test_of_many_who_bring_one_refund_on_one_sends_it",
+    ),
+    Fault(
+        "more is refunded than was captured",
+        "domain/refunding.py",
+        "    if wanted.amount > left:",
+        "    if wanted.amount > capture.amount:",
+        f"{CASES}/test_refunds.py::test_refunds_never_exceed_the_capture_those_under_way_counted",
+    ),
+    Fault(
+        "one person alone refunds above the limit",
+        "domain/refunding.py",
+        "    if person(approver) == person(refund.actor):",
+        "    if not approver:",
+        f"{CASES}/test_refunds.py"
+        "::test_above_the_limit_a_second_person_approves_and_the_amount_is_set_aside_meanwhile",
+    ),
+    Fault(
+        "an idempotency key is ignored",
+        f"{USE_CASES}/answer_once.py",
+        "        if stands is not None and stands.holder != mine.holder:",
+        "        if stands is not None and stands.expires_at < now:",
+        f"{CASES}/test_answer_once.py::test_a_repeated_request_gets_the_stored_answer",
+    ),
+    Fault(
+        "another request under a used key gets its answer",
+        f"{USE_CASES}/answer_once.py",
+        "    if stands.fingerprint != fingerprint:",
+        "    if not fingerprint:",
+        f"{CASES}/test_answer_once.py::test_the_key_of_another_request_is_refused",
+    ),
+    Fault(
+        "a collector's record counts again under the same id",
+        f"{USE_CASES}/collect_cash.py",
+        "            return self._same(known, payment)",
+        "            attempt = cash_attempt(payment, self.record.reference)\n"
+        "            return await self._apply(transaction, payment, attempt)",
+        f"{CASES}/test_cash.py::test_the_same_record_again_is_answered_the_same_and_counts_once",
+        seen_as="CollectionConflict",
+    ),
+    Fault(
+        "another record under a used id is answered as the first",
+        f"{USE_CASES}/collect_cash.py",
+        "        if another or known.fingerprint != _fingerprint(self.record):",
+        "        if another:",
+        f"{CASES}/test_cash.py::test_the_same_id_with_another_body_is_a_conflict",
+    ),
+    Fault(
+        "a paid order is paid again",
+        f"{USE_CASES}/initiate_payment.py",
+        "    if payment.status is PaymentStatus.SUCCESS:",
+        "    if payment.status is None:",
+        f"{CASES}/test_initiate.py::test_a_paid_order_is_refused_before_the_orders_service_is_asked",
+    ),
+    Fault(
+        "a payer is mailed twice about one attempt",
+        "application/messages.py",
+        "            if payment.attempt(event.reference).reopened_at is not None:",
+        "            if payment.attempt(event.reference).reopened_at is payment:",
+        f"{CASES}/test_messages.py::test_a_declined_attempt_is_mailed_about_once",
+    ),
+    Fault(
+        "a message that is sent again has another id",
+        f"{USE_CASES}/deliver_messages.py",
+        "        after = await self._sent(attrs.evolve(message, tries=message.tries + 1))",
+        "        again = attrs.evolve(message, tries=message.tries + 1, message_id=token)\n"
+        "        after = attrs.evolve(await self._sent(again), message_id=message.message_id)",
+        f"{CASES}/test_messages.py::test_a_process_that_died_with_a_message_in_hand_repeats_the_same_id",
+    ),
+)
+
+FORGOTTEN: Final = (
+    Fault(
+        "a second payment is forgotten",
+        "domain/settlement.py",
+        "        change = _captured(payment, attempt, finding, Disposition.SURPLUS)\n",
+        "        return Settlement(Change(payment), Rule.ALREADY_COUNTED)\n",
+        f"{CASES}/test_matching.py::test_a_second_payment_of_a_settled_order_is_surplus_and_put_before_a_person",
+    ),
+    Fault(
+        "late money on a superseded attempt is forgotten",
+        "domain/settlement.py",
+        "    refusal = _unproven(attempt, finding)\n    if refusal:\n"
+        "        return _orphan(payment, finding, refusal)\n    answer",
+        "    if attempt.status is AttemptStatus.EXPIRED:\n"
+        "        return Settlement(Change(payment), Rule.NO_LONGER_LIVE)\n    answer",
+        f"{CASES}/test_initiate.py::test_late_money_on_a_superseded_attempt_settles_and_closes_the_new_page",
+    ),
+    Fault(
+        "success has a way out",
+        "domain/transitions.py",
+        "    (PaymentStatus.FAILED, happened.PaymentRetried): PaymentStatus.PROCESSING,\n",
+        "    (PaymentStatus.FAILED, happened.PaymentRetried): PaymentStatus.PROCESSING,\n"
+        "    (PaymentStatus.SUCCESS, happened.PaymentFailed): PaymentStatus.FAILED,\n",
+        "tests/unit/domain/test_transitions.py::test_success_and_succeeded_have_no_way_out",
+    ),
+    Fault(
+        "a report is acknowledged before it is on disk",
+        f"{USE_CASES}/receive_callback.py",
+        "        await self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))",
+        "        import asyncio\n"
+        "        writing = asyncio.ensure_future(\n"
+        "            self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))\n"
+        "        )\n"
+        "        writing.add_done_callback(lambda done: done.exception())",
+        f"{CASES}/test_prompts.py::TestReportsThatLie::test_a_report_is_not_acknowledged_before_its_commit",
+    ),
+    Fault(
+        "a notice is acknowledged before it is on disk",
+        f"{USE_CASES}/receive_notice.py",
+        "            stored = await self._unit_of_work.write(\n",
+        "            import asyncio\n"
+        "            async def later(work):\n"
+        "                asyncio.ensure_future(self._unit_of_work.write(work))\n"
+        "                return True\n"
+        "            stored = await later(\n",
+        f"{CASES}/test_notices.py::test_a_notice_is_not_acknowledged_before_its_commit",
+    ),
+    Fault(
+        "a notice is answered 200 while the store is down",
+        "entrypoints/http/verify.py",
+        "    except UnsupportedProvider as error:\n",
+        "    except StorageError:\n"
+        '        return json_answer(NoticeReceipt(status="stored"))\n'
+        "    except UnsupportedProvider as error:\n",
+        f"{HTTP}/test_verifying.py::TestNotices::test_what_could_not_be_stored_is_not_acknowledged",
+    ),
+    Fault(
+        "a notice that is not confirmed is taken for handled",
+        f"{USE_CASES}/process_notices.py",
+        "            return went if notice.claim is Claim.RETURNED else None",
+        '            return went or "handled"',
+        f"{CASES}/test_notices.py"
+        "::test_a_success_claim_that_is_not_confirmed_is_asked_again_at_lengthening_intervals",
+    ),
+    Fault(
+        "paid news that is refused is put before nobody",
+        f"{USE_CASES}/deliver_messages.py",
+        ' and after.kind == "paid":',
+        ' and after.kind == "nothing":',
+        f"{CASES}/test_messages.py::test_a_message_refused_for_good_is_parked_and_paid_is_put_before_a_person",
+    ),
+    Fault(
+        "a message is given up after some tries",
+        f"{USE_CASES}/deliver_messages.py",
+        "            again = self._clock.now() + _wait(message, failure.retry_after_s)\n",
+        "            again = None if message.tries > 9 else self._clock.now() + _wait(message, None)\n",
+        f"{CASES}/test_messages.py"
+        "::test_while_the_orders_service_is_down_the_same_bytes_are_tried_for_ever_and_told_once",
+    ),
+    Fault(
+        "the sequence of an order does not rise",
+        "application/messages.py",
+        "        sequence=payment.told,\n",
+        "        sequence=1000 - payment.told,\n",
+        f"{CASES}/test_messages.py::test_each_message_carries_the_next_sequence_of_its_order",
+    ),
+    Fault(
+        "the audit trail is no chain",
+        "application/recording.py",
+        "        previous_hash=after.trail,\n",
+        '        previous_hash="",\n',
+        f"{CASES}/test_check.py::test_each_entry_of_the_trail_names_the_hash_of_the_one_before",
+    ),
+)
+
+PEOPLE: Final = (
+    Fault(
+        "a foreign payment is shown",
+        f"{USE_CASES}/get_payment.py",
+        " or user_id not in (None, payment.payer):",
+        ":",
+        f"{HTTP}/test_authorisation.py"
+        "::test_absent_foreign_and_malformed_payments_are_answered_byte_for_byte_alike",
+    ),
+    Fault(
+        "an order is paid by somebody else",
+        f"{USE_CASES}/initiate_payment.py",
+        "        if order is None or order.user_id != user_id or foreign:",
+        "        if order is None or foreign:",
+        f"{CASES}/test_initiate.py::test_absent_and_foreign_orders_are_refused_alike",
+    ),
+    Fault(
+        "a token for another service is admitted",
+        "entrypoints/http/auth.py",
+        '"verify_aud": self._audience is not None}',
+        '"verify_aud": False}',
+        f"{HTTP}/test_forged_tokens.py::test_no_forged_token_passes_and_all_get_one_answer",
+    ),
+    Fault(
+        "a payer collects their own cash",
+        f"{USE_CASES}/collect_cash.py",
+        "            raise CollectorIsPayer\n",
+        "            pass\n",
+        f"{CASES}/test_cash.py::test_nobody_collects_their_own_cash",
+    ),
+    Fault(
+        "any delivery code is right",
+        f"{USE_CASES}/collect_cash.py",
+        "        return hmac.compare_digest(given.encode(), right.encode())",
+        "        return bool(given and right)",
+        f"{CASES}/test_cash.py::test_a_wrong_code_counts_and_stores_no_money",
+    ),
+    Fault(
+        "a delivery code may be guessed without end",
+        "domain/collection.py",
+        "MOST_WRONG_CODES: Final = 5",
+        "MOST_WRONG_CODES: Final = 1_000_000",
+        f"{CASES}/test_cash.py::test_the_fifth_wrong_code_locks_it_and_asks_a_person",
+    ),
+    Fault(
+        "a phone stands in the log",
+        "entrypoints/logging.py",
+        "|email|phone|phone_number)",
+        "|email)",
+        "tests/unit/entrypoints/test_logging.py::test_a_field_named_like_a_secret_is_masked",
+    ),
+    Fault(
+        "a phone stands on the page",
+        "application/masking.py",
+        '    return "*" * (len(digits) - _SHOWN) + digits[-_SHOWN:]',
+        "    return digits",
+        f"{HTTP}/test_payer_page.py::test_the_page_for_a_prompt_masks_the_phone",
+    ),
+    Fault(
+        "a redirect is followed",
+        "adapters/http_client.py",
+        "follow_redirects=False",
+        "follow_redirects=True",
+        "tests/integration/test_http_client.py::test_a_redirect_is_an_answer_and_is_not_followed",
+    ),
+    Fault(
+        "any certificate is believed",
+        "adapters/http_client.py",
+        "httpx.create_ssl_context(verify=True,",
+        "httpx.create_ssl_context(verify=False,",
+        "tests/integration/test_http_client.py::test_a_certificate_nobody_vouches_for_means_that_nothing_was_sent",
+    ),
+)
+
+FAULTS: Final = (
+    *THE_STORE,
+    *WHAT_WE_DO_NOT_KNOW,
+    *WHO_SAYS_SO,
+    *WHETHER_IT_MATCHES,
+    *TWICE,
+    *FORGOTTEN,
+    *PEOPLE,
+)

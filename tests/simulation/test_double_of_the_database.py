@@ -1,0 +1,157 @@
+"""The double of the database is no stronger than one, and the killed leave only what they committed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from payments.adapters.sql.runner import TryAgain
+from payments.application.ports.repository import Transaction
+from payments.application.records import StoredReview
+from payments.application.review_recording import opened_alone
+from payments.domain.events import ReviewKind
+from payments.domain.review import Review
+from payments.testing.simulation.chance import Chance
+from payments.testing.simulation.faults import Fault, Weather
+from payments.testing.simulation.history import Theatre
+from payments.testing.simulation.plan import Plan
+from payments.testing.simulation.processes import BEGINNING, Fenced
+from payments.testing.simulation.world import World
+
+
+def world_with(*faults: Fault) -> World:
+    """One process over a database server, where ``faults`` strike whenever they can and nothing else does."""
+    seed = next(seed for seed in range(100) if not Plan.of(seed).one_writer)
+    weather = Weather(dict.fromkeys(faults, 1.0), {fault: Chance.of(seed, fault.name) for fault in faults})
+    world = World(Plan.of(seed), weather, Theatre()._service(0), Chance.of(seed, "order").below)
+    world.machines[0].start()
+    return world
+
+
+def in_a_process(world: World, work: Coroutine[Any, Any, None]) -> None:
+    try:
+        world.loop.run_until_complete(world.machines[0].run("test", work))
+    finally:
+        world.loop.close()
+
+
+def review(number: int, subject: str = "same") -> StoredReview:
+    new = Review(
+        review_id=UUID(int=number),
+        kind=ReviewKind.ORPHAN,
+        subject=subject,
+        payment_id=None,
+        detail="",
+        opened_at=BEGINNING,
+    )
+    return opened_alone(new, actor="provider:pages", cause="webhook")
+
+
+def adding(new: StoredReview) -> Callable[[Transaction], Awaitable[None]]:
+    async def work(transaction: Transaction) -> None:
+        await transaction.add_review(new)
+
+    return work
+
+
+def test_what_is_not_committed_is_seen_by_nobody_and_gone_with_its_process() -> None:
+    world, ends = world_with(), list[str]()
+
+    async def dies_inside(transaction: Transaction) -> None:
+        await transaction.add_review(review(1))
+        world.steps.kill(world.machines[0].process, "is killed")
+        try:
+            await transaction.add_review(review(2, "other"))
+        except Fenced:
+            ends.append("the next statement is refused")
+            raise
+
+    async def process() -> None:
+        try:
+            await world.database.transact(dies_inside)
+        finally:
+            try:
+                await world.database.transact(adding(review(3)))
+            except Fenced:
+                ends.append("what finally does is refused")
+
+    with pytest.raises(Fenced):
+        in_a_process(world, process())
+
+    assert ends == ["the next statement is refused", "what finally does is refused"]
+    assert world.database.committed.reviews == {}
+    assert world.database.locks == {}
+
+
+def test_a_commit_may_happen_and_raise() -> None:
+    world = world_with(Fault.COMMIT_UNCONFIRMED)
+
+    async def process() -> None:
+        with pytest.raises(TryAgain):
+            await world.database.transact(adding(review(1)))
+
+    in_a_process(world, process())
+
+    assert list(world.database.committed.reviews) == [UUID(int=1)]
+
+
+def test_a_commit_that_is_refused_did_not_happen() -> None:
+    world = world_with(Fault.COMMIT_REFUSED)
+
+    async def process() -> None:
+        with pytest.raises(TryAgain):
+            await world.database.transact(adding(review(1)))
+
+    in_a_process(world, process())
+
+    assert world.database.committed.reviews == {}
+
+
+def test_an_insert_waits_for_another_one_of_the_same_key() -> None:
+    world, order = world_with(), list[str]()
+
+    async def slow(transaction: Transaction) -> None:
+        await transaction.add_review(review(1))
+        await asyncio.sleep(5)
+        order.append("first")
+
+    async def quick(transaction: Transaction) -> None:
+        await asyncio.sleep(1)
+        await transaction.add_review(review(2))
+        order.append("second")
+
+    async def both() -> None:
+        await asyncio.gather(world.database.transact(slow), world.database.transact(quick))
+
+    in_a_process(world, both())
+
+    assert order == ["first", "second"]
+    assert list(world.database.committed.reviews) == [UUID(int=1)], "one question is asked once"
+
+
+def test_those_who_wait_for_each_other_are_told_to_try_again() -> None:
+    world, broken = world_with(), list[str]()
+
+    def crossing(first: StoredReview, then: StoredReview) -> Callable[[Transaction], Awaitable[None]]:
+        async def work(transaction: Transaction) -> None:
+            await transaction.add_review(first)
+            await asyncio.sleep(1)
+            await transaction.add_review(then)
+
+        return work
+
+    async def run(first: StoredReview, then: StoredReview) -> None:
+        try:
+            await world.database.transact(crossing(first, then))
+        except TryAgain as trouble:
+            broken.append(str(trouble))
+
+    async def both() -> None:
+        await asyncio.gather(run(review(1, "a"), review(2, "b")), run(review(3, "b"), review(4, "a")))
+
+    in_a_process(world, both())
+
+    assert broken == ["deadlock detected"]
+    assert len(world.database.committed.reviews) == 2

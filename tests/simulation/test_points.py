@@ -1,0 +1,86 @@
+"""Killing at every point, and letting two flows meet in every way: each finds what it is there to find."""
+
+import pytest
+
+from payments.testing.simulation.faults import Fault
+from payments.testing.simulation.history import AsItIs, Theatre
+from payments.testing.simulation.interleavings import pairs, run, schedules
+from payments.testing.simulation.points import KINDS, Point, seconds, singles, told
+from payments.testing.simulation.scenes import SCENES, Scene
+from tests.simulation.planted import MISTAKES
+
+PHONE = SCENES[2]
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_a_scene_tells_of_its_flow(scene: Scene) -> None:
+    assert told(Theatre(), scene).violations == ()
+
+
+def test_every_kind_of_fault_has_its_points() -> None:
+    calm = told(Theatre(), PHONE)
+
+    assert {point.fault for point in calm.opportunities} == set(KINDS)
+
+
+def test_a_fault_strikes_at_its_point_and_nowhere_else() -> None:
+    telling = told(Theatre(), PHONE, (Point(Fault.COMMIT_UNCONFIRMED, 1),))
+
+    assert list(telling.history.coverage.faults.values()) == [1]
+    assert telling.violations == ()
+
+
+def test_the_second_of_a_pair_comes_after_the_first() -> None:
+    theatre, first = Theatre(), Point(Fault.ANSWER_LOST, 0)
+    single = told(theatre, PHONE, (first,))
+
+    second = seconds(single, 1, 0)[0]
+    both = told(theatre, PHONE, (first, second))
+
+    assert both.history.coverage.faults.total() == 2
+    assert (
+        both.opportunities[: both.opportunities.index(second)]
+        == single.opportunities[: single.opportunities.index(second)]
+    )
+
+
+def test_two_flows_meet_in_many_ways() -> None:
+    pair = next(p for p in pairs() if (p.first, p.second) == ("switch", "collect") and not p.paid)
+
+    met = list(schedules(Theatre(), pair, 1))
+
+    assert len(met) > 5
+    assert [schedule.history.violations for schedule in met] == [()] * len(met)
+    assert len({schedule.history.trace for schedule in met}) > 5
+
+
+def test_a_schedule_can_be_run_again() -> None:
+    pair = pairs()[3]
+
+    assert run(Theatre(), pair, (2,)).history.trace == run(Theatre(), pair, (2,)).history.trace
+
+
+def _mistake(words: str) -> AsItIs:
+    return next(mistake for mistake in MISTAKES if words in str(mistake))
+
+
+@pytest.mark.races
+def test_a_message_outside_of_its_transaction_is_found_by_a_crash() -> None:
+    theatre = Theatre(_mistake("transaction of its own"))
+
+    assert any(telling.violations for telling in singles(theatre, PHONE))
+
+
+@pytest.mark.races
+def test_a_second_prompt_is_found_by_a_lost_request() -> None:
+    theatre = Theatre(_mistake("pushes again"))
+
+    assert any(telling.violations for telling in singles(theatre, PHONE))
+
+
+@pytest.mark.races
+def test_settling_without_a_lock_is_found_where_a_refund_meets_the_sweep() -> None:
+    theatre = Theatre(_mistake("without a lock"))
+    (pair,) = (p for p in pairs() if p.paid and (p.first, p.second) == ("sweep", "refund"))
+
+    assert any(schedule.history.violations for schedule in schedules(theatre, pair, 2))
