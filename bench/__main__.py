@@ -1,36 +1,47 @@
-"""``make bench``: everything side by side, in interleaved rounds, as a table and as JSON."""
+"""``make bench``: everything side by side, in interleaved rounds, as a table and as JSON (docs/performance.md)."""
 
 import argparse
 import asyncio
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import attrs
-import psutil
 
-from bench.floors import pgbench
+from bench import floors, goals, rows
 from bench.load import Load
-from bench.measuring import Family, first_answer, machine, stop
-from bench.rounds import Figure, Round
-from bench.servers import OUTSIDE_PORT, Server, constant, django, fastapi, missing, ours
-from bench.tables import table
-from tests.ports import free_port
-from tests.postgres_server import PostgresServer, server
+from bench.measuring import Family, machine, versions
+from bench.neighbours import Neighbours, neighbours
+from bench.postgres import measured_server, postmaster
+from bench.rounds import Figure, Round, seeds_needed
+from bench.servers import (
+    OUTSIDE_PORT,
+    PEERS,
+    Server,
+    constant,
+    django,
+    fastapi,
+    missing,
+    ours,
+    threadpool,
+)
+from bench.tables import heading, table
+from tests.postgres_server import PostgresServer
 
-_WHATS: Final = ("initiate", "webhook", "history")
+WHATS: Final = ("webhook", "history", "one", "initiate", "sweep", "outbox", "drain")
+UNTOLD: Final = 3000
+"""Payments whose messages the outbox drains without delivery cost: two messages each."""
 
 
-def execute(url: str, sql: str) -> list[tuple[object, ...]]:
+def execute(url: str, sql: str) -> list[tuple[Any, ...]]:
     """The rows of ``sql``, over a connection of its own."""
 
-    async def run() -> list[tuple[object, ...]]:
+    async def run() -> list[tuple[Any, ...]]:
         connection = await asyncpg.connect(url)
         try:
             return [tuple(row) for row in await connection.fetch(sql)]
@@ -40,82 +51,142 @@ def execute(url: str, sql: str) -> list[tuple[object, ...]]:
     return asyncio.run(run())
 
 
-@contextmanager
-def outside(late_ms: float) -> Iterator[None]:
-    """Orders service and Chapa, each answer of Chapa ``late_ms`` late."""
-    command = [sys.executable, "-m", "bench.outside", "--port", str(OUTSIDE_PORT), "--late-ms", str(late_ms)]
-    process = subprocess.Popen(command)
-    try:
-        first_answer(OUTSIDE_PORT, "/count", process)
-        yield
-    finally:
-        stop(process)
+@attrs.frozen(kw_only=True)
+class Place:
+    """Where everything happens: a folder on a disk, the databases, and those around the service."""
 
+    folder: Path
+    postgres: PostgresServer | None
+    around: Neighbours
 
-def postmaster(postgres: PostgresServer) -> Family:
-    """The server process with its children."""
-    return Family(int((postgres.cluster / "data" / "postmaster.pid").read_text().split()[0]))
+    def url(self, name: str) -> str:
+        """The database of this name on PostgreSQL."""
+        assert self.postgres is not None
+        return self.postgres.url(name)
 
+    def database_of(self, server: Server) -> Family | None:
+        """The processes of its database, where it has some."""
+        return postmaster(self.postgres) if self.postgres and server.on_postgres else None
 
-def everybody(postgres: PostgresServer, folder: Path) -> tuple[Server, ...]:
-    """All that are compared."""
-    return (
-        ours(postgres.url("bench_ours"), 2),
-        ours(postgres.url("bench_ours"), 1),
-        ours(str(folder / "bench.db"), 1),
-        django(postgres.url("bench_django")),
-        fastapi(postgres.url("bench_fastapi")),
-        constant(),
-    )
+    def everybody(self) -> tuple[Server, ...]:
+        """All that are compared."""
+        on_sqlite = ours(str(self.folder / "bench.db"), 1)
+        if self.postgres is None:
+            return (on_sqlite,)
+        return (
+            ours(self.url("bench_ours"), 2),
+            ours(self.url("bench_ours"), 1),
+            django(self.url("bench_django")),
+            fastapi(self.url("bench_fastapi")),
+            constant(),
+            on_sqlite,
+            threadpool(str(self.folder / "threads.db")),
+        )
+
+    def fill(self, name: str, portions: Iterator[rows.Rows]) -> dict[bool, str]:
+        """A database of ours with these payments, on PostgreSQL (True) and on SQLite (False)."""
+        made = {False: str(self.folder / f"{name}.db")}
+        if self.postgres is not None:
+            made[True] = self.url(f"bench_{name}")
+        for database in made.values():
+            ours(database, 1).make_tables(execute)
+        for portion in portions:
+            rows.write(portion, *made.values())
+        return made
 
 
 def main(words: Sequence[str] | None = None) -> int:
+    """Measure and print; 1 if something is missing, or if rows and answers do not agree."""
     given = _arguments(words)
-    if (lacking := missing()) is not None:
+    if (lacking := missing(peers=not given.smoke)) is not None:
         sys.stderr.write(f"{lacking}\n")
         return 1
-    figures: list[Figure] = []
-    # On disk as a database is: what lies in memory commits for nothing.
-    with (
-        tempfile.TemporaryDirectory(prefix="payments-bench-", dir=given.folder) as made,
-        server("bench", free_port(), fsync=True) as postgres,
-        outside(given.late_ms),
-    ):
-        folder = Path(made)
-        load = Load.of(folder)
-        servers = [each for each in everybody(postgres, folder) if given.only.casefold() in each.name.casefold()]
-        for number in range(given.rounds):
-            for each in servers if number % 2 == 0 else reversed(servers):
-                stands_on = postmaster(postgres) if each.database.startswith("postgresql:") else None
-                one = Round(
-                    server=each,
-                    load=load,
-                    execute=execute,
-                    database=stands_on,
-                    connections=given.connections,
-                    seconds=given.seconds,
-                    number=number,
-                    late_ms=given.late_ms,
-                    whats=given.whats,
-                )
-                for figure in one.run(folder / "log"):
-                    figures.append(figure)
-                    _say(figure)
-            if not given.only:
-                figures += pgbench(postgres, execute, given.connections, given.seconds, number)
-    report = {"machine": machine(), "arguments": vars(given), "figures": [attrs.asdict(each) for each in figures]}
+    with ExitStack() as resources:
+        # On disk as a database is: what lies in memory commits for nothing.
+        made = resources.enter_context(
+            tempfile.TemporaryDirectory(prefix="payments-bench-", dir=given.folder)
+        )
+        postgres = None if given.smoke else resources.enter_context(measured_server(execute))
+        place = Place(
+            folder=Path(made), postgres=postgres, around=resources.enter_context(neighbours(OUTSIDE_PORT))
+        )
+        about = machine(place.folder) | versions(PEERS)
+        if postgres is not None:
+            about["PostgreSQL"] = str(execute(postgres.url(), "SHOW server_version")[0][0])
+        figures = list(_said(_measure(given, place)))
+    found = goals.goals(figures)
+    mismatches = [each for figure in figures if (each := figure.mismatch)]
+    report = {
+        "about": about,
+        "arguments": vars(given),
+        "figures": [attrs.asdict(each) for each in figures],
+        "goals": [attrs.asdict(each) for each in found],
+        "mismatches": mismatches,
+    }
     if given.json:
         Path(given.json).write_text(json.dumps(report, indent=1, default=str))
-    sys.stdout.write(table(figures, machine()))
-    return 0
-
-
-def _say(figure: Figure) -> None:
-    sys.stderr.write(
-        f"round {figure.round + 1}  {figure.server:38} {figure.what:9} c={figure.connections:<3}"
-        f" {figure.rate_per_s:8,.0f}/s  p50 {figure.p50_ms:7.1f}  p99 {figure.p99_ms:7.1f} ms"
-        f"  CPU {figure.service_us:6,.0f} + {figure.database_us:6,.0f} us\n"
+    rounds = f"{given.rounds} rounds, {given.seconds} s a cell; medians, ratios within a round\n"
+    sys.stdout.write(
+        f"{heading(about)}\n\n{rounds}\n{table(figures)}\n### goals\n\n{goals.goals_table(found)}"
     )
+    for mismatch in mismatches:
+        sys.stderr.write(f"Rows and answers do not agree: {mismatch}\n")
+    return 1 if mismatches else 0
+
+
+def _measure(given: argparse.Namespace, place: Place) -> Iterator[Figure]:
+    load = Load.of(place.folder)
+    seeds = (
+        seeds_needed(given.connections, given.lates_ms, given.seconds) if "webhook" in given.whats else 100
+    )
+    _say(f"storing {seeds:,} payments that wait ...")
+    waiting = place.fill("waiting", rows.together(rows.waiting(seeds)))
+    untold = place.fill("untold", rows.together(rows.untold(50 if given.smoke else UNTOLD))) if "drain" in given.whats else {}
+    servers = [each for each in place.everybody() if given.only.casefold() in each.name.casefold()]
+    for number in range(given.rounds):
+        for server in servers if number % 2 == 0 else reversed(servers):
+            one = Round(
+                server=server,
+                load=load,
+                execute=execute,
+                neighbours=place.around,
+                database=place.database_of(server),
+                connections=given.connections,
+                seconds=given.seconds,
+                number=number,
+                whats=given.whats,
+                lates_ms=given.lates_ms,
+                seeds=seeds,
+                template=waiting[server.on_postgres] if server.is_ours else None,
+            )
+            yield from one.run(place.folder / "log")
+        if given.only:
+            continue
+        if place.postgres is not None:
+            database = postmaster(place.postgres)
+            yield from floors.pgbench(
+                place.postgres, execute, database, given.connections, given.seconds, number
+            )
+        for server in [each for each in servers if each.is_ours and not each.name.endswith("2 workers")]:
+            if untold:
+                template = untold[server.on_postgres]
+                yield floors.drained(server, template, execute, place.database_of(server), number)
+
+
+def _said(figures: Iterator[Figure]) -> Iterator[Figure]:
+    """The same, each told as it comes."""
+    for figure in figures:
+        p99 = "" if figure.p99_ms is None else f"  p50 {figure.p50_ms:7.1f}  p99 {figure.p99_ms:7.1f} ms"
+        cpu = f"  CPU {figure.service_us or 0:6,.0f} + {figure.database_us or 0:6,.0f} us"
+        _say(
+            f"round {figure.round + 1}  {figure.server:41} {figure.what:9} c={figure.connections:<3}"
+            f" late {figure.late_ms:5.0f} {figure.rate_per_s:8,.0f}/s{p99}{cpu}"
+        )
+        yield figure
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
@@ -123,18 +194,29 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="how long each cell is loaded")
     parser.add_argument("--connections", type=_numbers, default=(1, 16, 64))
-    parser.add_argument("--late-ms", type=float, default=0.0, help="how late the provider answers")
-    parser.add_argument("--only", default="", help="only servers with this in their name")
-    parser.add_argument("--whats", type=lambda text: tuple(text.split(",")), default=_WHATS)
+    parser.add_argument(
+        "--lates-ms", type=_lates, default=(0.0, 50.0, 2000.0), help="how late the provider answers"
+    )
+    parser.add_argument("--only", default="", help="only servers with this in their name, and no floors")
+    parser.add_argument("--whats", type=lambda text: tuple(text.split(",")), default=WHATS)
     parser.add_argument("--json", default="", help="where every figure is written")
     parser.add_argument("--folder", default=None, help="where databases are made; a disk, not memory")
-    return parser.parse_args(words)
+    parser.add_argument(
+        "--smoke", action="store_true", help="see that all works: one round, SQLite, no peers"
+    )
+    given = parser.parse_args(words)
+    if given.smoke:
+        given.rounds, given.seconds, given.connections, given.lates_ms = 1, 1, (4,), (0.0,)
+    return given
 
 
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
+def _lates(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
 if __name__ == "__main__":
-    psutil.Process().nice(0)
     sys.exit(main())

@@ -1,11 +1,17 @@
 """What processes cost: CPU time, memory, and how long until the first answer."""
 
+import json
+import math
 import os
+import platform
 import socket
+import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -45,8 +51,10 @@ class Family:
         return sorted(sizes, reverse=True)
 
 
-def cpu_s(families: Sequence[Family]) -> float:
-    return sum(family.cpu_s() for family in families)
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest of ``values`` that at least this share of them does not exceed."""
+    ranked = sorted(values)
+    return ranked[max(0, math.ceil(share * len(ranked)) - 1)]
 
 
 def first_answer(port: int, path: str, process: subprocess.Popen[bytes], within_s: float = 60.0) -> float:
@@ -81,15 +89,49 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(5)
 
 
-def machine() -> dict[str, str]:
-    """What the figures were seen on."""
+def machine(folder: Path) -> dict[str, str]:
+    """What the figures were seen on; ``folder`` is where the databases lie."""
     model = "unknown"
-    with suppress(OSError), open("/proc/cpuinfo") as file:  # noqa: PTH123 -- not a file of ours
-        model = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), model)
+    with suppress(OSError):
+        told = Path("/proc/cpuinfo").read_text()
+        model = next(
+            line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("model name")
+        )
     release = os.uname()
+    mounts = sorted(psutil.disk_partitions(all=True), key=lambda one: len(one.mountpoint))
+    below = [one.fstype for one in mounts if folder.resolve().is_relative_to(one.mountpoint)]
     return {
         "processor": model,
         "cores": str(os.cpu_count()),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "disk": below[-1] if below else "unknown",
         "system": f"{release.sysname} {release.release}",
+        "load before": f"{os.getloadavg()[0]:.1f}",
     }
+
+
+def versions(peers: Path) -> dict[str, str]:
+    """What was measured: Python, and the packages of this environment and of the peers' (its ``bin``)."""
+    asking = (
+        "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]"
+        " if any(n.lower() == (d.name or '').lower() for d in m.distributions())}))"
+    )
+    ours = ("starlette", "uvicorn", "uvloop", "asyncpg", "SQLAlchemy", "httpx", "aiohttp", "msgspec")
+    theirs = (
+        "Django",
+        "djangorestframework",
+        "gunicorn",
+        "psycopg",
+        "requests",
+        "fastapi",
+        "pydantic",
+        "httpx2",
+    )
+    found = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+    for python, names in ((Path(sys.executable), ours), (peers / "python", theirs)):
+        if python.exists():
+            done = subprocess.run(
+                [str(python), "-c", asking, *names], capture_output=True, text=True, check=True, timeout=60
+            )
+            found |= json.loads(done.stdout)
+    return found

@@ -29,10 +29,12 @@ class Answers:
     p50_ms: float
     p99_ms: float
     most_ms: float
-    refused: int
+    refused: int = 0
     """Answers that were not 2xx."""
-    broken: int
-    late: int
+    broken: int = 0
+    """Connections that were refused or broken off."""
+    late: int = 0
+    """Requests that were not answered within ten seconds."""
 
     @property
     def rate_per_s(self) -> float:

@@ -12,7 +12,10 @@ class Asked(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(Asked)
-_ANSWER = {"payment_id": "01900000-0000-7000-8000-000000000001", "checkout_url": "https://checkout.example/pay/1"}
+_ANSWER = {
+    "payment_id": "01900000-0000-7000-8000-000000000001",
+    "checkout_url": "https://checkout.example/pay/1",
+}
 
 
 async def answer(request: Request) -> Response:

@@ -118,7 +118,9 @@ class Page(BaseModel):
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    async with httpx.AsyncClient(timeout=httpx.Timeout(10, connect=2), limits=limits, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        timeout=httpx.Timeout(10, connect=2), limits=limits, trust_env=False
+    ) as client:
         app.state.client = client
         yield
     await engine.dispose()
@@ -135,7 +137,10 @@ async def session() -> AsyncIterator[AsyncSession]:
 def user(authorization: Annotated[str, Header()]) -> str:
     try:
         claims = jwt.decode(
-            authorization.removeprefix("Bearer "), AUTH_KEY, algorithms=["HS256"], options={"require": ["exp", "sub"]}
+            authorization.removeprefix("Bearer "),
+            AUTH_KEY,
+            algorithms=["HS256"],
+            options={"require": ["exp", "sub"]},
         )
     except jwt.InvalidTokenError as error:
         raise HTTPException(401) from error
@@ -146,9 +151,13 @@ Session = Annotated[AsyncSession, Depends(session)]
 User = Annotated[str, Depends(user)]
 
 
-async def _json(client: httpx.AsyncClient, method: str, url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+async def _json(
+    client: httpx.AsyncClient, method: str, url: str, body: dict[str, Any] | None = None
+) -> dict[str, Any]:
     try:
-        response = await client.request(method, url, json=body, headers={"Authorization": "Bearer CHASECK_TEST-0000"})
+        response = await client.request(
+            method, url, json=body, headers={"Authorization": "Bearer CHASECK_TEST-0000"}
+        )
     except httpx.HTTPError as error:
         raise HTTPException(502) from error
     if response.status_code != httpx.codes.OK:
@@ -211,13 +220,24 @@ async def verify(provider: str, request: Request, session: Session) -> dict[str,
         raise HTTPException(409)
     status = "success" if answer["status"] == "success" else "failed"
     async with session.begin():
-        locked = (await session.scalars(select(Payment).where(Payment.id == payment.id).with_for_update())).one()
+        locked = (
+            await session.scalars(select(Payment).where(Payment.id == payment.id).with_for_update())
+        ).one()
         if locked.status == "success":
             return {"status": locked.status, "repeated": True}
-        session.add_all([
-            Event(payment_id=locked.id, kind="status", payload=f'{{"from":"{locked.status}","to":"{status}"}}'),
-            Outbox(topic="order.payment_status", payload=f'{{"payment_id":"{locked.id}","status":"{status}"}}'),
-        ])
+        session.add_all(
+            [
+                Event(
+                    payment_id=locked.id,
+                    kind="status",
+                    payload=f'{{"from":"{locked.status}","to":"{status}"}}',
+                ),
+                Outbox(
+                    topic="order.payment_status",
+                    payload=f'{{"payment_id":"{locked.id}","status":"{status}"}}',
+                ),
+            ]
+        )
         locked.status = status
     return {"status": status}
 
@@ -235,6 +255,15 @@ async def history(user: User, session: Session, cursor: str | None = None) -> Pa
     shown = found[:PAGE]
     more = f"{shown[-1].created_at.isoformat()}_{shown[-1].id}" if len(found) > PAGE else None
     return Page(results=[Shown.model_validate(payment) for payment in shown], next=more)
+
+
+@app.get("/payments/{payment_id}/")
+async def one(payment_id: uuid.UUID, user: User, session: Session) -> Shown:
+    query = select(Payment).where(Payment.id == payment_id, Payment.user_id == user)
+    found = (await session.scalars(query)).first()
+    if found is None:
+        raise HTTPException(404)
+    return Shown.model_validate(found)
 
 
 async def make_tables() -> None:
