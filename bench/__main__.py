@@ -1,4 +1,4 @@
-"""``make bench``: everything side by side, in interleaved rounds, as a table and as JSON (docs/performance.md)."""
+"""``make bench``: everything side by side, in interleaved rounds, in a table and in JSON."""
 
 import argparse
 import asyncio
@@ -141,7 +141,11 @@ def _measure(given: argparse.Namespace, place: Place) -> Iterator[Figure]:
     )
     _say(f"storing {seeds:,} payments that wait ...")
     waiting = place.fill("waiting", rows.together(rows.waiting(seeds)))
-    untold = place.fill("untold", rows.together(rows.untold(50 if given.smoke else UNTOLD))) if "drain" in given.whats else {}
+    untold = (
+        place.fill("untold", rows.together(rows.untold(50 if given.smoke else UNTOLD)))
+        if "drain" in given.whats
+        else {}
+    )
     servers = [each for each in place.everybody() if given.only.casefold() in each.name.casefold()]
     for number in range(given.rounds):
         for server in servers if number % 2 == 0 else reversed(servers):
@@ -165,7 +169,12 @@ def _measure(given: argparse.Namespace, place: Place) -> Iterator[Figure]:
         if place.postgres is not None:
             database = postmaster(place.postgres)
             yield from floors.pgbench(
-                place.postgres, execute, database, given.connections, given.seconds, number
+                place.postgres,
+                execute,
+                database=database,
+                connections=given.connections,
+                seconds=given.seconds,
+                number=number,
             )
         for server in [each for each in servers if each.is_ours and not each.name.endswith("2 workers")]:
             if untold:

@@ -1,7 +1,7 @@
 """``python -m bench.draining``: how fast the outbox drains where delivering costs nothing, one process.
 
-The settings are those of the environment; orders service and mail take the places of those it names, and accept
-at once. One line of JSON says how many messages were delivered, how long it took, and what CPU.
+The settings are those of the environment; orders service and mail take the places of those it names, and
+accept at once. One line of JSON says how many messages were delivered, how long it took, and what CPU.
 """
 
 import asyncio

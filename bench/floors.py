@@ -1,5 +1,4 @@
-"""Floors that no service reaches: pgbench with the statements of initiate and webhook alone, and our own outbox
-with deliveries that cost nothing."""
+"""Floors: pgbench with the statements of initiate and webhook alone, and our outbox with free deliveries."""
 
 import json
 import re
@@ -21,16 +20,16 @@ DRAIN: Final = "payments, outbox alone"
 # The tables and statements of the peers, which are the fewest that the work can be done with.
 _TABLES: Final = """
 DROP TABLE IF EXISTS outbox, event, attempt, payment;
-CREATE TABLE payment (id uuid PRIMARY KEY, reference varchar(64) NOT NULL UNIQUE, user_id varchar(64) NOT NULL,
-  order_id uuid NOT NULL, provider varchar(16) NOT NULL, amount numeric(18, 2) NOT NULL,
-  currency varchar(3) NOT NULL, status varchar(16) NOT NULL, checkout_url varchar(500),
-  created_at timestamptz NOT NULL, updated_at timestamptz NOT NULL);
+CREATE TABLE payment (id uuid PRIMARY KEY, reference varchar(64) NOT NULL UNIQUE,
+  user_id varchar(64) NOT NULL, order_id uuid NOT NULL, provider varchar(16) NOT NULL,
+  amount numeric(18, 2) NOT NULL, currency varchar(3) NOT NULL, status varchar(16) NOT NULL,
+  checkout_url varchar(500), created_at timestamptz NOT NULL, updated_at timestamptz NOT NULL);
 CREATE INDEX payment_user ON payment (user_id, created_at DESC, id DESC);
-CREATE TABLE attempt (id uuid PRIMARY KEY, payment_id uuid NOT NULL REFERENCES payment, provider varchar(16) NOT NULL,
-  status varchar(16) NOT NULL, created_at timestamptz NOT NULL);
+CREATE TABLE attempt (id uuid PRIMARY KEY, payment_id uuid NOT NULL REFERENCES payment,
+  provider varchar(16) NOT NULL, status varchar(16) NOT NULL, created_at timestamptz NOT NULL);
 CREATE INDEX ON attempt (payment_id);
-CREATE TABLE event (id uuid PRIMARY KEY, payment_id uuid NOT NULL REFERENCES payment, kind varchar(32) NOT NULL,
-  payload text NOT NULL, created_at timestamptz NOT NULL);
+CREATE TABLE event (id uuid PRIMARY KEY, payment_id uuid NOT NULL REFERENCES payment,
+  kind varchar(32) NOT NULL, payload text NOT NULL, created_at timestamptz NOT NULL);
 CREATE INDEX ON event (payment_id);
 CREATE TABLE outbox (id uuid PRIMARY KEY, topic varchar(64) NOT NULL, payload text NOT NULL,
   created_at timestamptz NOT NULL, sent_at timestamptz);
@@ -41,14 +40,14 @@ ANALYZE;
 _INITIATE: Final = """\
 SELECT gen_random_uuid() AS payment, gen_random_uuid() AS attempt \\gset
 BEGIN;
-INSERT INTO payment VALUES (:payment, 'pay-' || :payment, 'user-1', gen_random_uuid(), 'chapa', 1000.00, 'ETB',
-  'pending', NULL, now(), now());
+INSERT INTO payment VALUES (:payment, 'pay-' || :payment, 'user-1', gen_random_uuid(), 'chapa', 1000.00,
+  'ETB', 'pending', NULL, now(), now());
 INSERT INTO attempt VALUES (:attempt, :payment, 'chapa', 'created', now());
 INSERT INTO event VALUES (gen_random_uuid(), :payment, 'created', '{"to":"pending"}', now());
 COMMIT;
 BEGIN;
-UPDATE payment SET status = 'processing', checkout_url = 'https://checkout.example/pay/1', updated_at = now()
-  WHERE id = :payment;
+UPDATE payment SET status = 'processing', checkout_url = 'https://checkout.example/pay/1',
+  updated_at = now() WHERE id = :payment;
 UPDATE attempt SET status = 'accepted' WHERE id = :attempt;
 COMMIT;
 """
@@ -58,7 +57,8 @@ SELECT id AS payment FROM payment WHERE reference = 'seed-' || :n AND provider =
 BEGIN;
 SELECT * FROM payment WHERE id = :payment FOR UPDATE;
 UPDATE payment SET status = 'success', updated_at = now() WHERE id = :payment;
-INSERT INTO event VALUES (gen_random_uuid(), :payment, 'status', '{"from":"processing","to":"success"}', now());
+INSERT INTO event VALUES (gen_random_uuid(), :payment, 'status', '{"from":"processing","to":"success"}',
+  now());
 INSERT INTO outbox VALUES (gen_random_uuid(), 'order.payment_status', '{"status":"success"}', now(), NULL);
 COMMIT;
 """
@@ -67,6 +67,7 @@ COMMIT;
 def pgbench(
     postgres: PostgresServer,
     execute: Execute,
+    *,
     database: Family,
     connections: Sequence[int],
     seconds: int,

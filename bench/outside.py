@@ -2,15 +2,15 @@
 
 ``python -m bench.outside --port N`` answers
 
-- ``GET /orders/{id}/`` with an order of 1000.00 that belongs to ``user-1``, in NGN if its id begins with ``ngn-``
-  and in ETB otherwise, and ``PATCH`` on it with 200;
-- ``/v1/transaction/initialize``, ``/v1/transaction/verify/{reference}`` and ``/v1/transaction/cancel/{reference}``
-  as Chapa's sheet has them (sections 2, 4, 5), and the peers' paths beside them: ``/provider/...``;
+- ``GET /orders/{id}/`` with an order of 1000.00 that belongs to ``user-1``, in NGN if its id begins with
+  ``ngn-`` and in ETB otherwise, and ``PATCH`` on it with 200;
+- ``/v1/transaction/initialize``, ``.../verify/{reference}`` and ``.../cancel/{reference}`` as Chapa's sheet
+  has them (sections 2, 4, 5), and the peers' paths beside them: ``/provider/...``;
 - ``/transaction/initialize`` and ``/transaction/verify/{reference}`` as Paystack's sheet has them;
 - ``/count`` with how often each was asked;
 - ``/switch?word=success&late_ms=50&told=held``, which changes how it answers from now on: the word of every
   transaction at Chapa and at the peers' provider (``pending`` until told otherwise), how late these two
-  answer, and whether ``PATCH`` on an order is answered at once (``at-once``) or not until it is again (``held``).
+  answer, and whether ``PATCH`` on an order is answered ``at-once``, or ``held`` until that is said again.
 
 The simulators in ``payments.simulators`` are strict and keep everything, which would be what is measured.
 """
@@ -38,7 +38,7 @@ def answer(method: bytes, path: bytes, body: bytes) -> bytes:
     return _HEAD % (status, len(out)) + out
 
 
-def _answer(method: bytes, path: bytes, body: bytes) -> tuple[bytes, bytes]:
+def _answer(method: bytes, path: bytes, body: bytes) -> tuple[bytes, bytes]:  # noqa: PLR0911 -- one a path
     if path.startswith(b"/orders/"):
         return _order(method, path[8:].strip(b"/"))
     if path in (b"/v1/transaction/initialize", b"/provider/initialize"):

@@ -1,5 +1,8 @@
-"""One round with one server: fresh tables and payments that wait, then webhook, history, one and initiate at each
-concurrency; for ours sweep and outbox, too; and again with the provider far away."""
+"""One round with one server, on fresh tables with payments that wait.
+
+Webhook, history, one and initiate at each concurrency; for ours sweep and outbox, too; then the two that wait
+for the provider again, with it far away.
+"""
 
 import secrets
 import time
@@ -20,6 +23,7 @@ Execute = Callable[[str, str], list[tuple[Any, ...]]]
 SETTLED_WITHIN_S: Final = 60.0
 """How long a backlog of webhooks may take; with a far provider what is left then is told in the figure."""
 FAR_SETTLED_WITHIN_S: Final = 15.0
+STEADY_WITHIN_S: Final = 15.0
 WARM_S: Final = 1
 MOST_PER_S: Final = {1: 1000}
 """Webhooks a second that nobody reaches over so many connections."""
@@ -155,6 +159,7 @@ class Round:
         self.neighbours.switch(late_ms=str(late_ms))
         if "initiate" in self.whats:
             asked = self._asked(family, "initiate", FAR_C, self._initiate, seconds=seconds, counts=True)
+            time.sleep(late_ms / 1000)
             yield attrs.evolve(asked, late_ms=late_ms)
         if "webhook" in self.whats:
             yield attrs.evolve(self._webhooks(family, FAR_C, seconds, far=True), late_ms=late_ms)
@@ -181,9 +186,8 @@ class Round:
         before_rows = self._count(self.server.rows.payments) if counts else 0
         before = self._spent(family)
         answers = ask(connections, seconds or self.seconds)
-        time.sleep(0.2)
+        written = self._steady(self.server.rows.payments) - before_rows if counts else None
         spent = self._spent(family)
-        written = self._count(self.server.rows.payments) - before_rows if counts else None
         return self._figure(
             family, what, connections, answers, (before, spent), rate_per_s=answers.rate_per_s, rows=written
         )
@@ -199,8 +203,8 @@ class Round:
         answers = self.load.run(PORT, "webhook", str(file), connections=connections, seconds=seconds)
         if answers.answers > len(waiting):
             raise RuntimeError(
-                f"{self.server.name} answered {answers.answers} webhooks, and only {len(waiting)} payments waited:"
-                " raise MOST_PER_S in bench/rounds.py."
+                f"{self.server.name} answered {answers.answers} webhooks, and only {len(waiting)} payments"
+                " waited: raise MOST_PER_S in bench/rounds.py."
             )
         give_up_at = time.perf_counter() + (FAR_SETTLED_WITHIN_S if far else SETTLED_WITHIN_S)
         sent = answers.answers - answers.refused
@@ -244,7 +248,7 @@ class Round:
             self.neighbours.switch(told="held")
 
     def _until_later(self, family: Family, what: str, sql: str, asked: str) -> Figure:
-        """How much of ``sql``'s number is done in the time of a cell, compared with what the neighbours saw."""
+        """How much is done in the time of a cell, by ``sql`` and by what the neighbours were asked."""
         rows_before, asked_before = self._count(sql), self.neighbours.count(asked)
         before, began = self._spent(family), time.perf_counter()
         time.sleep(self.seconds)
@@ -262,6 +266,16 @@ class Round:
     def _count(self, sql: str) -> int:
         ((number,),) = self.server.query(self.execute, sql)
         return int(number or 0)
+
+    def _steady(self, sql: str) -> int:
+        """The number once it stays: what was under way when the time was up is not of the next cell."""
+        give_up_at, number = time.perf_counter() + STEADY_WITHIN_S, self._count(sql)
+        while time.perf_counter() < give_up_at:
+            time.sleep(0.3)
+            before, number = number, self._count(sql)
+            if number == before:
+                break
+        return number
 
     def _spent(self, family: Family) -> tuple[float, float]:
         return family.cpu_s(), self.database.cpu_s() if self.database else 0.0

@@ -1,4 +1,4 @@
-"""Payments of ours in bulk: each decided by the domain and recorded as the use-cases do, then written as rows.
+"""Payments of ours in bulk: decided by the domain, recorded as the use-cases do, and written as rows.
 
 Nothing is made up behind the domain's back, so ``payments check`` finds every one of them whole. What is left
 out is only what costs time: the HTTP calls, and a transaction each.
@@ -212,7 +212,7 @@ def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[Mapping[s
         columns = ", ".join(rows[0])
         places = ", ".join("?" * len(rows[0]))
         connection.executemany(
-            f"INSERT INTO {table} ({columns}) VALUES ({places})",  # noqa: S608 -- names of our own tables
+            f"INSERT INTO {table} ({columns}) VALUES ({places})",
             [tuple(row.values()) for row in rows],
         )
 

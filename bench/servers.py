@@ -178,10 +178,11 @@ _PEERS_ROWS: Final = Rows(
 
 def _peers_seed(count: int) -> str:
     return (
-        "INSERT INTO payment (id, reference, user_id, order_id, provider, amount, currency, status, created_at,"
-        f" updated_at) SELECT gen_random_uuid(), 'seed-' || lpad(n::text, 8, '0'), '{PAYER}',"
+        "INSERT INTO payment (id, reference, user_id, order_id, provider, amount, currency, status,"
+        f" created_at, updated_at) SELECT gen_random_uuid(), 'seed-' || lpad(n::text, 8, '0'), '{PAYER}',"
         " gen_random_uuid(), 'chapa', 1000.00, 'ETB', 'processing',"
-        f" now() - interval '1 hour' - ({count} - n) * interval '1 ms', now() FROM generate_series(1, {count}) n"
+        f" now() - interval '1 hour' - ({count} - n) * interval '1 ms', now()"
+        f" FROM generate_series(1, {count}) n"
     )
 
 
@@ -191,8 +192,8 @@ def _peers_seed_on_sqlite(count: int) -> str:
     return (
         f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})"
         " INSERT INTO payment (id, reference, user_id, order_id, provider, amount_minor, currency, status,"
-        f" created_at, updated_at) SELECT {one}, 'seed-' || printf('%08d', n), '{PAYER}', {one}, 'chapa', 100000,"
-        f" 'ETB', 'processing', {at}, {at} FROM numbers"
+        f" created_at, updated_at) SELECT {one}, 'seed-' || printf('%08d', n), '{PAYER}', {one}, 'chapa',"
+        f" 100000, 'ETB', 'processing', {at}, {at} FROM numbers"
     )
 
 
@@ -278,7 +279,9 @@ def refuse_taken(port: int) -> None:
         RuntimeError: somebody does.
     """
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
-        raise RuntimeError(f"Somebody listens on port {port} already; BENCH_PORT and BENCH_OUTSIDE_PORT move them.")
+        raise RuntimeError(
+            f"Somebody listens on port {port} already; BENCH_PORT and BENCH_OUTSIDE_PORT move ours."
+        )
 
 
 def clean() -> dict[str, str]:

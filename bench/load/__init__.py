@@ -67,10 +67,12 @@ class Load:
         return path
 
     def run(self, port: int, script: str, *words: str, connections: int, seconds: int) -> Answers:
-        """Have wrk ask for ``seconds`` seconds over ``connections`` connections, each with one open request."""
+        """Have wrk ask for so long over so many connections, each with one open request at a time."""
         done = subprocess.run(
-            [_wrk(), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
-            + ["-s", str(SCRIPTS / f"{script}.lua"), f"http://127.0.0.1:{port}", "--", *words],
+            [
+                *(_wrk(), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"),
+                *("-s", str(SCRIPTS / f"{script}.lua"), f"http://127.0.0.1:{port}", "--", *words),
+            ],
             capture_output=True,
             text=True,
             check=False,
