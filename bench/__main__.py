@@ -1,98 +1,29 @@
 """``make bench``: everything side by side, in interleaved rounds, in a table and in JSON."""
 
 import argparse
-import asyncio
 import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import asyncpg
 import attrs
 
 from bench import floors, goals, rows
 from bench.load import Load
-from bench.measuring import Family, machine, versions
-from bench.neighbours import Neighbours, neighbours
+from bench.measuring import machine, versions
+from bench.neighbours import neighbours
+from bench.place import Place, execute
 from bench.postgres import measured_server, postmaster
 from bench.rounds import Figure, Round, seeds_needed
-from bench.servers import (
-    OUTSIDE_PORT,
-    PEERS,
-    Server,
-    constant,
-    django,
-    fastapi,
-    missing,
-    ours,
-    threadpool,
-)
+from bench.servers import OUTSIDE_PORT, PEERS, missing
 from bench.tables import heading, table
-from tests.postgres_server import PostgresServer
 
 WHATS: Final = ("webhook", "history", "one", "initiate", "sweep", "outbox", "drain")
 UNTOLD: Final = 3000
 """Payments whose messages the outbox drains without delivery cost: two messages each."""
-
-
-def execute(url: str, sql: str) -> list[tuple[Any, ...]]:
-    """The rows of ``sql``, over a connection of its own."""
-
-    async def run() -> list[tuple[Any, ...]]:
-        connection = await asyncpg.connect(url)
-        try:
-            return [tuple(row) for row in await connection.fetch(sql)]
-        finally:
-            await connection.close()
-
-    return asyncio.run(run())
-
-
-@attrs.frozen(kw_only=True)
-class Place:
-    """Where everything happens: a folder on a disk, the databases, and those around the service."""
-
-    folder: Path
-    postgres: PostgresServer | None
-    around: Neighbours
-
-    def url(self, name: str) -> str:
-        """The database of this name on PostgreSQL."""
-        assert self.postgres is not None
-        return self.postgres.url(name)
-
-    def database_of(self, server: Server) -> Family | None:
-        """The processes of its database, where it has some."""
-        return postmaster(self.postgres) if self.postgres and server.on_postgres else None
-
-    def everybody(self) -> tuple[Server, ...]:
-        """All that are compared."""
-        on_sqlite = ours(str(self.folder / "bench.db"), 1)
-        if self.postgres is None:
-            return (on_sqlite,)
-        return (
-            ours(self.url("bench_ours"), 2),
-            ours(self.url("bench_ours"), 1),
-            django(self.url("bench_django")),
-            fastapi(self.url("bench_fastapi")),
-            constant(),
-            on_sqlite,
-            threadpool(str(self.folder / "threads.db")),
-        )
-
-    def fill(self, name: str, portions: Iterator[rows.Rows]) -> dict[bool, str]:
-        """A database of ours with these payments, on PostgreSQL (True) and on SQLite (False)."""
-        made = {False: str(self.folder / f"{name}.db")}
-        if self.postgres is not None:
-            made[True] = self.url(f"bench_{name}")
-        for database in made.values():
-            ours(database, 1).make_tables(execute)
-        for portion in portions:
-            rows.write(portion, *made.values())
-        return made
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -1,9 +1,12 @@
 """``python -m bench.draining``: how fast the outbox drains where delivering costs nothing, one process.
 
+With ``--what sweep``, how fast what is due is asked about; the provider is the one of the settings.
+
 The settings are those of the environment; orders service and mail take the places of those it names, and
-accept at once. One line of JSON says how many messages were delivered, how long it took, and what CPU.
+accept at once. One line of JSON says how much was done, how long it took, and what CPU.
 """
 
+import argparse
 import asyncio
 import json
 import time
@@ -29,16 +32,21 @@ class TakesAll(Orders, Notifier):
         """Take it."""
 
 
-async def drain() -> dict[str, float]:
-    """Deliver until nothing is due, in the worker's own portions."""
+async def work(what: str, seconds: float) -> dict[str, float]:
+    """Do what is due, in the worker's own portions, until nothing is or the time is up."""
     taking, done = TakesAll(), 0
     async with open_payments(Settings.from_env(), Parts(orders=taking, notifier=taking)) as payments:
+        step = payments.deliver if what == "deliver" else payments.sweep
         began, spent = time.perf_counter(), time.process_time()
-        while delivered := await payments.deliver():
-            done += delivered
+        while time.perf_counter() - began < seconds and (did := await step()):
+            done += did
         took_s, cpu_s = time.perf_counter() - began, time.process_time() - spent
     return {"delivered": done, "took_s": took_s, "cpu_s": cpu_s}
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(drain())))
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--what", choices=("deliver", "sweep"), default="deliver")
+    words.add_argument("--seconds", type=float, default=300.0, help="stop after so long, whatever is left")
+    given = words.parse_args()
+    print(json.dumps(asyncio.run(work(given.what, given.seconds))))

@@ -233,3 +233,22 @@ def untold(count: int) -> Iterator[tuple[int, Shape]]:
     at = datetime.now(UTC) - timedelta(hours=1)
     for number in range(count):
         yield number, Shape(at=at + timedelta(milliseconds=number), paid=True, told=False)
+
+
+def shop(first: int, until: int) -> Iterator[tuple[int, Shape]]:
+    """Paid payments a second apart, told and done with, each tenth of :data:`PAYER`."""
+    for number in range(first, until):
+        payer = PAYER if number % 10 == 0 else f"user-{2 + number % 5000}"
+        yield number, Shape(payer=payer, at=shop_at(number), paid=True)
+
+
+def shop_at(number: int) -> datetime:
+    """When a payment of :func:`shop` happened."""
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
+
+
+def due(count: int, *, first: int = 0) -> Iterator[tuple[int, Shape]]:
+    """Payments that wait, and which the sweep is to ask about now."""
+    at = datetime.now(UTC) - timedelta(hours=1)
+    for number in range(first, first + count):
+        yield number, Shape(at=at + timedelta(milliseconds=number - first), next_check_at=at)

@@ -63,7 +63,7 @@ class Load:
     def webhooks(self, references: Sequence[str]) -> Path:
         """A file of signed webhooks, one about each of ``references``, in their order."""
         path = self.folder / "webhooks"
-        path.write_text("".join(f"{reference}\t{_signature(reference)}\n" for reference in references))
+        path.write_text("".join(f"{reference}\t{webhook(reference)[1]}\n" for reference in references))
         return path
 
     def run(self, port: int, script: str, *words: str, connections: int, seconds: int) -> Answers:
@@ -85,14 +85,14 @@ class Load:
         return Answers(**told)
 
 
-def _signature(reference: str) -> str:
-    # What webhook.lua sends, to the byte.
+def webhook(reference: str, *, charge: str = "35.00") -> tuple[bytes, str]:
+    """What webhook.lua sends about a reference, to the byte, with its signature."""
     body = (
         f'{{"event":"charge.success","type":"API","tx_ref":"{reference}","reference":"AP{reference}",'
-        '"status":"success","amount":"1000.00","currency":"ETB","charge":"35.00","mode":"test",'
+        f'"status":"success","amount":"1000.00","currency":"ETB","charge":"{charge}","mode":"test",'
         '"payment_method":"telebirr","email":"sara@shop.et","first_name":"Sara","last_name":"Tesfaye"}'
     )
-    return hmac.digest(WEBHOOK_SECRET.encode(), body.encode(), hashlib.sha256).hex()
+    return body.encode(), hmac.digest(WEBHOOK_SECRET.encode(), body.encode(), hashlib.sha256).hex()
 
 
 def _wrk() -> str:
