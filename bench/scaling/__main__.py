@@ -1,4 +1,4 @@
-"""``make bench-scaling``: does it stay flat? Each part prints its facts, with the bounds they have to keep."""
+"""``make bench-scaling``: does it stay flat? Each part prints facts, with the bounds they have to keep."""
 
 import argparse
 import json
