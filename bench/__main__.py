@@ -13,7 +13,7 @@ import attrs
 
 from bench import floors, goals, rows
 from bench.load import Load
-from bench.measuring import machine, versions
+from bench.measuring import end_in_order_when_told, machine, versions
 from bench.neighbours import neighbours
 from bench.place import Place, execute
 from bench.postgres import measured_server, postmaster
@@ -32,6 +32,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if (lacking := missing(peers=not given.smoke)) is not None:
         sys.stderr.write(f"{lacking}\n")
         return 1
+    end_in_order_when_told()
     with ExitStack() as resources:
         # On disk as a database is: what lies in memory commits for nothing.
         made = resources.enter_context(

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import platform
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -87,6 +88,11 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             with suppress(psutil.NoSuchProcess):
                 member.kill()
         process.wait(5)
+
+
+def end_in_order_when_told() -> None:
+    """Have SIGTERM end this process as an error does: what it started is stopped, what it made removed."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
 def machine(folder: Path) -> dict[str, str]:

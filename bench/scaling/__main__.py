@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from bench.measuring import machine, versions
+from bench.measuring import end_in_order_when_told, machine, versions
 from bench.neighbours import neighbours
 from bench.place import Place, execute
 from bench.postgres import measured_server
@@ -41,6 +41,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if (lacking := missing(peers=False)) is not None:
         sys.stderr.write(f"{lacking}\n")
         return 1
+    end_in_order_when_told()
     facts: list[Fact] = []
     with ExitStack() as resources:
         made = resources.enter_context(
