@@ -30,7 +30,7 @@ ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .PHONY: help run test sheets stories races hostile planted mutate simulate points crash failover faults
-.PHONY: bench bench-scaling check format docs provider lock clean
+.PHONY: bench bench-scaling instructions check format docs provider lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -87,6 +87,9 @@ bench: $(BENCHED) ## measure the service beside its peers: 5 rounds of 3 s a cel
 bench-scaling: $(VENV)/dev.stamp ## see if it stays flat: a million payments, a far provider, a soak (SIZE, MINUTES, ONLY)
 	@$(BIN)/python -m bench.scaling --size $(or $(SIZE),1000000) --minutes $(or $(MINUTES),10) \
 		$(if $(ONLY),--only "$(ONLY)") --json $(or $(JSON),.bench-scaling.json) $(ARGS)
+
+instructions: $(VENV)/dev.stamp ## hold the instructions of the hot paths against those kept (ACCEPT=1 keeps the new ones)
+	@$(BIN)/python -m bench.instructions $(if $(ACCEPT),--accept) $(ARGS)
 
 check: $(VENV)/dev.stamp ## look at format, lint, types and architecture, changing nothing
 	@$(BIN)/ruff format --check --quiet .

@@ -4,7 +4,6 @@ Things with a lifetime are built by small functions here and registered as insta
 use-cases. The container is a local variable that dies inside :func:`open_payments`.
 """
 
-import asyncio
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -34,12 +33,10 @@ from payments.adapters.orders.self_check import OrdersSelfCheck
 from payments.adapters.orders.signing import Signer
 from payments.adapters.providers.listing import build_providers
 from payments.adapters.providers.surroundings import Surroundings
-from payments.adapters.sql import migrate
 from payments.adapters.sql.lock_file import only_writer
 from payments.adapters.sql.postgres import open_postgres_database, units_of_work
-from payments.adapters.sql.postgres_self_check import PostgresSelfCheck
 from payments.adapters.sql.postgres_url import is_postgresql
-from payments.adapters.sql.self_check import SqliteSelfCheck
+from payments.adapters.sql.revision import is_current_in_postgres, is_current_in_sqlite
 from payments.adapters.sql.shared_state import SqlSharedState
 from payments.adapters.sql.sqlite import open_sqlite
 from payments.adapters.system import RandomIdentifiers, SystemClock
@@ -247,6 +244,8 @@ def migrate_database(settings: Settings) -> None:
     Raises:
         StorageUnavailable: the database cannot be reached or changed.
     """
+    from payments.adapters.sql import migrate  # noqa: PLC0415 -- Alembic, which no process needs that serves
+
     if not settings.database_url.startswith("memory:"):
         migrate.upgrade(settings.database_url)
 
@@ -277,6 +276,10 @@ async def open_self_checks(settings: Settings) -> AsyncIterator[SelfChecks]:
 
 
 def _self_checks(settings: Settings, surroundings: Surroundings) -> Iterator[SelfCheck]:
+    # They look at migrations through Alembic, which no process needs that serves.
+    from payments.adapters.sql.postgres_self_check import PostgresSelfCheck  # noqa: PLC0415 -- as said above
+    from payments.adapters.sql.self_check import SqliteSelfCheck  # noqa: PLC0415 -- as said above
+
     client, clock, url = surroundings.client, surroundings.clock, settings.database_url
     if is_postgresql(url):
         yield PostgresSelfCheck(url=url, clock=clock)
@@ -323,21 +326,22 @@ async def _storage(settings: Settings, resources: AsyncExitStack, *, read_only: 
             "There is no such kind of database.",
             errors=(FieldError("PAYMENTS_DATABASE_URL", "Use sqlite:///payments.db or postgresql://..."),),
         )
-    if migrate.pending(url):
+    path = url.removeprefix(_SQLITE)
+    if not is_current_in_sqlite(path):
         if settings.mode is Mode.LIVE or read_only:
             raise _not_migrated()
-        migrate.upgrade(url)
-    sqlite = open_sqlite(url.removeprefix(_SQLITE), read_only=read_only)
+        migrate_database(settings)
+    sqlite = open_sqlite(path, read_only=read_only)
     return _Storage(await resources.enter_async_context(sqlite))
 
 
 async def _postgres(settings: Settings, resources: AsyncExitStack, *, read_only: bool) -> _Storage:
     url = settings.database_url
-    # Never by itself, not even in the sandbox: other processes of other versions may be at work there.
-    if await asyncio.to_thread(migrate.pending, url):
-        raise _not_migrated()
     opening = open_postgres_database(url, read_only=read_only, pool_size=settings.database_pool_size)
     database = await resources.enter_async_context(opening)
+    # Never by itself, not even in the sandbox: other processes of other versions may be at work there.
+    if not await is_current_in_postgres(database.reads):
+        raise _not_migrated()
     return _Storage(units_of_work(database), None if read_only else SqlSharedState(database.reads))
 
 

@@ -15,7 +15,6 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess, SpawnProcess
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,9 @@ from payments.adapters.system import SystemClock
 from payments.bootstrap import Parts
 from payments.domain.errors import ConfigurationInvalid
 from payments.entrypoints.logging import configure_logging
-from payments.entrypoints.many import served_from
+from payments.entrypoints.one_of_many import served_from
 from payments.entrypoints.serving import listen, run, serve_payments
-from payments.entrypoints.supervisor import Supervisor
+from payments.entrypoints.supervisor import Parent, Supervisor
 from payments.entrypoints.working import work_until_stopped
 from payments.settings import Settings
 from tests.e2e.moved_clock import clock_at
@@ -119,16 +118,12 @@ def _serve_by_many(given: Surroundings) -> None:
         sys.exit(supervisor.run())
 
 
-def _serve_as_one_of_many(given: Surroundings, listening: socket.socket, ready: Connection) -> None:
-    # What a fresh interpreter would have: no part in how the supervisor hears of signals.
-    signal.set_wakeup_fd(-1)
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_DFL)
+def _serve_as_one_of_many(given: Surroundings, listening: socket.socket, parent: Parent) -> None:
     settings = given.settings()
 
     async def serve() -> None:
         async with given.parts(settings) as parts:
-            await served_from(settings, parts, listening, ready, works=False)
+            await served_from(settings, parts, listening, parent, works=False)
 
     run(serve())
 

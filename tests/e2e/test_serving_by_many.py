@@ -127,6 +127,18 @@ def test_when_the_parent_is_killed_its_children_end_by_themselves_and_leave_the_
         assert program.stop(signal.SIGINT) == 0
 
 
+@pytest.mark.parametrize("stuck", [0, 1])
+def test_a_child_that_outlives_the_parent_keeps_no_other_from_hearing_of_its_end(
+    postgres_url: str, tmp_path: Path, stuck: int
+) -> None:
+    with two_serve(configured(postgres_url), tmp_path) as program:
+        both = [line["child"] for line in told(program, "process_started")]
+        until(lambda: children(program) == set(both))
+        os.kill(both[stuck], signal.SIGSTOP)
+        program.process.kill()
+        until(lambda: children(program) == {both[stuck]})
+
+
 def test_what_no_process_could_start_with_is_said_once(postgres: Databases, tmp_path: Path) -> None:
     with postgres.empty() as url:
         variables = configured(url)

@@ -3,6 +3,8 @@
 import json
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from openapi_spec_validator import validate
 
 from payments.adapters.sql.lock_file import only_writer
 from payments.entrypoints.cli import command_line, exit_code
+from payments.entrypoints.reconcile_command import reconcile
+from payments.entrypoints.review_commands import list_, resolve, show
 
 pytestmark = pytest.mark.usefixtures("logs_go_back")
 
@@ -320,3 +324,25 @@ def test_reconcile_that_may_write_needs_the_database_to_itself(
     with only_writer(configured):
         assert exit_code([*RECONCILE, "--apply"]) == 69
     assert "Or leave out --apply, which only looks." in capsys.readouterr().err
+
+
+def test_commands_that_are_imported_when_they_are_run_are_told_of_in_their_own_words() -> None:
+    app = command_line()
+    for function, listed in (
+        (reconcile, app["reconcile"]),
+        *((each, app["review"][each.__name__.rstrip("_")]) for each in (list_, show, resolve)),
+    ):
+        assert function.__doc__ is not None
+        assert listed.help == function.__doc__.partition("\n")[0]
+
+
+def test_help_and_a_supervisor_import_nothing_that_is_for_others() -> None:
+    """What the Prometheus client chooses when it is imported, several processes choose together."""
+    program = (
+        "import sys, payments.entrypoints.cli; print(*sys.modules);"
+        " import payments.entrypoints.many; print('prometheus_client' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    first, second = said.stdout.splitlines()
+    assert {"sqlalchemy", "httpx", "starlette", "payments.settings"}.isdisjoint(first.split())
+    assert second == "False"

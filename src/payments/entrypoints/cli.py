@@ -12,27 +12,19 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
-from payments.bootstrap import migrate_database, open_payments
 from payments.domain.errors import ConfigurationInvalid
-from payments.entrypoints import reports, states
-from payments.entrypoints.doctor import diagnose
 from payments.entrypoints.exits import CONFIGURATION, FOUND, USAGE, code_of, said
-from payments.entrypoints.http.openapi import document
-from payments.entrypoints.http.routes import OPERATIONS
-from payments.entrypoints.logging import configure_logging
-from payments.entrypoints.many import one_process_alone, serve_by_many
-from payments.entrypoints.reconcile_command import reconcile
-from payments.entrypoints.review_commands import review_app
-from payments.entrypoints.serving import run, serve_payments
-from payments.entrypoints.tokens import sign_token
-from payments.entrypoints.working import work_until_stopped
-from payments.settings import LoggingSettings, Settings
+from payments.entrypoints.starting import collect_nothing_yet
+
+if TYPE_CHECKING:
+    from payments.settings import Settings
+
+# Each command imports what it works with when it is run: all of it takes a second, and help needs none.
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Write JSON, for scripts.")]
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
@@ -40,6 +32,7 @@ Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command the arguments name (those of the process by default), and exit."""
+    collect_nothing_yet()
     sys.exit(exit_code(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -76,15 +69,33 @@ def command_line() -> App:
         doctor,
         why,
         sweep,
-        reconcile,
         token,
         states_,
         openapi,
         settings_,
     ):
         app.command(command, name=command.__name__.rstrip("_"))
-    app.command(review_app())
+    reconcile = "Compare what providers list with what is kept here; exit 1 if there is news."
+    app.command(
+        "payments.entrypoints.reconcile_command:reconcile", help=f"{reconcile} Changes nothing by itself."
+    )
+    app.command(_review())
     return app
+
+
+def _review() -> App:
+    """The commands below ``payments review``."""
+    review = App(name="review", help="List, show and decide the questions that only a person can answer.")
+    for name, told in (
+        ("list_", "List reviews, newest first."),
+        ("show", "Show one review: what it is about, and what may be decided."),
+        (
+            "resolve",
+            "Decide about one review. On SQLite only where no service is running; else use the console.",
+        ),
+    ):
+        review.command(f"payments.entrypoints.review_commands:{name}", name=name.rstrip("_"), help=told)
+    return review
 
 
 def serve(
@@ -107,6 +118,10 @@ def serve(
     work
         Leave the work to "payments worker" with --no-work; needs PostgreSQL.
     """
+    from payments.entrypoints.logging import configure_logging
+    from payments.entrypoints.many import one_process_alone, serve_by_many
+    from payments.settings import Settings
+
     given = {"PAYMENTS_HOST": host, "PAYMENTS_PORT": None if port is None else str(port)}
     environ = os.environ | {name: value for name, value in given.items() if value}
     settings = Settings.from_env(environ)
@@ -115,6 +130,8 @@ def serve(
         raise one_process_alone(settings, "--no-work")
     if workers > 1:
         return serve_by_many(environ, workers, _say, works=work)
+    from payments.entrypoints.serving import run, serve_payments
+
     return run(serve_payments(settings, _say, works=work))
 
 
@@ -123,6 +140,9 @@ def worker() -> None:
 
     On PostgreSQL any number of them may run beside "payments serve"; on SQLite one, while nobody serves.
     """
+    from payments.entrypoints.serving import run
+    from payments.entrypoints.working import work_until_stopped
+
     settings = _settings_for_a_script()
     run(work_until_stopped(settings, _say))
 
@@ -144,7 +164,8 @@ def demo(
         Keep them in this directory.
     """
     _require_the_demo_extra()
-    from payments.entrypoints.demo import run_demo  # noqa: PLC0415 -- needs the demo extra
+    from payments.entrypoints.demo import run_demo  # needs the demo extra
+    from payments.entrypoints.serving import run
 
     run(run_demo(host=host, port=port, directory=state, fresh=fresh, environ=os.environ, announce=_say))
 
@@ -164,7 +185,10 @@ def simulators(*, port: Port = 9000, host: str = "127.0.0.1", state: Path | None
         Keep what they know in this directory; without it they forget when they stop.
     """
     _require_the_demo_extra()
-    from payments.entrypoints.demo import run_simulators  # noqa: PLC0415 -- needs the demo extra
+    from payments.entrypoints.demo import run_simulators  # needs the demo extra
+    from payments.entrypoints.logging import configure_logging
+    from payments.entrypoints.serving import run
+    from payments.settings import Settings
 
     settings = Settings.from_env()
     configure_logging(settings.logging, sys.stderr)
@@ -173,12 +197,20 @@ def simulators(*, port: Port = 9000, host: str = "127.0.0.1", state: Path | None
 
 def migrate(*, json: Json = False) -> None:
     """Bring the database's tables up to this version."""
+    from payments.bootstrap import migrate_database
+    from payments.entrypoints import reports
+    from payments.settings import Settings
+
     migrate_database(Settings.from_env())
     _say(reports.as_json({"migrated": True}) if json else "The database's tables are those of this version.")
 
 
 def check(*, json: Json = False) -> int:
     """Check every invariant over every payment; exit 1 if one is broken. Safe beside a running service."""
+    from payments.bootstrap import open_payments
+    from payments.entrypoints import reports
+    from payments.entrypoints.serving import run
+
     settings = _settings_for_a_script()
 
     async def checked() -> int:
@@ -195,6 +227,12 @@ def doctor(*, json: Json = False) -> int:
 
     It changes nothing and may run beside a service. Providers are asked for a reference that does not exist.
     """
+    from payments.entrypoints import reports
+    from payments.entrypoints.doctor import diagnose
+    from payments.entrypoints.logging import configure_logging
+    from payments.entrypoints.serving import run
+    from payments.settings import LoggingSettings
+
     # What it finds it says itself, so the calls it makes are not logged as well.
     configure_logging(LoggingSettings(level="error"), sys.stderr)
     diagnosis = run(diagnose(os.environ))
@@ -212,6 +250,10 @@ def why(reference: str, *, json: Json = False) -> int:
     reference
         Our reference of one of its attempts (p-...), or its payment id.
     """
+    from payments.bootstrap import open_payments
+    from payments.entrypoints import reports
+    from payments.entrypoints.serving import run
+
     settings = _settings_for_a_script()
 
     async def told() -> int:
@@ -227,6 +269,10 @@ def why(reference: str, *, json: Json = False) -> int:
 
 def sweep(*, json: Json = False) -> None:
     """Look after every attempt and refund that is due. Only where no service is running on SQLite."""
+    from payments.bootstrap import open_payments
+    from payments.entrypoints import reports
+    from payments.entrypoints.serving import run
+
     settings = _settings_for_a_script()
 
     async def swept() -> None:
@@ -259,6 +305,10 @@ def token(
     hours
         How long it is good for.
     """
+    from payments.entrypoints import reports
+    from payments.entrypoints.tokens import sign_token
+    from payments.settings import Settings
+
     signed = sign_token(Settings.from_env(), user=user, scope=scope, valid_for=timedelta(hours=hours))
     _say(reports.as_json({"token": signed, "user": user, "scope": scope}) if json else signed)
 
@@ -271,11 +321,19 @@ def states_(*, markdown: bool = False) -> None:
     markdown
         As docs/states.md, with Mermaid diagrams.
     """
+    from payments.entrypoints import states
+
     _say((states.as_markdown() if markdown else states.as_text()).rstrip("\n"))
 
 
 def openapi() -> None:
     """Write the OpenAPI document of this configuration."""
+    import msgspec
+
+    from payments.entrypoints.http.openapi import document
+    from payments.entrypoints.http.routes import OPERATIONS
+    from payments.settings import Settings
+
     settings = Settings.from_env()
     told = document(
         OPERATIONS,
@@ -288,12 +346,18 @@ def openapi() -> None:
 
 def settings_(*, json: Json = False) -> None:
     """Show every setting and where it comes from; secrets are masked."""
+    from payments.entrypoints import reports
+    from payments.settings import Settings
+
     rows = Settings.from_env().rows()
     _say(reports.rows_as_json(rows) if json else reports.rows_as_text(rows))
 
 
-def _settings_for_a_script() -> Settings:
+def _settings_for_a_script() -> "Settings":
     """The environment's settings, with the log kept out of standard output, which scripts read."""
+    from payments.entrypoints.logging import configure_logging
+    from payments.settings import Settings
+
     settings = Settings.from_env()
     configure_logging(settings.logging, sys.stderr)
     return settings
@@ -301,7 +365,7 @@ def _settings_for_a_script() -> Settings:
 
 def _require_the_demo_extra() -> None:
     try:
-        import aiosmtpd.smtp  # noqa: F401, PLC0415 -- asked for, not used: the extra may be missing
+        import aiosmtpd.smtp  # noqa: F401 -- asked for, not used: the extra may be missing
     except ImportError as error:
         raise ConfigurationInvalid(
             "The simulated mailbox needs aiosmtpd, which is not installed: pip install 'payments[demo]'."

@@ -3,19 +3,16 @@
 import multiprocessing
 import os
 import secrets
-import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
-from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from payments.bootstrap import Parts
 from payments.domain.errors import ConfigurationInvalid
-from payments.entrypoints.exits import code_of
-from payments.entrypoints.logging import configure_logging
-from payments.entrypoints.serving import answers_on, listen, run, serve_on
+from payments.entrypoints.starting import collect_from_now_on
 from payments.entrypoints.supervisor import Supervisor
 from payments.settings import Settings
 
@@ -28,8 +25,8 @@ def serve_by_many(
 ) -> int:
     """Have ``processes`` serve until this one is asked to stop; the exit code.
 
-    Each is a fresh interpreter with settings from ``environ``, and all accept from one socket: who waits in
-    its queue is answered even if a process dies.
+    Each has its settings from ``environ``, and all accept from one socket: who waits in its queue is answered
+    even if a process dies.
 
     Raises:
         ConfigurationInvalid: the port is in use, or the database takes one process that writes.
@@ -39,47 +36,46 @@ def serve_by_many(
         raise ConfigurationInvalid("On Windows one process serves; start it without --workers.")
     if not settings.many_may_write:
         raise one_process_alone(settings, f"--workers {processes}")
-    with (
-        listen(settings.http.host, settings.http.port) as listening,
-        TemporaryDirectory(prefix="payments-measures-") as measured,
-    ):
-        # The environment that the children are born with; ours alone would come too late for their imports.
-        os.environ[_MEASURED_TOGETHER] = measured
-        supervisor = Supervisor(
-            context=multiprocessing.get_context("spawn"),
-            main=partial(serve_as_one_of_many, _the_same_for_all(environ, settings), works=works),
-            listening=listening,
-            on_ready=lambda: announce(answers_on(settings, processes)),
-            count=processes,
-        )
-        try:
+    with _measured_together():
+        context = _how_they_start()
+        # Only now, because the Prometheus client comes with it; and here, so that copies have all they need.
+        from payments.entrypoints import one_of_many, serving  # noqa: PLC0415 -- as said above
+
+        with serving.listen(settings.http.host, settings.http.port) as listening:
+            supervisor = Supervisor(
+                context=context,
+                main=partial(one_of_many.serve, _the_same_for_all(environ, settings), works=works),
+                listening=listening,
+                on_ready=lambda: announce(serving.answers_on(settings, processes)),
+                count=processes,
+            )
+            # Before there are copies: a search among what they share would write to it, and unshare it.
+            collect_from_now_on()
             return supervisor.run()
+
+
+@contextmanager
+def _measured_together() -> Iterator[None]:
+    """Where all of them keep what they measure, for as long as the block runs.
+
+    Only what imports the Prometheus client inside of the block, or in a process born there, has it.
+    """
+    with TemporaryDirectory(prefix="payments-measures-") as measured:
+        os.environ[_MEASURED_TOGETHER] = measured
+        try:
+            yield
         finally:
             del os.environ[_MEASURED_TOGETHER]
 
 
-def serve_as_one_of_many(
-    environ: Mapping[str, str], listening: socket.socket, ready: Connection, *, works: bool
-) -> None:
-    """What each of the processes does."""
-    settings = Settings.from_env(environ)
-    configure_logging(settings.logging, sys.stderr)
-    sys.exit(code_of(lambda: run(served_from(settings, None, listening, ready, works=works))))
+def _how_they_start() -> BaseContext:
+    """As copies of this process where that is safe: they start at once, and share what was imported.
 
-
-async def served_from(
-    settings: Settings, parts: Parts | None, listening: socket.socket, ready: Connection, *, works: bool
-) -> None:
-    """Serve in a process that a :class:`Supervisor` started, for as long as that wants and lives."""
-    parent = multiprocessing.parent_process()
-    await serve_on(
-        listening,
-        settings,
-        lambda: ready.send_bytes(b"ready"),
-        parts,
-        works=works,
-        parent=None if parent is None else parent.sentinel,
-    )
+    It is where no thread and no event loop ran yet, as in ours. Elsewhere they are fresh interpreters: macOS
+    forbids its own libraries in copies, and a Prometheus client imported before has chosen to count alone.
+    """
+    copies = sys.platform == "linux" and "prometheus_client" not in sys.modules
+    return multiprocessing.get_context("fork" if copies else "spawn")
 
 
 def one_process_alone(settings: Settings, asked_for: str) -> ConfigurationInvalid:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from payments.application.answers import ReviewStory
@@ -26,15 +26,6 @@ from payments.entrypoints.serving import run
 from payments.settings import Settings
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Write JSON, for scripts.")]
-
-
-def review_app() -> App:
-    """The commands below ``payments review``."""
-    app = App(name="review", help="List, show and decide the questions that only a person can answer.")
-    app.command(list_, name="list")
-    app.command(show)
-    app.command(resolve)
-    return app
 
 
 def list_(

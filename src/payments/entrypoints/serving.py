@@ -16,15 +16,10 @@ from payments.bootstrap import Parts, open_payments
 from payments.domain.errors import ConfigurationInvalid
 from payments.entrypoints.connections import BoundedConnection
 from payments.entrypoints.http import create_app
-from payments.entrypoints.stopping import asked_to_stop
+from payments.entrypoints.starting import collect_from_now_on
+from payments.entrypoints.stopping import DRAIN_S, WORKER_DRAIN_S, asked_to_stop
 from payments.entrypoints.worker import Worker
 from payments.settings import Settings
-
-DRAIN_S: Final = 25
-"""How long requests under way may take after the signal to stop."""
-
-WORKER_DRAIN_S: Final = 3.0
-"""What the worker gets beyond that: together less than the 30 s after which supervisors kill."""
 
 _KEEP_ALIVE_S: Final = 75
 
@@ -35,6 +30,7 @@ _log = structlog.get_logger(__name__)
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """What ``main`` returns, run on uvloop where there is one."""
+    collect_from_now_on()
     if sys.platform == "win32":
         return asyncio.run(main)
     import uvloop  # noqa: PLC0415 -- not to be had on Windows

@@ -6,6 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+DRAIN_S: Final = 25
+"""How long requests under way may take after the signal to stop."""
+
+WORKER_DRAIN_S: Final = 3.0
+"""What the worker gets beyond that: together less than the 30 s after which supervisors kill."""
+
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -15,7 +15,7 @@ import attrs
 import structlog
 
 from payments.entrypoints.exits import FOUND
-from payments.entrypoints.serving import DRAIN_S, WORKER_DRAIN_S
+from payments.entrypoints.stopping import DRAIN_S, WORKER_DRAIN_S
 
 HEALTHY_S: Final = 10.0
 """A process that lived this long is started again at once, however it ended."""
@@ -29,6 +29,16 @@ PATIENCE_S: Final = DRAIN_S + WORKER_DRAIN_S + 1.0
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 _log = structlog.get_logger(__name__)
+
+
+@attrs.frozen(kw_only=True)
+class Parent:
+    """What a process has of the one that looks after it."""
+
+    ready: Connection
+    """Where to say, once, that connections are answered."""
+    ended: Connection
+    """Becomes readable when the parent has ended, however that ends."""
 
 
 @attrs.define
@@ -49,12 +59,12 @@ class _Seat:
 class Supervisor:
     """Starts ``count`` processes, starts again what ends, and has all of them drain when it is asked to stop.
 
-    ``main`` runs in each; it is given ``listening`` and a connection on which it says once that it is ready.
-    The first one goes ahead: if it cannot start, none can, and its exit code is that of all.
+    ``main`` runs in each, with ``listening`` and what it has of its parent. The first one goes ahead: if it
+    cannot start, none can, and its exit code is that of all.
     """
 
     _context: BaseContext
-    _main: Callable[[socket.socket, Connection], None]
+    _main: Callable[[socket.socket, Parent], None]
     _listening: socket.socket
     _on_ready: Callable[[], None]
     _count: int
@@ -66,9 +76,10 @@ class Supervisor:
         """Look after them until SIGINT or SIGTERM; the exit code. A second signal kills them."""
         self._seats = [_Seat() for _ in range(self._count)]
         self._seats[0].due_at = time.monotonic()
-        with self._signals() as bell:
+        seen, kept = self._context.Pipe(duplex=False)
+        with self._signals() as bell, seen, kept:
             while not self._asked:
-                self._start_those_due()
+                self._start_those_due(seen, kept)
                 self._wait(bell, self._next_due_s())
                 self._hear_the_ready()
                 code = self._see_who_ended()
@@ -95,23 +106,26 @@ class Supervisor:
                 for each, handler in before.items():
                     signal.signal(each, handler)
 
-    def _start_those_due(self) -> None:
+    def _start_those_due(self, seen: Connection, kept: Connection) -> None:
         for seat in self._seats:
             if seat.due_at is not None and seat.due_at <= time.monotonic():
-                self._start(seat)
+                self._start(seat, seen, kept)
 
-    def _start(self, seat: _Seat) -> None:
+    def _start(self, seat: _Seat, seen: Connection, kept: Connection) -> None:
         heard, said = self._context.Pipe(duplex=False)
         with said:
             # Typed as what every context has; the method stands on each of them.
             make: Any = self._context
-            seat.process = make.Process(target=self._main, args=(self._listening, said), daemon=True)
-            # A terminal's Ctrl-C reaches the whole family; our children hear from us alone.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            parent = Parent(ready=said, ended=seen)
+            seat.process = make.Process(
+                target=_run_child, args=(self._main, self._listening, parent, kept), daemon=True
+            )
+            # What comes before a copy of this process has let go of our ways to hear waits until it has.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
             try:
                 seat.process.start()
             finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         seat.word, seat.due_at, seat.began_at = heard, None, time.monotonic()
         _log.info("process_started", child=seat.process.pid)
 
@@ -190,3 +204,22 @@ class Supervisor:
         for seat in self._seats:
             self._clear(seat)
         return FOUND if late else 0
+
+
+def _run_child(
+    main: Callable[[socket.socket, Parent], None],
+    listening: socket.socket,
+    parent: Parent,
+    kept: Connection,
+) -> None:
+    """``main`` in a process that may be a copy of the parent, without what only the parent may have.
+
+    multiprocessing has a word of its own for the parent's end, which does not do here: of that, a copy holds
+    the other end for all who were started before it, and none of them would hear before it has ended, too.
+    """
+    kept.close()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # A terminal's Ctrl-C reaches the whole family, and stays blocked: our children hear from us alone.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    main(listening, parent)

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from payments.adapters.sql import migrate
 from payments.adapters.sql.lock_file import only_writer
+from payments.adapters.sql.revision import REVISION, is_current_in_sqlite
 from payments.adapters.sql.tables import METADATA
 from payments.domain.errors import ConfigurationInvalid, StorageBusy, StorageUnavailable
 
@@ -75,9 +76,15 @@ def test_every_revision_goes_up_down_and_up_again(tmp_path: Path) -> None:
         migrate.upgrade(url, revision)
         assert contents(path) == once
         assert migrate.current_revision(url) == revision
+        assert is_current_in_sqlite(str(path)) is (revision == REVISIONS[-1])
     assert not migrate.pending(url)
     migrate.downgrade(url, "base")
     assert contents(path) == [("table", "alembic_version")]
+    assert not is_current_in_sqlite(str(path))
+
+
+def test_the_code_names_the_newest_revision() -> None:
+    assert REVISIONS[-1] == REVISION
 
 
 def test_migrating_again_changes_nothing(database: Path) -> None:
@@ -90,6 +97,7 @@ def test_looking_makes_no_database(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'payments.db'}"
     assert migrate.pending(url)
     assert migrate.current_revision(url) is None
+    assert not is_current_in_sqlite(str(tmp_path / "payments.db"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -137,6 +145,15 @@ def test_what_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     path.write_bytes(b"not a database, but long enough to be taken for one" * 100)
     with pytest.raises(StorageUnavailable, match="not a database"):
         migrate.pending(f"sqlite:///{path}")
+    with pytest.raises(StorageUnavailable, match="not a database"):
+        is_current_in_sqlite(str(path))
+
+
+def test_a_database_without_our_tables_is_not_of_this_version(tmp_path: Path) -> None:
+    path = tmp_path / "payments.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE answers (x)")
+    assert not is_current_in_sqlite(str(path))
 
 
 @pytest.mark.parametrize("table", ["audit", "evidence", "review_audit"])

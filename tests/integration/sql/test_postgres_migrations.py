@@ -1,5 +1,6 @@
 """Migrations make exactly the tables of the code on PostgreSQL too, one at a time, in nobody's way."""
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 
 from payments.adapters.sql import migrate, migrate_postgres
+from payments.adapters.sql.postgres import open_postgres_database
+from payments.adapters.sql.revision import is_current_in_postgres
 from payments.adapters.sql.tables import METADATA
 from payments.domain.errors import StorageUnavailable
 from tests.postgres import Databases, execute
@@ -53,6 +56,14 @@ def found(url: str, question: str) -> list[tuple[Any, ...]]:
     return migrate_postgres.look(url, ask)
 
 
+def is_current(url: str) -> bool:
+    async def look() -> bool:
+        async with open_postgres_database(url, read_only=True) as database:
+            return await is_current_in_postgres(database.reads)
+
+    return asyncio.run(look())
+
+
 @pytest.fixture
 def empty(postgres: Databases) -> Iterator[str]:
     with postgres.empty() as url:
@@ -76,6 +87,7 @@ def test_every_index_check_and_collation_is_that_of_the_code_too(postgres_url: s
 
 
 def test_every_revision_goes_up_down_and_up_again(empty: str) -> None:
+    assert not is_current(empty)
     for before, revision in zip([None, *REVISIONS], REVISIONS, strict=False):
         migrate.upgrade(empty, revision)
         once = found(empty, CONTENTS)
@@ -84,9 +96,11 @@ def test_every_revision_goes_up_down_and_up_again(empty: str) -> None:
         migrate.upgrade(empty, revision)
         assert found(empty, CONTENTS) == once
         assert migrate.current_revision(empty) == revision
+        assert is_current(empty) is (revision == REVISIONS[-1])
     assert not migrate.pending(empty)
     migrate.downgrade(empty, "base")
     assert [row for row in found(empty, CONTENTS) if "alembic_version" not in row[1]] == []
+    assert not is_current(empty)
 
 
 def test_a_migration_that_breaks_off_leaves_what_was_before(empty: str) -> None:

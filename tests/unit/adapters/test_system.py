@@ -1,7 +1,9 @@
 """The machine's clock and identifiers."""
 
+import multiprocessing
 import re
 from datetime import UTC
+from multiprocessing.queues import SimpleQueue
 from uuid import UUID
 
 import pytest
@@ -36,3 +38,21 @@ def test_a_token_is_128_bits_in_hexadecimal() -> None:
     made = {RandomIdentifiers().token() for _ in range(1000)}
     assert len(made) == 1000
     assert all(re.fullmatch(r"[0-9a-f]{32}", each) for each in made)
+
+
+def _draw(drawn: "SimpleQueue[list[str]]", identifiers: RandomIdentifiers) -> None:
+    drawn.put([str(identifiers.unique()), identifiers.reference(), identifiers.token()])
+
+
+def test_copies_of_a_process_draw_different_identifiers() -> None:
+    identifiers = RandomIdentifiers()
+    context = multiprocessing.get_context("fork")
+    drawn: SimpleQueue[list[str]] = context.SimpleQueue()
+    _draw(drawn, identifiers)
+    copies = [context.Process(target=_draw, args=(drawn, identifiers)) for _ in range(2)]
+    for copy in copies:
+        copy.start()
+    for copy in copies:
+        copy.join()
+    them = [each for _ in range(3) for each in drawn.get()]
+    assert len(set(them)) == len(them)
