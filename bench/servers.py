@@ -41,6 +41,8 @@ class Rows:
     settled_after: str | None = None
     """Microseconds from receiving to settling each webhook since ``{since}`` (microseconds), for those that
     answer before they settle."""
+    settled_in: str | None = None
+    """Microseconds from receiving the first of these to settling the last, for the same."""
 
 
 @attrs.frozen(kw_only=True)
@@ -166,6 +168,8 @@ def ours(database: str, workers: int) -> Server:
             one="SELECT payment_id FROM payments LIMIT 1",
             settled_after="SELECT handled_at - received_at FROM notices"
             " WHERE handled_at IS NOT NULL AND received_at >= {since}",
+            settled_in="SELECT (SELECT max(created_at) FROM messages WHERE kind = 'paid')"
+            " - (SELECT min(received_at) FROM notices WHERE received_at >= {since})",
         ),
     )
 
