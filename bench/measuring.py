@@ -44,11 +44,11 @@ class Family:
         return total
 
     def own_mib(self) -> list[float]:
-        """What each member alone has in memory (USS), most first."""
+        """What each member has in memory (PSS: pages that forked processes share count in parts), most first."""
         sizes = []
         for member in self.members():
             with suppress(psutil.Error):
-                sizes.append(member.memory_full_info().uss / MIB)
+                sizes.append(member.memory_full_info().pss / MIB)
         return sorted(sizes, reverse=True)
 
 
