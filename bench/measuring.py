@@ -44,7 +44,7 @@ class Family:
         return total
 
     def own_mib(self) -> list[float]:
-        """What each member has in memory (PSS: pages that forked processes share count in parts), most first."""
+        """What each member has in memory (PSS: pages that several share count in parts), most first."""
         sizes = []
         for member in self.members():
             with suppress(psutil.Error):
