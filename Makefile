@@ -51,7 +51,7 @@ races: $(VENV)/dev.stamp ## run the long races, plans over many rows, and the lo
 	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -m races -n 2 tests $(ARGS)
 
 hostile: $(VENV)/dev.stamp ## meet it with hostile input: bodies, tokens, addresses, answers, connections (some minutes)
-	@$(BIN)/python -m pytest -m hostile -n 2 --dist loadfile tests/hostile $(ARGS)
+	@$(BIN)/python -m pytest -m hostile -n 2 --dist worksteal tests/hostile $(ARGS)
 
 simulate: $(VENV)/dev.stamp ## run seeded histories of the whole service in a hostile world (HISTORIES, SEED, STORY)
 	@$(BIN)/python -m payments.testing.simulation --histories $(HISTORIES) --seed $(SEED) \

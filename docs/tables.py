@@ -7,7 +7,7 @@ backticks and may stand in any table of its document.
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -73,11 +73,11 @@ def errors() -> Facts:
 def settings() -> Facts:
     """By variable: its default, whether a file may hold it, and whether live mode wants it."""
     defaults = {row.name: row.shown for row in Settings.from_env({}).rows()}
-    needed = _missing_in_live_mode()
+    needed, files = _missing_in_live_mode(), _may_be_files(defaults)
     return {
         f"{PREFIX}{name}": (
             f"`{shown}`" if shown else "–",
-            "yes" if _may_be_a_file(name) else "no",
+            "yes" if f"{PREFIX}{name}_FILE" in files else "no",
             "required" if f"{PREFIX}{name}" in needed else "–",
         )
         for name, shown in defaults.items()
@@ -118,8 +118,9 @@ def _repeat_of(kind: Kind) -> str:
     return _REPEAT[Retry.SAFE if kind.status in {408, 503} else Retry.NEVER]
 
 
-def _may_be_a_file(name: str) -> bool:
-    return f"{PREFIX}{name}_FILE" in _mistakes({f"{PREFIX}{name}_FILE": os.devnull})
+def _may_be_files(names: Iterable[str]) -> set[str]:
+    # Whoever reads an empty file complains about it, and whoever reads none says nothing.
+    return _mistakes({f"{PREFIX}{name}_FILE": os.devnull for name in names})
 
 
 def _missing_in_live_mode() -> set[str]:

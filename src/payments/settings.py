@@ -18,8 +18,8 @@ from payments.adapters.orders.signing import Signer
 from payments.adapters.providers.listing import available_providers
 from payments.adapters.secret import Secret
 from payments.adapters.sql.postgres import DEFAULT_POOL_SIZE
-from payments.adapters.sql.postgres_url import is_postgresql
-from payments.adapters.web_addresses import split_address, without_password
+from payments.adapters.sql.postgres_url import hosts_in_the_clear, is_postgresql
+from payments.adapters.web_addresses import split_address, stays_here, without_password
 from payments.application.notice_limits import DEFAULT_UNKNOWN, NoticeLimits
 from payments.application.retention import LEAST_NOTICES, LEAST_PEOPLE, Retention
 from payments.domain.errors import ConfigurationInvalid
@@ -171,7 +171,26 @@ def _database_url(environment: Environment) -> str:
     url = environment.private_url("DATABASE_URL", DEFAULT_DATABASE_URL, ("sqlite", "postgresql", "memory"))
     if environment.live and url.startswith("memory:"):
         environment.refuse("DATABASE_URL", "Live mode forgets nothing; use sqlite:// or postgresql://.")
+    hosts: tuple[str, ...] = ()
+    if environment.live and is_postgresql(url):
+        try:
+            hosts = hosts_in_the_clear(url, environment.surroundings())
+        except ConfigurationInvalid as error:
+            environment.refuse("DATABASE_URL", error.errors[0].detail)
+    remedy = "add sslmode=verify-full to the address, or at least sslmode=require"
+    _refuse_in_the_clear(environment, "DATABASE_URL", hosts, remedy)
     return url
+
+
+def _refuse_in_the_clear(environment: Environment, name: str, hosts: tuple[str, ...], remedy: str) -> None:
+    """Record that ``name`` reaches ``hosts`` without TLS; the sandbox and a network of our own may."""
+    trusted = environment.names("WITHOUT_TLS_TO")
+    if environment.live and not set(hosts) <= set(trusted):
+        environment.refuse(
+            name,
+            f"It reaches another machine without TLS; {remedy}. On a network that nobody else is on, "
+            f"name the host in {PREFIX}WITHOUT_TLS_TO.",
+        )
 
 
 def _public_url(environment: Environment, http: HttpSettings) -> str:
@@ -292,7 +311,9 @@ def _mail(environment: Environment) -> MailSettings | None:
     if url:
         try:
             split_address(url, _MAIL_SCHEMES)
-            SmtpServer.of(url)
+            server = SmtpServer.of(url)
+            hosts = (server.host,) if server.security == "none" and not stays_here(server.host) else ()
+            _refuse_in_the_clear(environment, "SMTP_URL", hosts, "use smtp+starttls:// or smtps://")
         except ValueError as error:
             environment.refuse("SMTP_URL", f"{error} Use smtp+starttls://user:password@mail.example.com:587.")
     if not url:

@@ -10,23 +10,37 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Put together from pieces, so that this file does not say them either.
 REGISTRY_HOSTS = (
-    "py" + r"pi\.org",
-    "python" + r"hosted\.org",
-    "npm" + r"js\.(?:org|com)",
-    "yarn" + r"pkg\.com",
-    "ana" + r"conda\.(?:org|com)",
-    "crates" + r"\.io",
-    "proxy" + r"\.golang\.org",
-    "deb" + r"ian\.org/debian",
+    ("py" + "pi.", "org"),
+    ("python" + "hosted.", "org"),
+    ("npm" + "js.", "(?:org|com)"),
+    ("yarn" + "pkg.", "com"),
+    ("ana" + "conda.", "(?:org|com)"),
+    ("crates" + ".", "io"),
+    ("proxy" + ".golang.", "org"),
+    ("deb" + "ian.", "org/debian"),
 )
 MACHINE_PATHS = (
-    r"(?<![\w.])/wo" + "rk/",
-    r"(?<![\w.])/ro" + r"ot\b",
-    r"(?<![\w.])/ho" + r"me/\w",
-    r"(?<![\w.])/Us" + r"ers/\w",
-    r"(?<![\w.])/opt/" + "py",
+    ("/wo" + "rk/", ""),
+    ("/ro" + "ot", r"\b"),
+    ("/ho" + "me/", r"\w"),
+    ("/Us" + "ers/", r"\w"),
+    ("/opt/" + "py", ""),
 )
-FORBIDDEN = re.compile("|".join(REGISTRY_HOSTS + MACHINE_PATHS))
+FORBIDDEN = re.compile(
+    "|".join(
+        [
+            *(re.escape(plain) + rest for plain, rest in REGISTRY_HOSTS),
+            *(r"(?<![\w.])" + re.escape(plain) + rest for plain, rest in MACHINE_PATHS),
+        ]
+    )
+)
+# What every finding begins with: where none of it stands the slower search finds nothing either.
+PLAIN = tuple(plain for plain, _ in REGISTRY_HOSTS + MACHINE_PATHS)
+
+
+def found_in(text: str) -> str | None:
+    found = FORBIDDEN.search(text) if any(plain in text for plain in PLAIN) else None
+    return found.group() if found else None
 
 
 def tracked_files() -> list[Path]:
@@ -42,9 +56,9 @@ def tracked_files() -> list[Path]:
 
 def test_no_tracked_file_names_a_registry_or_a_machine() -> None:
     said = [
-        f"{path.relative_to(ROOT)}: {found.group()}"
+        f"{path.relative_to(ROOT)}: {found}"
         for path in tracked_files()
-        if (found := FORBIDDEN.search(path.read_text(encoding="utf-8", errors="replace")))
+        if (found := found_in(path.read_text(encoding="utf-8", errors="replace")))
     ]
     assert said == []
 
@@ -61,7 +75,7 @@ def test_no_tracked_file_names_a_registry_or_a_machine() -> None:
     ],
 )
 def test_the_search_finds_what_it_looks_for(sentence: str) -> None:
-    assert FORBIDDEN.search(sentence)
+    assert found_in(sentence)
 
 
 @pytest.mark.parametrize(
@@ -69,4 +83,4 @@ def test_the_search_finds_what_it_looks_for(sentence: str) -> None:
     ["/home", "GET /worker/", "src/ro" + "ot/x", "https://example.test/wo" + "rk/"],
 )
 def test_the_search_leaves_ordinary_words_alone(sentence: str) -> None:
-    assert not FORBIDDEN.search(sentence)
+    assert not found_in(sentence)

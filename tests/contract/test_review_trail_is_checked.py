@@ -174,7 +174,10 @@ def test_the_trails_of_questions_that_were_there_are_begun_by_the_migration(
             assert asyncio.run(old.links()) == {OPEN: 1, ANSWERED: 2}
 
 
-@pytest.mark.parametrize(("statement", "whose"), [*TAMPERED, *fields()])
+@pytest.mark.parametrize(
+    ("statement", "whose"),
+    [*TAMPERED, *(pytest.param(*changed, marks=pytest.mark.races) for changed in fields())],
+)
 @pytest.mark.anyio
 async def test_whatever_was_changed_is_found(on_sqlite: Tampered, statement: str, whose: str) -> None:
     on_sqlite.change(f"PRAGMA foreign_keys = OFF; {spelled_out(statement)}")
@@ -187,6 +190,7 @@ async def test_nothing_is_found_in_what_nobody_touched(on_sqlite: Tampered) -> N
     assert await on_sqlite.check() == ()
 
 
+@pytest.mark.races
 def test_on_postgresql_the_same_is_found(on_postgres: Tampered) -> None:
     assert asyncio.run(on_postgres.check()) == ()
     on_postgres.change("CREATE TABLE kept AS TABLE reviews; CREATE TABLE kept_audit AS TABLE review_audit")

@@ -41,6 +41,8 @@ ORDER = "order_1"
 PAYER = "sara"
 MAIL = "sara@shop.et"
 CUSTOMER = {"email": MAIL, "first_name": "Sara", "last_name": "Tesfaye", "phone_number": "0911234567"}
+LAST_LINES = 60
+"""How much of a service's log is told when it does not become ready."""
 DEADLINE_S = 30.0
 """Long: a session that is stopped inside a transaction keeps its locks for ten seconds."""
 
@@ -125,7 +127,11 @@ class Story:
 
     async def until_ready(self) -> None:
         """Wait until whoever serves this story's address is ready."""
-        await until(self._ready, bool, within_s=30.0)
+        try:
+            await until(self._ready, bool, within_s=30.0)
+        except AssertionError as error:
+            last = "\n".join(self.service.log().splitlines()[-LAST_LINES:])
+            raise AssertionError(f"It was not ready in time. Its log ended with:\n{last}") from error
 
     async def two_serving(self) -> list[int]:
         """The numbers of the two processes that serve, once both answer."""

@@ -136,6 +136,11 @@ PLANTED = {
     ),
     "a forgotten check": ("I13", "UPDATE attempts SET next_check_at = NULL WHERE status = 'open'"),
     "a changed audit link": ("I14", "UPDATE audit SET actor = 'nobody' WHERE sequence = 2"),
+    "a message whose id is none": ("I14", "UPDATE messages SET message_id = 'mine' WHERE kind = 'paid'"),
+    "a question of nobody whose id is none": (
+        "I21",
+        "UPDATE reviews SET review_id = 'mine' WHERE kind = 'orphan'",
+    ),
     "a removed audit link": ("I14", "DELETE FROM audit WHERE sequence = 2"),
     "a trail cut off at its end": (
         "I14",

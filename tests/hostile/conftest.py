@@ -9,6 +9,7 @@ import pytest
 from payments.bootstrap import migrate_database
 from payments.settings import Settings
 from tests.e2e.outside_world import Outside, outside_world
+from tests.e2e.service import imported_once
 
 HERE = Path(__file__).parent
 
@@ -23,6 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 async def outside(anyio_backend: str) -> AsyncIterator[Outside]:
     """The simulators, once for all tests of a process."""
+    imported_once()
     async with outside_world() as world:
         yield world
 
@@ -40,3 +42,11 @@ def copied(empty: Path, directory: Path) -> Path:
     path = directory / "payments.db"
     shutil.copyfile(empty, path)
     return path
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was measured, whichever process measured it."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "measured":
+                terminalreporter.write_line(str(value))

@@ -43,6 +43,12 @@ UNSAFE: dict[str, tuple[str, dict[str, str | None]]] = {
     "the orders service without TLS": ("ORDERS_URL", {"ORDERS_URL": "http://orders.shop.et/api"}),
     "a provider without TLS": ("PAYSTACK_BASE_URL", {"PAYSTACK_BASE_URL": "http://api.paystack.co"}),
     "a mail server's password without TLS": ("SMTP_URL", {"SMTP_URL": "smtp://pay:secret@mail.shop.et:587"}),
+    "mail in the clear": ("SMTP_URL", {"SMTP_URL": "smtp://mail.shop.et:25"}),
+    "PostgreSQL in the clear": ("DATABASE_URL", {"DATABASE_URL": "postgresql://pay@db.shop.et/payments"}),
+    "PostgreSQL that may fall back to it": (
+        "DATABASE_URL",
+        {"DATABASE_URL": "postgresql://pay@127.0.0.1,db.shop.et/payments?sslmode=prefer"},
+    ),
     "debug logs": ("LOG_LEVEL", {"LOG_LEVEL": "debug"}),
     "a database that forgets": ("DATABASE_URL", {"DATABASE_URL": "memory://"}),
     "a test key in live mode": ("CHAPA_SECRET_KEY", {"CHAPA_SECRET_KEY": TEST_KEY}),

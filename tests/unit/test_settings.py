@@ -22,7 +22,7 @@ PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----EN
 
 LIVE = {
     "PAYMENTS_MODE": "live",
-    "PAYMENTS_DATABASE_URL": "postgresql://pay:secret@db1:5432,db2:5432/payments",
+    "PAYMENTS_DATABASE_URL": "postgresql://pay:secret@db1:5432,db2:5432/payments?sslmode=verify-full",
     "PAYMENTS_PUBLIC_URL": "https://pay.shop.et/",
     "PAYMENTS_RETURN_URLS": "shop=https://shop.et/paid",
     "PAYMENTS_CHAPA_SECRET_KEY": LIVE_KEY,
@@ -159,12 +159,17 @@ def test_live_mode_refuses_an_empty_short_default_or_missing_secret_and_names_it
         ("SMTP_URL", "mail.shop.et"),
         ("SMTP_URL", "smtp://"),
         ("SMTP_URL", "smtp://pay:secret@mail.shop.et:587"),
+        ("SMTP_URL", "smtp://mail.shop.et"),
         ("MAIL_FROM", None),
         ("MAIL_FROM", "nobody"),
         ("MAIL_FROM", "Shop <pay@shop.et>\nBcc: x@y.et"),
         ("LOG_LEVEL", "debug"),
         ("DATABASE_URL", "memory://"),
         ("DATABASE_URL", "mysql://u:p@h/db"),
+        ("DATABASE_URL", "postgresql://pay:geheim@db1/payments"),
+        ("DATABASE_URL", "postgresql://pay:geheim@127.0.0.1,db2/payments?sslmode=prefer"),
+        ("DATABASE_URL", "postgresql:///payments?host=10.0.0.5&sslmode=disable"),
+        ("DATABASE_URL", "postgresql://pay:geheim@db1:port/payments"),
         ("AUTH_ALGORITHM", "no-algorithm"),
         ("AUTH_KEY", PEM),
         ("AUTH_KEY", STRONG[:30]),
@@ -178,6 +183,43 @@ def test_live_mode_refuses_what_is_unsafe_or_senseless_and_names_it(name: str, v
     mistakes = refused(**{name: value})
     assert list(mistakes) == [name]
     assert not any(secret in mistakes[name] for secret in (TEST_KEY, LIVE_KEY, STRONG[:30], PEM))
+
+
+@pytest.mark.parametrize(
+    ("database", "mail"),
+    [
+        ("postgresql://pay:geheim@db1,db2/payments?sslmode=require", "smtps://relay.shop.et"),
+        ("postgresql://pay:geheim@127.0.0.1:5432,[::1]:5433/payments", "smtp://localhost:25"),
+        ("postgresql:///payments?host=/var/run/postgresql", "smtp://127.0.0.1"),
+        ("postgresql:///payments", "smtp://[::1]:1025"),
+        ("postgresql://pay:geheim@db.internal/payments", "smtp://relay.internal"),
+    ],
+)
+def test_live_mode_does_without_tls_only_at_home_and_where_it_is_told_to(database: str, mail: str) -> None:
+    given = {"PAYMENTS_DATABASE_URL": database, "PAYMENTS_SMTP_URL": mail}
+    at_home = {"PAYMENTS_WITHOUT_TLS_TO": "db.internal relay.internal"}
+    assert Settings.from_env(LIVE | given | at_home).database_url == database
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "mistakes"),
+    [
+        ({"PGHOST": "db1"}, ["PAYMENTS_DATABASE_URL"]),
+        ({"PGHOST": "/run/postgresql"}, []),
+        ({"PGHOST": "db1", "PGSSLMODE": "verify-full"}, []),
+        ({"PGHOST": "db1", "PGSSLMODE": "allow"}, ["PAYMENTS_DATABASE_URL"]),
+    ],
+)
+def test_what_the_driver_reads_beside_the_address_counts(
+    surroundings: dict[str, str], mistakes: list[str]
+) -> None:
+    told = LIVE | {"PAYMENTS_DATABASE_URL": "postgresql://pay:geheim@/payments"} | surroundings
+    try:
+        Settings.from_env(told)
+        found = []
+    except ConfigurationInvalid as error:
+        found = [mistake.pointer for mistake in error.errors]
+    assert found == mistakes
 
 
 def test_an_unknown_mode_is_no_mode() -> None:

@@ -72,6 +72,10 @@ class Environment:
         """The text of a variable that somebody else reads, shows and answers for."""
         return self._variables.get(f"{PREFIX}{name}", "").strip()
 
+    def surroundings(self) -> Mapping[str, str]:
+        """The variables without our prefix, which belong to the libraries that read them."""
+        return {name: text for name, text in self._variables.items() if not name.startswith(PREFIX)}
+
     def choice(self, name: str, choices: Mapping[str, T], default: str) -> T:
         """What the word stands for; case does not matter."""
         word = self.text(name, default).lower()

@@ -1,46 +1,57 @@
 """The one HTTP client of a process: httpx's interface over aiohttp, and what its trouble means.
 
-docs/adr/0004 says why. Redirects are not followed, proxy variables and cookies are ignored, TLS is verified,
+docs/adr/0028 says why. Redirects are not followed, proxy variables and cookies are ignored, TLS is verified,
 answers are read up to a bound. One client serves every provider and the orders service; each call brings its
 own total time.
 """
 
 import asyncio
+import ssl
 from base64 import b64decode
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Final, cast
 
 import aiohttp
-import attrs
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
+from payments.adapters.http_wire import (
+    HEADERS,
+    MOST_ANSWER_BYTES,
+    Call,
+    Reply,
+    Wire,
+    WiredClient,
+    refuse_size,
+    unpacked,
+)
 from payments.adapters.secret import MASK
 from payments.domain.errors import OutcomeUnknown, ProviderUnavailable
+
+__all__ = [
+    "CONNECT_S",
+    "MOST_ANSWER_BYTES",
+    "ORDERS_TOTAL_S",
+    "PROVIDER_TOTAL_S",
+    "Call",
+    "Reply",
+    "exchange",
+    "gateway_error",
+    "open_http_client",
+    "whole_reply",
+]
 
 CONNECT_S: Final = 2.0
 """Covers waiting for a free connection, the host's name, TCP and TLS."""
 PROVIDER_TOTAL_S: Final = 10.0
 ORDERS_TOTAL_S: Final = 3.0
-MOST_ANSWER_BYTES: Final = 1_000_000
 
 _CONNECTIONS: Final = 100
 _CONNECTIONS_PER_HOST: Final = 32
 _KEEP_ALIVE_S: Final = 15.0
 _WAIT_S: Final = 2.0
 _LEAST_SECRET_CHARACTERS: Final = 8
-_ENCODINGS: Final = frozenset({"", "identity", "gzip", "deflate"})
 
-# aiohttp raises these before the first byte of a request is written, and all its others after that.
-_BEFORE_SENDING: Final = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ServerFingerprintMismatch,
-    aiohttp.InvalidURL,
-    aiohttp.NonHttpUrlClientError,
-)
 _NOTHING_SENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -49,45 +60,37 @@ _NOTHING_SENT: Final = (
 )
 
 
-@attrs.frozen(kw_only=True)
-class Reply:
-    """A whole answer, at most :data:`MOST_ANSWER_BYTES` long."""
-
-    status: int
-    headers: httpx.Headers
-    body: bytes
-
-
 @asynccontextmanager
-async def open_http_client() -> AsyncIterator[httpx.AsyncClient]:
-    """The client, for as long as the process runs. Never make one for a request."""
-    tls = httpx.create_ssl_context(verify=True, trust_env=False)
+async def open_http_client(tls: ssl.SSLContext | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """The client, for as long as the process runs. Never make one for a request.
+
+    ``tls`` says whom to trust; None means the public authorities.
+    """
     connector = aiohttp.TCPConnector(
-        ssl=tls,
+        ssl=tls or httpx.create_ssl_context(verify=True, trust_env=False),
         limit=_CONNECTIONS,
         limit_per_host=_CONNECTIONS_PER_HOST,
         keepalive_timeout=_KEEP_ALIVE_S,
     )
     async with (
         aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
-        ) as session,
-        httpx.AsyncClient(
-            transport=SortingTransport(AiohttpTransport(verify=tls, trust_env=False, client=session)),
-            timeout=httpx.Timeout(PROVIDER_TOTAL_S, connect=CONNECT_S, pool=CONNECT_S),
-            # What one call was answered must not travel with the next.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            headers={"user-agent": "payments", "accept-encoding": "identity"},
-            follow_redirects=False,
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=HEADERS,
+            skip_auto_headers=("content-type",),
+            auto_decompress=False,
+            # Whoever calls bounds the whole; only connecting has a bound of its own.
+            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S, sock_connect=CONNECT_S),
             trust_env=False,
-        ) as client,
+        ) as session,
+        WiredClient(Wire(session), httpx.Timeout(PROVIDER_TOTAL_S, connect=CONNECT_S)) as client,
     ):
         yield client
 
 
 async def exchange(
     client: httpx.AsyncClient,
-    request: httpx.Request,
+    request: Call | httpx.Request,
     *,
     total_s: float = PROVIDER_TOTAL_S,
     secrets: tuple[str, ...] = (),
@@ -103,21 +106,23 @@ async def exchange(
     """
     try:
         async with asyncio.timeout(total_s):
-            reply = await _whole_reply(client, request)
+            reply = await whole_reply(client, request)
     except (httpx.HTTPError, TimeoutError) as trouble:
         raise gateway_error(trouble) from trouble
-    return attrs.evolve(reply, body=_without(reply.body, (*_credentials(request), *secrets)))
+    body = _without(reply.body, (*_credentials(request.headers), *secrets))
+    return Reply(status=reply.status, headers=reply.headers, body=body)
 
 
-def _credentials(request: httpx.Request) -> Iterator[str]:
-    """All that tells others who we are in the request's ``Authorization``, encoded and as it was before."""
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if not credentials:
-        return
-    yield credentials
-    if scheme.lower() == "basic":
-        with suppress(ValueError):
-            yield from b64decode(credentials, validate=True).decode().split(":", 1)
+def _credentials(headers: Mapping[str, str]) -> Iterator[str]:
+    """All that tells others who we are in ``Authorization``, encoded and as it was before."""
+    for name, value in headers.items():
+        scheme, _, credentials = value.partition(" ")
+        if name.lower() != "authorization" or not credentials:
+            continue
+        yield credentials
+        if scheme.lower() == "basic":
+            with suppress(ValueError):
+                yield from b64decode(credentials, validate=True).decode().split(":", 1)
 
 
 def _without(body: bytes, secrets: Iterable[str]) -> bytes:
@@ -141,74 +146,29 @@ def gateway_error(trouble: httpx.HTTPError | TimeoutError) -> ProviderUnavailabl
     return OutcomeUnknown(f"The provider's answer was lost ({kind}).", retry_after_s=_WAIT_S)
 
 
-@attrs.frozen
-class SortingTransport(httpx.AsyncBaseTransport):
-    """Raises the httpx error that is true.
+async def whole_reply(
+    client: httpx.AsyncClient, request: Call | httpx.Request, *, most_bytes: int = MOST_ANSWER_BYTES
+) -> Reply:
+    """The whole answer to ``request``, whatever its status, by the shortest way that ``client`` has.
 
-    ``httpx-aiohttp`` 0.2 turns every lost connection into ``ConnectTimeout``, also one lost after the request
-    had been sent, and lets aiohttp's protocol errors through as they are.
+    Raises:
+        httpx.HTTPError: there was none, or none of at most ``most_bytes``.
     """
-
-    _wire: AiohttpTransport
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        with _sorted_trouble(request):
-            response = await self._wire.handle_async_request(request)
-        if isinstance(response.stream, httpx.AsyncByteStream):
-            response.stream = _SortingStream(response.stream, request)
-        return response
-
-    async def aclose(self) -> None:
-        await self._wire.aclose()
-
-
-@attrs.frozen
-class _SortingStream(httpx.AsyncByteStream):
-    _wire: httpx.AsyncByteStream
-    _request: httpx.Request
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _sorted_trouble(self._request):
-            async for chunk in self._wire:
-                yield chunk
-
-    async def aclose(self) -> None:
-        with _sorted_trouble(self._request):
-            await self._wire.aclose()
-
-
-@contextmanager
-def _sorted_trouble(request: httpx.Request) -> Iterator[None]:
+    if isinstance(client, WiredClient):
+        call = await Call.of(request) if isinstance(request, httpx.Request) else request
+        return await client.wire.reply(call, most_bytes)
+    if isinstance(request, Call):
+        request = client.build_request(
+            request.method, request.url, headers={**HEADERS, **request.headers}, content=request.body
+        )
+    response = await client.send(request, stream=True, follow_redirects=False)
     try:
-        yield
-    except (httpx.TransportError, aiohttp.ClientError, OSError) as trouble:
-        told = trouble.__cause__ if isinstance(trouble, httpx.TransportError) else trouble
-        raise _true_error(told or trouble, request) from trouble
-
-
-def _true_error(trouble: BaseException, request: httpx.Request) -> httpx.TransportError:
-    text = str(trouble) or type(trouble).__name__
-    if isinstance(trouble, _BEFORE_SENDING):
-        late = isinstance(trouble, TimeoutError)
-        return (httpx.ConnectTimeout if late else httpx.ConnectError)(text, request=request)
-    if isinstance(trouble, TimeoutError):
-        return httpx.ReadTimeout(text, request=request)
-    if isinstance(trouble, aiohttp.ServerDisconnectedError | aiohttp.ClientResponseError):
-        return httpx.RemoteProtocolError(text, request=request)
-    return httpx.ReadError(text, request=request)
-
-
-async def _whole_reply(client: httpx.AsyncClient, request: httpx.Request) -> Reply:
-    response = await client.send(request, stream=True)
-    try:
-        # Encodings on top of each other let a small answer grow without bound while one piece is decoded.
-        if response.headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
-            raise httpx.RemoteProtocolError("The answer has an encoding we did not ask for.", request=request)
         received = bytearray()
-        async for chunk in response.aiter_bytes():
-            received += chunk
-            if len(received) > MOST_ANSWER_BYTES:
-                raise httpx.RemoteProtocolError("The answer is too large.", request=request)
+        # As it was sent; httpx's own readers unpack without bounds.
+        async for piece in cast(httpx.AsyncByteStream, response.stream):
+            received += piece
+            refuse_size(received, most_bytes)
     finally:
         await response.aclose()
-    return Reply(status=response.status_code, headers=response.headers, body=bytes(received))
+    body = unpacked(bytes(received), response.headers.get("content-encoding", ""), most_bytes)
+    return Reply(status=response.status_code, headers=response.headers, body=body)

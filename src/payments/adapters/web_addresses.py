@@ -1,6 +1,7 @@
 """What an address in the settings must be, and how it is shown without its password."""
 
 import re
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -29,6 +30,16 @@ def split_address(address: str, schemes: tuple[str, ...]) -> SplitResult:
     if parts.fragment:
         raise ValueError("It has a fragment (#...), which never reaches a server.")
     return parts
+
+
+def stays_here(host: str) -> bool:
+    """Whether what ``host`` is sent never leaves this machine: loopback, or a Unix socket's folder."""
+    if host == "localhost" or host.startswith("/"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def without_password(address: str) -> str:

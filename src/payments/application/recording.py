@@ -4,7 +4,7 @@ import enum
 import hashlib
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 import attrs
@@ -133,9 +133,7 @@ def digest(value: Any) -> str:
 
 def canonical(value: Any) -> bytes:
     """``value`` as the one JSON text that stands for it."""
-    return json.dumps(
-        value, default=_plain, ensure_ascii=True, separators=(",", ":"), sort_keys=True
-    ).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def _plain(value: Any) -> Any:
@@ -150,3 +148,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode()
     raise TypeError(type(value).__name__)
+
+
+# Made once, and without looking for circles: frozen values cannot hold themselves.
+_CANONICAL: Final = json.JSONEncoder(
+    default=_plain, ensure_ascii=True, separators=(",", ":"), sort_keys=True, check_circular=False
+)

@@ -5,13 +5,17 @@ Infinity, bounded depth, numbers as int or Decimal with bounded digits, no NUL a
 """
 
 import json
-from decimal import Decimal
+import re
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 MAX_DEPTH: Final = 20
 MAX_DIGITS: Final = 18
 
-_WHERE_TEXT_ENDS: Final = '"'
+# A text to where it ends, or to the end of everything.
+_TEXT: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_BRACKET: Final = re.compile(r"[\[\]{}]")
+_NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def read(raw: bytes) -> Any:
@@ -30,16 +34,12 @@ def read(raw: bytes) -> Any:
         raise ValueError("It begins with a byte order mark.")
     _refuse_depth(text)
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_int=_whole,
-            parse_float=_decimal,
-            parse_constant=_constant,
-        )
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"It is not JSON: {error.msg} at character {error.pos}.") from error
-    _refuse_characters(value)
+    # Unescaped, UTF-8 has no surrogates and JSON no NUL.
+    if "\\u" in text:
+        _refuse_characters(value)
     return value
 
 
@@ -69,7 +69,10 @@ def _whole(digits: str) -> int:
 
 
 def _decimal(digits: str) -> Decimal:
-    number = Decimal(digits)
+    try:
+        number = Decimal(digits)
+    except InvalidOperation as error:
+        raise ValueError("It holds a number of too many digits.") from error
     exponent = number.as_tuple().exponent
     if len(digits) > 2 * MAX_DIGITS or not isinstance(exponent, int) or abs(exponent) > MAX_DIGITS:
         raise ValueError("It holds a number of too many digits.")
@@ -80,31 +83,28 @@ def _constant(word: str) -> Any:
     raise ValueError(f"{word} is not a JSON number.")
 
 
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_whole, parse_float=_decimal, parse_constant=_constant
+)
+
+
 def _refuse_depth(text: str) -> None:
     # Before parsing: the parser itself recurses, and its limit depends on the caller's stack.
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
     depth = 0
-    within_text = escaped = False
-    for character in text:
-        if within_text:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == _WHERE_TEXT_ENDS:
-                within_text = False
-        elif character == _WHERE_TEXT_ENDS:
-            within_text = True
-        elif character in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise ValueError(f"It nests deeper than {MAX_DEPTH} levels.")
-        elif character in "]}":
+    for bracket in _BRACKET.findall(_TEXT.sub("", text)):
+        if bracket in "]}":
             depth -= 1
+            continue
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"It nests deeper than {MAX_DEPTH} levels.")
 
 
 def _refuse_characters(value: Any) -> None:
     if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if _NOT_STORABLE.search(value):
             raise ValueError("It holds a character that cannot be stored.")
     elif isinstance(value, dict):
         for key, inner in value.items():

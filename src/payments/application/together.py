@@ -1,7 +1,14 @@
 """Several things at once, each to its own end."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Generic, TypeVar
+
+import attrs
+
+from payments.domain.errors import StorageError
+
+T = TypeVar("T")
 
 
 async def all_of(work: Iterable[Awaitable[object]]) -> None:
@@ -14,3 +21,54 @@ async def all_of(work: Iterable[Awaitable[object]]) -> None:
     troubles = [result for result in results if isinstance(result, Exception)]
     if troubles:
         raise ExceptionGroup("Some of the work failed.", troubles)
+
+
+@attrs.define(eq=False)
+class _Load(Generic[T]):
+    """What is handed on in one go, and how that ended."""
+
+    items: list[T] = attrs.field(factory=list, init=False)
+    ended: bool = attrs.field(default=False, init=False)
+    trouble: Exception | None = attrs.field(default=None, init=False)
+
+
+@attrs.define(eq=False)
+class Together(Generic[T]):
+    """Hands things on: what comes while one hand-over is under way goes together with the next.
+
+    Nobody waits for others to come, and nobody's trouble is another's: things that cannot be handed on
+    together are handed on one by one.
+    """
+
+    _hand_on: Callable[[tuple[T, ...]], Awaitable[None]]
+    _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _next: _Load[T] = attrs.field(factory=_Load, init=False)
+
+    async def __call__(self, item: T) -> None:
+        """Return once ``item`` was handed on.
+
+        Raises:
+            Exception: what handing it on raised.
+        """
+        load = self._next
+        load.items.append(item)
+        # Whoever is ready at this moment comes along.
+        await asyncio.sleep(0)
+        async with self._turn:
+            # It may still be open although others were at it: who was cut off has ended nothing.
+            if not load.ended:
+                await self._end(load)
+        if load.trouble is None:
+            return
+        if len(load.items) == 1 or isinstance(load.trouble, StorageError):
+            raise load.trouble
+        await self._hand_on((item,))
+
+    async def _end(self, load: _Load[T]) -> None:
+        if load is self._next:
+            self._next = _Load()
+        try:
+            await self._hand_on(tuple(load.items))
+        except Exception as trouble:  # noqa: BLE001 -- raised by each whose it is
+            load.trouble = trouble
+        load.ended = True

@@ -89,7 +89,9 @@ class Tokens:
 
     def line(self, line: PaymentSummary) -> PaymentSummary:
         """The same of a line of a list."""
-        return attrs.evolve(line, checkout_url=self.checkout_url(line.checkout_url, line.reference))
+        shown = self.checkout_url(line.checkout_url, line.reference)
+        # A provider's page is kept as it is shown, and so are most lines of most lists.
+        return line if shown == line.checkout_url else attrs.evolve(line, checkout_url=shown)
 
     def _token(self, name: str, key_id: str) -> str:
         return self._cipher.derive(name, key_id)[:_TOKEN_BYTES].hex()

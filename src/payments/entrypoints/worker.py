@@ -1,6 +1,9 @@
 """The worker: inbox, sweep, outbox, and erasing what is old, each in a loop of its own.
 
-A slow one holds up no other.
+A slow one holds up no other. Each looks for work when it is woken, when it has rested long enough, and once
+more when it took all it may. A notice that was stored wakes the inbox; what inbox and sweep have done wakes
+the outbox, for they may have put messages there. Nothing wakes the sweep: time alone makes what it looks for.
+What other processes store wakes nobody here, and is found within the rest.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ import attrs
 import structlog
 
 from payments.application.payments import Payments
+from payments.application.use_cases import deliver_messages, erase_old, process_notices, sweep_payments
 
 IDLE_S: Final = 0.5
 """How long a loop with nothing to do waits, unless it is woken."""
@@ -24,6 +28,25 @@ TROUBLE_S: Final = 2.0
 _log = structlog.get_logger(__name__)
 
 
+@attrs.frozen(kw_only=True)
+class _Loop:
+    """One kind of work."""
+
+    name: str
+    step: Callable[[int], Awaitable[int]]
+    """Does what is due, as much as it is told to at most, and says how much that was."""
+    batch: int
+    idle_s: float
+    wakes: asyncio.Event | None = None
+    """The bell of whom this work may give work."""
+    bell: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    def ring(self) -> None:
+        """Have whom this work may give work look for it."""
+        if self.wakes is not None:
+            self.wakes.set()
+
+
 @attrs.define
 class Worker:
     """Runs the loops until it is asked to stop; what a loop has begun is finished first."""
@@ -31,19 +54,46 @@ class Worker:
     _payments: Payments
     _idle_s: float = IDLE_S
     _stopping: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-    _bells: list[asyncio.Event] = attrs.field(factory=list, init=False)
-    _last_bell: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    _loops: tuple[_Loop, ...] = attrs.field(init=False)
+    _inbox: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        outbox = asyncio.Event()
+        self._loops = (
+            _Loop(
+                name="inbox",
+                step=self._payments.process_notices,
+                batch=process_notices.BATCH,
+                idle_s=self._idle_s,
+                wakes=outbox,
+                bell=self._inbox,
+            ),
+            _Loop(
+                name="outbox",
+                step=self._payments.deliver,
+                batch=deliver_messages.BATCH,
+                idle_s=self._idle_s,
+                bell=outbox,
+            ),
+            _Loop(
+                name="sweep",
+                step=self._payments.sweep,
+                batch=sweep_payments.BATCH,
+                idle_s=self._idle_s,
+                wakes=outbox,
+            ),
+            _Loop(name="erasing", step=self._payments.erase, batch=erase_old.BATCH, idle_s=ERASING_IDLE_S),
+        )
 
     def wake(self) -> None:
-        """Have every loop look for work now."""
-        for bell in self._bells:
-            bell.set()
+        """Have the inbox looked at now: a notice was stored."""
+        self._inbox.set()
 
     def stop(self) -> None:
         """Have :meth:`run` return once what is under way has ended."""
         self._stopping.set()
-        self._last_bell.set()
-        self.wake()
+        for loop in self._loops:
+            loop.bell.set()
 
     async def asked_to_stop(self) -> None:
         """Wait until somebody calls :meth:`stop`."""
@@ -51,42 +101,33 @@ class Worker:
 
     async def run(self) -> None:
         """Work until :meth:`stop`."""
-        async with asyncio.TaskGroup() as loops:
-            for name, step in (
-                ("inbox", self._payments.process_notices),
-                ("outbox", self._payments.deliver),
-                ("sweep", self._payments.sweep),
-            ):
-                bell = asyncio.Event()
-                self._bells.append(bell)
-                loops.create_task(self._loop(name, step, bell, self._idle_s), name=name)
-            # Nobody's work makes anything old, so only the end wakes this one.
-            erasing = self._loop("erasing", self._payments.erase, self._last_bell, ERASING_IDLE_S)
-            loops.create_task(erasing, name="erasing")
+        async with asyncio.TaskGroup() as tasks:
+            for loop in self._loops:
+                tasks.create_task(self._run(loop), name=loop.name)
 
-    async def _loop(
-        self, name: str, step: Callable[[], Awaitable[int]], bell: asyncio.Event, idle_s: float
-    ) -> None:
+    async def _run(self, loop: _Loop) -> None:
         while not self._stopping.is_set():
-            bell.clear()
+            loop.bell.clear()
             try:
-                done = await step()
+                done = await loop.step(loop.batch)
             except Exception:  # noqa: BLE001 -- the edge of the process: a loop outlives every error
-                _log.exception("worker_trouble", loop=name)
-                await self._rest(bell, TROUBLE_S)
+                _log.exception("worker_trouble", loop=loop.name)
+                # The trouble of some is not that of all: what the others have done goes on.
+                loop.ring()
+                await self._rest(loop, TROUBLE_S)
                 continue
             if done:
-                _log.debug("worked", loop=name, done=done)
-                # What this loop did is what the others wait for: a settled notice puts messages out.
-                self.wake()
-            else:
-                await self._rest(bell, idle_s)
+                _log.debug("worked", loop=loop.name, done=done)
+                loop.ring()
+            # Where so much was done more may be due. Else whoever makes more rings, or time does.
+            if done < loop.batch:
+                await self._rest(loop, loop.idle_s)
 
-    async def _rest(self, bell: asyncio.Event, seconds: float) -> None:
+    async def _rest(self, loop: _Loop, seconds: float) -> None:
         if self._stopping.is_set():
             return
         try:
             async with asyncio.timeout(seconds):
-                await bell.wait()
+                await loop.bell.wait()
         except TimeoutError:
             return

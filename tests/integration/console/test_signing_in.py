@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from payments.adapters.secret import Secret
-from payments.entrypoints.console.desk import COOKIE
+from payments.entrypoints.console.desk import BOUND_COOKIE, COOKIE
 from payments.entrypoints.http import create_app
 from payments.settings import HttpSettings
 from payments.testing import in_memory_payments
@@ -140,6 +140,22 @@ async def test_what_was_sealed_as_something_else_is_no_visit(operator: Operator)
     operator.client.cookies.clear()
     headers = {"cookie": f"{COOKIE}={base64.urlsafe_b64encode(sealed).decode()}"}
     assert (await operator.client.get("/console/", headers=headers)).status_code == 401
+
+
+async def test_where_we_are_reached_by_https_no_other_host_sets_the_cookie() -> None:
+    async with open_browser(settings=attrs.evolve(SETTINGS, public_url="https://pay.example")) as browser:
+        browser.client.base_url = httpx.URL("https://pay.example")
+        answer = await browser.sign_in()
+        name, *attributes = (part.strip().lower() for part in answer.headers["set-cookie"].split(";"))
+        # What browsers want of the prefix (RFC 6265bis, section 4.1.3.2): Secure, this path and no domain.
+        assert name.startswith(f"__host-{COOKIE}=")
+        assert set(attributes) == {"httponly", "samesite=strict", "secure", "path=/", "max-age=900"}
+        assert "operator:boss" in await browser.sees("/")
+        cookie = browser.client.cookies[BOUND_COOKIE]
+        assert "max-age=0" in (await browser.posts("/sign-out/")).headers["set-cookie"].lower()
+        await browser.sees("/", 401)
+        browser.client.cookies.set(COOKIE, cookie)
+        await browser.sees("/", 401)
 
 
 @pytest.mark.parametrize(("url", "secure"), [("https://pay.example", True), ("http://pay.example", False)])

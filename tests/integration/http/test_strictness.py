@@ -29,6 +29,7 @@ MALFORMED: dict[str, bytes] = {
     "Infinity": b'{"provider": -Infinity}',
     "a huge number": b'{"provider": ' + b"9" * 5000 + b"}",
     "a huge exponent": b'{"provider": 1e999999}',
+    "an exponent beyond all numbers": b'{"provider": 1e1999999999999999999}',
     "deep nesting": b'{"provider": ' + b"[" * 21 + b"]" * 21 + b"}",
     "very deep nesting": b"[" * 30_000,
     "a lone surrogate": b'{"provider": "\\ud800"}',

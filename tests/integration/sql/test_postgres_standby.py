@@ -3,15 +3,17 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import attrs
 import pytest
 
 from payments.adapters.sql.postgres import SOME, open_postgres_database, units_of_work
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import Notice
 from payments.domain.errors import StorageUnavailable
-from payments.testing.contracts.stored import a_notice
+from payments.testing.contracts.stored import NOW, a_notice
 from tests.postgres_pair import Pair, pair
 
 pytestmark = [pytest.mark.anyio, pytest.mark.stories]
@@ -28,14 +30,33 @@ def silent_standby(both: Pair) -> Iterator[None]:
         os.kill(receiver, signal.SIGKILL)
 
 
-async def test_what_the_standby_has_not_confirmed_is_not_answered_when_it_is_sent_again() -> None:
+Storing = Callable[[UnitOfWork, Notice], Awaitable[bool]]
+
+
+async def in_a_transaction(units: UnitOfWork, notice: Notice) -> bool:
+    return await units.write(lambda transaction: transaction.add_notice(notice))
+
+
+async def by_itself(units: UnitOfWork, notice: Notice) -> bool:
+    return await units.single.add_known_notice(
+        attrs.evolve(notice, handled_at=NOW, next_try_at=None, outcome="ignored")
+    )
+
+
+BOTH_WAYS = pytest.mark.parametrize("store", [in_a_transaction, by_itself])
+
+
+@BOTH_WAYS
+async def test_what_the_standby_has_not_confirmed_is_not_answered_when_it_is_sent_again(
+    store: Storing,
+) -> None:
     """Whoever breaks off a commit that waits for a standby has it committed here alone, for all to see."""
     with pair() as both:
         async with open_postgres_database(both.url, patience=attrs.evolve(SOME, within_s=1.0)) as database:
             units = units_of_work(database)
 
             async def stored(number: int) -> bool:
-                return await units.write(lambda transaction: transaction.add_notice(a_notice(number)))
+                return await store(units, a_notice(number))
 
             assert await stored(1)
             with silent_standby(both):
@@ -49,16 +70,17 @@ async def test_what_the_standby_has_not_confirmed_is_not_answered_when_it_is_sen
             assert await stored(2), "what was not answered may be new"
 
 
-async def test_a_request_that_goes_away_breaks_no_commit_off() -> None:
+@BOTH_WAYS
+async def test_a_request_that_goes_away_breaks_no_commit_off(store: Storing) -> None:
     with pair() as both:
         async with open_postgres_database(both.url, patience=attrs.evolve(SOME, within_s=1.0)) as database:
             units = units_of_work(database)
             with silent_standby(both):
-                going = asyncio.create_task(units.write(lambda t: t.add_notice(a_notice(1))))
+                going = asyncio.ensure_future(store(units, a_notice(1)))
                 await asyncio.to_thread(both.until_a_commit_waits)
                 going.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await going
                 with pytest.raises(StorageUnavailable):
-                    await units.write(lambda t: t.add_notice(a_notice(1)))
+                    await store(units, a_notice(1))
                 await asyncio.to_thread(both.primary.kill)

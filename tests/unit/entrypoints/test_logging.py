@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from structlog.contextvars import bound_contextvars
 
-from payments.entrypoints.logging import MASK, configure_logging
+from payments.entrypoints.logging import MASK, configure_logging, redacted
 from payments.settings import LoggingSettings
 
 CANARIES = (
@@ -25,6 +27,19 @@ CANARIES = (
     "postgresql://us:p4ssw0rd@db.example.com/payments",
     "4111 1111 1111 1111",
     "5500-0000-0000-0004",
+)
+
+
+SECRETS = st.one_of(
+    st.from_regex(r"CHASECK(_TEST)?-[A-Za-z0-9-]+", fullmatch=True),
+    st.from_regex(r"[sp]k_(test|live)_[A-Za-z0-9]+", fullmatch=True),
+    st.from_regex(r"whsec_[A-Za-z0-9+/=]+", fullmatch=True),
+    st.from_regex(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", fullmatch=True),
+)
+"""Whatever stands before them, as long as no word runs into them."""
+AFTER_A_MARK = st.tuples(
+    st.sampled_from(["/pay/", "/stk/", "/mpesa/", "Bearer ", "bearer ", "Basic ", "basic "]),
+    st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
 )
 
 
@@ -79,6 +94,25 @@ def test_a_secret_is_not_written_wherever_it_stands(stream: io.StringIO, canary:
         logging.getLogger("some.library").exception("failed")
     assert secret not in stream.getvalue()
     assert stream.getvalue().count(MASK) >= 6
+
+
+@settings(max_examples=30)
+@given(before=st.text(max_size=20), secret=SECRETS, after=st.text(max_size=20))
+def test_a_secret_is_found_in_whatever_text(before: str, secret: str, after: str) -> None:
+    (said,) = redacted(None, "info", {"said": f"{before} {secret} {after}"}).values()
+    assert secret not in said
+    assert MASK in said
+
+
+@settings(max_examples=30)
+@given(before=st.text(max_size=20), marked=AFTER_A_MARK, after=st.text(max_size=20))
+def test_what_stands_where_secrets_stand_is_found_in_whatever_text(
+    before: str, marked: tuple[str, str], after: str
+) -> None:
+    mark, secret = marked
+    (said,) = redacted(None, "info", {"said": f"{before}{mark}{secret} {after}"}).values()
+    assert secret not in said
+    assert f"{mark}{MASK}" in said
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """A card number that is sent or typed is taken out before it is stored; what only looks like one stays."""
 
 import json
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from payments.application.card_numbers import MASK, emptied, holds_card_number, without_card_numbers
 from payments.domain.events import ReviewKind
@@ -47,6 +50,19 @@ NO_CARDS = [
     "174379",
     "41111111111111111111111",
 ]
+
+
+@given(
+    before=st.text(alphabet=". -_aé\n", max_size=3),
+    card=st.sampled_from(CARDS),
+    after=st.text(alphabet=". -_aé\n", max_size=3),
+)
+def test_a_card_number_is_found_unless_it_is_part_of_a_longer_word(
+    before: str, card: str, after: str
+) -> None:
+    part_of_a_word = re.search(r"[\w.-]\Z", before, re.ASCII) or re.match(r"[\w-]", after, re.ASCII)
+    found = MASK in without_card_numbers(f"{before}{card}{after}")
+    assert found == (part_of_a_word is None)
 
 
 @pytest.mark.parametrize("card", CARDS)

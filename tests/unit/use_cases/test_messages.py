@@ -187,6 +187,18 @@ async def test_a_newer_message_overtakes_an_undelivered_older_one_of_its_order(s
     assert len(shop.kit.notifier.sent) == 2, "mails do not overtake each other"
 
 
+async def test_what_was_overtaken_is_told_to_nobody_and_counts_as_looked_at(shop: Shop) -> None:
+    reference = (await shop.initiate()).reference
+    shop.provider.declines(reference)
+    await shop.ask(reference)
+    shop.provider.pays(reference)
+    await shop.ask(reference)
+
+    assert await shop.kit.payments.deliver() == 4, "two for the orders service and two mails"
+    assert [m.kind for m in shop.kit.orders.received] == ["paid"]
+    assert await shop.kit.payments.deliver() == 0
+
+
 async def test_while_the_orders_service_is_down_the_same_bytes_are_tried_for_ever_and_told_once(
     shop: Shop,
 ) -> None:
@@ -267,10 +279,8 @@ async def test_a_mail_that_is_refused_for_good_is_parked_and_one_that_is_not_is_
 async def test_a_process_that_died_with_a_message_in_hand_repeats_the_same_id(shop: Shop) -> None:
     await paid(shop)
     now, token = shop.kit.clock.now(), shop.kit.payments.deliver._identifiers.unique()
-    leased = await shop.kit.unit_of_work.write(
-        lambda transaction: transaction.lease_messages(
-            now, until=now + timedelta(seconds=60), token=token, limit=50
-        )
+    leased = await shop.kit.unit_of_work.single.lease_messages(
+        now, until=now + timedelta(seconds=60), token=token, limit=50
     )
     for message in leased:
         if message.destination is Destination.ORDERS:

@@ -289,11 +289,7 @@ async def test_a_process_that_died_with_a_notice_in_hand_loses_nothing(shop: Sho
     await shop.hear(opened.reference)
     work, token = shop.kit.unit_of_work, shop.kit.payments.process_notices._identifiers.unique()
     now = shop.kit.clock.now()
-    await work.write(
-        lambda transaction: transaction.lease_notices(
-            now, until=now + timedelta(seconds=60), token=token, limit=20
-        )
-    )
+    await work.single.lease_notices(now, until=now + timedelta(seconds=60), token=token, limit=20)
     shop.provider.silent = True
     await shop.pass_minutes(0.5)
     assert (await shop.payment()).status is PaymentStatus.PROCESSING

@@ -8,7 +8,7 @@ from uuid import UUID
 import attrs
 
 from payments.adapters.memory.uniqueness import refuse_duplicates, refuse_rewriting, refuse_second_link
-from payments.application.ports.repository import Reads, Transaction
+from payments.application.ports.repository import Place, Reads, Transaction
 from payments.application.records import (
     ERASED,
     UNKNOWN_REFERENCE,
@@ -147,12 +147,12 @@ class MemoryReads(Reads):
     async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
         return _trail_of(self._tables(), review_id)
 
-    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+    async def reviews_alone_after(self, review_id: Place, limit: int) -> tuple[Review, ...]:
         reviews = self._tables().reviews
         alone = {key for key, review in reviews.items() if review.payment_id is None}
         return tuple(reviews[key] for key in _later(alone, review_id, limit))
 
-    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+    async def review_trails_after(self, review_id: Place, limit: int) -> tuple[UUID, ...]:
         return _later({link.review_id for link in self._tables().review_audit}, review_id, limit)
 
     async def collection(self, collection_id: str) -> Collection | None:
@@ -197,10 +197,9 @@ class MemoryReads(Reads):
         found = [n for n in await self.notices_about(reference) if n.provider == provider]
         return tuple(found[max(len(found) - limit, 0) :])
 
-    async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
+    async def payments_after(self, payment_id: Place, limit: int) -> tuple[Payment, ...]:
         tables = self._tables()
-        later = sorted(key for key in tables.payments if payment_id is None or key > payment_id)
-        return tuple(tables.payments[key] for key in later[:limit])
+        return tuple(tables.payments[key] for key in _later(tables.payments, payment_id, limit))
 
     async def backlog(self, now: datetime) -> Backlog:
         tables = self._tables()
@@ -402,19 +401,26 @@ class MemoryTransaction(Transaction):
         refunds = (refund for payment in self.tables.payments.values() for refund in payment.refunds)
         return reference in self.tables.references or any(refund.reference == reference for refund in refunds)
 
+    async def add_known_notice(self, notice: Notice) -> bool:
+        if notice.next_try_at is not None and not self._knows(notice.reference):
+            return False
+        return notice.digest not in self.tables.notices and await self.add_notice(notice)
+
     async def lease_notices(
         self, now: datetime, *, until: datetime, token: UUID, limit: int
     ) -> tuple[Notice, ...]:
         due = [n for n in self.tables.notices.values() if n.next_try_at is not None and n.next_try_at <= now]
-        taken = sorted(due, key=lambda n: (n.next_try_at, n.notice_id))[:limit]
+        chosen = sorted(due, key=lambda n: (n.next_try_at, n.received_at, n.notice_id))[:limit]
+        taken = [attrs.evolve(notice, next_try_at=until) for notice in chosen]
         self._change(
-            notices={
-                **self.tables.notices,
-                **{n.digest: attrs.evolve(n, next_try_at=until) for n in taken},
-            },
+            notices={**self.tables.notices, **{n.digest: n for n in taken}},
             notice_leases={**self.tables.notice_leases, **{n.notice_id: token for n in taken}},
         )
-        return tuple(taken)
+        return tuple(sorted(taken, key=lambda n: (n.received_at, n.notice_id)))
+
+    async def finish_notices(self, notices: tuple[Notice, ...], *, token: UUID) -> None:
+        for notice in notices:
+            await self.finish_notice(notice, token=token)
 
     async def finish_notice(self, notice: Notice, *, token: UUID) -> bool:
         if self.tables.notice_leases.get(notice.notice_id) != token:
@@ -438,17 +444,24 @@ class MemoryTransaction(Transaction):
             if m.state is MessageState.PENDING and m.next_try_at is not None and m.next_try_at <= now
         ]
         taken = []
-        for message in sorted(due, key=lambda m: (m.next_try_at, m.message_id))[:limit]:
+        for message in sorted(due, key=lambda m: (m.next_try_at, m.created_at, m.message_id))[:limit]:
             overtaken = (
                 message.destination is Destination.ORDERS and message.sequence < newest[message.order_id]
             )
             if overtaken:
-                self._keep(attrs.evolve(message, state=MessageState.OVERTAKEN, next_try_at=None))
+                taken.append(attrs.evolve(message, state=MessageState.OVERTAKEN, next_try_at=None))
             else:
-                self._keep(attrs.evolve(message, next_try_at=until))
-                taken.append(message)
-        self._change(message_leases={**self.tables.message_leases, **{m.message_id: token for m in taken}})
-        return tuple(taken)
+                taken.append(attrs.evolve(message, next_try_at=until))
+        leased = {m.message_id: token for m in taken if m.state is MessageState.PENDING}
+        self._change(
+            messages={**self.tables.messages, **{m.message_id: m for m in taken}},
+            message_leases={**self.tables.message_leases, **leased},
+        )
+        return tuple(sorted(taken, key=lambda m: (m.created_at, m.message_id)))
+
+    async def finish_messages(self, messages: tuple[Message, ...], *, token: UUID) -> None:
+        for message in messages:
+            await self.finish_message(message, token=token)
 
     async def finish_message(self, message: Message, *, token: UUID) -> bool:
         if self.tables.message_leases.get(message.message_id) != token:
@@ -471,7 +484,7 @@ class MemoryTransaction(Transaction):
             self._change(
                 payments={**self.tables.payments, payment.payment_id: stored.with_attempt(postponed)}
             )
-        return tuple(reference for _, reference, _ in taken)
+        return tuple(sorted(reference for _, reference, _ in taken))
 
     async def lease_refunds(
         self, now: datetime, *, until: datetime, limit: int
@@ -490,7 +503,7 @@ class MemoryTransaction(Transaction):
                 for r in stored.refunds
             )
             self._change(payments={**self.tables.payments, payment_id: attrs.evolve(stored, refunds=refunds)})
-        return taken
+        return tuple(sorted(taken, key=lambda one: one[1]))
 
     async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
         key = (answer.user, answer.operation, answer.key)
@@ -568,8 +581,8 @@ def _trail_of(tables: Tables, review_id: UUID) -> tuple[ReviewLink, ...]:
     return tuple(sorted(found, key=lambda link: link.sequence))
 
 
-def _later(ids: Iterable[UUID], after: UUID | None, limit: int) -> tuple[UUID, ...]:
-    return tuple(sorted(each for each in ids if after is None or each > after)[:limit])
+def _later(ids: Iterable[UUID], after: Place, limit: int) -> tuple[UUID, ...]:
+    return tuple(sorted(each for each in ids if after is None or str(each) > str(after))[:limit])
 
 
 def _without_people(payment: Payment) -> Payment:

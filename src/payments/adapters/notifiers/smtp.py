@@ -13,6 +13,7 @@ import aiosmtplib
 import attrs
 
 from payments.adapters.notifiers.mail import Mail, MailRoom
+from payments.adapters.web_addresses import stays_here
 from payments.application.ports.notifier import Notifier
 from payments.application.records import Message
 from payments.domain.errors import DeliveryFailed, MessageRefused
@@ -25,7 +26,6 @@ _BY_SCHEME: Final[dict[str, tuple[_Security, int]]] = {
     "smtp+starttls": ("starttls", 587),
     "smtps": ("tls", 465),
 }
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 # RFC 5321 section 4.2.1: 5yz is a permanent negative completion.
 _PERMANENT: Final = range(500, 600)
 
@@ -58,7 +58,7 @@ class SmtpServer:
         if parts.scheme not in _BY_SCHEME or not parts.hostname:
             raise ValueError(wrong_form)
         security, port = _BY_SCHEME[parts.scheme]
-        if parts.password and security == "none" and parts.hostname not in _LOOPBACK:
+        if parts.password and security == "none" and not stays_here(parts.hostname):
             raise ValueError("A password needs smtp+starttls:// or smtps://.")
         return cls(
             host=parts.hostname,

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import attrs
 import httpx
 
+from payments.adapters.http_client import Call, Reply, whole_reply
 from payments.adapters.orders.mapping import order_of
 from payments.adapters.orders.signing import Signer
 from payments.adapters.retry_after import retry_after_s
@@ -25,13 +26,6 @@ _WAIT_S: Final = 2.0
 _MOST_WAIT_S: Final = 60.0
 _REFUSALS: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
 _NOTHING_WAS_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-
-
-@attrs.frozen(kw_only=True)
-class _Answer:
-    status: int
-    headers: httpx.Headers
-    body: bytes
 
 
 @attrs.frozen(kw_only=True)
@@ -101,7 +95,7 @@ class HttpOrders(Orders):
                 f"The orders service answered {answer.status}.", retry_after_s=self._asked_to_wait_s(answer)
             )
 
-    async def _ask(self, order_id: str) -> _Answer:
+    async def _ask(self, order_id: str) -> Reply:
         try:
             return await self._call("GET", order_id, {})
         except _NOTHING_WAS_SENT:
@@ -109,22 +103,14 @@ class HttpOrders(Orders):
 
     async def _call(
         self, method: str, order_id: str, headers: Mapping[str, str], body: bytes | None = None
-    ) -> _Answer:
-        request = self._client.stream(
-            method,
-            f"{self._url}/orders/{quote(order_id, safe='')}/",
-            content=body,
+    ) -> Reply:
+        call = Call(
+            method=method,
+            url=f"{self._url}/orders/{quote(order_id, safe='')}/",
             headers={"authorization": f"Bearer {self._token}", "accept": "application/json", **headers},
-            # A signed message goes where it was meant to go, and nowhere else.
-            follow_redirects=False,
+            body=body,
         )
-        async with request as response:
-            received = bytearray()
-            async for chunk in response.aiter_bytes():
-                received += chunk
-                if len(received) > _MOST_ANSWER_BYTES:
-                    raise httpx.DecodingError("The answer is larger than any order.")
-            return _Answer(status=response.status_code, headers=response.headers, body=bytes(received))
+        return await whole_reply(self._client, call, most_bytes=_MOST_ANSWER_BYTES)
 
-    def _asked_to_wait_s(self, answer: _Answer) -> float | None:
+    def _asked_to_wait_s(self, answer: Reply) -> float | None:
         return retry_after_s(answer.headers.get("retry-after"), self._clock.now())

@@ -34,6 +34,29 @@ def _for_postgresql(element: RowsAsJson, compiler: SQLCompiler, **options: Any) 
     return f"json_agg(json_build_array({compiler.process(element.clauses, **options)}))"
 
 
+class IsChosen(FunctionElement[bool]):
+    """Whether a column is among what a subquery chooses, which is run once for the whole statement.
+
+    Of a plain IN PostgreSQL may run the subquery again and again; one that locks rows and passes over locked
+    ones then chooses others each time, and takes more than its limit.
+    """
+
+    name = "is_chosen"
+    inherit_cache = True
+
+
+@compiles(IsChosen, "sqlite")
+def _in_sqlite(element: IsChosen, compiler: SQLCompiler, **options: Any) -> str:
+    column, chosen = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} IN {chosen}"
+
+
+@compiles(IsChosen, "postgresql")
+def _in_postgresql(element: IsChosen, compiler: SQLCompiler, **options: Any) -> str:
+    column, chosen = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} = ANY (ARRAY{chosen})"
+
+
 @attrs.frozen
 class Compiled:
     """A statement's text and the order of its parameters."""

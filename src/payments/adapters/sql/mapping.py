@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Table
 
-from payments.adapters.sql.conversion import at, instant, maybe_at, maybe_instant, money
+from payments.adapters.sql.conversion import at, identifier, instant, maybe_at, maybe_instant, money, read_as
 from payments.adapters.sql.runner import Row
 from payments.adapters.sql.tables import ATTEMPTS, CAPTURES, REFUNDS
 from payments.application.records import PaymentSummary, summary_of
@@ -33,10 +33,11 @@ def _children(table: Table, answer: str | None) -> list[dict[str, Any]]:
     return sorted(rows, key=itemgetter("position"))
 
 
+@read_as("payment", "payment_id")
 def payment_of(row: Row) -> Payment:
     """A payment from a row with its attempts, captures and refunds."""
     return Payment(
-        payment_id=UUID(row["payment_id"]),
+        payment_id=identifier(row["payment_id"]),
         order_id=row["order_id"],
         payer=row["payer"],
         amount=money(row["amount_minor"], row["currency"]),
@@ -96,7 +97,7 @@ def summary(row: Row) -> PaymentSummary:
     """One line of a payer's history."""
     code = row["currency"]
     return PaymentSummary(
-        payment_id=UUID(row["payment_id"]),
+        payment_id=identifier(row["payment_id"]),
         order_id=row["order_id"],
         payer=row["payer"],
         status=PaymentStatus(row["status"]),
@@ -114,6 +115,7 @@ def summary(row: Row) -> PaymentSummary:
     )
 
 
+@read_as("attempt", "reference")
 def _attempt_of(row: Row) -> Attempt:
     return Attempt(
         reference=row["reference"],
@@ -186,9 +188,10 @@ def attempt_values(payment_id: UUID, position: int, attempt: Attempt) -> dict[st
     }
 
 
+@read_as("capture", "capture_id")
 def _capture_of(row: Row) -> Capture:
     return Capture(
-        capture_id=UUID(row["capture_id"]),
+        capture_id=identifier(row["capture_id"]),
         reference=row["reference"],
         provider=row["provider"],
         mode=Mode(row["mode"]),
@@ -218,10 +221,11 @@ def capture_values(payment_id: UUID, position: int, capture: Capture) -> dict[st
     }
 
 
+@read_as("refund", "refund_id")
 def _refund_of(row: Row) -> Refund:
     return Refund(
-        refund_id=UUID(row["refund_id"]),
-        capture_id=UUID(row["capture_id"]),
+        refund_id=identifier(row["refund_id"]),
+        capture_id=identifier(row["capture_id"]),
         reference=row["reference"],
         amount=money(row["amount_minor"], row["currency"]),
         status=RefundStatus(row["status"]),

@@ -10,7 +10,7 @@ twice or later, and never lets two of them mark one row (ADR 0014).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
 
@@ -71,7 +71,7 @@ async def open_postgres_database(
 
 
 def units_of_work(database: "PostgresDatabase") -> UnitOfWork:
-    return SqlUnitOfWork(database, database.patience)
+    return SqlUnitOfWork(database, database.patience, database.alone)
 
 
 class PostgresDatabase(Database):
@@ -88,9 +88,13 @@ class PostgresDatabase(Database):
         """Runs single statements, each committed by itself."""
         return _Alone(self, self._statements)
 
+    @property
+    def alone(self) -> Runner:
+        """Runs single statements that write: each is a transaction of its own, run again while in doubt."""
+        return _WritingAlone(self, self._statements)
+
     async def transact(self, work: Callable[[Runner], Awaitable[T]]) -> T:
-        if self._read_only:
-            raise StorageUnavailable("This database was opened for reading only.")
+        self.refuse_when_read_only()
         async with self.connection() as connection:
             writing = _Writing(connection, self._statements)
             try:
@@ -99,7 +103,7 @@ class PostgresDatabase(Database):
                 await writing.commit()
             except BaseException as error:
                 await _roll_back(connection)
-                await self._leave_standby(error)
+                await self.leave_standby(error)
                 raise
             return result
 
@@ -124,7 +128,11 @@ class PostgresDatabase(Database):
         finally:
             await self._pool.release(connection)
 
-    async def _leave_standby(self, error: BaseException) -> None:
+    def refuse_when_read_only(self) -> None:
+        if self._read_only:
+            raise StorageUnavailable("This database was opened for reading only.")
+
+    async def leave_standby(self, error: BaseException) -> None:
         # Connections to a server that gave its role away stay open, and would fail one after the other.
         if sqlstate(error.__cause__) == READ_ONLY:
             await self._pool.expire_connections()
@@ -150,6 +158,56 @@ class _Alone(Reader):
 
     async def fetch_one(self, statement: ClauseElement, values: Values) -> Row | None:
         return next(iter(await self.fetch(statement, values)), None)
+
+
+class _WritingAlone(Runner):
+    """Statements that write, each with a transaction that begins and ends with it.
+
+    There is no COMMIT to wait for: the statement's answer is the commit's, and is waited for like one.
+    """
+
+    def __init__(self, database: PostgresDatabase, statements: Statements) -> None:
+        self._database = database
+        self._statements = statements
+
+    async def fetch(self, statement: ClauseElement, values: Values) -> Sequence[Row]:
+        compiled = self._statements[statement]
+        arguments = _arguments(compiled, values)
+        rows: Sequence[Row] = await self._do(
+            lambda connection: connection.fetch(compiled.text, *arguments, timeout=_NEVER_S)
+        )
+        return rows
+
+    async def fetch_one(self, statement: ClauseElement, values: Values) -> Row | None:
+        return next(iter(await self.fetch(statement, values)), None)
+
+    async def run(self, statement: ClauseElement, values: Values) -> int:
+        compiled = self._statements[statement]
+        arguments = _arguments(compiled, values)
+        return _count(
+            await self._do(lambda connection: connection.execute(compiled.text, *arguments, timeout=_NEVER_S))
+        )
+
+    async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
+        if values:
+            compiled = self._statements[statement]
+            rows = [_arguments(compiled, row) for row in values]
+            # The driver sends them all at once, and the server makes them one transaction.
+            await self._do(lambda connection: connection.executemany(compiled.text, rows, timeout=_NEVER_S))
+
+    async def _do(self, statement: Callable[[asyncpg.Connection], Coroutine[Any, Any, T]]) -> T:
+        self._database.refuse_when_read_only()
+
+        async def run() -> T:
+            async with self._database.connection() as connection:
+                try:
+                    answer: T = await _answered(_unbroken, connection, statement(connection))
+                except Exception as error:
+                    await self._database.leave_standby(error)
+                    raise
+                return answer
+
+        return await again(run, self._database.patience)
 
 
 class _Writing(Runner):
@@ -193,8 +251,7 @@ class _Writing(Runner):
         compiled = self._next(statement)
         arguments = _arguments(compiled, values)
         status: str = await self._do(self._connection.execute, compiled.text, *arguments)
-        # Such as INSERT 0 1 and UPDATE 1.
-        return int(status.rpartition(" ")[2])
+        return _count(status)
 
     async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
         if values:
@@ -218,15 +275,29 @@ class _Writing(Runner):
             raise StorageUnavailable("The transaction has ended.")
 
 
-async def _answered(method: Callable[..., Awaitable[Any]], text: str, *arguments: Any) -> Any:
+def _count(status: str) -> int:
+    # Such as INSERT 0 1 and UPDATE 1.
+    return int(status.rpartition(" ")[2])
+
+
+async def _answered(method: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
     try:
-        return await method(text, *arguments)
+        return await method(*arguments)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise meaning(error) from error
 
 
 async def _commit(connection: asyncpg.Connection) -> str:
-    """The server's word for COMMIT; whoever does not wait for it hangs up, and never breaks it off.
+    """The server's word for COMMIT.
+
+    Raises:
+        TimeoutError: it was not answered in time.
+    """
+    return await _unbroken(connection, connection.execute("COMMIT", timeout=_NEVER_S))
+
+
+async def _unbroken(connection: asyncpg.Connection, committing: Coroutine[Any, Any, T]) -> T:
+    """What a commit says; whoever does not wait for it hangs up, and never breaks it off.
 
     To cancel a commit that waits for a standby (as the driver does when time runs out, or when who awaits it
     goes away) ends the wait and not the commit: it stands on this server alone, for all to see. Whoever comes
@@ -236,19 +307,19 @@ async def _commit(connection: asyncpg.Connection) -> str:
     Raises:
         TimeoutError: it was not answered in time.
     """
-    committing: asyncio.Future[str] = asyncio.ensure_future(connection.execute("COMMIT", timeout=_NEVER_S))
+    answer = asyncio.ensure_future(committing)
     try:
-        await asyncio.wait({committing}, timeout=COMMAND_S)
+        await asyncio.wait({answer}, timeout=COMMAND_S)
     finally:
-        if not committing.done():
-            committing.add_done_callback(_heard)
+        if not answer.done():
+            answer.add_done_callback(_heard)
             _hang_up(connection)
-    if not committing.done():
+    if not answer.done():
         raise TimeoutError
-    return await committing
+    return await answer
 
 
-def _heard(committing: "asyncio.Future[str]") -> None:
+def _heard(committing: "asyncio.Future[Any]") -> None:
     """Take what nobody waits for any more."""
     if not committing.cancelled():
         committing.exception()

@@ -1,12 +1,13 @@
 """A PostgreSQL address as people write it, libpq's and SQLAlchemy's forms alike, taken apart for asyncpg."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import attrs
 
+from payments.adapters.web_addresses import stays_here
 from payments.domain.errors import ConfigurationInvalid, FieldError
 
 _DEFAULT_PORT: Final = 5432
@@ -19,6 +20,7 @@ _LIBPQ_ALONE: Final = frozenset(
         *("require_auth", "sslcompression", "sslcrldir", "sslsni", "tcp_user_timeout"),
     }
 )
+_ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
 _ANY_HOST: Final = re.compile(r"(?P<host>/.*|\[[^\]]+\]|[^:\[\]]*)(?::(?P<port>\d*))?")
 
 
@@ -72,6 +74,23 @@ def read_address(url: str) -> PostgresAddress:
     query = f"?{urlencode(kept)}" if kept else ""
     dsn = f"postgresql://{account}{'@' if account else ''}{parts.path or '/'}{query}"
     return PostgresAddress(servers=servers, dsn=dsn, target=target, connect_s=connect_s)
+
+
+def hosts_in_the_clear(url: str, surroundings: Mapping[str, str]) -> tuple[str, ...]:
+    """The other machines that a connection to ``url`` may reach without TLS.
+
+    ``sslmode`` below ``require`` allows that. ``PGHOST`` and ``PGSSLMODE`` of the ``surroundings`` count
+    where the address is silent, as they do for the driver.
+
+    Raises:
+        ConfigurationInvalid: as :func:`read_address`.
+    """
+    address = read_address(url)
+    options = dict(parse_qsl(urlsplit(address.dsn).query))
+    if options.get("sslmode", surroundings.get("PGSSLMODE", "")) in _ENCRYPTED:
+        return ()
+    hosts = [server.host for server in address.servers] or _listed([surroundings.get("PGHOST", "")])
+    return tuple(host for host in hosts if not stays_here(host))
 
 
 def _listed(values: Iterable[str]) -> list[str]:

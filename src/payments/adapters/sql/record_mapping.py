@@ -4,7 +4,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from payments.adapters.sql.conversion import at, instant, maybe_at, maybe_instant, maybe_money, money
+from payments.adapters.sql.conversion import (
+    at,
+    identifier,
+    instant,
+    maybe_at,
+    maybe_instant,
+    maybe_money,
+    money,
+    read_as,
+)
 from payments.adapters.sql.runner import Row
 from payments.application.records import (
     AuditEntry,
@@ -25,11 +34,12 @@ from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import PaymentStatus
 
 
+@read_as("piece of evidence", "evidence_id")
 def evidence_of(row: Row) -> Evidence:
     """A piece of evidence."""
     return Evidence(
-        evidence_id=UUID(row["evidence_id"]),
-        payment_id=UUID(row["payment_id"]),
+        evidence_id=identifier(row["evidence_id"]),
+        payment_id=identifier(row["payment_id"]),
         reference=row["reference"],
         channel=Channel(row["channel"]),
         cause=row["cause"],
@@ -79,10 +89,11 @@ def evidence_values(evidence: Evidence) -> dict[str, Any]:
     }
 
 
+@read_as("notice", "notice_id")
 def notice_of(row: Row) -> Notice:
     """A notice."""
     return Notice(
-        notice_id=UUID(row["notice_id"]),
+        notice_id=identifier(row["notice_id"]),
         provider=row["provider"],
         digest=row["digest"],
         sealed=bytes(row["sealed"]),
@@ -116,11 +127,12 @@ def notice_values(notice: Notice) -> dict[str, Any]:
     }
 
 
+@read_as("message", "message_id")
 def message_of(row: Row) -> Message:
     """A message of the outbox."""
     return Message(
-        message_id=UUID(row["message_id"]),
-        payment_id=UUID(row["payment_id"]),
+        message_id=identifier(row["message_id"]),
+        payment_id=identifier(row["payment_id"]),
         order_id=row["order_id"],
         sequence=row["sequence"],
         destination=Destination(row["destination"]),
@@ -155,13 +167,14 @@ def message_values(message: Message) -> dict[str, Any]:
     }
 
 
+@read_as("review", "review_id")
 def review_of(row: Row) -> Review:
     """A review."""
     return Review(
-        review_id=UUID(row["review_id"]),
+        review_id=identifier(row["review_id"]),
         kind=ReviewKind(row["kind"]),
         subject=row["subject"],
-        payment_id=None if row["payment_id"] is None else UUID(row["payment_id"]),
+        payment_id=None if row["payment_id"] is None else identifier(row["payment_id"]),
         detail=row["detail"],
         opened_at=at(row["opened_at"]),
         state=ReviewState(row["state"]),
@@ -169,7 +182,7 @@ def review_of(row: Row) -> Review:
         actor=row["actor"],
         reason=row["reason"],
         resolved_at=maybe_at(row["resolved_at"]),
-        refund_id=None if row["refund_id"] is None else UUID(row["refund_id"]),
+        refund_id=None if row["refund_id"] is None else identifier(row["refund_id"]),
     )
 
 
@@ -191,16 +204,17 @@ def review_values(review: Review) -> dict[str, Any]:
     }
 
 
+@read_as("link of the audit trail of", "payment_id")
 def audit_entry_of(row: Row) -> AuditEntry:
     """A link of the audit trail."""
     return AuditEntry(
-        payment_id=UUID(row["payment_id"]),
+        payment_id=identifier(row["payment_id"]),
         sequence=row["sequence"],
         at=at(row["at"]),
         actor=row["actor"],
         cause=row["cause"],
         events=bytes(row["events"]),
-        evidence_id=None if row["evidence_id"] is None else UUID(row["evidence_id"]),
+        evidence_id=None if row["evidence_id"] is None else identifier(row["evidence_id"]),
         state_digest=row["state_digest"],
         previous_hash=row["previous_hash"],
         hash=row["hash"],
@@ -223,16 +237,23 @@ def audit_values(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
+@read_as("trail of review", "review_id")
+def review_id_of(row: Row) -> UUID:
+    """Whose trail it is."""
+    return identifier(row["review_id"])
+
+
+@read_as("link of the trail of review", "review_id")
 def review_link_of(row: Row) -> ReviewLink:
     """A link of the trail of a review about no payment."""
     return ReviewLink(
-        review_id=UUID(row["review_id"]),
+        review_id=identifier(row["review_id"]),
         sequence=row["sequence"],
         at=at(row["at"]),
         actor=row["actor"],
         cause=row["cause"],
         events=bytes(row["events"]),
-        evidence_id=None if row["evidence_id"] is None else UUID(row["evidence_id"]),
+        evidence_id=None if row["evidence_id"] is None else identifier(row["evidence_id"]),
         state_digest=row["state_digest"],
         previous_hash=row["previous_hash"],
         hash=row["hash"],
@@ -262,7 +283,7 @@ def answer_of(row: Row) -> StoredAnswer:
         operation=row["operation"],
         key=row["key"],
         fingerprint=row["fingerprint"],
-        holder=UUID(row["holder"]),
+        holder=identifier(row["holder"]),
         expires_at=at(row["expires_at"]),
         status=row["status"],
         body=bytes(row["body"]),
@@ -283,6 +304,7 @@ def answer_values(answer: StoredAnswer) -> dict[str, Any]:
     }
 
 
+@read_as("collection", "collection_id")
 def collection_of(row: Row) -> Collection:
     """A collector's record."""
     return Collection(
@@ -291,7 +313,7 @@ def collection_of(row: Row) -> Collection:
         collector=row["collector"],
         outcome=AtTheDoor(row["outcome"]),
         amount=maybe_money(row["amount_minor"], row["currency"]),
-        payment_id=None if row["payment_id"] is None else UUID(row["payment_id"]),
+        payment_id=None if row["payment_id"] is None else identifier(row["payment_id"]),
         reference=row["reference"],
         order_id=row["order_id"],
         reason=row["reason"],

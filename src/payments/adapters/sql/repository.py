@@ -9,9 +9,10 @@ import attrs
 
 from payments.adapters.sql import mapping, record_mapping, statements
 from payments.adapters.sql.conversion import instant
-from payments.adapters.sql.runner import NotUnique, Reader, Row, Runner, TryAgain
+from payments.adapters.sql.runner import NotUnique, Reader, Row
 from payments.adapters.sql.saving import decide_review, save
-from payments.application.ports.repository import Reads, Transaction
+from payments.adapters.sql.single_writes import SqlSingleWrites, finished_message, finished_notice
+from payments.application.ports.repository import Place, Reads, Transaction
 from payments.application.records import (
     ERASED,
     UNKNOWN_REFERENCE,
@@ -25,7 +26,6 @@ from payments.application.records import (
     ReviewLink,
     ReviewQuery,
     Search,
-    StoredAnswer,
     StoredChange,
     StoredReview,
 )
@@ -40,8 +40,6 @@ T = TypeVar("T")
 _EVER: Final = 2**63 - 1
 _PAST_EVERY_ID: Final = "g"
 """Identifiers are hexadecimal, so all of them stand before it."""
-_FORGOTTEN_AT_A_TIME: Final = 4
-"""Expired answers removed by each new one: more than come in, so that they never pile up."""
 
 
 @attrs.frozen
@@ -111,17 +109,17 @@ class SqlReads(Reads):
     async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
         return await _review_trail(self._reader, review_id)
 
-    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+    async def reviews_alone_after(self, review_id: Place, limit: int) -> tuple[Review, ...]:
         after = "" if review_id is None else str(review_id)
         return await self._all(
             record_mapping.review_of, statements.REVIEWS_ALONE_AFTER, review_id=after, limit=limit
         )
 
-    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+    async def review_trails_after(self, review_id: Place, limit: int) -> tuple[UUID, ...]:
         after = "" if review_id is None else str(review_id)
         values = {"review_id": after, "limit": limit}
         rows = await self._reader.fetch(statements.REVIEW_TRAILS_AFTER, values)
-        return tuple(UUID(row["review_id"]) for row in rows)
+        return tuple(map(record_mapping.review_id_of, rows))
 
     async def collection(self, collection_id: str) -> Collection | None:
         return await _collection(self._reader, collection_id)
@@ -158,7 +156,7 @@ class SqlReads(Reads):
         )
         return found[::-1]
 
-    async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
+    async def payments_after(self, payment_id: Place, limit: int) -> tuple[Payment, ...]:
         # The empty text stands before every identifier.
         after = "" if payment_id is None else str(payment_id)
         return await self._all(mapping.payment_of, statements.PAYMENTS_AFTER, payment_id=after, limit=limit)
@@ -221,10 +219,8 @@ def _search_values(search: Search) -> dict[str, Any]:
 
 
 @attrs.frozen
-class SqlTransaction(Transaction):
+class SqlTransaction(SqlSingleWrites, Transaction):
     """Reads and writes over a runner that is inside a transaction."""
-
-    _runner: Runner
 
     async def open_payment(self, payment: Payment) -> Payment:
         values = mapping.payment_values(payment)
@@ -342,75 +338,11 @@ class SqlTransaction(Transaction):
                 raise InboxFull
         return True
 
-    async def lease_notices(
-        self, now: datetime, *, until: datetime, token: UUID, limit: int
-    ) -> tuple[Notice, ...]:
-        rows = await self._runner.fetch(statements.DUE_NOTICES, {"now": instant(now), "limit": limit})
-        lease = {"next_try_at": instant(until), "lease": str(token)}
-        taken = [{"this_notice": row["notice_id"], **lease} for row in rows]
-        await self._runner.run_many(statements.LEASE_NOTICE, taken)
-        return tuple(map(record_mapping.notice_of, rows))
-
     async def finish_notice(self, notice: Notice, *, token: UUID) -> bool:
-        values = record_mapping.notice_values(notice)
-        kept = {**values, "this_notice": values["notice_id"], "token": str(token)}
-        return await self._runner.run(statements.FINISH_NOTICE, kept) == 1
-
-    async def lease_messages(
-        self, now: datetime, *, until: datetime, token: UUID, limit: int
-    ) -> tuple[Message, ...]:
-        rows = await self._runner.fetch(statements.DUE_MESSAGES, {"now": instant(now), "limit": limit})
-        overtaken = [{"this_message": row["message_id"]} for row in rows if row["overtaken"]]
-        await self._runner.run_many(statements.OVERTAKE_MESSAGE, overtaken)
-        lease = {"next_try_at": instant(until), "lease": str(token)}
-        taken = [row for row in rows if not row["overtaken"]]
-        await self._runner.run_many(
-            statements.LEASE_MESSAGE, [{"this_message": row["message_id"], **lease} for row in taken]
-        )
-        return tuple(map(record_mapping.message_of, taken))
+        return await self._runner.run(statements.FINISH_NOTICE, finished_notice(notice, token)) == 1
 
     async def finish_message(self, message: Message, *, token: UUID) -> bool:
-        values = record_mapping.message_values(message)
-        kept = {**values, "this_message": values["message_id"], "token": str(token)}
-        return await self._runner.run(statements.FINISH_MESSAGE, kept) == 1
-
-    async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
-        rows = await self._runner.fetch(statements.DUE_ATTEMPTS, {"now": instant(now), "limit": limit})
-        references = [row["reference"] for row in rows]
-        postponed = [{"this_reference": name, "next_check_at": instant(until)} for name in references]
-        await self._runner.run_many(statements.POSTPONE_ATTEMPT, postponed)
-        return tuple(references)
-
-    async def lease_refunds(
-        self, now: datetime, *, until: datetime, limit: int
-    ) -> tuple[tuple[UUID, UUID], ...]:
-        rows = await self._runner.fetch(statements.DUE_REFUNDS, {"now": instant(now), "limit": limit})
-        postponed = [{"this_refund": row["refund_id"], "next_check_at": instant(until)} for row in rows]
-        await self._runner.run_many(statements.POSTPONE_REFUND, postponed)
-        return tuple((UUID(row["payment_id"]), UUID(row["refund_id"])) for row in rows)
-
-    async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
-        this = _this_answer(answer.user, answer.operation, answer.key)
-        await self._runner.run(statements.FORGET_ANSWER, {**this, "now": instant(now)})
-        await self._runner.run(
-            statements.FORGET_ANSWERS, {"now": instant(now), "limit": _FORGOTTEN_AT_A_TIME}
-        )
-        if await self._runner.run(statements.BEGIN_ANSWER, record_mapping.answer_values(answer)):
-            return None
-        row = await self._runner.fetch_one(statements.ANSWER, this)
-        if row is None:
-            raise TryAgain("The key was given back while it was being read.")
-        return record_mapping.answer_of(row)
-
-    async def end_answer(self, answer: StoredAnswer) -> None:
-        this = _this_answer(answer.user, answer.operation, answer.key)
-        values = record_mapping.answer_values(answer)
-        if not await self._runner.run(statements.END_ANSWER, {**this, **values}):
-            # The reservation ran out meanwhile, and was cleared away.
-            await self._runner.run(statements.BEGIN_ANSWER, values)
-
-    async def drop_answer(self, user: str, operation: str, key: str) -> None:
-        await self._runner.run(statements.DROP_ANSWER, _this_answer(user, operation, key))
+        return await self._runner.run(statements.FINISH_MESSAGE, finished_message(message, token)) == 1
 
     async def forget_answers(self, now: datetime, *, limit: int) -> int:
         return await self._runner.run(statements.FORGET_ANSWERS, {"now": instant(now), "limit": limit})
@@ -458,7 +390,3 @@ async def _handover(reader: Reader, handover_id: str) -> Handover | None:
         return None
     rows = await reader.fetch(statements.COLLECTIONS_OF_HANDOVER, values)
     return record_mapping.handover_of(row, tuple(each["collection_id"] for each in rows))
-
-
-def _this_answer(user: str, operation: str, key: str) -> dict[str, str]:
-    return {"this_user": user, "this_operation": operation, "this_key": key}

@@ -28,7 +28,7 @@ from sqlalchemy import (
 # Its ON CONFLICT compiles for both databases; SQLite's own compiles for SQLite alone.
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
-from payments.adapters.sql.compiled import RowsAsJson
+from payments.adapters.sql.compiled import IsChosen, RowsAsJson
 from payments.adapters.sql.tables import (
     ANSWERS,
     ATTEMPTS,
@@ -163,26 +163,32 @@ ADD_NOTICE: Final = insert_or(NOTICES).on_conflict_do_nothing()
 # One statement says whether anybody has the reference, and stores it with that: a known one costs no more.
 _UNKNOWN: Final[ColumnElement[str]] = literal_column(f"'{UNKNOWN_REFERENCE}'")
 _NOTICED: Final = bindparam("reference", type_=Text)
+_NOBODY_HAS_IT: Final = and_(
+    bindparam("next_try_at", type_=BigInteger).is_not(None),
+    ~exists().where(ATTEMPTS.c.reference == _NOTICED),
+    ~exists().where(REFUNDS.c.reference == _NOTICED),
+)
 ADD_SIGNED_NOTICE: Final = (
     insert_or(NOTICES)
     .values(
         {
             **_set(NOTICES, "outcome"),
-            "outcome": case(
-                (
-                    and_(
-                        bindparam("next_try_at", type_=BigInteger).is_not(None),
-                        ~exists().where(ATTEMPTS.c.reference == _NOTICED),
-                        ~exists().where(REFUNDS.c.reference == _NOTICED),
-                    ),
-                    _UNKNOWN,
-                ),
-                else_=bindparam("outcome", type_=Text),
-            ),
+            "outcome": case((_NOBODY_HAS_IT, _UNKNOWN), else_=bindparam("outcome", type_=Text)),
         }
     )
     .on_conflict_do_nothing()
     .returning(NOTICES.c.outcome)
+)
+ADD_KNOWN_NOTICE: Final = (
+    insert_or(NOTICES)
+    .from_select(
+        [column.name for column in NOTICES.columns],
+        select(*(bindparam(column.name, type_=column.type) for column in NOTICES.columns)).where(
+            ~_NOBODY_HAS_IT
+        ),
+    )
+    .on_conflict_do_nothing()
+    .returning(NOTICES.c.notice_id)
 )
 # Whether more than ``most`` wait: so many entries of an index that holds only those are passed over.
 UNKNOWN_BEYOND: Final = (
@@ -354,14 +360,22 @@ FOUND_BY_NAME: Final = _LINE.where(
     _BEFORE,
 )
 
-# The queues. Who takes rows holds them until the commit, and has them leased until they are due again.
+# The queues. One statement chooses the rows that are due, passes over those that others are taking at this
+# moment, and has them leased until they are due again.
 
-DUE_NOTICES: Final = (
-    select(NOTICES)
-    .where(_due(NOTICES.c.next_try_at))
-    .order_by(NOTICES.c.next_try_at, NOTICES.c.received_at, NOTICES.c.notice_id)
-    .limit(_limit())
-    .with_for_update(skip_locked=True)
+
+def _most_due(key: ColumnElement[str], due_at: ColumnElement[int], *then: ColumnElement[Any]) -> IsChosen:
+    """Whether a row is among the ``limit`` that have been due for longest."""
+    chosen = select(key).where(_due(due_at)).order_by(due_at, *then).limit(_limit())
+    alone = chosen.with_for_update(skip_locked=True).correlate(None)
+    return IsChosen(key, alone.scalar_subquery())
+
+
+LEASE_NOTICES: Final = (
+    update(NOTICES)
+    .where(_most_due(NOTICES.c.notice_id, NOTICES.c.next_try_at, NOTICES.c.received_at, NOTICES.c.notice_id))
+    .values(_from("next_try_at", "lease"))
+    .returning(*NOTICES.columns)
 )
 HASTEN_NOTICE: Final = (
     update(NOTICES)
@@ -371,11 +385,6 @@ HASTEN_NOTICE: Final = (
         NOTICES.c.next_try_at > bindparam("sooner"),
     )
     .values(next_try_at=bindparam("sooner"))
-)
-LEASE_NOTICE: Final = (
-    update(NOTICES)
-    .where(NOTICES.c.notice_id == bindparam("this_notice"))
-    .values(_from("next_try_at", "lease"))
 )
 FINISH_NOTICE: Final = (
     update(NOTICES)
@@ -392,24 +401,18 @@ _OVERTAKEN: Final = and_(
         _NEWER.c.destination == literal_column("'orders'"),
     ),
 )
-_BY_DUE: Final = (MESSAGES.c.next_try_at, MESSAGES.c.created_at, MESSAGES.c.message_id)
 
-DUE_MESSAGES: Final = (
-    select(MESSAGES, _OVERTAKEN.label("overtaken"))
-    .where(_due(MESSAGES.c.next_try_at))
-    .order_by(*_BY_DUE)
-    .limit(_limit())
-    .with_for_update(skip_locked=True, of=MESSAGES)
-)
-LEASE_MESSAGE: Final = (
+LEASE_MESSAGES: Final = (
     update(MESSAGES)
-    .where(MESSAGES.c.message_id == bindparam("this_message"))
-    .values(_from("next_try_at", "lease"))
-)
-OVERTAKE_MESSAGE: Final = (
-    update(MESSAGES)
-    .where(MESSAGES.c.message_id == bindparam("this_message"))
-    .values(state=literal_column("'overtaken'"), next_try_at=null(), lease=null())
+    .where(
+        _most_due(MESSAGES.c.message_id, MESSAGES.c.next_try_at, MESSAGES.c.created_at, MESSAGES.c.message_id)
+    )
+    .values(
+        state=case((_OVERTAKEN, literal_column("'overtaken'")), else_=MESSAGES.c.state),
+        next_try_at=case((_OVERTAKEN, null()), else_=bindparam("next_try_at", type_=BigInteger)),
+        lease=case((_OVERTAKEN, null()), else_=bindparam("lease", type_=Text)),
+    )
+    .returning(*MESSAGES.columns)
 )
 FINISH_MESSAGE: Final = (
     update(MESSAGES)
@@ -419,26 +422,17 @@ FINISH_MESSAGE: Final = (
     )
 )
 
-DUE_ATTEMPTS: Final = (
-    select(ATTEMPTS.c.reference)
-    .where(_due(ATTEMPTS.c.next_check_at))
-    .order_by(ATTEMPTS.c.next_check_at, ATTEMPTS.c.reference)
-    .limit(_limit())
-    .with_for_update(skip_locked=True)
+LEASE_ATTEMPTS: Final = (
+    update(ATTEMPTS)
+    .where(_most_due(ATTEMPTS.c.reference, ATTEMPTS.c.next_check_at, ATTEMPTS.c.reference))
+    .values(_from("next_check_at"))
+    .returning(ATTEMPTS.c.reference)
 )
-POSTPONE_ATTEMPT: Final = (
-    update(ATTEMPTS).where(ATTEMPTS.c.reference == bindparam("this_reference")).values(_from("next_check_at"))
-)
-
-DUE_REFUNDS: Final = (
-    select(REFUNDS.c.refund_id, REFUNDS.c.payment_id)
-    .where(_due(REFUNDS.c.next_check_at))
-    .order_by(REFUNDS.c.next_check_at, REFUNDS.c.refund_id)
-    .limit(_limit())
-    .with_for_update(skip_locked=True)
-)
-POSTPONE_REFUND: Final = (
-    update(REFUNDS).where(REFUNDS.c.refund_id == bindparam("this_refund")).values(_from("next_check_at"))
+LEASE_REFUNDS: Final = (
+    update(REFUNDS)
+    .where(_most_due(REFUNDS.c.refund_id, REFUNDS.c.next_check_at, REFUNDS.c.refund_id))
+    .values(_from("next_check_at"))
+    .returning(REFUNDS.c.refund_id, REFUNDS.c.payment_id)
 )
 
 # Cash: what collectors recorded, and what they brought in.
@@ -513,14 +507,17 @@ _THIS_ANSWER: Final = (
 _ANSWER_ID: Final = (ANSWERS.c.user, ANSWERS.c.operation, ANSWERS.c.key)
 
 ANSWER: Final = select(ANSWERS).where(*_THIS_ANSWER)
-BEGIN_ANSWER: Final = insert_or(ANSWERS).on_conflict_do_nothing()
-END_ANSWER: Final = (
-    update(ANSWERS)
-    .where(*_THIS_ANSWER)
-    .values(_from("fingerprint", "holder", "expires_at", "status", "body"))
-)
+_NEW_ANSWER: Final = insert_or(ANSWERS)
+_REPLACED: Final = {
+    name: _NEW_ANSWER.excluded[name] for name in ("fingerprint", "holder", "expires_at", "status", "body")
+}
+# Whoever comes when the answer has run out takes its place.
+BEGIN_ANSWER: Final = _NEW_ANSWER.on_conflict_do_update(
+    index_elements=[*_ANSWER_ID], set_=_REPLACED, where=_due(ANSWERS.c.expires_at)
+).returning(ANSWERS.c.holder)
+# A reservation that ran out may have been cleared away: then the answer is stored anew.
+END_ANSWER: Final = _NEW_ANSWER.on_conflict_do_update(index_elements=[*_ANSWER_ID], set_=_REPLACED)
 DROP_ANSWER: Final = delete(ANSWERS).where(*_THIS_ANSWER, ANSWERS.c.status.is_(None))
-FORGET_ANSWER: Final = delete(ANSWERS).where(*_THIS_ANSWER, _due(ANSWERS.c.expires_at))
 FORGET_ANSWERS: Final = delete(ANSWERS).where(
     tuple_(*_ANSWER_ID).in_(
         select(*_ANSWER_ID)

@@ -8,7 +8,9 @@ import attrs
 from payments.adapters.sql.again import Patience, again
 from payments.adapters.sql.repository import SqlReads, SqlTransaction
 from payments.adapters.sql.runner import Database, Runner
+from payments.adapters.sql.single_writes import SqlSingleWrites
 from payments.application.ports.repository import Reads, Transaction
+from payments.application.ports.single_writes import SingleWrites
 from payments.application.ports.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
@@ -26,10 +28,16 @@ class SqlUnitOfWork(UnitOfWork):
 
     _database: Database
     _patience: Patience = A_LITTLE
+    _alone: Runner | None = None
+    """Runs statements that write, each by itself, where that is cheaper than a transaction around it."""
 
     @property
     def reads(self) -> Reads:
         return SqlReads(self._database.reads)
+
+    @property
+    def single(self) -> SingleWrites:
+        return super().single if self._alone is None else SqlSingleWrites(self._alone)
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         async def run(runner: Runner) -> T:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from payments.application.ports.single_writes import SingleWrites
 from payments.application.records import (
     AuditEntry,
     Backlog,
@@ -16,7 +17,6 @@ from payments.application.records import (
     ReviewLink,
     ReviewQuery,
     Search,
-    StoredAnswer,
     StoredChange,
     StoredReview,
 )
@@ -25,9 +25,24 @@ from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
 from payments.domain.review import Review
 
+Place = UUID | str | None
+"""Where a walk by identifiers stands: behind this one, which a text is no longer; None: at the beginning."""
+
+
+class UnreadableRecord(Exception):
+    """Somebody edited a row until it was no record. ``str()`` names it and says what is wrong."""
+
+    def __init__(self, record: str, key: str, why: str) -> None:
+        super().__init__(f"The {record} {key!r} cannot be read back: {why}")
+        self.key = key
+        """The identifier that stands in the row, such as it is."""
+
 
 class Reads(Protocol):
-    """Single reads of committed state, outside any transaction. Lists are oldest first unless said."""
+    """Single reads of committed state, outside any transaction. Lists are oldest first unless said.
+
+    Each raises UnreadableRecord for the first row that is none of ours any more.
+    """
 
     @abstractmethod
     async def payment(self, payment_id: UUID) -> Payment | None:
@@ -90,11 +105,11 @@ class Reads(Protocol):
         """The trail of a review about no payment of ours, by sequence; nothing for any other."""
 
     @abstractmethod
-    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+    async def reviews_alone_after(self, review_id: Place, limit: int) -> tuple[Review, ...]:
         """The next ``limit`` reviews about no payment, by review id: the way to walk over all of them."""
 
     @abstractmethod
-    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+    async def review_trails_after(self, review_id: Place, limit: int) -> tuple[UUID, ...]:
         """The next ``limit`` review ids that have a trail, whether or not the review is there."""
 
     @abstractmethod
@@ -133,7 +148,7 @@ class Reads(Protocol):
         """The newest ``limit`` notices of ``provider`` that name ``reference``, oldest first."""
 
     @abstractmethod
-    async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
+    async def payments_after(self, payment_id: Place, limit: int) -> tuple[Payment, ...]:
         """The next ``limit`` payments by payment id: the way to walk over all of them."""
 
     @abstractmethod
@@ -141,8 +156,11 @@ class Reads(Protocol):
         """How much work waits."""
 
 
-class Transaction(Protocol):
-    """Reads and writes that happen together or not at all. Lock order: payment, attempt, inserts."""
+class Transaction(SingleWrites, Protocol):
+    """Reads and writes that happen together or not at all. Lock order: payment, attempt, inserts.
+
+    What can be written by itself can be written with others, too.
+    """
 
     @abstractmethod
     async def open_payment(self, payment: Payment) -> Payment:
@@ -240,49 +258,12 @@ class Transaction(Protocol):
         """
 
     @abstractmethod
-    async def lease_notices(
-        self, now: datetime, *, until: datetime, token: UUID, limit: int
-    ) -> tuple[Notice, ...]:
-        """Take up to ``limit`` unhandled notices that are due, oldest first; due again at ``until``."""
-
-    @abstractmethod
     async def finish_notice(self, notice: Notice, *, token: UUID) -> bool:
         """Store what became of a leased notice; False if the lease was lost meanwhile."""
 
     @abstractmethod
-    async def lease_messages(
-        self, now: datetime, *, until: datetime, token: UUID, limit: int
-    ) -> tuple[Message, ...]:
-        """Take up to ``limit`` pending messages that are due, oldest first.
-
-        A message to the orders service that a newer one of its order overtook is marked so and not returned.
-        """
-
-    @abstractmethod
     async def finish_message(self, message: Message, *, token: UUID) -> bool:
         """Store what became of a leased message; False if the lease was lost."""
-
-    @abstractmethod
-    async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
-        """References of up to ``limit`` attempts due for a check, most overdue first, leased to ``until``."""
-
-    @abstractmethod
-    async def lease_refunds(
-        self, now: datetime, *, until: datetime, limit: int
-    ) -> tuple[tuple[UUID, UUID], ...]:
-        """Payment and refund ids of up to ``limit`` refunds that are due, leased in the same way."""
-
-    @abstractmethod
-    async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
-        """Reserve a key, or return what stands under it (expired rows count as absent)."""
-
-    @abstractmethod
-    async def end_answer(self, answer: StoredAnswer) -> None:
-        """Store the final answer under a reserved key."""
-
-    @abstractmethod
-    async def drop_answer(self, user: str, operation: str, key: str) -> None:
-        """Give a reserved key back: its answer was not final."""
 
     @abstractmethod
     async def forget_answers(self, now: datetime, *, limit: int) -> int:

@@ -10,7 +10,6 @@ import attrs
 from payments.application.answers import Answered
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
-from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import StoredAnswer
 from payments.domain.errors import IdempotencyKeyInFlight, IdempotencyKeyReused, StorageError
@@ -53,7 +52,7 @@ class AnswerOnce:
             holder=self._identifiers.unique(),
             expires_at=now + IN_FLIGHT_FOR,
         )
-        stands = await self._unit_of_work.write(lambda transaction: transaction.begin_answer(mine, now))
+        stands = await self._unit_of_work.single.begin_answer(mine, now)
         if stands is not None and stands.holder != mine.holder:
             return _replay(stands, fingerprint)
         try:
@@ -67,16 +66,13 @@ class AnswerOnce:
             kept = attrs.evolve(
                 mine, status=answered.status, body=answered.body, expires_at=self._clock.now() + KEPT_FOR
             )
-            await self._unit_of_work.write(lambda transaction: transaction.end_answer(kept))
+            await self._unit_of_work.single.end_answer(kept)
         else:
             await self._drop(mine)
         return answered
 
     async def _drop(self, mine: StoredAnswer) -> None:
-        async def write(transaction: Transaction) -> None:
-            await transaction.drop_answer(mine.user, mine.operation, mine.key)
-
-        await self._unit_of_work.write(write)
+        await self._unit_of_work.single.drop_answer(mine.user, mine.operation, mine.key)
 
 
 def _replay(stands: StoredAnswer, fingerprint: str) -> Answered:

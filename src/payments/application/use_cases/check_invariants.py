@@ -1,20 +1,26 @@
 """Check the invariants: the promises as predicates, over every payment and every review of none."""
 
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, TypeVar
 from uuid import UUID
 
 import attrs
 
 from payments.application.answers import Violation
-from payments.application.invariants import Case, violations_of, violations_of_review
+from payments.application.invariants import OF_REVIEWS, Case, violations_of, violations_of_review
 from payments.application.ports.clock import Clock
-from payments.application.ports.repository import Reads
+from payments.application.ports.repository import Place, Reads, UnreadableRecord
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.domain.capture import Capture
 from payments.domain.collection import Collection
 from payments.domain.payment import Payment
+from payments.domain.review import Review
 
 BATCH: Final = 500
+OF_TRAILS: Final = "I14"
+"""What an edited row of a payment breaks, whatever else it breaks."""
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -32,41 +38,47 @@ class CheckInvariants:
         reads = self._unit_of_work.reads
         found: list[Violation] = []
         holders: dict[int, str] = {}
-        last: UUID | None = None
-        while batch := await reads.payments_after(last, BATCH):
-            for payment in batch:
+        async for payment in _walked(reads.payments_after, _payment_id):
+            if isinstance(payment, UnreadableRecord):
+                found.append(_unreadable(OF_TRAILS, payment.key, payment))
+                continue
+            try:
                 found.extend(violations_of(await self._case(reads, payment)))
-                found.extend(_money_counted_twice(payment, holders))
-            last = batch[-1].payment_id
+            except UnreadableRecord as unreadable:
+                found.append(_unreadable(OF_TRAILS, str(payment.payment_id), unreadable))
+            found.extend(_money_counted_twice(payment, holders))
         return (*found, *await self._reviews_alone(reads))
 
     async def _reviews_alone(self, reads: Reads) -> list[Violation]:
         """I21, from both ends: reviews whose trail is not whole, and trails whose review is not there."""
         found: list[Violation] = []
-        seen: set[UUID] = set()
-        last: UUID | None = None
-        while batch := await reads.reviews_alone_after(last, BATCH):
-            for review in batch:
+        seen: set[str] = set()
+        async for review in _walked(reads.reviews_alone_after, _review_id):
+            if isinstance(review, UnreadableRecord):
+                found.append(_unreadable(OF_REVIEWS, review.key, review))
+                seen.add(review.key)
+            else:
                 found.extend(await self._told(reads, review.review_id))
-            last = batch[-1].review_id
-            seen.update(review.review_id for review in batch)
-        last = None
-        while trails := await reads.review_trails_after(last, BATCH):
-            for review_id in trails:
-                if review_id not in seen:
-                    found.extend(await self._told(reads, review_id))
-            last = trails[-1]
+                seen.add(str(review.review_id))
+        async for trail in _walked(reads.review_trails_after, _itself):
+            if isinstance(trail, UnreadableRecord):
+                found.append(_unreadable(OF_REVIEWS, trail.key, trail))
+            elif str(trail) not in seen:
+                found.extend(await self._told(reads, trail))
         return found
 
     async def _told(self, reads: Reads, review_id: UUID) -> tuple[Violation, ...]:
         # As with payments: what was decided between two reads is read again.
-        review = await reads.review(review_id)
-        while True:
-            trail = await reads.review_trail(review_id)
-            present = await reads.review(review_id)
-            if present == review:
-                return violations_of_review(review_id, review, trail)
-            review = present
+        try:
+            review = await reads.review(review_id)
+            while True:
+                trail = await reads.review_trail(review_id)
+                present = await reads.review(review_id)
+                if present == review:
+                    return violations_of_review(review_id, review, trail)
+                review = present
+        except UnreadableRecord as unreadable:
+            return (_unreadable(OF_REVIEWS, str(review_id), unreadable),)
 
     async def _case(self, reads: Reads, payment: Payment) -> Case:
         # The records are read first and the payment last: a change between them is seen as a newer payment,
@@ -91,6 +103,46 @@ class CheckInvariants:
         if not any(attempt.on_delivery for attempt in payment.attempts):
             return ()
         return await reads.collections_of(payment.payment_id)
+
+
+async def _walked(
+    read: Callable[[Place, int], Awaitable[tuple[T, ...]]], name: Callable[[T], UUID]
+) -> AsyncIterator[T | UnreadableRecord]:
+    """All that ``read`` finds, by identifiers; what cannot be read is told in its place."""
+    place: Place = None
+    limit = BATCH
+    while True:
+        try:
+            batch = await read(place, limit)
+        except UnreadableRecord as unreadable:
+            # It is somewhere in the batch: step by step it comes first, and can be stepped over.
+            if limit > 1:
+                limit = 1
+                continue
+            yield unreadable
+            place, limit = unreadable.key, BATCH
+            continue
+        if not batch:
+            return
+        for each in batch:
+            yield each
+        place = name(batch[-1])
+
+
+def _payment_id(payment: Payment) -> UUID:
+    return payment.payment_id
+
+
+def _review_id(review: Review) -> UUID:
+    return review.review_id
+
+
+def _itself(review_id: UUID) -> UUID:
+    return review_id
+
+
+def _unreadable(invariant: str, subject: str, unreadable: UnreadableRecord) -> Violation:
+    return Violation(invariant=invariant, subject=subject, detail=str(unreadable))
 
 
 def _money_counted_twice(payment: Payment, holders: dict[int, str]) -> list[Violation]:

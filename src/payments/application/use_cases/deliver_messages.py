@@ -14,7 +14,7 @@ from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.records import Destination, Message, MessageState
-from payments.application.together import all_of
+from payments.application.together import Together, all_of
 from payments.domain import events as happened
 from payments.domain.errors import DeliveryFailed, MessageRefused
 from payments.domain.events import ReviewKind
@@ -36,26 +36,33 @@ class DeliverMessages:
     _unit_of_work: UnitOfWork
 
     async def __call__(self, limit: int = BATCH) -> int:
-        """How many messages were tried; 0 when none is due."""
+        """How many messages were tried or found overtaken, at most ``limit``; 0 when none is due."""
         now, token = self._clock.now(), self._identifiers.unique()
-        messages = await self._unit_of_work.write(
-            lambda transaction: transaction.lease_messages(now, until=now + LEASE, token=token, limit=limit)
+        single = self._unit_of_work.single
+        taken = await single.lease_messages(now, until=now + LEASE, token=token, limit=limit)
+        finish = Together[Message](lambda messages: single.finish_messages(messages, token=token))
+        await all_of(
+            self._deliver(message, token, finish)
+            for message in taken
+            if message.state is not MessageState.OVERTAKEN
         )
-        await all_of(self._deliver(message, token) for message in messages)
-        return len(messages)
+        return len(taken)
 
-    async def _deliver(self, message: Message, token: UUID) -> None:
-        after = await self._sent(attrs.evolve(message, tries=message.tries + 1))
+    async def _deliver(self, message: Message, token: UUID, finish: Together[Message]) -> None:
+        after = await self._sent(message)
+        if after.state is not MessageState.PARKED or after.kind != "paid":
+            await finish(after)
+            return
 
         async def write(transaction: Transaction) -> None:
-            mine = await transaction.finish_message(after, token=token)
-            if mine and after.state is MessageState.PARKED and after.kind == "paid":
+            if await transaction.finish_message(after, token=token):
                 await self._ask_a_person(transaction, after)
 
         await self._unit_of_work.write(write)
 
     async def _sent(self, message: Message) -> Message:
         """The message with what became of it."""
+        tries = message.tries + 1
         try:
             if message.destination is Destination.ORDERS:
                 await self._orders.tell(message)
@@ -63,13 +70,14 @@ class DeliverMessages:
                 await self._notifier.notify(message)
         except MessageRefused as refusal:
             return attrs.evolve(
-                message, state=MessageState.PARKED, next_try_at=None, last_error=refusal.detail
+                message, tries=tries, state=MessageState.PARKED, next_try_at=None, last_error=refusal.detail
             )
         except DeliveryFailed as failure:
-            again = self._clock.now() + _wait(message, failure.retry_after_s)
-            return attrs.evolve(message, next_try_at=again, last_error=failure.detail)
+            again = self._clock.now() + _wait(message.message_id, tries, failure.retry_after_s)
+            return attrs.evolve(message, tries=tries, next_try_at=again, last_error=failure.detail)
         return attrs.evolve(
             message,
+            tries=tries,
             state=MessageState.DELIVERED,
             next_try_at=None,
             delivered_at=self._clock.now(),
@@ -91,8 +99,8 @@ class DeliverMessages:
         await transaction.save(change)
 
 
-def _wait(message: Message, asked_for_s: float | None) -> timedelta:
+def _wait(message_id: UUID, tries: int, asked_for_s: float | None) -> timedelta:
     """1 s doubling to 5 min, spread over half of it by the message's own name: no two march in step."""
-    longest = min(SLOWEST, timedelta(seconds=2 ** min(message.tries - 1, 9)))
-    spread = uuid5(message.message_id, str(message.tries)).int % 1000 / 2000
+    longest = min(SLOWEST, timedelta(seconds=2 ** min(tries - 1, 9)))
+    spread = uuid5(message_id, str(tries)).int % 1000 / 2000
     return max(longest * (0.5 + spread), timedelta(seconds=min(asked_for_s or 0.0, 3600.0)))

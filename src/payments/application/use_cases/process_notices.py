@@ -15,7 +15,7 @@ from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.records import Claim, Notice, StoredChange
 from payments.application.review_recording import opened_alone
-from payments.application.together import all_of
+from payments.application.together import Together, all_of
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
 from payments.domain import events as happened
@@ -81,13 +81,13 @@ class ProcessNotices:
             ExceptionGroup: with what went wrong about some, after all were looked at and put off or handled.
         """
         now, token = self._clock.now(), self._identifiers.unique()
-        notices = await self._unit_of_work.write(
-            lambda transaction: transaction.lease_notices(now, until=now + LEASE, token=token, limit=limit)
-        )
-        await all_of(self._handle(alike, token) for alike in _alike(notices))
+        single = self._unit_of_work.single
+        notices = await single.lease_notices(now, until=now + LEASE, token=token, limit=limit)
+        finish = Together[Notice](lambda looked_at: single.finish_notices(looked_at, token=token))
+        await all_of(self._handle(alike, token, finish) for alike in _alike(notices))
         return len(notices)
 
-    async def _handle(self, alike: tuple[Notice, ...], token: UUID) -> None:
+    async def _handle(self, alike: tuple[Notice, ...], token: UUID, finish: Together[Notice]) -> None:
         """Look at notices that claim the same of one reference: one question serves them all."""
         newest = max(alike, key=lambda notice: notice.received_at)
         try:
@@ -95,11 +95,13 @@ class ProcessNotices:
         except Exception:
             # It proves nothing about the money, like any answer that gives no information: looked at again,
             # and after a day a question for a person. The trouble itself is for whoever runs the worker.
-            await all_of(self._finish(notice, None, token) for notice in alike)
+            await all_of(self._finish(notice, None, token, finish) for notice in alike)
             raise
-        await all_of(self._finish(notice, outcome, token) for notice in alike)
+        await all_of(self._finish(notice, outcome, token, finish) for notice in alike)
 
-    async def _finish(self, notice: Notice, outcome: str | None, token: UUID) -> None:
+    async def _finish(
+        self, notice: Notice, outcome: str | None, token: UUID, finish: Together[Notice]
+    ) -> None:
         """Write down what became of ``notice``; without an outcome, when it is looked at again."""
         now = self._clock.now()
         question: Review | None = None
@@ -117,19 +119,27 @@ class ProcessNotices:
                 notice, tries=notice.tries + 1, handled_at=now, next_try_at=None, outcome=outcome
             )
 
+        if question is None:
+            await finish(after)
+        else:
+            await self._finish_asking(after, question, token)
+
+    async def _finish_asking(self, after: Notice, question: Review, token: UUID) -> None:
+        """Write down what became of the notice together with the question that it leaves to a person."""
+
         async def write(transaction: Transaction) -> None:
-            about = question.payment_id if question else None
+            about = question.payment_id
             locked = await transaction.lock_payment(about) if about else None
-            if not await transaction.finish_notice(after, token=token) or question is None:
+            if not await transaction.finish_notice(after, token=token):
                 return
             if locked is None:
-                alone = opened_alone(question, actor=f"provider:{notice.provider}", cause=CAUSE)
+                alone = opened_alone(question, actor=f"provider:{after.provider}", cause=CAUSE)
                 await transaction.add_review(alone)
             else:
                 opened = happened.ReviewOpened(
                     kind=question.kind, subject=question.subject, detail=question.detail
                 )
-                await transaction.save(_asked(locked, opened, notice.provider, now))
+                await transaction.save(_asked(locked, opened, after.provider, question.opened_at))
 
         await self._unit_of_work.write(write)
 

@@ -61,7 +61,9 @@ class ReceiveCallback:
             received_at=now,
             next_try_at=now,
         )
-        await self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))
+        if not await self._unit_of_work.single.add_known_notice(notice):
+            # It came before; one that waits for another look is looked at sooner.
+            await self._unit_of_work.write(lambda transaction: transaction.add_notice(notice))
         return Acknowledged(body=callbacks.acknowledgement() if callbacks else _NOTHING_EXPECTED)
 
 

@@ -67,6 +67,9 @@ class ReceiveNotice:
             outcome="ignored" if ignored else "",
             next_try_at=None if ignored else now,
         )
+        if await self._unit_of_work.single.add_known_notice(notice):
+            return Received(stored=True)
+        # Few are left: it came before, or nobody has its reference and it has to find a place.
         try:
             stored = await self._unit_of_work.write(
                 lambda transaction: transaction.add_notice(notice, most_unknown=self._limits.unknown)

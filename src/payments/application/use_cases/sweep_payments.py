@@ -39,9 +39,7 @@ class SweepPayments:
     async def __call__(self, limit: int = BATCH) -> int:
         """How many attempts and refunds were looked after, at most ``limit`` of each; 0 when none is due."""
         now = self._clock.now()
-        references = await self._unit_of_work.write(
-            lambda transaction: transaction.lease_attempts(now, until=now + LEASE, limit=limit)
-        )
+        references = await self._unit_of_work.single.lease_attempts(now, until=now + LEASE, limit=limit)
         found = await asyncio.gather(*map(self._unit_of_work.reads.payment_with_reference, references))
         due = [(payment, ref) for payment, ref in zip(found, references, strict=True) if payment is not None]
         # Where a provider answers only so many questions, the newest are asked first: somebody may wait.

@@ -25,8 +25,6 @@ class SweepRefunds:
     async def __call__(self, limit: int = BATCH) -> int:
         """How many refunds were looked after, at most ``limit``; 0 when none is due."""
         now = self._clock.now()
-        due = await self._unit_of_work.write(
-            lambda transaction: transaction.lease_refunds(now, until=now + LEASE, limit=limit)
-        )
+        due = await self._unit_of_work.single.lease_refunds(now, until=now + LEASE, limit=limit)
         await all_of(self._settle(payment_id, refund_id, "sweep") for payment_id, refund_id in due)
         return len(due)

@@ -16,6 +16,8 @@ from payments.settings import Settings
 
 MOUNT: Final = "/console"
 COOKIE: Final = "payments_console"
+BOUND_COOKIE: Final = f"__Host-{COOKIE}"
+"""Its name behind https: browsers take it from this very host alone, and only for all of its paths."""
 
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -75,14 +77,23 @@ class Desk:
         told = {**_HEADERS, **(headers or {})}
         return Response(text, status_code=status, headers=told, media_type="text/html")
 
+    @property
+    def cookie(self) -> str:
+        """What the cookie of a visit is called."""
+        return BOUND_COOKIE if self._by_https else COOKIE
+
+    @property
+    def _by_https(self) -> bool:
+        return self.settings.public_url.startswith("https:")
+
     def remember(self, request: Request, response: Response, visit: Visit) -> None:
         """Let the browser keep ``visit``, and begin its idle time anew."""
         response.set_cookie(
-            COOKIE,
+            self.cookie,
             self.visits.sealed(visit),
             max_age=int(IDLE.total_seconds()),
-            path=root_of(request),
-            secure=self.settings.public_url.startswith("https:"),
+            path=self._path(request),
+            secure=self._by_https,
             httponly=True,
             samesite="strict",
         )
@@ -90,12 +101,11 @@ class Desk:
     def forget(self, request: Request, response: Response) -> None:
         """Let the browser forget its visit."""
         response.delete_cookie(
-            COOKIE,
-            path=root_of(request),
-            secure=self.settings.public_url.startswith("https:"),
-            httponly=True,
-            samesite="strict",
+            self.cookie, path=self._path(request), secure=self._by_https, httponly=True, samesite="strict"
         )
+
+    def _path(self, request: Request) -> str:
+        return "/" if self._by_https else root_of(request)
 
 
 def root_of(request: Request) -> str:

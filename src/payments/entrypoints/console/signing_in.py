@@ -9,7 +9,6 @@ from structlog.typing import FilteringBoundLogger
 
 from payments.entrypoints.console import forms
 from payments.entrypoints.console.desk import (
-    COOKIE,
     Desk,
     Here,
     admit,
@@ -66,7 +65,7 @@ async def sign_out(_desk: Desk, here: Here) -> Response:
 
 async def admitted(desk: Desk, request: Request) -> Here | Response:
     """The operator who sent ``request``, or the form to sign in with."""
-    cookie = request.cookies.get(COOKIE)
+    cookie = request.cookies.get(desk.cookie)
     told = "" if cookie is None else "token"
     try:
         visit = None if cookie is None else desk.visits.opened(cookie)

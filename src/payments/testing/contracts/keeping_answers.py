@@ -38,18 +38,24 @@ class AnswersContract(ABC):
     async def test_a_final_answer_is_answered_again_byte_for_byte(self) -> None:
         async with self.stage() as units:
             await _begin(units, an_answer())
-            await units.write(lambda transaction: transaction.end_answer(FINAL))
+            await units.single.end_answer(FINAL)
             stands = await _begin(units, an_answer(2), after_s(86_399))
             promise(f"a final answer stands until it expires: {stands!r}.", kept=stands == FINAL)
 
     async def test_an_expired_answer_counts_as_absent(self) -> None:
         async with self.stage() as units:
             await _begin(units, an_answer())
-            await units.write(lambda transaction: transaction.end_answer(FINAL))
+            await units.single.end_answer(FINAL)
             late = an_answer(2, expires_at=after_s(90_000))
             promise("an expired answer is absent.", kept=await _begin(units, late, after_s(86_400)) is None)
             stands = await _begin(units, an_answer(3), after_s(86_401))
             promise(f"its key belongs to whoever came then: {stands!r}.", kept=stands == late)
+
+    async def test_an_answer_is_kept_although_its_reservation_was_cleared_away(self) -> None:
+        async with self.stage() as units:
+            await units.single.end_answer(FINAL)
+            stands = await _begin(units, an_answer(2))
+            promise(f"a final answer needs no reservation: {stands!r}.", kept=stands == FINAL)
 
     async def test_an_abandoned_reservation_ends(self) -> None:
         async with self.stage() as units:
@@ -61,7 +67,7 @@ class AnswersContract(ABC):
         async with self.stage() as units:
             await _begin(units, an_answer())
             mine = an_answer()
-            await units.write(lambda t: t.drop_answer(mine.user, mine.operation, mine.key))
+            await units.single.drop_answer(mine.user, mine.operation, mine.key)
             promise("a key given back is free.", kept=await _begin(units, an_answer(2)) is None)
 
     async def test_users_operations_and_keys_are_apart(self) -> None:
@@ -74,10 +80,10 @@ class AnswersContract(ABC):
             ]
             for answer in (mine, *others):
                 promise("a key is one user's, for one operation.", kept=await _begin(units, answer) is None)
-            await units.write(lambda t: t.drop_answer("43", mine.operation, mine.key))
+            await units.single.drop_answer("43", mine.operation, mine.key)
             stands = await _begin(units, an_answer(2))
             promise("giving one key back frees no other.", kept=stands == mine)
 
 
 async def _begin(units: UnitOfWork, answer: StoredAnswer, now: datetime = NOW) -> StoredAnswer | None:
-    return await units.write(lambda transaction: transaction.begin_answer(answer, now))
+    return await units.single.begin_answer(answer, now)

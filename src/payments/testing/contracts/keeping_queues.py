@@ -104,7 +104,58 @@ class QueuesContract(ABC):
         async with self.stage() as units:
             await _add(units, a_notice(1, reference=None))
             (leased,) = await _lease_notices(units, after_s(1))
-            promise("a notice may name nothing.", kept=leased == a_notice(1, reference=None))
+            nameless = a_notice(1, reference=None, next_try_at=leased.next_try_at)
+            promise("a notice may name nothing.", kept=leased == nameless)
+
+    async def test_a_leased_notice_comes_as_it_now_is(self) -> None:
+        async with self.stage() as units:
+            await _add(units, a_notice(1))
+            (leased,) = await _lease_notices(units, after_s(1), until=after_s(60))
+            promise(f"it is due when its lease ends: {leased!r}.", kept=leased.next_try_at == after_s(60))
+            found = await units.reads.notices_about(an_attempt().reference)
+            promise(f"what is leased is what is stored: {found!r}.", kept=found == (leased,))
+
+    async def test_a_notice_that_somebody_knows_is_stored_by_itself_and_no_other(self) -> None:
+        async with self.stage() as units:
+            refunded = a_payment(attempts=(an_attempt(1),), captures=(a_capture(1),), refunds=(a_refund(1),))
+            await keep(units, refunded)
+            for number, known in ((1, an_attempt(1).reference), (2, a_refund(1).reference)):
+                kept = await units.single.add_known_notice(a_notice(number, reference=known))
+                promise(f"one about {known}, which is known, is stored.", kept=kept)
+            ignored = a_notice(3, reference=None, next_try_at=None, handled_at=NOW, outcome="ignored")
+            promise(
+                "what nobody looks at need not be known.", kept=await units.single.add_known_notice(ignored)
+            )
+            found = await units.reads.notices_about(an_attempt(1).reference)
+            promise(f"it is stored as it came; found {found!r}.", kept=found == (a_notice(1),))
+            for stranger in (a_notice(4, reference="p-unknown"), a_notice(5, reference=None)):
+                kept = await units.single.add_known_notice(stranger)
+                promise(f"{stranger.reference}, which nobody has, is not stored.", kept=not kept)
+            promise(
+                "what was not stored is not there.", kept=not await units.reads.notices_about("p-unknown")
+            )
+            for again in (a_notice(1), attrs.evolve(a_notice(9), digest=a_notice(1).digest)):
+                kept = await units.single.add_known_notice(again)
+                promise("a duplicate is not stored.", kept=not kept)
+            found = await units.reads.notices_about(an_attempt(1).reference)
+            promise(f"a duplicate changes nothing; found {found!r}.", kept=found == (a_notice(1),))
+
+    async def test_many_notices_are_finished_at_once_but_for_those_whose_lease_was_lost(self) -> None:
+        async with self.stage() as units:
+            for number in (1, 2, 3):
+                await _add(units, a_notice(number))
+            leased = await _lease_notices(units, after_s(1), until=after_s(60), limit=1)
+            leased += await _lease_notices(units, after_s(3), until=after_s(90))
+            await _lease_notices(units, after_s(60), until=after_s(120), token=THEIRS)
+            done = tuple(
+                attrs.evolve(n, handled_at=after_s(61), next_try_at=None, outcome=f"settled {n.tries}")
+                for n in leased
+            )
+            await units.single.finish_notices(done, token=MINE)
+            found = await units.reads.notices_about(an_attempt().reference)
+            promise(f"those still leased are finished; found {found!r}.", kept=found[1:] == done[1:])
+            promise("the one that was lost is left alone.", kept=found[0].handled_at is None)
+            await units.single.finish_notices((), token=MINE)
 
     async def test_due_notices_are_leased_oldest_first(self) -> None:
         async with self.stage() as units:
@@ -155,7 +206,10 @@ class QueuesContract(ABC):
             early = await _lease_notices(units, after_s(14))
             again = await _lease_notices(units, after_s(15))
             promise("it is not seen before its next try.", kept=early == ())
-            promise(f"it is seen at its next try, with its tries; {again!r}.", kept=again == (later,))
+            promise(
+                f"it is seen at its next try, with its tries; {again!r}.",
+                kept=[(n.notice_id, n.tries) for n in again] == [(later.notice_id, 1)],
+            )
 
     async def test_a_notice_that_comes_again_is_looked_at_sooner_unless_it_is_leased_or_handled(self) -> None:
         async with self.stage() as units:
@@ -232,7 +286,10 @@ class QueuesContract(ABC):
             early = await _lease_messages(units, after_s(29))
             due = await _lease_messages(units, after_s(30))
             promise("a message is not tried before its time.", kept=early == ())
-            promise(f"only the undelivered one is tried again; {due!r}.", kept=due == (again,))
+            promise(
+                f"only the undelivered one is tried again; {due!r}.",
+                kept=due == (attrs.evolve(again, next_try_at=after_s(900)),),
+            )
 
     async def test_a_lost_message_lease_finishes_nothing(self) -> None:
         async with self.stage() as units:
@@ -256,10 +313,40 @@ class QueuesContract(ABC):
                 kept=_m(leased) == [2, 4, 5],
             )
             found = await units.reads.messages_of(a_payment().payment_id)
+            kept = all(m.next_try_at is None for m in found if m.sequence in {1, 3})
+            promise("overtaken messages wait for nothing.", kept=kept)
             states = [message.state for message in found if message.sequence in {1, 3}]
             promise("overtaken messages are marked so.", kept=states == [MessageState.OVERTAKEN] * 2)
             lease = await _lease_messages(units, after_s(999))
+            await units.single.finish_messages(tuple(map(_delivered, found)), token=MINE)
+            after = await units.reads.messages_of(a_payment().payment_id)
+            states = [message.state for message in after if message.sequence in {1, 3}]
+            promise("nobody has them leased.", kept=states == [MessageState.OVERTAKEN] * 2)
             promise(f"overtaken messages are never seen again: {_m(lease)}.", kept=_m(lease) == [2, 4, 5])
+
+    async def test_overtaken_messages_are_told_of_once_and_count(self) -> None:
+        async with self.stage() as units:
+            await _send(units, a_message(1), a_message(2), a_message(3))
+            first = await _lease(units, after_s(9), limit=2)
+            told = [(m.sequence, m.state) for m in first]
+            wanted = [(1, MessageState.OVERTAKEN), (2, MessageState.OVERTAKEN)]
+            promise(f"whoever takes two is told what became of two: {told}.", kept=told == wanted)
+            second = await _lease(units, after_s(9), limit=2)
+            told = [(m.sequence, m.state) for m in second]
+            promise(f"and of those no more: {told}.", kept=told == [(3, MessageState.PENDING)])
+
+    async def test_many_messages_are_finished_at_once_but_for_those_whose_lease_was_lost(self) -> None:
+        async with self.stage() as units:
+            await _send(units, *(_mail(number) for number in (1, 2, 3)))
+            leased = await _lease_messages(units, after_s(1), until=after_s(60))
+            leased += await _lease_messages(units, after_s(3), until=after_s(90))
+            await _lease_messages(units, after_s(60), until=after_s(120), token=THEIRS)
+            done = tuple(map(_delivered, leased))
+            await units.single.finish_messages(done, token=MINE)
+            found = await units.reads.messages_of(a_payment().payment_id)
+            promise(f"those still leased are finished; found {found!r}.", kept=found[1:] == done[1:])
+            promise("the one that was lost is left alone.", kept=found[0].state is MessageState.PENDING)
+            await units.single.finish_messages((), token=MINE)
 
     async def test_a_message_overtaken_by_a_delivered_one_is_not_sent(self) -> None:
         async with self.stage() as units:
@@ -285,7 +372,7 @@ class QueuesContract(ABC):
                 attempt = an_attempt(number, next_check_at=due, status=FAILED)
                 await keep(units, a_payment(number, attempts=(attempt,)))
             first = await _lease_attempts(units, after_s(3), limit=2)
-            wanted = (an_attempt(2).reference, an_attempt(4).reference)
+            wanted = tuple(sorted((an_attempt(2).reference, an_attempt(4).reference)))
             promise(f"the most overdue come first: {first}.", kept=first == wanted)
             rest = await _lease_attempts(units, after_s(3))
             promise(f"postponed attempts are not due: {rest}.", kept=rest == (an_attempt(1).reference,))
@@ -337,7 +424,7 @@ async def _add(units: UnitOfWork, notice: Notice) -> bool:
 
 async def _lease_notices(units: UnitOfWork, now: datetime, **options: Any) -> tuple[Notice, ...]:
     chosen = {"until": after_s(1000), "token": MINE, "limit": 100, **options}
-    return await units.write(lambda transaction: transaction.lease_notices(now, **chosen))
+    return await units.single.lease_notices(now, **chosen)
 
 
 async def _finish_notice(units: UnitOfWork, notice: Notice, token: Any = MINE) -> bool:
@@ -345,8 +432,14 @@ async def _finish_notice(units: UnitOfWork, notice: Notice, token: Any = MINE) -
 
 
 async def _lease_messages(units: UnitOfWork, now: datetime, **options: Any) -> tuple[Message, ...]:
+    """Those that were leased; the overtaken ones left out."""
+    taken = await _lease(units, now, **options)
+    return tuple(message for message in taken if message.state is MessageState.PENDING)
+
+
+async def _lease(units: UnitOfWork, now: datetime, **options: Any) -> tuple[Message, ...]:
     chosen = {"until": after_s(900), "token": MINE, "limit": 100, **options}
-    return await units.write(lambda transaction: transaction.lease_messages(now, **chosen))
+    return await units.single.lease_messages(now, **chosen)
 
 
 async def _finish_message(units: UnitOfWork, message: Message, token: Any = MINE) -> bool:
@@ -355,7 +448,7 @@ async def _finish_message(units: UnitOfWork, message: Message, token: Any = MINE
 
 async def _lease_attempts(units: UnitOfWork, now: datetime, limit: int = 100) -> tuple[str, ...]:
     until = after_s(60)
-    return await units.write(lambda transaction: transaction.lease_attempts(now, until=until, limit=limit))
+    return await units.single.lease_attempts(now, until=until, limit=limit)
 
 
 async def _add_signed(units: UnitOfWork, notice: Notice) -> bool:

@@ -166,4 +166,4 @@ async def _with_refund(units: UnitOfWork, number: int, *, next_check_at: datetim
 
 async def _lease_refunds(units: UnitOfWork, now: datetime, limit: int = 100) -> tuple[tuple[UUID, UUID], ...]:
     until = after_s(60)
-    return await units.write(lambda transaction: transaction.lease_refunds(now, until=until, limit=limit))
+    return await units.single.lease_refunds(now, until=until, limit=limit)

@@ -17,6 +17,7 @@ from payments.domain.payment import Payment
 from payments.domain.review import Review
 from payments.domain.reviewing import WayOut, ways_out
 from payments.domain.transitions import RefundStatus
+from payments.testing.simulation.ledger import PAGES
 from payments.testing.simulation.plan import Action, Deed
 from payments.testing.simulation.processes import Fenced, Machine, calling
 from payments.testing.simulation.world import World
@@ -57,6 +58,7 @@ class People:
             Deed.COLLECT: self._collect,
             Deed.HAND_OVER: self._hand_over,
             Deed.MONEY_RETURNS: self._money_returns,
+            Deed.TWO_TABS: self._two_tabs,
             Deed.KILL: self._kill,
             Deed.RESTART: self._restart,
         }
@@ -195,6 +197,28 @@ class People:
     async def _redirected(self, reference: str) -> None:
         payments = self._world.payments
         await self.request("redirect", lambda: payments.settle(reference, "redirect", coalesce_s=10.0))
+
+    async def _two_tabs(self, action: Action) -> None:
+        """Pay on a page that stayed open though it was cancelled, and through another provider as well.
+
+        What is paid on the page is now and then wrong, and of what happens on the phone nobody is told.
+        """
+        world, payments, pages = self._world, self._world.payments, self._world.pages
+        first = await self.request("initiate", lambda: payments.initiate(action.order_id, PAYER, PAGES))
+        if first is None or not pages.payable(first.reference):
+            return
+        pages.outlive.add(first.reference)
+        second = await self.request(
+            "initiate", lambda: payments.initiate(action.order_id, PAYER, action.provider)
+        )
+        if second is None or second.reference == first.reference:
+            return
+        self._handed_out(second, action.order_id)
+        world.prompts.silent.add(second.reference)
+        if pages.payable(first.reference):
+            asked = pages.opened[first.reference].amount
+            wrong = Money(asked.minor + 100, asked.currency)
+            pages.pays(first.reference, world.minds.one_of((asked, wrong)))
 
     async def _return(self, action: Action) -> None:
         reference = self._newest(action.order_id)

@@ -13,6 +13,9 @@ from payments.testing.simulation.chance import Chance
 LARGE: Final = 0.02
 """How many histories have more orders than a person would look through."""
 
+TWO_TABS: Final = 0.05
+"""In how many histories a payer pays twice, the first time perhaps another amount than is owed."""
+
 
 class Deed(enum.Enum):
     """What somebody does. The value says it in a story."""
@@ -30,6 +33,7 @@ class Deed(enum.Enum):
     COLLECT = "a collector is at the door"
     HAND_OVER = "a collector brings cash in"
     MONEY_RETURNS = "the provider gives money back by itself"
+    TWO_TABS = "the payer pays on the page of one tab and through another provider in the next"
     KILL = "a process is killed"
     RESTART = "a process is asked to stop"
 
@@ -81,6 +85,13 @@ class Plan:
             for deed in (Deed.KILL, Deed.RESTART)
             if drawn.happens(0.1)
         ]
+        # Drawn apart: who has two tabs changes nothing about the others.
+        tabs = Chance.of(seed, "tabs")
+        two_tabs = tabs.happens(TWO_TABS)
+        if two_tabs:
+            second = tabs.one_of(("prompts", "prompts", "cash"))
+            at_s = tabs.between(0, span_s / 4)
+            actions.append(Action(at_s=at_s, deed=Deed.TWO_TABS, order_id="order_1", provider=second))
         payable = drawn.one_of((6, 10, 15))
         return cls(
             seed=seed,
@@ -89,7 +100,7 @@ class Plan:
             orders=orders,
             watched_for=timedelta(minutes=payable + _watched(drawn)),
             payable_for=timedelta(minutes=payable),
-            refunds_by_receipt=drawn.happens(0.3),
+            refunds_by_receipt=drawn.happens(0.3) or two_tabs,
             rules=drawn.below(len(RULES)),
             actions=tuple(sorted(actions, key=lambda action: action.at_s)),
             chaos_s=span_s,

@@ -47,6 +47,8 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
     refunds: LedgerRefunds = attrs.field(init=False)
     prompted: Callable[[str], None] | None = None
     """Told whenever a phone shows a prompt."""
+    silent: set[str] = attrs.field(factory=set, init=False)
+    """Prompts whose report never comes."""
     _ended: set[str] = attrs.field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -148,6 +150,8 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
             self.post.callback(PROMPTS, address.rstrip("/").rpartition("/")[2], body)
 
     def _report(self, reference: str, claim: Claim, **said: str) -> None:
+        if reference in self.silent:
+            return
         if self.steps.struck(Fault.NOTICE_LIES, "phone"):
             claim = self.chance.one_of((Claim.PAID, Claim.FAILED, Claim.OTHER))
         body = self.scripted.callback(reference, claim, **said)

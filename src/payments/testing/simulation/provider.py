@@ -54,6 +54,8 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
     outage: Outage
     scripted: ScriptedProvider = attrs.field(factory=lambda: ScriptedProvider(name=PAGES))
     refunds: LedgerRefunds = attrs.field(init=False)
+    outlive: set[str] = attrs.field(factory=set, init=False)
+    """Pages that can be paid on though they were cancelled."""
     _said: dict[str, list[Answer]] = attrs.field(factory=dict, init=False)
     """What could truly be answered about each page before, oldest first."""
     _opened_s: dict[str, float] = attrs.field(factory=dict, init=False)
@@ -154,7 +156,7 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
         truth = await self._truth(reference)
         if truth.capture_key is not None:
             return Cancelled.UNKNOWN
-        if not self.steps.struck(Fault.CANCEL_IGNORED, label):
+        if reference not in self.outlive and not self.steps.struck(Fault.CANCEL_IGNORED, label):
             self._closed.add(reference)
             self.scripted.answers(
                 reference, Answer(outcome=Outcome.CLOSED, word="cancelled", reference=reference)
@@ -178,20 +180,20 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
             and open_s < self._payable_s
         )
 
-    def pays(self, reference: str) -> None:
-        """Somebody pays on the page, not always what was asked for."""
-        asked = self.opened[reference].amount
-        amount = asked
-        if self.steps.struck(Fault.OTHER_AMOUNT, "page"):
-            amount = Money(
-                max(1, asked.minor + self.chance.one_of((-1, 1, -100, 9 * asked.minor))), asked.currency
-            )
-        elif self.steps.struck(Fault.OTHER_CURRENCY, "page"):
-            amount = Money.of("1.00", "USD")
+    def pays(self, reference: str, amount: Money | None = None) -> None:
+        """Somebody pays ``amount`` on the page; without one, not always what was asked for."""
+        if amount is None:
+            amount = self._paid_instead(self.opened[reference].amount)
         self.scripted.pays(reference, amount=amount)
         self.steps.tell("a payer", f"pays {amount} on {reference}")
         self.ledger.take(Taken(provider=PAGES, key=f"T-{reference}", reference=reference, amount=amount))
         self._tell(reference, Claim.PAID)
+
+    def _paid_instead(self, asked: Money) -> Money:
+        if self.steps.struck(Fault.OTHER_AMOUNT, "page"):
+            other = asked.minor + self.chance.one_of((-1, 1, -100, 9 * asked.minor))
+            return Money(max(1, other), asked.currency)
+        return Money.of("1.00", "USD") if self.steps.struck(Fault.OTHER_CURRENCY, "page") else asked
 
     def acts(self, reference: str) -> None:
         """Somebody has begun to pay on the page."""

@@ -9,7 +9,7 @@ import attrs
 
 from payments.adapters.memory.repository import MemoryReads
 from payments.adapters.sql.again import Patience, again
-from payments.application.ports.repository import Reads
+from payments.application.ports.repository import Place, Reads
 from payments.application.records import (
     AuditEntry,
     Backlog,
@@ -113,7 +113,7 @@ class SimulatedReads(Reads):
     async def notices_about(self, reference: str) -> tuple[Notice, ...]:
         return await self._read("notices_about", lambda r: r.notices_about(reference))
 
-    async def payments_after(self, payment_id: UUID | None, limit: int) -> tuple[Payment, ...]:
+    async def payments_after(self, payment_id: Place, limit: int) -> tuple[Payment, ...]:
         return await self._read("payments_after", lambda r: r.payments_after(payment_id, limit))
 
     async def backlog(self, now: datetime) -> Backlog:
@@ -125,10 +125,10 @@ class SimulatedReads(Reads):
     async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
         return await self._read("review_trail", lambda r: r.review_trail(review_id))
 
-    async def reviews_alone_after(self, review_id: UUID | None, limit: int) -> tuple[Review, ...]:
+    async def reviews_alone_after(self, review_id: Place, limit: int) -> tuple[Review, ...]:
         return await self._read("reviews_alone_after", lambda r: r.reviews_alone_after(review_id, limit))
 
-    async def review_trails_after(self, review_id: UUID | None, limit: int) -> tuple[UUID, ...]:
+    async def review_trails_after(self, review_id: Place, limit: int) -> tuple[UUID, ...]:
         return await self._read("review_trails_after", lambda r: r.review_trails_after(review_id, limit))
 
     async def newest_notices(self, reference: str, provider: str, limit: int) -> tuple[Notice, ...]:

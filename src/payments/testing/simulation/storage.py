@@ -20,6 +20,7 @@ from payments.adapters.sql.runner import NotUnique, TryAgain
 from payments.application.ports.repository import Transaction
 from payments.application.records import (
     Message,
+    MessageState,
     Notice,
     ReviewLink,
     StoredAnswer,
@@ -280,6 +281,11 @@ class SimulatedTransaction(Transaction):
             await self._lock(("notice", known.notice_id))
         return await self._now(lambda t: t.add_notice(notice, most_unknown=most_unknown))
 
+    async def add_known_notice(self, notice: Notice) -> bool:
+        await self._come("add_known_notice")
+        await self._lock(("digest", notice.digest))
+        return await self._now(lambda t: t.add_known_notice(notice))
+
     async def lease_notices(
         self, now: datetime, *, until: datetime, token: UUID, limit: int
     ) -> tuple[Notice, ...]:
@@ -296,6 +302,10 @@ class SimulatedTransaction(Transaction):
     async def finish_notice(self, notice: Notice, *, token: UUID) -> bool:
         key = ("notice", notice.notice_id)
         return await self._do("finish_notice", lambda t: t.finish_notice(notice, token=token), key)
+
+    async def finish_notices(self, notices: tuple[Notice, ...], *, token: UUID) -> None:
+        keys = [("notice", notice.notice_id) for notice in notices]
+        await self._do("finish_notices", lambda t: t.finish_notices(notices, token=token), *keys)
 
     async def lease_messages(
         self, now: datetime, *, until: datetime, token: UUID, limit: int
@@ -319,12 +329,17 @@ class SimulatedTransaction(Transaction):
         }
         await self._lock(*(("message", name) for name in changed))
         self._learn_rows("messages", changed)
-        self._learn_rows("message_leases", {m.message_id: token for m in taken})
+        leased = (m.message_id for m in taken if m.state is MessageState.PENDING)
+        self._learn_rows("message_leases", dict.fromkeys(leased, token))
         return taken
 
     async def finish_message(self, message: Message, *, token: UUID) -> bool:
         key = ("message", message.message_id)
         return await self._do("finish_message", lambda t: t.finish_message(message, token=token), key)
+
+    async def finish_messages(self, messages: tuple[Message, ...], *, token: UUID) -> None:
+        keys = [("message", message.message_id) for message in messages]
+        await self._do("finish_messages", lambda t: t.finish_messages(messages, token=token), *keys)
 
     async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
         await self._come("lease_attempts")
@@ -336,7 +351,7 @@ class SimulatedTransaction(Transaction):
             and attempt.next_check_at <= now
             and self._free(("attempt", attempt.reference))
         )
-        taken = tuple(reference for _, reference in due[:limit])
+        taken = tuple(sorted(reference for _, reference in due[:limit]))
         await self._lock(*(("attempt", reference) for reference in taken))
         self._written.postponed.update(dict.fromkeys(taken, until))
         return taken
@@ -353,7 +368,8 @@ class SimulatedTransaction(Transaction):
             and refund.next_check_at <= now
             and self._free(("refund", refund.refund_id))
         )
-        taken = tuple((payment_id, refund_id) for _, refund_id, payment_id in due[:limit])
+        chosen = sorted((refund_id, payment_id) for _, refund_id, payment_id in due[:limit])
+        taken = tuple((payment_id, refund_id) for refund_id, payment_id in chosen)
         await self._lock(*(("refund", refund_id) for _, refund_id in taken))
         self._written.postponed_refunds.update({refund_id: until for _, refund_id in taken})
         return taken

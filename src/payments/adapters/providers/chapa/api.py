@@ -10,7 +10,7 @@ import attrs
 import structlog
 
 from payments.adapters.date_header import ahead_s
-from payments.adapters.http_client import Reply, exchange
+from payments.adapters.http_client import Call, Reply, exchange
 from payments.adapters.providers.chapa.settings import ChapaSettings
 from payments.adapters.providers.surroundings import Surroundings
 from payments.adapters.retry_after import retry_after_s
@@ -91,9 +91,7 @@ class ChapaApi:
             headers["content-type"] = "application/x-www-form-urlencoded"
             content = urlencode(form).encode()
         client, clock = self._surroundings.client, self._surroundings.clock
-        request = client.build_request(
-            method, f"{self.settings.base_url}{path}", headers=headers, content=content
-        )
+        request = Call(method=method, url=f"{self.settings.base_url}{path}", headers=headers, body=content)
         started = clock.monotonic()
         log = structlog.get_logger().bind(provider="chapa", call=name)
         try:

@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 import structlog
 
-from payments.adapters.http_client import Reply, exchange
+from payments.adapters.http_client import Call, Reply, exchange
 from payments.adapters.providers.mpesa.settings import MpesaSettings
 from payments.adapters.providers.surroundings import Surroundings
 from payments.application import strict_json
@@ -97,9 +97,9 @@ class AccessTokens:
     async def _fetch(self) -> tuple[str, int]:
         settings, client = self._settings, self._surroundings.client
         pair = f"{settings.consumer_key.reveal()}:{settings.consumer_secret.reveal()}"
-        request = client.build_request(
-            "GET",
-            f"{settings.base_url}/oauth/v1/generate?grant_type=client_credentials",
+        request = Call(
+            method="GET",
+            url=f"{settings.base_url}/oauth/v1/generate?grant_type=client_credentials",
             headers={
                 "authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
                 "accept": "application/json",

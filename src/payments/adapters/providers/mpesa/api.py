@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 import structlog
 
-from payments.adapters.http_client import Reply, exchange
+from payments.adapters.http_client import Call, Reply, exchange
 from payments.adapters.providers.mpesa.access import AccessTokens
 from payments.adapters.providers.mpesa.settings import MpesaSettings
 from payments.adapters.providers.surroundings import Surroundings
@@ -98,15 +98,15 @@ class MpesaApi:
 
     async def _post(self, name: str, path: str, fields: Mapping[str, Any], token: str) -> MpesaAnswer:
         client, clock = self._surroundings.client, self._surroundings.clock
-        request = client.build_request(
-            "POST",
-            f"{self.settings.base_url}{path}",
+        request = Call(
+            method="POST",
+            url=f"{self.settings.base_url}{path}",
             headers={
                 "authorization": f"Bearer {token}",
                 "accept": "application/json",
                 "content-type": "application/json",
             },
-            content=json.dumps(fields, ensure_ascii=True, separators=(",", ":")).encode(),
+            body=json.dumps(fields, ensure_ascii=True, separators=(",", ":")).encode(),
         )
         started_s = clock.monotonic()
         # What is sent and answered names the payer's phone: only these parts are logged.

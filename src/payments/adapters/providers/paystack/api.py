@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import attrs
 import httpx
@@ -12,7 +13,7 @@ import stamina
 import structlog
 
 from payments.adapters.date_header import ahead_s
-from payments.adapters.http_client import Reply, exchange
+from payments.adapters.http_client import Call, Reply, exchange
 from payments.adapters.providers.paystack.settings import PaystackSettings
 from payments.adapters.providers.surroundings import Surroundings
 from payments.adapters.retry_after import retry_after_s
@@ -127,9 +128,8 @@ class PaystackApi:
         if content is not None:
             headers["content-type"] = "application/json"
         client, clock = self._surroundings.client, self._surroundings.clock
-        request = client.build_request(
-            method, f"{self.settings.base_url}{path}", params=query, headers=headers, content=content
-        )
+        url = f"{self.settings.base_url}{path}" + (f"?{urlencode(query)}" if query else "")
+        request = Call(method=method, url=url, headers=headers, body=content)
         started = clock.monotonic()
         log = structlog.get_logger().bind(provider="paystack", call=name)
         try:

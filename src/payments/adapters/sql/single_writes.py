@@ -1,0 +1,119 @@
+"""Writes of one statement each, in SQL: by themselves, or within a transaction, as the runner has it."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from payments.adapters.sql import record_mapping, statements
+from payments.adapters.sql.conversion import instant, maybe_instant
+from payments.adapters.sql.runner import Runner
+from payments.application.ports.single_writes import SingleWrites
+from payments.application.records import Message, Notice, StoredAnswer
+from payments.domain.errors import StorageUnavailable
+
+_LOOKS: Final = 5
+"""How often a key that is taken when it is asked for, and free when it is looked up, is asked for again."""
+
+
+@attrs.frozen
+class SqlSingleWrites(SingleWrites):
+    """What changes something changes it in one statement; what it answers is put in order here."""
+
+    _runner: Runner
+
+    async def add_known_notice(self, notice: Notice) -> bool:
+        values = record_mapping.notice_values(notice)
+        return await self._runner.fetch_one(statements.ADD_KNOWN_NOTICE, values) is not None
+
+    async def lease_notices(
+        self, now: datetime, *, until: datetime, token: UUID, limit: int
+    ) -> tuple[Notice, ...]:
+        rows = await self._runner.fetch(
+            statements.LEASE_NOTICES,
+            {"now": instant(now), "limit": limit, "next_try_at": instant(until), "lease": str(token)},
+        )
+        by_age = sorted(rows, key=lambda row: (row["received_at"], row["notice_id"]))
+        return tuple(map(record_mapping.notice_of, by_age))
+
+    async def finish_notices(self, notices: tuple[Notice, ...], *, token: UUID) -> None:
+        await self._runner.run_many(
+            statements.FINISH_NOTICE, [finished_notice(notice, token) for notice in notices]
+        )
+
+    async def lease_messages(
+        self, now: datetime, *, until: datetime, token: UUID, limit: int
+    ) -> tuple[Message, ...]:
+        rows = await self._runner.fetch(
+            statements.LEASE_MESSAGES,
+            {"now": instant(now), "limit": limit, "next_try_at": instant(until), "lease": str(token)},
+        )
+        by_age = sorted(rows, key=lambda row: (row["created_at"], row["message_id"]))
+        return tuple(map(record_mapping.message_of, by_age))
+
+    async def finish_messages(self, messages: tuple[Message, ...], *, token: UUID) -> None:
+        await self._runner.run_many(
+            statements.FINISH_MESSAGE, [finished_message(message, token) for message in messages]
+        )
+
+    async def lease_attempts(self, now: datetime, *, until: datetime, limit: int) -> tuple[str, ...]:
+        leased = {"now": instant(now), "limit": limit, "next_check_at": instant(until)}
+        rows = await self._runner.fetch(statements.LEASE_ATTEMPTS, leased)
+        return tuple(sorted(row["reference"] for row in rows))
+
+    async def lease_refunds(
+        self, now: datetime, *, until: datetime, limit: int
+    ) -> tuple[tuple[UUID, UUID], ...]:
+        leased = {"now": instant(now), "limit": limit, "next_check_at": instant(until)}
+        rows = await self._runner.fetch(statements.LEASE_REFUNDS, leased)
+        by_refund = sorted(rows, key=lambda row: row["refund_id"])
+        return tuple((UUID(row["payment_id"]), UUID(row["refund_id"])) for row in by_refund)
+
+    async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
+        new = {**record_mapping.answer_values(answer), "now": instant(now)}
+        this = _this_answer(answer.user, answer.operation, answer.key)
+        for _ in range(_LOOKS):
+            if await self._runner.fetch_one(statements.BEGIN_ANSWER, new) is not None:
+                return None
+            row = await self._runner.fetch_one(statements.ANSWER, this)
+            if row is not None:
+                return record_mapping.answer_of(row)
+        raise StorageUnavailable("Others took the key and gave it back, again and again.", retry_after_s=1.0)
+
+    async def end_answer(self, answer: StoredAnswer) -> None:
+        await self._runner.run(statements.END_ANSWER, record_mapping.answer_values(answer))
+
+    async def drop_answer(self, user: str, operation: str, key: str) -> None:
+        await self._runner.run(statements.DROP_ANSWER, _this_answer(user, operation, key))
+
+
+def finished_notice(notice: Notice, token: UUID) -> dict[str, object]:
+    """What became of a notice, to be stored by who shows the lease's token."""
+    return {
+        "this_notice": str(notice.notice_id),
+        "token": str(token),
+        "handled_at": maybe_instant(notice.handled_at),
+        "outcome": notice.outcome,
+        "next_try_at": maybe_instant(notice.next_try_at),
+        "tries": notice.tries,
+        "lease": None,
+    }
+
+
+def finished_message(message: Message, token: UUID) -> dict[str, object]:
+    """What became of a message, to be stored by who shows the lease's token."""
+    return {
+        "this_message": str(message.message_id),
+        "token": str(token),
+        "state": message.state.value,
+        "next_try_at": maybe_instant(message.next_try_at),
+        "tries": message.tries,
+        "delivered_at": maybe_instant(message.delivered_at),
+        "last_error": message.last_error,
+        "lease": None,
+    }
+
+
+def _this_answer(user: str, operation: str, key: str) -> dict[str, str]:
+    return {"this_user": user, "this_operation": operation, "this_key": key}
