@@ -30,10 +30,10 @@ ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .PHONY: help run test sheets stories races hostile planted mutate simulate points crash failover faults
-.PHONY: instructions check format docs provider lock clean
+.PHONY: bench bench-scaling instructions check format docs provider lock clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(VENV)/run.stamp ## start the whole demonstration on SQLite (PORT=8000 moves it)
 	@exec $(BIN)/payments demo --port $(PORT)
@@ -78,6 +78,16 @@ GROUPS ?=
 mutate: $(VENV)/mutation.stamp ## change the code piece by piece, and see which changes no test notices (GROUPS=..., long)
 	@nice $(BIN)/python -m tests.mutation $(GROUPS) $(ARGS)
 
+# ROUNDS, SECONDS, ONLY (a part of a name) and JSON (a file) of make bench; SIZE and MINUTES of bench-scaling.
+BENCHED = $(VENV)/dev.stamp .venv-bench/stamp
+bench: $(BENCHED) ## measure the service beside its peers: 5 rounds of 3 s a cell, about two hours (docs/performance.md)
+	@$(BIN)/python -m bench --rounds $(or $(ROUNDS),5) --seconds $(or $(SECONDS),3) \
+		$(if $(ONLY),--only "$(ONLY)") --json $(or $(JSON),.bench.json) $(ARGS)
+
+bench-scaling: $(VENV)/dev.stamp ## see if it stays flat: a million payments, a far provider, a soak (SIZE, MINUTES, ONLY)
+	@$(BIN)/python -m bench.scaling --size $(or $(SIZE),1000000) --minutes $(or $(MINUTES),10) \
+		$(if $(ONLY),--only "$(ONLY)") --json $(or $(JSON),.bench-scaling.json) $(ARGS)
+
 instructions: $(VENV)/dev.stamp ## hold the instructions of the hot paths against those kept (ACCEPT=1 keeps the new ones)
 	@$(BIN)/python -m bench.instructions $(if $(ACCEPT),--accept) $(ARGS)
 
@@ -109,9 +119,10 @@ lock: ## write requirements/*.lock anew (LOCKFLAGS=--upgrade takes newer version
 	@$(COMPILE) pyproject.toml --extra demo requirements/run.in requirements/dev.in \
 		--constraint requirements/run.lock -o requirements/dev.lock
 	@$(COMPILE) requirements/mutation.in --constraint requirements/dev.lock -o requirements/mutation.lock
+	@$(COMPILE) requirements/bench.in -o requirements/bench.lock
 
 clean: ## remove the environment and what the tools left behind
-	@rm -rf $(VENV) .venv-lock .mutation .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@rm -rf $(VENV) .venv-lock .venv-bench .mutation .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 
 # ---- the environment: one for running and for testing, remade when a lock or pyproject.toml changes
 
@@ -131,6 +142,14 @@ $(VENV)/dev.stamp: requirements/dev.lock pyproject.toml
 
 $(VENV)/mutation.stamp: requirements/mutation.lock $(VENV)/dev.stamp
 	@$(LOCKED) requirements/mutation.lock
+	@touch $@
+
+# What the service is compared with stands apart: it shares no package with it.
+.venv-bench/stamp: requirements/bench.lock
+	@$(FIND_PYTHON); "$$python" -m venv --clear .venv-bench
+	@echo "Installing what the service is compared with (half a minute the first time) ..."
+	@.venv-bench/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes \
+		--only-binary :all: --requirement requirements/bench.lock
 	@touch $@
 
 # Sets the shell's $$python, or says in a sentence what is missing.

@@ -22,7 +22,7 @@ from payments.settings import Settings
 from payments.testing import MovableClock
 
 AUTH_KEY = "the-key-that-signs-tokens-of-counted-callers"
-WEBHOOK_SECRET = "the-secret-that-signs-counted-webhooks"  # noqa: S105 -- of nobody
+WEBHOOK_SECRET = "the-secret-that-signs-counted-webhooks"
 IN_2100_S = 4_102_444_800
 
 _JSON = (b"content-type", b"application/json")

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("run.lock", "dev.lock")
-FEWEST = {"run.lock": 41, "dev.lock": 41, "mutation.lock": 10}
+FEWEST = {"run.lock": 41, "dev.lock": 41, "mutation.lock": 10, "bench.lock": 40}
 
 # Each floor is the release that mended a fault which reaches us.
 FLOORS = {

@@ -1,0 +1,1 @@
+"""What must stay flat as a shop grows: ``make bench-scaling``."""
