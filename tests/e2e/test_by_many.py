@@ -16,7 +16,11 @@ from tests.e2e.databases import Database
 from tests.e2e.outside_world import Outside
 from tests.e2e.story import MAIL, ORDER, Story, open_story, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["postgresql"], indirect=True)]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.stories,
+    pytest.mark.parametrize("database", ["postgresql"], indirect=True),
+]
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.story import MAIL, Story, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.stories]
 
 
 async def test_killed_between_claim_and_record(story: Story) -> None:

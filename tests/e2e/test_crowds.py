@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.story import MAIL, PAYER, Story, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.stories]
 
 
 async def test_a_double_click_gives_one_checkout(story: Story) -> None:
@@ -93,7 +93,6 @@ async def test_the_same_idempotency_key_gets_the_same_answer_and_another_request
     await story.tells(first.json()["reference"], "is being paid through chapa")
 
 
-@pytest.mark.stories
 async def test_twenty_orders_are_paid_side_by_side(story: Story) -> None:
     names = [f"order_of_many_{number}" for number in range(20)]
     customer = {"email": MAIL, "first_name": "Sara", "last_name": "Tesfaye", "phone_number": None}

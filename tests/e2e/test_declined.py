@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.story import MAIL, Story
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.stories]
 
 
 async def declined(story: Story) -> dict[str, str]:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.story import MAIL, Story, problem, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.stories]
 
 
 async def held(story: Story, **attested: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.demo.conftest import Demonstration
 from tests.e2e.demo.newcomer import Newcomer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.stories]
 
 TAKEN_BY = {
     "order_1001": {"cash", "chapa"},  # ETB

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from tests.e2e.demo.conftest import Demonstration
 from tests.e2e.demo.visiting import visiting
 
-pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.stories]
 
 
 async def test_a_newcomer_pays_an_order_and_reads_the_mail(

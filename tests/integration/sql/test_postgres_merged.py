@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice, product
 from typing import Any, ClassVar
 
 import attrs
@@ -99,8 +100,13 @@ def test_rows_that_one_index_compares_are_written_in_order(change: StoredChange,
 def test_there_are_only_so_many_merged_statements() -> None:
     texts = MergedStatements(Statements(DIALECT))
     many = [
-        [Write(statements.SAVE_PAYMENT, {}), *[Write(statements.ADD_MESSAGE, {})] * count]
-        for count in range(MOST_SHAPES + 1)
+        [
+            Write(statements.SAVE_PAYMENT, {}),
+            *[Write(statements.ADD_EVIDENCE, {})] * evidence,
+            *[Write(statements.ADD_MESSAGE, {})] * messages,
+            *[Write(statements.ADD_REVIEW, {})] * reviews,
+        ]
+        for evidence, messages, reviews in islice(product(range(5), repeat=3), MOST_SHAPES + 1)
     ]
     assert all(texts.of(writes) for writes in many[:-1])
     assert texts.of(many[-1]) is None
