@@ -28,6 +28,8 @@ _HEAD = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\
 _WHO = b'"customer":{"email":"sara@shop.et","first_name":"Sara","last_name":"Tesfaye"}'
 _TIMES = b'"created_at":"2026-01-05T09:30:00.000000Z","updated_at":"2026-01-05T09:31:12.000000Z"'
 _LATE = (b"/v1/", b"/provider/")
+_ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+"""Orders, Chapa and Paystack; all answer alike."""
 
 asked: collections.Counter[str] = collections.Counter()
 
@@ -156,8 +158,8 @@ def _length(head: bytes) -> int:
 
 async def serve(port: int) -> None:
     """Answer on ``port`` until somebody ends the process."""
-    Outside.origin = b"http://127.0.0.1:%d" % port
-    server = await asyncio.get_running_loop().create_server(Outside, "127.0.0.1", port, backlog=1024)
+    Outside.origin = b"http://127.0.0.2:%d" % port
+    server = await asyncio.get_running_loop().create_server(Outside, _ADDRESSES, port, backlog=1024)
     await server.serve_forever()
 
 

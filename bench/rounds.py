@@ -64,12 +64,13 @@ class Figure:
     def mismatch(self) -> str | None:
         """What the rows say against the answers, if they do.
 
-        Requests under way when the time is up leave rows and no answer: as many as there are connections.
+        Requests under way when the time is up leave rows and no answer: as many as there are connections. One
+        that was refused may have left its claim.
         """
         if self.rows is None:
             return None
         least = self.answers - self.refused - self.left
-        if least <= self.rows <= least + self.connections:
+        if least <= self.rows <= least + self.refused + self.connections:
             return None
         return (
             f"round {self.round + 1}, {self.server}, {self.what}, c={self.connections}:"

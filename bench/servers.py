@@ -23,7 +23,11 @@ DJANGO: Final = ROOT / "bench" / "peers" / "django_peer"
 PORT: Final = int(os.environ.get("BENCH_PORT", "9200"))
 OUTSIDE_PORT: Final = int(os.environ.get("BENCH_OUTSIDE_PORT", "9100"))
 
-_OUTSIDE: Final = f"http://127.0.0.1:{OUTSIDE_PORT}"
+# Each has an address of its own, as in life: connections are counted by host, and a provider that is far away
+# must not take those to the orders service.
+_ORDERS: Final = f"http://127.0.0.1:{OUTSIDE_PORT}"
+_CHAPA: Final = f"http://127.0.0.2:{OUTSIDE_PORT}"
+_PAYSTACK: Final = f"http://127.0.0.3:{OUTSIDE_PORT}"
 
 
 @attrs.frozen(kw_only=True)
@@ -149,10 +153,10 @@ def ours(database: str, workers: int) -> Server:
             "PAYMENTS_PROVIDERS": "chapa,paystack",
             "PAYMENTS_CHAPA_SECRET_KEY": "CHASECK_TEST-bench000000000000000000000000",
             "PAYMENTS_CHAPA_WEBHOOK_SECRETS": WEBHOOK_SECRET,
-            "PAYMENTS_CHAPA_BASE_URL": _OUTSIDE,
+            "PAYMENTS_CHAPA_BASE_URL": _CHAPA,
             "PAYMENTS_PAYSTACK_SECRET_KEY": "sk_test_bench00000000000000000000000000000000",
-            "PAYMENTS_PAYSTACK_BASE_URL": _OUTSIDE,
-            "PAYMENTS_ORDERS_URL": _OUTSIDE,
+            "PAYMENTS_PAYSTACK_BASE_URL": _PAYSTACK,
+            "PAYMENTS_ORDERS_URL": _ORDERS,
             "PAYMENTS_ORDERS_TOKEN": "bench-orders-token-000001",
             "PAYMENTS_ORDERS_SIGNING_SECRETS": "whsec_YmVuY2gtc2lnbmluZy1zZWNyZXQtMDAwMDAwMDAwMDE=",
             "PAYMENTS_LOG_FORMAT": "json",
@@ -273,8 +277,8 @@ def _peers_environ(database: str) -> dict[str, str]:
         "PEER_DB": database,
         "PEER_JWT_KEY": AUTH_KEY,
         "PEER_WEBHOOK_SECRET": WEBHOOK_SECRET,
-        "PEER_ORDERS": f"{_OUTSIDE}/orders/",
-        "PEER_PROVIDER": f"{_OUTSIDE}/provider/",
+        "PEER_ORDERS": f"{_ORDERS}/orders/",
+        "PEER_PROVIDER": f"{_CHAPA}/provider/",
     }
 
 
