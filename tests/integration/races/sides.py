@@ -196,10 +196,17 @@ def assembled(world: World, units: UnitOfWork, shared_state: SharedState) -> Pay
 
 async def _answered(work: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
     """What ``work`` comes to. On a busy machine a hundred at once may wait too long for a connection."""
-    async for attempt in stamina.retry_context(on=StorageUnavailable, attempts=None, timeout=100.0):
+    async for attempt in stamina.retry_context(on=_only_busy, attempts=None, timeout=100.0):
         with attempt:
             return await work(*arguments)
     raise AssertionError("stamina ends with an answer or an error")
+
+
+def _only_busy(error: Exception) -> bool:
+    """Whether nothing is wrong but that the store was too busy, also where several things were worked on."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(StorageUnavailable)[1] is None
+    return isinstance(error, StorageUnavailable)
 
 
 async def _dawdle() -> None:
