@@ -172,7 +172,8 @@ class Load:
         except httpx.TransportError:
             return None
         if answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.defects.append(f"{answer.request.url} was answered 500: {answer.text[:200]}")
+            failed = [line["exception"] for line in self.story.service.events("request_failed")]
+            self.defects.append(f"{answer.request.url} was answered 500: {failed[-1:] or answer.text}")
         come_back = "retry-after" in answer.headers or answer.is_server_error
         return None if come_back else answer
 

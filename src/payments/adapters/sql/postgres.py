@@ -20,7 +20,14 @@ from sqlalchemy.sql import ClauseElement
 from payments.adapters.sql.again import Patience, again
 from payments.adapters.sql.compiled import Compiled, Statements
 from payments.adapters.sql.merged import PARTLY_WRITTEN, Merged, MergedStatements
-from payments.adapters.sql.postgres_errors import READ_ONLY, RETRY_AFTER_S, meaning, sqlstate, told
+from payments.adapters.sql.postgres_errors import (
+    READ_ONLY,
+    RETRY_AFTER_S,
+    closed_means_lost,
+    meaning,
+    sqlstate,
+    told,
+)
 from payments.adapters.sql.postgres_pool import ACQUIRE_S, COMMAND_S, DIALECT, PooledConnection, open_pool
 from payments.adapters.sql.postgres_url import read_address
 from payments.adapters.sql.runner import (
@@ -368,7 +375,8 @@ async def _answered(
     means: Callable[[Exception], Exception] = meaning,
 ) -> Any:
     try:
-        return await method(*arguments)
+        with closed_means_lost():
+            return await method(*arguments)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise means(error) from error
 
@@ -405,7 +413,8 @@ async def _unbroken(connection: asyncpg.Connection, answer: Coroutine[Any, Any, 
             _hang_up(connection)
     if not committing.done():
         raise TimeoutError
-    return await committing
+    with closed_means_lost():
+        return await committing
 
 
 def _heard(committing: "asyncio.Future[Any]") -> None:
@@ -417,7 +426,8 @@ def _heard(committing: "asyncio.Future[Any]") -> None:
 async def _roll_back(connection: asyncpg.Connection) -> None:
     """Undo what was run; a connection that does not say it did is closed, which undoes it too."""
     try:
-        await connection.execute("ROLLBACK", timeout=_ROLL_BACK_S)
+        with closed_means_lost():
+            await connection.execute("ROLLBACK", timeout=_ROLL_BACK_S)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         _hang_up(connection)
     except BaseException:

@@ -1,5 +1,7 @@
 """What PostgreSQL's errors, its driver's and the network's mean to us."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import asyncpg
@@ -47,6 +49,21 @@ def is_lost(error: Exception) -> bool:
     # asyncpg's InterfaceError is also its word for a value it cannot send, which is a ValueError besides.
     gone = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
     return gone or isinstance(error, (OSError, asyncpg.InternalClientError))
+
+
+@contextmanager
+def closed_means_lost() -> Iterator[None]:
+    """Have a connection that uvloop closed, and did not tell the driver of yet, be lost like any other.
+
+    Raises:
+        ConnectionResetError: for its RuntimeError.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "the handler is closed" not in str(error):
+            raise
+        raise ConnectionResetError("the connection was closed") from error
 
 
 def sqlstate(error: BaseException | None) -> str:
