@@ -274,8 +274,8 @@ async def _with_free_receipt(transaction: Transaction, attempt: Attempt, report:
 class Application:
     """One piece of evidence on its way into a payment: lock, decide, write.
 
-    Always under the lock: beginning from what was read broke the audit trail of some histories (I14), as
-    seeds of ``tests/simulation/regressions.txt`` showed.
+    Always under the lock: the audit trail says how all attempts are, and another one may have been asked
+    about since this payment was read, which has no version (I14; seeds in ``tests/simulation``).
     As a unit of work that runs again it finds its own evidence and stops. :meth:`decide` alone is for a unit
     of work that has locked the payment itself, and writes more than this.
     """
