@@ -21,6 +21,7 @@ from payments.domain.errors import (
 )
 from payments.domain.events import Reason
 from payments.domain.evidence import Answer, Outcome
+from payments.domain.initiation import Step, Wish, plan
 from payments.domain.money import Money
 from payments.domain.transitions import AttemptStatus, PaymentStatus
 from payments.testing import ScriptedProvider, in_memory_payments
@@ -209,6 +210,21 @@ async def test_a_declined_page_on_which_other_money_came_and_went_is_not_handed_
     assert again.reference != opened.reference
     assert not (await shop.attempt(opened.reference)).live
     assert await shop.kit.payments.check() == ()
+
+
+async def test_a_declined_page_that_nobody_asks_about_any_more_is_not_handed_out_again(shop: Shop) -> None:
+    """What is paid there might not be seen (simulated history 6216)."""
+    opened = await shop.initiate()
+    shop.provider.declines(opened.reference)
+    await shop.ask(opened.reference)
+    payment, now = await shop.payment(), shop.kit.clock.now()
+    (declined,) = payment.attempts
+    wish = Wish(provider="scripted", amount=declined.amount, order_version=declined.order_version)
+    assert plan(payment, wish, now).step is Step.REOPEN
+
+    unwatched = attrs.evolve(payment, attempts=(attrs.evolve(declined, next_check_at=None),))
+
+    assert plan(unwatched, wish, now).step is Step.CLAIM
 
 
 @pytest.mark.parametrize("why", ["another provider", "less than a minute left", "the order changed"])
