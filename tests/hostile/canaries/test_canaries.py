@@ -30,6 +30,7 @@ ALLOWED = (
     Allowed(canary="e-mail", where="database", why="kept for mails; erased in time"),
     Allowed(canary="*phone", where="database", why="kept for the prompt; erased in time"),
     Allowed(canary="page token", where="answer 200 POST /payments/initiate/*", why="the payer's own page"),
+    Allowed(canary="page token", where="answer 200 GET /payments/{id}/", why="the way back to it while it is open"),
     Allowed(canary="delivery code", where="answer 200 GET /pay/{token}/*", why="its payer has to say it"),
 )
 
@@ -50,6 +51,7 @@ async def paid_through_all_four(story: Story) -> tuple[list[dict[str, str]], lis
     paystack = await initiated(story, "order_2", "paystack")
     await story.outside.act_at_paystack(paystack["reference"], "pay")
     mpesa = await initiated(story, "order_3", "mpesa")
+    assert (await story.payment(mpesa["payment_id"]))["checkout_url"] == mpesa["checkout_url"]
     await story.browser.open(mpesa["checkout_url"])
     await story.outside.on_the_phone("approve")
     cash = await initiated(story, "order_4", "cash")
@@ -60,7 +62,7 @@ async def paid_through_all_four(story: Story) -> tuple[list[dict[str, str]], lis
     assert (await story.collect(**owed, delivery_code=code)).status_code == 200
     opened = [chapa, paystack, mpesa, cash]
     for one in opened:
-        await story.until_status(one["payment_id"], "success")
+        assert (await story.until_status(one["payment_id"], "success"))["checkout_url"] is None
     await story.until_at_rest()
     return opened, [
         Canary("delivery code", code),
