@@ -109,13 +109,19 @@ def _watched(settlement: Settlement, finding: Finding) -> Change:
     return projected(Change(change.payment.with_attempt(planned), events), finding.now)
 
 
-_SAYS_NOTHING: Final = frozenset({Rule.NO_INFORMATION, Rule.NOT_ATTESTED, Rule.NOT_OURS, Rule.SAID_ONCE})
+_SAYS_NOTHING: Final = frozenset(
+    {Rule.NO_INFORMATION, Rule.NOT_ATTESTED, Rule.NOT_OURS, Rule.SAID_ONCE, Rule.IN_FLIGHT}
+)
 _NEVER_PAYABLE: Final = frozenset({Reason.REFUSED, Reason.NOT_SENT, Reason.NEVER_CREATED, Reason.RETURNED})
 
 
 def _ends_in_silence(attempt: Attempt, rule: Rule) -> bool:
-    """Whether the last answer about an ended attempt leaves open if it was paid after all."""
-    return not attempt.live and rule in _SAYS_NOTHING and attempt.reason not in _NEVER_PAYABLE
+    """Whether the last answer about an ended attempt leaves open if it was paid after all.
+
+    Where the provider once said that it was, nothing it says later but money closes the question.
+    """
+    open_question = rule in _SAYS_NOTHING or attempt.said_paid_at is not None
+    return not attempt.live and open_question and attempt.reason not in _NEVER_PAYABLE
 
 
 def _asked_of_a_person(attempt: Attempt) -> happened.ReviewOpened:

@@ -20,7 +20,7 @@ from payments.domain.errors import (
     StorageUnavailable,
 )
 from payments.domain.events import Reason
-from payments.domain.evidence import Answer, Outcome, Rule
+from payments.domain.evidence import Answer, Outcome, Rule, nothing
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from payments.testing import ScriptedPrompts, in_memory_payments
 from tests.unit.use_cases.prompts_shop import PromptsShop
@@ -195,6 +195,21 @@ class TestSaidAgain:
         shop.prompts.pays(opened.reference)
         await shop.ask(opened.reference)
         await refused(PaymentInFlight, shop.initiate(provider="scripted"))
+
+    async def test_paid_said_once_of_a_prompt_that_had_ended_is_put_before_a_person(
+        self, shop: PromptsShop
+    ) -> None:
+        opened = await shop.initiate()
+        shop.prompts.answers(opened.reference, nothing("no answer"))
+        await shop.pass_time(minutes=10)
+        assert (await shop.attempt(opened.reference)).status is AttemptStatus.EXPIRED
+        shop.prompts.pays(opened.reference)
+        await shop.ask(opened.reference)
+        assert (await shop.verdicts())[-1] is Rule.SAID_ONCE
+        shop.prompts.declines(opened.reference)
+        await shop.pass_time(hours=25)
+        assert (await shop.attempt(opened.reference)).next_check_at is None
+        assert await shop.reviews() == ["stuck_unknown"]
 
     async def test_the_receipt_is_kept_when_the_callback_comes_later(self, shop: PromptsShop) -> None:
         opened = await shop.initiate()

@@ -104,12 +104,14 @@ async def test_a_live_attempt_whose_watch_ends_expires_and_a_person_is_asked(
     assert shop.provider.calls["check"] == asked, "its watch has ended"
 
 
-async def test_an_ended_attempt_whose_watch_ends_in_silence_is_put_before_a_person(shop: Shop) -> None:
+@pytest.mark.parametrize("last", [NOTHING, IN_FLIGHT], ids=["nothing", "in_flight"])
+async def test_an_ended_attempt_whose_watch_ends_without_a_word_on_money_is_put_before_a_person(
+    shop: Shop, last: Answer
+) -> None:
     opened = await shop.initiate()
     shop.provider.declines(opened.reference)
     await shop.ask(opened.reference)
-    shop.provider.pays(opened.reference)
-    shop.provider.silent = True
+    shop.provider.answers(opened.reference, last)
 
     await shop.pass_hours(73)
 
