@@ -30,7 +30,7 @@ ALLOWED = (
     Allowed(canary="e-mail", where="database", why="kept for mails; erased in time"),
     Allowed(canary="*phone", where="database", why="kept for the prompt; erased in time"),
     Allowed(canary="page token", where="answer 200 POST /payments/initiate/*", why="the payer's own page"),
-    Allowed(canary="page token", where="answer 200 GET /payments/{id}/", why="the way back to it while it is open"),
+    Allowed(canary="page token", where="answer 200 GET /payments/{id}/", why="the way back to it"),
     Allowed(canary="delivery code", where="answer 200 GET /pay/{token}/*", why="its payer has to say it"),
 )
 

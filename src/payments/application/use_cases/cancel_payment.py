@@ -33,7 +33,7 @@ class CancelPayment:
             PaymentInReview: money of it is held.
             AttemptInFlight, PaymentInFlight: the payer may be paying at this moment; repeat later.
         """
-        payment = await self._get(payment_id, user_id)
+        payment = await self._get.kept(payment_id, user_id)
         reason = Reason.CANCELLED_BY_PAYER
         return self._tokens.shown(
             await self.live_attempt(payment, reason=reason, actor=actor, cause="cancel")

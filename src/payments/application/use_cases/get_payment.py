@@ -23,7 +23,14 @@ class GetPayment:
         Raises:
             PaymentNotFound: absent, or somebody else's: nobody can tell which.
         """
+        return self._tokens.shown(await self.kept(payment_id, user_id))
+
+    async def kept(self, payment_id: UUID, user_id: str | None) -> Payment:
+        """The payment as it is kept, for who changes it; it raises alike.
+
+        One that is shown has addresses in it that nobody may write down.
+        """
         payment = await self._unit_of_work.reads.payment(payment_id)
         if payment is None or user_id not in (None, payment.payer):
             raise PaymentNotFound
-        return self._tokens.shown(payment)
+        return payment

@@ -353,7 +353,7 @@ class InitiatePayment:
 
     async def _write(self, payment: Payment, change: Callable[[Payment], Change], *, actor: str) -> Payment:
         async def write(transaction: Transaction) -> Payment:
-            locked = await transaction.lock_payment(payment.payment_id, known=_trusted(payment))
+            locked = await transaction.lock_payment(payment.payment_id, known=payment)
             if locked is None:
                 raise PaymentNotFound
             changed = change(locked)
@@ -406,15 +406,6 @@ def _refuse_settled(payment: Payment | None, user_id: str) -> None:
         raise PaymentAlreadyProcessed(facts=_facts(payment))
     if payment.held_captures:
         raise PaymentInReview(facts=_facts(payment))
-
-
-def _trusted(payment: Payment) -> Payment | None:
-    """The payment to begin from as it is known, if it has one attempt: the one that is written.
-
-    The audit trail says how all attempts are, and the save compares those alone that it writes: what a
-    question changes of another one meanwhile has no version (I14).
-    """
-    return payment if len(payment.attempts) == 1 else None
 
 
 def _facts(payment: Payment) -> dict[str, str]:

@@ -187,6 +187,7 @@ class SettlePayment:
             failure_noticed_at=failure_noticed_at,
             surplus_refund=self._reserve.of_surplus(attempt, answer, evidence_id),
             refunds=payment.refunds,
+            known=payment,
         )
         after, rule = await self._unit_of_work.write(apply)
         return Settled(payment=after, reference=reference, answer=answer, rule=rule)
@@ -274,8 +275,10 @@ async def _with_free_receipt(transaction: Transaction, attempt: Attempt, report:
 class Application:
     """One piece of evidence on its way into a payment: lock, decide, write.
 
-    Always under the lock: the audit trail says how all attempts are, and another one may have been asked
-    about since this payment was read, which has no version (I14; seeds in ``tests/simulation``).
+    It may begin from the payment as it is known. What it reads beside it is then read without the lock, and
+    is as good: a review of this payment is opened and decided only with a new version of it, which the save
+    would meet; and who holds which money or receipt of other payments no lock of this one says, but a unique
+    index does.
     As a unit of work that runs again it finds its own evidence and stops. :meth:`decide` alone is for a unit
     of work that has locked the payment itself, and writes more than this.
     """
@@ -295,12 +298,15 @@ class Application:
     surplus_refund: Wanted | None
     refunds: tuple[Refund, ...] = ()
     """Those that were known before the provider was asked."""
+    known: Payment | None = None
+    """The payment as it was read, to begin from."""
 
     async def __call__(self, transaction: Transaction) -> tuple[Payment, Rule]:
-        locked = await transaction.lock_payment(self.payment_id)
+        locked = await transaction.lock_payment(self.payment_id, known=self.known)
         if locked is None:
             raise PaymentNotFound
-        if await transaction.has_evidence(self.evidence_id):
+        # What is taken as known is so on the first run alone: nothing of this can be stored yet.
+        if locked is not self.known and await transaction.has_evidence(self.evidence_id):
             return locked, Rule.ALREADY_COUNTED
         if self.answer.outcome is Outcome.RETURNED and failed_since(self.refunds, locked.refunds):
             # What it counts as gone may be our refund, whose money is here: only a newer answer can tell.

@@ -19,6 +19,7 @@ from payments.adapters.memory.uniqueness import DuplicateKey, unique_keys
 from payments.adapters.sql.runner import NotUnique, Outdated, TryAgain
 from payments.adapters.sql.saving import writes_money_again
 from payments.application.ports.repository import Transaction
+from payments.application.recording import state_digest
 from payments.application.records import (
     Message,
     MessageState,
@@ -259,14 +260,17 @@ class SimulatedTransaction(Transaction):
         if writes_money_again(change) or (self._fresh and await self._open(self._unproven) != self._unproven):
             raise Outdated("The payment is not as it was known.")
         try:
-            await self._save(change)
+            stored = await self._save(change)
         except StaleVersion as stale:
             if isinstance(stale.__cause__, NotUnique):
                 raise
             raise Outdated(str(stale)) from stale
-        self._unproven = None
+        known, self._unproven = self._unproven, None
+        if stored is not None and state_digest(known) != state_digest(stored):
+            raise AssertionError(f"{known.payment_id} was known as it never was at version {known.version}.")
 
-    async def _save(self, change: StoredChange) -> None:
+    async def _save(self, change: StoredChange) -> Payment | None:
+        """The payment as it was stored before."""
         await self._come("save")
         payment_id, rows = change.after.payment_id, rows_of(change)
         before = frozenset(unique_keys(change.before))
@@ -289,6 +293,7 @@ class SimulatedTransaction(Transaction):
             raise StaleVersion(f"Another change came first: {taken}") from NotUnique(str(taken))
         self._written.save(rows)
         self._written.learn(view, inner.tables)
+        return stored
 
     async def add_review(self, opened: StoredReview) -> None:
         new = opened.review
