@@ -6,7 +6,7 @@ in :mod:`payments.entrypoints.http.reading`; those here hold for every address, 
 """
 
 import asyncio
-from typing import Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -20,8 +20,53 @@ MOST_HEAD_BYTES: Final = 64 * 1024
 _HEAD_TOO_LARGE: Final = 431
 
 
+_AT_ONCE_BYTES: Final = 64 * 1024
+"""What is sent at the latest, however much more is on its way."""
+
+
 class HeadTooLarge(ValueError):
     """Raised inside the parser, which stops there."""
+
+
+class OneSend:
+    """A transport that hands on in one piece what is written to it in one turn of the loop.
+
+    uvicorn writes the head of an answer and its body apart: two calls of the system, and two packets.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._pieces: list[bytes] = []
+        self._bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Send ``data`` soon, after all that was written before."""
+        if not self._pieces:
+            self._loop.call_soon(self._send)
+        self._pieces.append(data)
+        self._bytes += len(data)
+        if self._bytes > _AT_ONCE_BYTES:
+            self._send()
+
+    def close(self) -> None:
+        """Close it once all is sent."""
+        self._send()
+        self._transport.close()
+
+    def get_write_buffer_size(self) -> int:
+        """How much was not taken over by the system yet."""
+        return self._bytes + self._transport.get_write_buffer_size()
+
+    def _send(self) -> None:
+        if self._pieces:
+            whole = b"".join(self._pieces)
+            self._pieces, self._bytes = [], 0
+            self._transport.write(whole)
+
+    def __getattr__(self, name: str) -> Any:
+        """All else is the transport's own."""
+        return getattr(self._transport, name)
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -43,7 +88,7 @@ class BoundedConnection(HttpToolsProtocol):
     """As much as arrived after the piece in which it began."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, OneSend(transport, self.loop)))
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:

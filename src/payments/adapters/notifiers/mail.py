@@ -52,6 +52,8 @@ def _templates() -> Environment:
         loader=PackageLoader("payments.adapters.notifiers"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
+        # They change with the program only; looking costs four calls of the system for a mail.
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
