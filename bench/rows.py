@@ -33,6 +33,8 @@ _TABLES: Final = ("payments", "attempts", "captures", "evidence", "messages", "a
 """In the order in which foreign keys let them be written."""
 _OWED: Final = Money.of("1000.00", "ETB")
 _WHO: Final = Customer(email="sara@shop.et", first_name="Sara", last_name="Tesfaye")
+_WITHOUT_MAIL: Final = attrs.evolve(_WHO, email=None)
+"""Who is told nothing when a webhook is measured: the peers send no mails either."""
 _PAYABLE_FOR: Final = timedelta(hours=24)
 _WATCHED_FOR: Final = timedelta(hours=72)
 _BATCH: Final = 2000
@@ -45,6 +47,7 @@ class Shape:
     """What a payment is like: who owes it, and how far it went."""
 
     payer: str = PAYER
+    customer: Customer = _WHO
     at: datetime
     """When all of it happened."""
     paid: bool = False
@@ -105,7 +108,7 @@ def _waiting(number: int, shape: Shape) -> Iterator[StoredChange]:
         payer=shape.payer,
         amount=_OWED,
         order_version="1",
-        customer=_WHO,
+        customer=shape.customer,
         created_at=now,
         updated_at=now,
     )
@@ -123,7 +126,7 @@ def _waiting(number: int, shape: Shape) -> Iterator[StoredChange]:
     attempt = attrs.evolve(attempt, next_check_at=next_check(attempt, now))
     claimed = record(
         new,
-        claim(new, attempt, customer=_WHO, now=now),
+        claim(new, attempt, customer=shape.customer, now=now),
         actor=f"payer:{shape.payer}",
         cause="initiate",
         now=now,
@@ -225,7 +228,7 @@ def waiting(count: int, *, now: datetime | None = None, first: int = 0) -> Itera
     began = (now or datetime.now(UTC)) - timedelta(hours=1)
     for number in range(first, first + count):
         at = began - timedelta(milliseconds=count + first - number)
-        yield number, Shape(at=at, next_check_at=began + timedelta(hours=20))
+        yield number, Shape(at=at, customer=_WITHOUT_MAIL, next_check_at=began + timedelta(hours=20))
 
 
 def untold(count: int) -> Iterator[tuple[int, Shape]]:
