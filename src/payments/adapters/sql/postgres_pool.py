@@ -30,8 +30,8 @@ SESSION: Final[Mapping[str, str]] = {
     "default_transaction_isolation": "read committed",
     # Compiling a statement costs more than any of ours takes.
     "jit": "off",
-    # Each of ours has one good plan for all values (tests/integration/sql/test_postgres_plans.py), and making it
-    # anew for each costs more than running it.
+    # Each of ours has one good plan for all values (tests/integration/sql/test_postgres_plans.py), and making
+    # it anew for each costs more than running it.
     "plan_cache_mode": "force_generic_plan",
 }
 
