@@ -45,9 +45,8 @@ class Finding:
     """What the provider itself reported about money of this attempt, newest."""
     one_try: bool = False
     """The payer has one try at each checkout: a decline closes it."""
-    asked: frozenset[str] = frozenset()
-    """Subjects of the ``orphan`` and ``dispute`` reviews about this payment that were opened before, decided
-    or not."""
+    asked: frozenset[tuple[ReviewKind, str]] = frozenset()
+    """What people were asked about this payment before, by kind and subject, decided or not."""
 
 
 @attrs.frozen
@@ -178,7 +177,12 @@ def _counted(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement
 def _unconfirmed(payment: Payment, attempt: Attempt, finding: Finding, rule: Rule) -> Settlement:
     if rule is Rule.SAID_ONCE:
         attempt = attrs.evolve(attempt, said_paid_at=attempt.said_paid_at or finding.now)
-    return Settlement(Change(payment.with_attempt(attempt)), rule)
+    change = Change(payment.with_attempt(attempt))
+    if rule is Rule.NOT_ATTESTED and attempt.reason is Reason.DECLINED:
+        # Only one of the two can be true, and its next answer may be the decline again.
+        detail = "The provider said that it was declined, and then that it was paid, which proves nothing."
+        change = _ask_once(change, ReviewKind.STUCK_UNKNOWN, finding, detail, subject=attempt.reference)
+    return Settlement(change, rule)
 
 
 def _unproven(attempt: Attempt, finding: Finding) -> Rule | None:
@@ -202,8 +206,8 @@ def _orphan(payment: Payment, finding: Finding, rule: Rule) -> Settlement:
     # The same money may be attested for several attempts, and each of them is a question of its own; however
     # often the provider repeats the answer, the question is asked once.
     subject = f"{finding.reference}:{finding.answer.capture_key}"
-    if rule is not Rule.NOT_ATTESTED and subject not in finding.asked:
-        change = _ask(change, ReviewKind.ORPHAN, finding, rule.value, subject=subject)
+    if rule is not Rule.NOT_ATTESTED:
+        change = _ask_once(change, ReviewKind.ORPHAN, finding, rule.value, subject=subject)
     return Settlement(change, rule)
 
 
@@ -338,8 +342,13 @@ def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
     if gone.currency != capture.amount.currency or excess <= 0:
         change = Change(payment)
         if gone.currency == capture.amount.currency and gone > capture.amount:
+            # A question about more money that went back than there was.
             change = _ask_once(
-                change, finding, f"{gone} went back at the provider; {capture.amount} arrived."
+                change,
+                ReviewKind.DISPUTE,
+                finding,
+                f"{gone} went back at the provider; {capture.amount} arrived.",
+                subject=finding.reference,
             )
         return Settlement(change, known)
     change = _refund_taken_in(Change(payment), capture, excess, finding)
@@ -423,11 +432,11 @@ def _ask(
     return Change(change.payment, (*change.events, event))
 
 
-def _ask_once(change: Change, finding: Finding, detail: str) -> Change:
-    """A question about more money that went back than there was, however often the provider repeats it."""
-    if finding.reference in finding.asked:
+def _ask_once(change: Change, kind: ReviewKind, finding: Finding, detail: str, *, subject: str) -> Change:
+    """A question that is asked once, whatever was decided, however often the provider repeats its answer."""
+    if (kind, subject) in finding.asked:
         return change
-    return _ask(change, ReviewKind.DISPUTE, finding, detail, subject=finding.reference)
+    return _ask(change, kind, finding, detail, subject=subject)
 
 
 _EFFECTS: Final[dict[Outcome, Callable[[Payment, Attempt, Finding], Settlement]]] = {

@@ -211,6 +211,22 @@ class TestSaidAgain:
         assert (await shop.attempt(opened.reference)).next_check_at is None
         assert await shop.reviews() == ["stuck_unknown"]
 
+    async def test_paid_that_proves_nothing_after_a_decline_is_put_before_a_person_once(
+        self, shop: PromptsShop
+    ) -> None:
+        reference = await shop.lost()
+        shop.prompts.declines(reference)
+        await shop.reports(reference, Claim.FAILED)
+        await shop.kit.work()
+        shop.prompts.pays(reference)
+        for _ in range(2):
+            await shop.ask(reference)
+            assert (await shop.verdicts())[-1] is Rule.NOT_ATTESTED
+        shop.prompts.declines(reference)
+        await shop.pass_time(hours=25)
+        assert (await shop.attempt(reference)).status is AttemptStatus.FAILED
+        assert await shop.reviews() == ["stuck_unknown"]
+
     async def test_the_receipt_is_kept_when_the_callback_comes_later(self, shop: PromptsShop) -> None:
         opened = await shop.initiate()
         shop.prompts.pays(opened.reference)

@@ -23,7 +23,6 @@ from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.confirming import receipt_learnt
 from payments.domain.errors import PaymentNotFound, ReferenceNotFound
-from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Report, Rule, nothing
 from payments.domain.payment import Change, Payment, lost
 from payments.domain.refund import Refund, failed_since
@@ -69,10 +68,6 @@ _SAYS_ONLY: Final = {
     # The provider still shows the try from before the page was handed out again: nobody has paid since.
     Rule.OLD_DECLINE: Outcome.PAYABLE,
 }
-
-
-_ASKED_ONCE: Final = frozenset({ReviewKind.ORPHAN, ReviewKind.DISPUTE})
-"""Questions that an answer which repeats itself does not raise again, whatever was decided."""
 
 
 @attrs.frozen
@@ -377,7 +372,7 @@ class Application:
             one_try=provider is not None and provider.flow is Flow.PROMPT,
             key_holder=holder,
             failure_noticed_at=self.failure_noticed_at,
-            asked=frozenset(r.subject for r in reviews if r.kind in _ASKED_ONCE),
+            asked=frozenset((r.kind, r.subject) for r in reviews),
         )
 
     def _evidence(self, rule: Rule, now: datetime) -> Evidence:
