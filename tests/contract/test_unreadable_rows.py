@@ -23,6 +23,7 @@ FIRST, SECOND, THIRD = (str(numbered(1, number)) for number in (1, 2, 3))
 QUESTIONS = tuple(str(numbered(6, number)) for number in (1, 2, 3))
 
 PAYMENTS = {
+    "its id, to nothing": ("", "UPDATE payments SET payment_id = '' WHERE order_id = 'order_2'"),
     "its id, before all others": ("0", "UPDATE payments SET payment_id = '0' WHERE order_id = 'order_2'"),
     "its id, among the others": (
         f"{FIRST}x",
@@ -35,9 +36,17 @@ PAYMENTS = {
 }
 ALONE = {
     "its id": ("zz", f"UPDATE reviews SET review_id = 'zz' WHERE review_id = '{QUESTIONS[1]}'"),  # noqa: S608 -- our own id
+    "its id, to nothing": (
+        "",
+        f"UPDATE reviews SET review_id = '' WHERE review_id = '{QUESTIONS[1]}'",  # noqa: S608 -- our own id
+    ),
     "its kind": (
         QUESTIONS[1],
         f"UPDATE reviews SET kind = 'mine' WHERE review_id = '{QUESTIONS[1]}'",  # noqa: S608 -- our own id
+    ),
+    "whose trail it is, to nothing": (
+        "",
+        f"UPDATE review_audit SET review_id = '' WHERE review_id = '{QUESTIONS[1]}'",  # noqa: S608 -- our own id
     ),
     "whose trail it is": (
         "zz",

@@ -110,16 +110,16 @@ class SqlReads(Reads):
         return await _review_trail(self._reader, review_id)
 
     async def reviews_alone_after(self, review_id: Place, limit: int) -> tuple[Review, ...]:
-        after = "" if review_id is None else str(review_id)
+        statement = statements.REVIEWS_ALONE_FROM if review_id is None else statements.REVIEWS_ALONE_AFTER
         return await self._all(
-            record_mapping.review_of, statements.REVIEWS_ALONE_AFTER, review_id=after, limit=limit
+            record_mapping.review_of, statement, review_id=str(review_id or ""), limit=limit
         )
 
     async def review_trails_after(self, review_id: Place, limit: int) -> tuple[UUID, ...]:
-        after = "" if review_id is None else str(review_id)
-        values = {"review_id": after, "limit": limit}
-        rows = await self._reader.fetch(statements.REVIEW_TRAILS_AFTER, values)
-        return tuple(map(record_mapping.review_id_of, rows))
+        statement = statements.REVIEW_TRAILS_FROM if review_id is None else statements.REVIEW_TRAILS_AFTER
+        return await self._all(
+            record_mapping.review_id_of, statement, review_id=str(review_id or ""), limit=limit
+        )
 
     async def collection(self, collection_id: str) -> Collection | None:
         return await _collection(self._reader, collection_id)
@@ -157,9 +157,8 @@ class SqlReads(Reads):
         return found[::-1]
 
     async def payments_after(self, payment_id: Place, limit: int) -> tuple[Payment, ...]:
-        # The empty text stands before every identifier.
-        after = "" if payment_id is None else str(payment_id)
-        return await self._all(mapping.payment_of, statements.PAYMENTS_AFTER, payment_id=after, limit=limit)
+        statement = statements.PAYMENTS_FROM if payment_id is None else statements.PAYMENTS_AFTER
+        return await self._all(mapping.payment_of, statement, payment_id=str(payment_id or ""), limit=limit)
 
     async def backlog(self, now: datetime) -> Backlog:
         (row,) = await self._reader.fetch(statements.BACKLOG, {})

@@ -107,11 +107,10 @@ PAYMENT_WITH_PAGE_TOKEN: Final = _WHOLE.where(
     .where(_OWNER.c.page_token_hash == bindparam("token_hash"))
     .scalar_subquery()
 )
-PAYMENTS_AFTER: Final = (
-    _WHOLE.where(PAYMENTS.c.payment_id > bindparam("payment_id"))
-    .order_by(PAYMENTS.c.payment_id)
-    .limit(_limit())
-)
+# At its beginning a walk includes its place, the empty text: somebody may have edited an id to that.
+_WALKED: Final = _WHOLE.order_by(PAYMENTS.c.payment_id).limit(_limit())
+PAYMENTS_FROM: Final = _WALKED.where(PAYMENTS.c.payment_id >= bindparam("payment_id"))
+PAYMENTS_AFTER: Final = _WALKED.where(PAYMENTS.c.payment_id > bindparam("payment_id"))
 
 # The lock stands apart from the read: PostgreSQL answers a locking read's subqueries from before the wait.
 LOCK_PAYMENT: Final = (
@@ -276,19 +275,16 @@ REVIEW_TRAIL: Final = (
     .where(REVIEW_AUDIT.c.review_id == bindparam("review_id"))
     .order_by(REVIEW_AUDIT.c.sequence)
 )
-REVIEWS_ALONE_AFTER: Final = (
-    select(REVIEWS)
-    .where(REVIEWS.c.payment_id.is_(None), REVIEWS.c.review_id > bindparam("review_id"))
-    .order_by(REVIEWS.c.review_id)
-    .limit(_limit())
+_ALONE: Final = (
+    select(REVIEWS).where(REVIEWS.c.payment_id.is_(None)).order_by(REVIEWS.c.review_id).limit(_limit())
 )
-REVIEW_TRAILS_AFTER: Final = (
-    select(REVIEW_AUDIT.c.review_id)
-    .distinct()
-    .where(REVIEW_AUDIT.c.review_id > bindparam("review_id"))
-    .order_by(REVIEW_AUDIT.c.review_id)
-    .limit(_limit())
+REVIEWS_ALONE_FROM: Final = _ALONE.where(REVIEWS.c.review_id >= bindparam("review_id"))
+REVIEWS_ALONE_AFTER: Final = _ALONE.where(REVIEWS.c.review_id > bindparam("review_id"))
+_TRAILS: Final = (
+    select(REVIEW_AUDIT.c.review_id).distinct().order_by(REVIEW_AUDIT.c.review_id).limit(_limit())
 )
+REVIEW_TRAILS_FROM: Final = _TRAILS.where(REVIEW_AUDIT.c.review_id >= bindparam("review_id"))
+REVIEW_TRAILS_AFTER: Final = _TRAILS.where(REVIEW_AUDIT.c.review_id > bindparam("review_id"))
 AUDIT_OF: Final = (
     select(AUDIT).where(AUDIT.c.payment_id == bindparam("payment_id")).order_by(AUDIT.c.sequence)
 )
