@@ -92,6 +92,9 @@ class Server:
         else:
             self._forget_file()
             shutil.copyfile(template, self.database)
+            with Path(self.database).open("rb+") as copy:
+                # Else the first checkpoint would wait for all of it.
+                os.fsync(copy.fileno())
 
     def _forget_file(self) -> None:
         for suffix in ("", "-wal", "-shm", ".lock"):

@@ -2,10 +2,10 @@
 
 SQLite before 3.51.3 can corrupt a WAL file that several connections write to or checkpoint, so exactly one
 connection of one process does. Statements take microseconds and never wait for anybody, so they run on the
-event loop; COMMIT waits for the disk, so it runs on a thread of its own, and nobody else writes meanwhile.
+event loop; COMMIT waits for the disk, so it runs on a thread of its own, and nobody else writes meanwhile
+(:mod:`payments.adapters.sql.sqlite_turns`).
 """
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,6 @@ from payments.adapters.sql.runner import (
     Reader,
     Row,
     Runner,
-    TryAgain,
     Values,
     Write,
 )
@@ -32,10 +31,10 @@ from payments.adapters.sql.sqlite_connection import (
     connect_reading,
     connect_writing,
     database_file,
-    is_busy,
-    is_io_error,
     meaning,
+    patiently,
 )
+from payments.adapters.sql.sqlite_turns import Turns
 from payments.adapters.sql.unit_of_work import SqlUnitOfWork
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.domain.errors import StorageUnavailable
@@ -44,8 +43,6 @@ T = TypeVar("T")
 
 WAIT_S: Final = 5.0
 """How long a writer waits for its turn, and anybody for a connection of another program."""
-
-_LOOK_AGAIN_S: Final = 0.01
 
 
 @asynccontextmanager
@@ -88,7 +85,7 @@ async def open_sqlite_database(
 
 
 class SqliteDatabase(Database):
-    """One writer at a time, in the order they asked."""
+    """One writer at a time, in the order they asked (:mod:`payments.adapters.sql.sqlite_turns`)."""
 
     def __init__(
         self,
@@ -101,66 +98,26 @@ class SqliteDatabase(Database):
         self._statements = Statements(sqlite.dialect())
         self._reads = _Reading(reader, self._statements, wait_s)
         self._writer = writer
-        self._disk = disk
-        self._wait_s = wait_s
-        # asyncio's lock hands over in the order of asking, and never to a newcomer past those who wait.
-        self._turn = asyncio.Lock()
+        self._turns = None if writer is None else Turns(writer, disk, wait_s)
 
     @property
     def reads(self) -> Reader:
         return self._reads
 
     async def transact(self, work: Callable[[Runner], Awaitable[T]]) -> T:
-        if self._writer is None:
+        if self._writer is None or self._turns is None:
             raise StorageUnavailable("This database was opened for reading only.")
-        try:
-            async with asyncio.timeout(self._wait_s):
-                await self._turn.acquire()
-        except TimeoutError as error:
-            raise StorageUnavailable("Other writers kept the database busy.", retry_after_s=1.0) from error
-        try:
-            return await self._transact(self._writer, work)
-        finally:
-            self._turn.release()
+        writing = _Writing(self._writer, self._statements)
 
-    async def _transact(self, connection: sqlite3.Connection, work: Callable[[Runner], Awaitable[T]]) -> T:
-        await _patiently(lambda: connection.execute("BEGIN IMMEDIATE"), self._wait_s)
-        writing = _Writing(connection, self._statements)
-        before = connection.total_changes
-        try:
-            result = await work(writing)
-            writing.end()
-        except BaseException:
-            writing.end_rolled_back()
-            raise
-        await self._commit(connection, changed=connection.total_changes != before)
-        return result
-
-    async def _commit(self, connection: sqlite3.Connection, *, changed: bool) -> None:
-        if not changed:
-            # Nothing reaches the disk, so nothing is waited for.
-            connection.execute("COMMIT")
-            return
-        loop = asyncio.get_running_loop()
-        committing = loop.run_in_executor(self._disk, connection.execute, "COMMIT")
-        interrupted: asyncio.CancelledError | None = None
-        while not committing.done():
+        async def run() -> T:
             try:
-                await asyncio.wait({committing})
-            except asyncio.CancelledError as cancelled:
-                # The commit cannot be called back: the next writer must not begin before it has ended.
-                interrupted = cancelled
-        error = committing.exception()
-        if error is not None and connection.in_transaction:
-            connection.execute("ROLLBACK")
-        if interrupted is not None:
-            raise interrupted
-        if isinstance(error, sqlite3.Error) and is_io_error(error):
-            raise TryAgain(str(error)) from error
-        if isinstance(error, sqlite3.Error):
-            raise meaning(error) from error
-        if error is not None:
-            raise error
+                result = await work(writing)
+                writing.end()
+            finally:
+                writing.stop()
+            return result
+
+        return await self._turns.take(run)
 
 
 class _Reading(Reader):
@@ -175,7 +132,7 @@ class _Reading(Reader):
         compiled = self._statements[statement]
         arguments = compiled.arguments(values)
         # All rows at once: a statement left half read would hold its view, and the WAL file would grow.
-        return await _patiently(
+        return await patiently(
             lambda: self._connection.execute(compiled.text, arguments).fetchall(), self._wait_s
         )
 
@@ -220,11 +177,9 @@ class _Writing(Runner):
         self._refuse_when_ended()
         self._open = False
 
-    def end_rolled_back(self) -> None:
-        """Run nothing more, and undo what was run."""
+    def stop(self) -> None:
+        """Run nothing more, however it ended."""
         self._open = False
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
 
     def _execute(self, statement: ClauseElement, values: Values) -> sqlite3.Cursor:
         self._refuse_when_ended()
@@ -239,20 +194,3 @@ class _Writing(Runner):
         # SQLite ends a transaction by itself when the disk fails; the next statement would stand alone.
         if not (self._open and self._connection.in_transaction):
             raise StorageUnavailable("The transaction has ended.")
-
-
-async def _patiently(run: Callable[[], T], wait_s: float) -> T:
-    """What ``run`` returns, once no other program's connection stands in its way.
-
-    Raises:
-        StorageUnavailable: it did for ``wait_s`` seconds.
-    """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait_s
-    while True:
-        try:
-            return run()
-        except sqlite3.Error as error:
-            if not is_busy(error) or loop.time() >= deadline:
-                raise meaning(error) from error
-        await asyncio.sleep(_LOOK_AGAIN_S)

@@ -1,13 +1,17 @@
 """Connections to SQLite as we need them, asserted and not hoped for; and what its errors mean to us."""
 
+import asyncio
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from payments.adapters.sql.runner import NotUnique
 from payments.domain.errors import ConfigurationInvalid, StorageUnavailable
 
+T = TypeVar("T")
+
+_LOOK_AGAIN_S: Final = 0.01
 _OPENING_S: Final = 5.0
 """How long opening may block the caller; once open, a connection never blocks."""
 
@@ -118,6 +122,23 @@ def assert_pragmas(connection: sqlite3.Connection, pragmas: Mapping[str, str | i
 def _cannot_open(database: Path, error: sqlite3.Error) -> StorageUnavailable:
     remedy = "" if database.exists() else " It does not exist: run `payments migrate` first."
     return StorageUnavailable(f"The database {database} cannot be opened: {error}.{remedy}")
+
+
+async def patiently(run: Callable[[], T], wait_s: float) -> T:
+    """What ``run`` returns, once no other program's connection stands in its way.
+
+    Raises:
+        StorageUnavailable: it did for ``wait_s`` seconds.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_s
+    while True:
+        try:
+            return run()
+        except sqlite3.Error as error:
+            if not is_busy(error) or loop.time() >= deadline:
+                raise meaning(error) from error
+        await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 def is_busy(error: sqlite3.Error) -> bool:

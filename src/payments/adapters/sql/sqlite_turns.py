@@ -1,0 +1,162 @@
+"""Who writes to an SQLite file, and when: one after the other, and what waits for the disk waits together.
+
+A commit waits for the disk, and nobody else can write meanwhile. Whoever asked in that time has their turn
+after it, in a savepoint each of one transaction, and the last of them commits for all (group commit): the
+disk is asked once. Each returns when all is on the disk, and what one of them gets wrong is undone alone
+(docs/adr/0030).
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from payments.adapters.sql.runner import TryAgain
+from payments.adapters.sql.sqlite_connection import is_io_error, meaning, patiently
+from payments.domain.errors import StorageUnavailable
+
+T = TypeVar("T")
+
+MOST_TOGETHER: Final = 32
+"""So many are committed together at most: the first of them waits for the last."""
+
+
+@attrs.define(eq=False)
+class _Group:
+    """One transaction, and how many units of work are in it."""
+
+    ended: asyncio.Future[None] = attrs.field(factory=lambda: asyncio.get_running_loop().create_future())
+    """Done when it is on the disk, or with why it is not, or may not be."""
+    units: int = 0
+
+
+class Turns:
+    """Gives each unit of work its turn on the one connection that writes, in the order in which they ask."""
+
+    def __init__(self, connection: sqlite3.Connection, disk: ThreadPoolExecutor, wait_s: float) -> None:
+        self._connection = connection
+        self._disk = disk
+        self._wait_s = wait_s
+        # asyncio's lock hands over in the order of asking, and never to a newcomer past those who wait.
+        self._turn = asyncio.Lock()
+        self._asking = 0
+        self._group: _Group | None = None
+
+    async def take(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What ``work`` returns, which runs statements on the connection, once all it wrote is on the disk.
+
+        Raises:
+            StorageUnavailable: other writers, or another program, kept the database busy for too long.
+            TryAgain: the disk failed, and nobody knows what it kept.
+            Exception: what ``work`` raised; nothing that it wrote is kept.
+        """
+        await self._my_turn()
+        try:
+            group = self._group or await self._begun()
+            result = await self._run(group, work)
+            interrupted = await self._commit_or_leave_it(group)
+        finally:
+            self._turn.release()
+        interrupted = await _done(group.ended) or interrupted
+        if interrupted is not None:
+            raise interrupted
+        group.ended.result()
+        return result
+
+    async def _my_turn(self) -> None:
+        self._asking += 1
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._turn.acquire()
+        except BaseException as error:
+            self._asking -= 1
+            if not self._asking and not self._turn.locked() and self._group is not None:
+                # Whoever was before left the commit to this one.
+                async with self._turn:
+                    await self._commit(self._group)
+            if isinstance(error, TimeoutError):
+                told = "Other writers kept the database busy."
+                raise StorageUnavailable(told, retry_after_s=1.0) from error
+            raise
+        self._asking -= 1
+
+    async def _begun(self) -> _Group:
+        await patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"), self._wait_s)
+        group = self._group = _Group()
+        return group
+
+    async def _run(self, group: _Group, work: Callable[[], Awaitable[T]]) -> T:
+        try:
+            if group.units:
+                self._connection.execute("SAVEPOINT unit")
+            result = await work()
+            if group.units:
+                self._connection.execute("RELEASE unit")
+        except BaseException:
+            self._undo(group)
+            await self._commit_or_leave_it(group)
+            raise
+        group.units += 1
+        return result
+
+    def _undo(self, group: _Group) -> None:
+        """Undo what this unit of work has written, and nobody else's."""
+        connection = self._connection
+        try:
+            if not connection.in_transaction:
+                # SQLite ends a transaction by itself when the disk fails.
+                self._end(group, TryAgain("the disk failed, and the transaction was undone"))
+            elif group.units:
+                connection.execute("ROLLBACK TO unit")
+                connection.execute("RELEASE unit")
+            else:
+                connection.execute("ROLLBACK")
+                self._end(group, None)
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            self._end(group, meaning(error))
+            raise
+
+    async def _commit_or_leave_it(self, group: _Group) -> asyncio.CancelledError | None:
+        """Commit, unless whoever has the next turn will; why this one was cut off meanwhile, if it was."""
+        if group.ended.done() or (self._asking and group.units < MOST_TOGETHER):
+            return None
+        return await self._commit(group)
+
+    async def _commit(self, group: _Group) -> asyncio.CancelledError | None:
+        connection = self._connection
+        committing = asyncio.get_running_loop().run_in_executor(self._disk, connection.execute, "COMMIT")
+        # The commit cannot be called back: the next writer must not begin before it has ended.
+        interrupted = await _done(committing)
+        error = committing.exception()
+        if error is not None and connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            error = TryAgain(str(error)) if is_io_error(error) else meaning(error)
+        self._end(group, error)
+        return interrupted
+
+    def _end(self, group: _Group, error: BaseException | None) -> None:
+        self._group = None
+        if error is None:
+            group.ended.set_result(None)
+        else:
+            group.ended.set_exception(error)
+            # Nobody may be left who waits for it.
+            group.ended.exception()
+
+
+async def _done(future: "asyncio.Future[Any]") -> asyncio.CancelledError | None:
+    """Wait for ``future``, come what may; the last that tried to cut this off."""
+    interrupted: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait({future})
+        except asyncio.CancelledError as cancelled:
+            interrupted = cancelled
+    return interrupted
