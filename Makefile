@@ -47,7 +47,7 @@ sheets: $(VENV)/dev.stamp ## hold simulated providers and gateways to every row 
 	@$(BIN)/python -m pytest -m "sheets and not stories" -n 2 --dist loadfile tests $(ARGS)
 
 stories: $(VENV)/dev.stamp ## tell every story on PostgreSQL by many processes, and of the commands (some minutes)
-	@$(BIN)/python -m pytest -m stories -n 2 tests $(ARGS)
+	@$(BIN)/python -m pytest -m stories -n 3 tests $(ARGS)
 
 races: $(VENV)/dev.stamp ## run the long races, plans over many rows, and the longest walk (some minutes)
 	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -m races -n 2 tests $(ARGS)
