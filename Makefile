@@ -50,7 +50,8 @@ stories: $(VENV)/dev.stamp ## tell every story on PostgreSQL by many processes, 
 	@$(BIN)/python -m pytest -m stories -n 3 tests $(ARGS)
 
 races: $(VENV)/dev.stamp ## run the long races, plans over many rows, and the longest walk (some minutes)
-	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -m races -n 2 tests $(ARGS)
+	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -m races -n 2 --dist loadfile --no-loadscope-reorder \
+		tests $(ARGS)
 
 hostile: $(VENV)/dev.stamp ## meet it with hostile input: bodies, tokens, addresses, answers, connections (some minutes)
 	@$(BIN)/python -m pytest -m hostile -n 2 --dist worksteal tests/hostile $(ARGS)
