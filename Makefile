@@ -15,8 +15,10 @@ STORY ?=
 # Another interpreter: make run PYTHON=python3.13. Otherwise the first of these that is new enough.
 PYTHON ?=
 PYTHONS := python3 python3.11 python3.12 python3.13 python3.14
-# What make points runs. POINT= and MEET= tell one of them whole; a broken one is printed with its name.
+# What make points runs; another SKIP takes other pairs. POINT= and MEET= tell one of them whole; a broken one is
+# printed with its name.
 PAIRS ?= 20000
+SKIP ?= 0
 PREEMPTIONS ?= 2
 POINT ?=
 MEET ?=
@@ -45,10 +47,11 @@ sheets: $(VENV)/dev.stamp ## hold simulated providers and gateways to every row 
 	@$(BIN)/python -m pytest -m "sheets and not stories" -n 2 --dist loadfile tests $(ARGS)
 
 stories: $(VENV)/dev.stamp ## tell every story on PostgreSQL by many processes, and of the commands (some minutes)
-	@$(BIN)/python -m pytest -m stories -n 2 tests $(ARGS)
+	@$(BIN)/python -m pytest -m stories -n 3 tests $(ARGS)
 
 races: $(VENV)/dev.stamp ## run the long races, plans over many rows, and the longest walk (some minutes)
-	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -m races -n 2 tests $(ARGS)
+	@PAYMENTS_TEST_LONG=true $(BIN)/python -m pytest -m races -n 2 --dist loadfile --no-loadscope-reorder \
+		tests $(ARGS)
 
 hostile: $(VENV)/dev.stamp ## meet it with hostile input: bodies, tokens, addresses, answers, connections (some minutes)
 	@$(BIN)/python -m pytest -m hostile -n 2 --dist worksteal tests/hostile $(ARGS)
@@ -57,9 +60,9 @@ simulate: $(VENV)/dev.stamp ## run seeded histories of the whole service in a ho
 	@$(BIN)/python -m payments.testing.simulation --histories $(HISTORIES) --seed $(SEED) \
 		--regressions tests/simulation/regressions.txt $(if $(STORY),--story $(STORY)) $(ARGS)
 
-points: $(VENV)/dev.stamp ## kill at every point, singly and in pairs, and let every two flows meet (PAIRS, PREEMPTIONS)
-	@$(BIN)/python -m payments.testing.simulation.exhaustive --pairs $(PAIRS) --preemptions $(PREEMPTIONS) \
-		$(if $(POINT),--story $(POINT)) $(if $(MEET),--meet $(MEET)) $(ARGS)
+points: $(VENV)/dev.stamp ## kill at every point, singly and in pairs, and let two flows meet (PAIRS, SKIP, PREEMPTIONS)
+	@$(BIN)/python -m payments.testing.simulation.exhaustive --pairs $(PAIRS) --skip $(SKIP) \
+		--preemptions $(PREEMPTIONS) $(if $(POINT),--story $(POINT)) $(if $(MEET),--meet $(MEET)) $(ARGS)
 
 crash: $(VENV)/dev.stamp ## kill the service and its PostgreSQL under load, CYCLES=50 times (500: half an hour)
 	@$(BIN)/python -m tests.crash $(or $(CYCLES),50) $(ARGS)

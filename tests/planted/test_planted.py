@@ -1,14 +1,12 @@
 """The tests of the tests: each planted fault turns the one test red that must catch it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.planted.fault import ROOT, Fault
+from tests.planted.apart import imported_once, run_apart
+from tests.planted.fault import Fault
 from tests.planted.faults import FAULTS
 from tests.planted.planting import ASSERTED, FAULT, REPORT
 
@@ -18,19 +16,18 @@ TESTS = sorted({fault.caught_by for fault in FAULTS})
 EVERY_MARK = "slow or not slow"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def prepared() -> None:
+    imported_once()
+
+
 def run(report: Path, *tests: str, fault: str = "") -> tuple[list[tuple[str, str, str]], str]:
-    """How ``tests`` end in an interpreter of their own, and what they print."""
-    command = [sys.executable, "-m", "pytest", "-p", "tests.planted.planting", "-n", "0", "-q", "--tb=short"]
-    ran = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "-m", EVERY_MARK, *tests],
-        cwd=ROOT,
-        env={**os.environ, FAULT: fault, REPORT: str(report)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """How ``tests`` end in a process of their own, and what they print."""
+    words = ["-p", "tests.planted.planting", "-n", "0", "-q", "--tb=short", "-p", "no:cacheprovider"]
+    printed = report.with_name("printed")
+    run_apart([*words, "-m", EVERY_MARK, *tests], {FAULT: fault, REPORT: str(report)}, printed)
     lines = report.read_text(encoding="utf-8").splitlines() if report.exists() else []
-    return [tuple(json.loads(line)) for line in lines], ran.stdout + ran.stderr
+    return [tuple(json.loads(line)) for line in lines], printed.read_text(encoding="utf-8", errors="replace")
 
 
 @pytest.mark.parametrize("half", [0, 1])

@@ -44,6 +44,14 @@ def test_the_second_of_a_pair_comes_after_the_first() -> None:
     )
 
 
+def test_each_pair_is_taken_by_one_of_as_many_runs_as_it_is_one_in() -> None:
+    single = told(Theatre(), PHONE, (Point(Fault.ANSWER_LOST, 0),))
+
+    taken = [point for skip in range(7, 7 + 5) for point in seconds(single, 5, skip)]
+
+    assert sorted(taken) == sorted(single.after)
+
+
 def test_two_flows_meet_in_many_ways() -> None:
     pair = next(p for p in pairs() if (p.first, p.second) == ("switch", "collect") and not p.paid)
 

@@ -41,8 +41,11 @@ class Part:
     """Where faults struck."""
 
 
-def crashed(scene: int, share: int) -> Part:
-    """A fault at each point of a scene, and about ``share`` pairs of them, spread evenly over all."""
+def crashed(scene: int, share: int, skip: int = 0) -> Part:
+    """A fault at each point of a scene, and about ``share`` pairs of them, spread evenly over all.
+
+    Another ``skip`` takes other pairs: so many are left out before the first.
+    """
     theatre = Theatre()
     single, broken = [], []
     labels: Counter[str] = Counter()
@@ -53,7 +56,7 @@ def crashed(scene: int, share: int) -> Part:
             broken.append(_named(scene, telling.points, telling.violations[0]))
     behind = sum(len(telling.after) for telling in single if telling.points)
     one_in = max(1, behind // share) if share else behind + 1
-    told_pairs, skipped = 0, 0
+    told_pairs, skipped = 0, skip
     for number, telling in enumerate(single):
         if not telling.points:
             continue
@@ -114,7 +117,9 @@ def main() -> int:
 def _parts(asked: argparse.Namespace) -> Iterator[Part]:
     share = -(-asked.pairs // len(SCENES)) if asked.pairs else 0
     # Longest first, so that no process is left alone with one of them.
-    work = [partial(_alone, partial(crashed, scene, share)) for scene in reversed(range(len(SCENES)))]
+    work = [
+        partial(_alone, partial(crashed, scene, share, asked.skip)) for scene in reversed(range(len(SCENES)))
+    ]
     work += [
         partial(_alone, partial(interleaved, pair, asked.preemptions))
         for pair in range(len(pairs()) if asked.preemptions >= 0 else 0)
@@ -144,6 +149,9 @@ def _alone(work: "partial[Part]") -> Part:
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make points", description=__doc__)
     parser.add_argument("--pairs", type=int, default=20_000, help="about how many pairs; 0 for none")
+    parser.add_argument(
+        "--skip", type=int, default=0, help="so many pairs later, for others than the last time"
+    )
     parser.add_argument("--preemptions", type=int, default=2, help="at most so many; -1 for no schedules")
     parser.add_argument("-j", "--processes", type=int, default=2)
     parser.add_argument("--story", metavar="SCENE/POINT[,POINT]", help="tell one of them, whole")
