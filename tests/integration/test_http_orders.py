@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from payments.adapters.orders.http import HttpOrders
+from payments.adapters.http_client import open_http_client
+from payments.adapters.orders.http import TELLS_AT_ONCE, HttpOrders
 from payments.adapters.system import SystemClock
 from payments.domain.errors import DeliveryFailed, MessageRefused, OrdersUnavailable
 from payments.domain.money import Money
@@ -241,6 +242,28 @@ async def test_a_question_is_asked_twice_at_most(error: type[httpx.TransportErro
         with pytest.raises(OrdersUnavailable):
             await orders_at(client, "http://orders").get("order_123")
     assert transport.tries == tries
+
+
+async def test_a_service_that_hangs_when_it_is_told_still_answers_who_asks() -> None:
+    full, let_go = asyncio.Event(), asyncio.Event()
+
+    async def hang_on_what_it_is_told() -> Response:
+        if service.asked[-1].method == "PATCH":
+            if len(service.asked) == TELLS_AT_ONCE:
+                full.set()
+            await let_go.wait()
+        return JSONResponse(GOOD)
+
+    service = Service(hang_on_what_it_is_told)
+    async with serving(service) as url, open_http_client() as client:
+        orders = orders_at(client, url)
+        told = [asyncio.create_task(orders.tell(A_MESSAGE)) for _ in range(50)]
+        async with asyncio.timeout(10):
+            await full.wait()
+        assert await orders.get("order_123") is not None
+        assert len(service.asked) == TELLS_AT_ONCE + 1
+        let_go.set()
+        await asyncio.gather(*told)
 
 
 async def test_nobody_listening_is_an_outage() -> None:

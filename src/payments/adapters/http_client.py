@@ -46,8 +46,10 @@ CONNECT_S: Final = 2.0
 PROVIDER_TOTAL_S: Final = 10.0
 ORDERS_TOTAL_S: Final = 3.0
 
-_CONNECTIONS: Final = 100
-_CONNECTIONS_PER_HOST: Final = 32
+_CONNECTIONS: Final = 300
+_CONNECTIONS_PER_HOST: Final = 100
+"""More than inbox, sweep and outbox have under way at once (60): a host that hangs when it is asked by those
+must leave some to the payers."""
 _KEEP_ALIVE_S: Final = 15.0
 _WAIT_S: Final = 2.0
 _LEAST_SECRET_CHARACTERS: Final = 8
