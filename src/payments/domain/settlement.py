@@ -46,7 +46,7 @@ class Finding:
     one_try: bool = False
     """The payer has one try at each checkout: a decline closes it."""
     asked: frozenset[tuple[ReviewKind, str]] = frozenset()
-    """What people were asked about this payment before, by kind and subject, decided or not."""
+    """What people were asked about this payment, by kind and subject, and are not to be asked again."""
 
 
 @attrs.frozen
@@ -100,7 +100,8 @@ def _watched(settlement: Settlement, finding: Finding) -> Change:
     events = change.events
     if attempt.next_check_at is not None and when is None and _ends_in_silence(attempt, settlement.rule):
         if finding.answer.asked and not has_capture:
-            events = (*events, _asked_of_a_person(attempt))
+            detail = "Its watch ended, and the provider's last answer does not say whether it was paid."
+            events = _stuck(Change(change.payment, events), finding, detail).events
         elif not has_capture:
             # Its last question has not been put yet: others had their turn.
             when = finding.now + HOURLY
@@ -123,14 +124,6 @@ def _ends_in_silence(attempt: Attempt, rule: Rule) -> bool:
     return not attempt.live and open_question and attempt.reason not in _NEVER_PAYABLE
 
 
-def _asked_of_a_person(attempt: Attempt) -> happened.ReviewOpened:
-    return happened.ReviewOpened(
-        kind=ReviewKind.STUCK_UNKNOWN,
-        subject=attempt.reference,
-        detail="Its watch ended, and the provider's last answer does not say whether it was paid.",
-    )
-
-
 def _differs(attempt: Attempt, answer: Answer) -> bool:
     """Whether the answer attests another reference or the other mode than the attempt's."""
     return answer.reference not in (None, attempt.reference) or answer.mode not in (None, attempt.mode)
@@ -144,6 +137,10 @@ def _not_ours(payment: Payment, _attempt: Attempt, finding: Finding) -> Settleme
 
 def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
     refusal = _unproven(attempt, finding)
+    if refusal is Rule.NOT_ATTESTED and attempt.reason is Reason.DECLINED:
+        # Only one of the two can be true, and its next answer may be the decline again.
+        detail = "The provider said that it was declined, and then that it was paid, which proves nothing."
+        return Settlement(_stuck(Change(payment), finding, detail), refusal)
     if refusal:
         return _orphan(payment, finding, refusal)
     answer = finding.answer
@@ -178,10 +175,9 @@ def _unconfirmed(payment: Payment, attempt: Attempt, finding: Finding, rule: Rul
     if rule is Rule.SAID_ONCE:
         attempt = attrs.evolve(attempt, said_paid_at=attempt.said_paid_at or finding.now)
     change = Change(payment.with_attempt(attempt))
-    if rule is Rule.NOT_ATTESTED and attempt.reason is Reason.DECLINED:
-        # Only one of the two can be true, and its next answer may be the decline again.
-        detail = "The provider said that it was declined, and then that it was paid, which proves nothing."
-        change = _ask_once(change, ReviewKind.STUCK_UNKNOWN, finding, detail, subject=attempt.reference)
+    if rule is Rule.NOT_ATTESTED:
+        # It is said under a name that our own request never got, and the next answer may be a decline.
+        change = _stuck(change, finding, "The provider said that it was paid, which proves nothing.")
     return Settlement(change, rule)
 
 
@@ -433,10 +429,19 @@ def _ask(
 
 
 def _ask_once(change: Change, kind: ReviewKind, finding: Finding, detail: str, *, subject: str) -> Change:
-    """A question that is asked once, whatever was decided, however often the provider repeats its answer."""
+    """A question that is asked once, however often the provider repeats its answer."""
     if (kind, subject) in finding.asked:
         return change
     return _ask(change, kind, finding, detail, subject=subject)
+
+
+def _stuck(change: Change, finding: Finding, detail: str) -> Change:
+    """The question, once, whether an attempt was paid of which its provider gives no proof."""
+    kind, subject = ReviewKind.STUCK_UNKNOWN, finding.reference
+    opened = (event for event in change.events if isinstance(event, happened.ReviewOpened))
+    if any((event.kind, event.subject) == (kind, subject) for event in opened):
+        return change
+    return _ask_once(change, kind, finding, detail, subject=subject)
 
 
 _EFFECTS: Final[dict[Outcome, Callable[[Payment, Attempt, Finding], Settlement]]] = {

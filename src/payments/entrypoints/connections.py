@@ -59,10 +59,10 @@ class OneSend:
         return self._bytes + self._transport.get_write_buffer_size()
 
     def _send(self) -> None:
-        if self._pieces:
-            whole = b"".join(self._pieces)
-            self._pieces, self._bytes = [], 0
-            self._transport.write(whole)
+        pieces, self._pieces, self._bytes = self._pieces, [], 0
+        # uvloop raises for what is written to a connection that was lost in the same turn.
+        if pieces and not self._transport.is_closing():
+            self._transport.write(b"".join(pieces))
 
     def __getattr__(self, name: str) -> Any:
         """All else is the transport's own."""

@@ -45,6 +45,8 @@ HOT = {
     "ATTEMPT_HOLDING": "captures_key",
     "ATTEMPT_WITH_MONEY": "captures_key",
     "ATTEMPT_WITH_RECEIPT": "captures_(receipt|key)",
+    "FOUND_PENDING": "payments_status",
+    "FOUND_FAILED": "payments_status",
     "HISTORY": "payments_payer",
     "HISTORY_WITH_STATUS": "payments_payer(_status)?",
     "HISTORY_WITH_PROVIDER": "payments_payer(_provider)?",

@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
+from payments.adapters.sql.repository import SqlTransaction
+from payments.adapters.sql.runner import Runner, TryAgain
 from payments.adapters.sql.sqlite import SqliteDatabase, open_sqlite, open_sqlite_database
 from payments.adapters.sql.sqlite_connection import READING, WRITING, assert_pragmas
 from payments.adapters.sql.sqlite_turns import MOST_TOGETHER
@@ -19,7 +21,13 @@ from payments.adapters.sql.unit_of_work import TIMES, SqlUnitOfWork
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import Notice, StoredChange
-from payments.domain.errors import ConfigurationInvalid, StaleVersion, StorageBusy, StorageUnavailable
+from payments.domain.errors import (
+    CollectionConflict,
+    ConfigurationInvalid,
+    StaleVersion,
+    StorageBusy,
+    StorageUnavailable,
+)
 from payments.testing.contracts.stored import a_notice, a_payment, an_attempt, keep
 
 pytestmark = pytest.mark.anyio
@@ -337,6 +345,89 @@ async def test_whoever_was_left_the_commit_and_goes_away_commits_first(database:
                 await waiting[0]
         assert await stored(units) == 1
         await opened(units, 3)
+
+
+async def test_an_error_over_rows_of_another_is_not_told_when_those_are_lost(database: Path) -> None:
+    Doubtful.kept, Doubtful.failures = False, 0
+
+    async def first(runner: Runner) -> None:
+        await SqlTransaction(runner).open_payment(a_payment(1))
+
+    async def adds(runner: Runner) -> None:
+        Doubtful.failures = 1
+        assert await SqlTransaction(runner).add_notice(a_notice(1))
+
+    async def refuses(runner: Runner) -> None:
+        assert not await SqlTransaction(runner).add_notice(a_notice(1))
+        raise CollectionConflict
+
+    async with open_sqlite_database(database, connection=Doubtful) as sqlite:
+        # The first finds nobody to wait with, the others are committed together.
+        ends = await asyncio.gather(*map(sqlite.transact, (first, adds, refuses)), return_exceptions=True)
+        assert [type(end) for end in ends] == [type(None), TryAgain, TryAgain]
+        with pytest.raises(AssertionError):
+            await sqlite.transact(refuses)
+
+
+async def test_a_cancellation_is_not_lost_behind_the_commit_for_others(database: Path) -> None:
+    Slow.arrived, Slow.let_go = threading.Event(), threading.Event()
+    Slow.let_go.set()
+    async with open_sqlite_database(database, connection=Slow) as sqlite:
+        units = SqlUnitOfWork(sqlite)
+
+        async def fails(transaction: Transaction) -> None:
+            await transaction.add_notice(a_notice(1))
+            Slow.arrived.clear()
+            Slow.let_go.clear()
+            begun.set()
+            raise OSError("in the middle of it")
+
+        begun = asyncio.Event()
+        works = [asyncio.create_task(opened(units, number)) for number in (1, 2)]
+        failing = asyncio.create_task(units.write(fails))
+        await begun.wait()
+        await asyncio.to_thread(Slow.arrived.wait, 30)
+        failing.cancel()
+        await asyncio.sleep(0)
+        assert not failing.done()
+        Slow.let_go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await failing
+        await asyncio.gather(*works)
+        assert await stored(units) == 2
+
+
+async def test_those_who_fail_put_off_no_commit_for_ever(database: Path) -> None:
+    async with open_sqlite(str(database)) as units:
+        ended = asyncio.Event()
+
+        async def fails(_transaction: Transaction) -> None:
+            raise OSError("in the middle of it")
+
+        async def go_on_failing() -> None:
+            while not ended.is_set():
+                await asyncio.sleep(0)
+                with suppress(OSError):
+                    await units.write(fails)
+
+        others = [asyncio.create_task(go_on_failing()) for _ in range(3)]
+        async with asyncio.timeout(10):
+            for number in range(1, 6):
+                await opened(units, number)
+        ended.set()
+        await asyncio.gather(*others)
+        assert await stored(units) == 5
+
+
+async def test_a_database_that_is_closed_under_a_commit_leaves_nobody_waiting(database: Path) -> None:
+    async with open_sqlite_database(database) as sqlite, asyncio.timeout(10):
+        units = SqlUnitOfWork(sqlite)
+        works = [asyncio.create_task(opened(units, number)) for number in (1, 2, 3)]
+        await asyncio.sleep(0)
+        assert sqlite._turns is not None
+        sqlite._turns._disk.shutdown()
+        ends = await asyncio.gather(*works, return_exceptions=True)
+        assert any(isinstance(end, RuntimeError) for end in ends)
 
 
 class Doubtful(sqlite3.Connection):

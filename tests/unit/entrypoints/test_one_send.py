@@ -73,3 +73,13 @@ async def test_a_long_answer_does_not_pile_up(transport: OneSend, below: Recorde
     transport.write(b"rest")
     await asyncio.sleep(0)
     assert below.sent[1:] == [b"rest"]
+
+
+async def test_what_is_written_to_a_connection_that_is_lost_goes_nowhere(
+    transport: OneSend, below: Recorded
+) -> None:
+    transport.write(b"too late")
+    below.close()
+    await asyncio.sleep(0)
+    assert below.sent == [b"END"]
+    assert transport.get_write_buffer_size() == 7

@@ -227,6 +227,18 @@ class TestSaidAgain:
         assert (await shop.attempt(reference)).status is AttemptStatus.FAILED
         assert await shop.reviews() == ["stuck_unknown"]
 
+    async def test_paid_that_proves_nothing_is_put_before_a_person_whatever_follows(
+        self, shop: PromptsShop
+    ) -> None:
+        reference = await shop.lost()
+        shop.prompts.pays(reference)
+        await shop.reports(reference, Claim.FAILED)
+        await shop.kit.work()
+        assert await shop.verdicts() == [Rule.NOT_ATTESTED]
+        shop.prompts.declines(reference)
+        await shop.pass_time(hours=25)
+        assert await shop.reviews() == ["stuck_unknown"]
+
     async def test_the_receipt_is_kept_when_the_callback_comes_later(self, shop: PromptsShop) -> None:
         opened = await shop.initiate()
         shop.prompts.pays(opened.reference)

@@ -9,6 +9,7 @@ from payments.domain.errors import OutcomeUnknown
 from payments.domain.events import Reason
 from payments.domain.evidence import Answer
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
+from tests.unit.use_cases.deciding import decide, story
 from tests.unit.use_cases.shop import IN_FLIGHT, NOTHING, Shop
 
 pytestmark = pytest.mark.anyio
@@ -120,6 +121,29 @@ async def test_an_ended_attempt_whose_watch_ends_without_a_word_on_money_is_put_
     assert await shop.reviews() == ["stuck_unknown"]
     await shop.ask(opened.reference)
     assert await shop.reviews() == ["stuck_unknown"], "asked once"
+
+
+@pytest.mark.parametrize("missing", ["amount", "capture_key"])
+async def test_paid_without_proof_after_a_decline_is_put_before_a_person_once(
+    shop: Shop, missing: str
+) -> None:
+    opened = await shop.initiate()
+    shop.provider.declines(opened.reference)
+    await shop.ask(opened.reference)
+    await shop.attests(opened.reference, **{missing: None})
+    await shop.ask(opened.reference)
+    assert await shop.reviews() == ["stuck_unknown"]
+
+    await shop.pass_hours(73)
+
+    told = [event["event"] for event in await story(shop, await shop.payment())]
+    assert told.count("ReviewOpened") == 1, "asked once, however often it is said"
+    shop.provider.declines(opened.reference)
+    await decide(shop, "ask_again")
+    assert await shop.reviews() == []
+    await shop.attests(opened.reference, **{missing: None})
+    await shop.ask(opened.reference)
+    assert await shop.reviews() == ["stuck_unknown"], "after a decline it says so anew"
 
 
 async def test_an_ended_attempt_that_nobody_paid_ends_its_watch_unnoticed(shop: Shop) -> None:

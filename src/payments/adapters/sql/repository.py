@@ -34,6 +34,7 @@ from payments.domain.errors import InboxFull, StaleVersion
 from payments.domain.evidence import Evidence, Mode
 from payments.domain.payment import Payment
 from payments.domain.review import Review
+from payments.domain.transitions import PaymentStatus
 
 T = TypeVar("T")
 
@@ -201,10 +202,18 @@ def _history_values(query: HistoryQuery) -> dict[str, Any]:
     }
 
 
+_FOUND: Final = {
+    PaymentStatus.PENDING: statements.FOUND_PENDING,
+    PaymentStatus.PROCESSING: statements.FOUND_PROCESSING,
+    PaymentStatus.SUCCESS: statements.FOUND_SUCCESS,
+    PaymentStatus.FAILED: statements.FOUND_FAILED,
+}
+
+
 def _search_statement(search: Search) -> Any:
     if search.name is not None:
         return statements.FOUND_BY_NAME
-    return statements.FOUND_WITH_STATUS if search.status else statements.FOUND
+    return statements.FOUND if search.status is None else _FOUND[search.status]
 
 
 def _search_values(search: Search) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
@@ -27,11 +27,15 @@ MOST_TOGETHER: Final = 32
 
 @attrs.define(eq=False)
 class _Group:
-    """One transaction, and how many units of work are in it."""
+    """One transaction, and who is in it."""
 
+    changes_before: int
     ended: asyncio.Future[None] = attrs.field(factory=lambda: asyncio.get_running_loop().create_future())
     """Done when it is on the disk, or with why it is not, or may not be."""
-    units: int = 0
+    turns: int = 0
+    """How many units of work had their turn in it."""
+    kept: int = 0
+    """How many of those wrote something that is to be kept."""
 
 
 class Turns:
@@ -49,23 +53,34 @@ class Turns:
     async def take(self, work: Callable[[], Awaitable[T]]) -> T:
         """What ``work`` returns, which runs statements on the connection, once all it wrote is on the disk.
 
+        What ``work`` raises comes then, too: it may be about rows of others, which are on the disk no sooner.
+
         Raises:
             StorageUnavailable: other writers, or another program, kept the database busy for too long.
             TryAgain: the disk failed, and nobody knows what it kept.
             Exception: what ``work`` raised; nothing that it wrote is kept.
+            CancelledError: who waits was cut off, and the work with it; after the commit, if that had begun.
         """
         await self._my_turn()
+        result, failed, alone = None, None, False
         try:
             group = self._group or await self._begun()
-            result = await self._run(group, work)
+            try:
+                result = await self._run(group, work)
+            except BaseException as error:  # noqa: BLE001 -- raised below
+                failed, alone = error, group.ended.done()
             interrupted = await self._commit_or_leave_it(group)
         finally:
             self._turn.release()
         interrupted = await _done(group.ended) or interrupted
         if interrupted is not None:
             raise interrupted
+        if failed is not None and (alone or isinstance(failed, asyncio.CancelledError)):
+            raise failed
         group.ended.result()
-        return result
+        if failed is not None:
+            raise failed
+        return cast(T, result)
 
     async def _my_turn(self) -> None:
         self._asking += 1
@@ -77,7 +92,9 @@ class Turns:
             if not self._asking and not self._turn.locked() and self._group is not None:
                 # Whoever was before left the commit to this one.
                 async with self._turn:
-                    await self._commit(self._group)
+                    interrupted = await self._commit(self._group)
+                if interrupted is not None:
+                    raise interrupted from error
             if isinstance(error, TimeoutError):
                 told = "Other writers kept the database busy."
                 raise StorageUnavailable(told, retry_after_s=1.0) from error
@@ -86,59 +103,65 @@ class Turns:
 
     async def _begun(self) -> _Group:
         await patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"), self._wait_s)
-        group = self._group = _Group()
+        group = self._group = _Group(self._connection.total_changes)
         return group
 
     async def _run(self, group: _Group, work: Callable[[], Awaitable[T]]) -> T:
+        group.turns += 1
         try:
-            if group.units:
+            if group.kept:
                 self._connection.execute("SAVEPOINT unit")
             result = await work()
-            if group.units:
+            if group.kept:
                 self._connection.execute("RELEASE unit")
         except BaseException:
             self._undo(group)
-            await self._commit_or_leave_it(group)
             raise
-        group.units += 1
+        group.kept += 1
         return result
 
     def _undo(self, group: _Group) -> None:
         """Undo what this unit of work has written, and nobody else's."""
         connection = self._connection
+        # SQLite ends a transaction by itself when the disk fails.
+        undone = not connection.in_transaction
         try:
-            if not connection.in_transaction:
-                # SQLite ends a transaction by itself when the disk fails.
-                self._end(group, TryAgain("the disk failed, and the transaction was undone"))
-            elif group.units:
+            if group.kept and not undone:
                 connection.execute("ROLLBACK TO unit")
                 connection.execute("RELEASE unit")
-            else:
-                connection.execute("ROLLBACK")
-                self._end(group, None)
-        except sqlite3.Error as error:
+                return
+        except sqlite3.Error:
+            undone = True
+        if connection.in_transaction:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-            self._end(group, meaning(error))
-            raise
+        self._end(group, TryAgain("the transaction was undone with another's") if undone else None)
 
     async def _commit_or_leave_it(self, group: _Group) -> asyncio.CancelledError | None:
         """Commit, unless whoever has the next turn will; why this one was cut off meanwhile, if it was."""
-        if group.ended.done() or (self._asking and group.units < MOST_TOGETHER):
+        if group.ended.done() or (self._asking and group.turns < MOST_TOGETHER):
             return None
         return await self._commit(group)
 
     async def _commit(self, group: _Group) -> asyncio.CancelledError | None:
-        connection = self._connection
-        committing = asyncio.get_running_loop().run_in_executor(self._disk, connection.execute, "COMMIT")
-        # The commit cannot be called back: the next writer must not begin before it has ended.
-        interrupted = await _done(committing)
-        error = committing.exception()
-        if error is not None and connection.in_transaction:
-            connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error):
-            error = TryAgain(str(error)) if is_io_error(error) else meaning(error)
-        self._end(group, error)
+        connection, interrupted = self._connection, None
+        try:
+            if connection.total_changes == group.changes_before:
+                # Nothing reaches the disk, so nothing is waited for.
+                connection.execute("COMMIT")
+            else:
+                loop = asyncio.get_running_loop()
+                committing = loop.run_in_executor(self._disk, connection.execute, "COMMIT")
+                # The commit cannot be called back: the next writer must not begin before it has ended.
+                interrupted = await _done(committing)
+                committing.result()
+        except Exception as error:  # noqa: BLE001 -- told to all who are in it
+            if connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+            self._end(group, _meaning_of_a_commit(error))
+        else:
+            self._end(group, None)
         return interrupted
 
     def _end(self, group: _Group, error: BaseException | None) -> None:
@@ -149,6 +172,12 @@ class Turns:
             group.ended.set_exception(error)
             # Nobody may be left who waits for it.
             group.ended.exception()
+
+
+def _meaning_of_a_commit(error: Exception) -> Exception:
+    if not isinstance(error, sqlite3.Error):
+        return error
+    return TryAgain(str(error)) if is_io_error(error) else meaning(error)
 
 
 async def _done(future: "asyncio.Future[Any]") -> asyncio.CancelledError | None:

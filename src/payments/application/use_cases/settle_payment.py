@@ -23,11 +23,12 @@ from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.confirming import receipt_learnt
 from payments.domain.errors import PaymentNotFound, ReferenceNotFound
+from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Report, Rule, nothing
 from payments.domain.payment import Change, Payment, lost
 from payments.domain.refund import Refund, failed_since
 from payments.domain.refunding import Wanted
-from payments.domain.review import Review
+from payments.domain.review import Review, ReviewState
 from payments.domain.reviewing import after_refund
 from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus
@@ -68,6 +69,11 @@ _SAYS_ONLY: Final = {
     # The provider still shows the try from before the page was handed out again: nobody has paid since.
     Rule.OLD_DECLINE: Outcome.PAYABLE,
 }
+
+
+_ASKED_ONCE: Final = frozenset({ReviewKind.ORPHAN, ReviewKind.DISPUTE})
+"""Questions that an answer which repeats itself does not raise again, whatever was decided. Others are open
+until an answer ends them: what contradicts that answer afterwards is another question."""
 
 
 @attrs.frozen
@@ -343,9 +349,14 @@ class Application:
         return change, settlement.rule
 
     async def _reviews(self, transaction: Transaction, locked: Payment) -> tuple[Review, ...]:
-        """What people were asked about this payment; the first answer about money needs no look."""
-        looked_at = locked.attempt(self.attempt.reference).checks or locked.refunds
-        if self.answer.capture_key is None or not looked_at:
+        """What people were asked about this payment, where the answer may raise a question again.
+
+        An answer about money may, and the last one of a watch. The first answer of all needs no look.
+        """
+        attempt = locked.attempt(self.attempt.reference)
+        about_money = self.answer.capture_key is not None or self.answer.outcome is Outcome.PAID
+        last = attempt.watch_until is not None and self.clock.now() >= attempt.watch_until
+        if not (attempt.checks or locked.refunds) or not (about_money or last):
             return ()
         return await transaction.reviews_of(self.payment_id)
 
@@ -372,7 +383,9 @@ class Application:
             one_try=provider is not None and provider.flow is Flow.PROMPT,
             key_holder=holder,
             failure_noticed_at=self.failure_noticed_at,
-            asked=frozenset((r.kind, r.subject) for r in reviews),
+            asked=frozenset(
+                (r.kind, r.subject) for r in reviews if r.kind in _ASKED_ONCE or r.state is ReviewState.OPEN
+            ),
         )
 
     def _evidence(self, rule: Rule, now: datetime) -> Evidence:
