@@ -502,11 +502,33 @@ FORGOTTEN: Final = (
     Fault(
         "late money on a superseded attempt is forgotten",
         "domain/settlement.py",
-        "    refusal = _unproven(attempt, finding)\n    if refusal:\n"
         "        return _orphan(payment, finding, refusal)\n    answer",
-        "    if attempt.status is AttemptStatus.EXPIRED:\n"
+        "        return _orphan(payment, finding, refusal)\n    if attempt.status is AttemptStatus.EXPIRED:\n"
         "        return Settlement(Change(payment), Rule.NO_LONGER_LIVE)\n    answer",
         f"{CASES}/test_initiate.py::test_late_money_on_a_superseded_attempt_settles_and_closes_the_new_page",
+    ),
+    Fault(
+        "what was said to be paid is forgotten with the end of its watch",
+        "domain/settlement.py",
+        "    open_question = rule in _SAYS_NOTHING or attempt.said_paid_at is not None\n",
+        "    open_question = rule in _SAYS_NOTHING\n",
+        f"{CASES}/test_prompts.py::TestSaidAgain"
+        "::test_paid_said_once_of_a_prompt_that_had_ended_is_put_before_a_person",
+    ),
+    Fault(
+        "a cancellation begins from the payment as it is shown",
+        f"{USE_CASES}/cancel_payment.py",
+        "self._get.kept(payment_id, user_id)",
+        "self._get(payment_id, user_id)",
+        "tests/integration/sql/test_what_is_shown_is_not_kept.py"
+        "::test_cancelling_a_payment_writes_down_no_address_of_its_page",
+    ),
+    Fault(
+        "on SQLite a unit of work is answered before the commit that was left to another",
+        "adapters/sql/sqlite_turns.py",
+        "        interrupted = await _done(group.ended) or interrupted\n",
+        "        if not group.ended.done() and failed is None:\n            return cast(T, result)\n",
+        "tests/integration/sql/test_sqlite.py::test_a_commit_in_doubt_is_in_doubt_for_all_who_are_in_it",
     ),
     Fault(
         "success has a way out",
