@@ -93,7 +93,7 @@ async def test_each_is_one_statement_with_no_transaction_around_it(postgres_url:
             (lambda: units.single.lease_refunds(after_s(9), until=after_s(60), limit=9), "UPDATE refunds"),
             (lambda: units.single.begin_answer(an_answer(), NOW), "INSERT INTO answers"),
             (lambda: units.single.end_answer(an_answer(status=200)), "INSERT INTO answers"),
-            (lambda: units.single.drop_answer("42", "refund", "key"), "DELETE FROM answers"),
+            (lambda: units.single.drop_answer(an_answer()), "DELETE FROM answers"),
         ):
             Overheard.texts.clear()
             await work()

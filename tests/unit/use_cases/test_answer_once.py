@@ -142,3 +142,27 @@ async def test_an_answer_is_kept_for_a_day(shop: Shop) -> None:
     shop.kit.clock.advance(timedelta(seconds=1))
     await once(shop, asked)
     assert asked.times == 2
+
+
+async def test_of_two_that_hold_one_key_in_turn_the_later_one_answers(shop: Shop) -> None:
+    """Seed 7879 of the simulation: the clocks of two processes were hours apart."""
+    late = Answered(status=200, body=b'{"done":"late"}', final=True)
+
+    async def outlive_the_reservation() -> Answered:
+        shop.skip(seconds=61)
+        assert await once(shop, Asked()) == DONE
+        return late
+
+    error = await refused(
+        IdempotencyKeyInFlight,
+        shop.kit.payments.answer_once(
+            user="user_1",
+            operation="initiate",
+            key="key-1",
+            fingerprint="same",
+            produce=outlive_the_reservation,
+        ),
+    )
+    assert error.retry_after_s == 1.0
+    again = await once(shop, Asked(late))
+    assert (again.body, again.replayed) == (DONE.body, True)

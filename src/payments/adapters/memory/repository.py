@@ -519,12 +519,19 @@ class MemoryTransaction(Transaction):
         self._change(answers={**self.tables.answers, key: answer})
         return None
 
-    async def end_answer(self, answer: StoredAnswer) -> None:
+    async def end_answer(self, answer: StoredAnswer) -> bool:
         key = (answer.user, answer.operation, answer.key)
+        known = self.tables.answers.get(key)
+        if known is not None and known.holder != answer.holder:
+            return False
         self._change(answers={**self.tables.answers, key: answer})
+        return True
 
-    async def drop_answer(self, user: str, operation: str, key: str) -> None:
-        self._change(answers=_without(self.tables.answers, (user, operation, key)))
+    async def drop_answer(self, answer: StoredAnswer) -> None:
+        key = (answer.user, answer.operation, answer.key)
+        known = self.tables.answers.get(key)
+        if known is not None and known.holder == answer.holder and known.status is None:
+            self._change(answers=_without(self.tables.answers, key))
 
     async def forget_answers(self, now: datetime, *, limit: int) -> int:
         expired = [(a.expires_at, key) for key, a in self.tables.answers.items() if a.expires_at <= now]

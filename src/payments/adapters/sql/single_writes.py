@@ -82,11 +82,12 @@ class SqlSingleWrites(SingleWrites):
                 return record_mapping.answer_of(row)
         raise StorageUnavailable("Others took the key and gave it back, again and again.", retry_after_s=1.0)
 
-    async def end_answer(self, answer: StoredAnswer) -> None:
-        await self._runner.run(statements.END_ANSWER, record_mapping.answer_values(answer))
+    async def end_answer(self, answer: StoredAnswer) -> bool:
+        return await self._runner.run(statements.END_ANSWER, record_mapping.answer_values(answer)) == 1
 
-    async def drop_answer(self, user: str, operation: str, key: str) -> None:
-        await self._runner.run(statements.DROP_ANSWER, _this_answer(user, operation, key))
+    async def drop_answer(self, answer: StoredAnswer) -> None:
+        this = _this_answer(answer.user, answer.operation, answer.key)
+        await self._runner.run(statements.DROP_ANSWER, {**this, "this_holder": str(answer.holder)})
 
 
 def finished_notice(notice: Notice, token: UUID) -> dict[str, object]:

@@ -525,8 +525,12 @@ BEGIN_ANSWER: Final = _NEW_ANSWER.on_conflict_do_update(
     index_elements=[*_ANSWER_ID], set_=_REPLACED, where=_due(ANSWERS.c.expires_at)
 ).returning(ANSWERS.c.holder)
 # A reservation that ran out may have been cleared away: then the answer is stored anew.
-END_ANSWER: Final = _NEW_ANSWER.on_conflict_do_update(index_elements=[*_ANSWER_ID], set_=_REPLACED)
-DROP_ANSWER: Final = delete(ANSWERS).where(*_THIS_ANSWER, ANSWERS.c.status.is_(None))
+END_ANSWER: Final = _NEW_ANSWER.on_conflict_do_update(
+    index_elements=[*_ANSWER_ID], set_=_REPLACED, where=ANSWERS.c.holder == _NEW_ANSWER.excluded.holder
+)
+DROP_ANSWER: Final = delete(ANSWERS).where(
+    *_THIS_ANSWER, ANSWERS.c.holder == bindparam("this_holder"), ANSWERS.c.status.is_(None)
+)
 FORGET_ANSWERS: Final = delete(ANSWERS).where(
     tuple_(*_ANSWER_ID).in_(
         select(*_ANSWER_ID)

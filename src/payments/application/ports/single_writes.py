@@ -69,9 +69,12 @@ class SingleWrites(Protocol):
         """Reserve a key, or return what stands under it (expired rows count as absent)."""
 
     @abstractmethod
-    async def end_answer(self, answer: StoredAnswer) -> None:
-        """Store the final answer under a reserved key."""
+    async def end_answer(self, answer: StoredAnswer) -> bool:
+        """Store the final answer under the key that its holder reserved.
+
+        False, and nothing is stored, if the reservation ran out and another one has the key by now.
+        """
 
     @abstractmethod
-    async def drop_answer(self, user: str, operation: str, key: str) -> None:
-        """Give a reserved key back: its answer was not final."""
+    async def drop_answer(self, answer: StoredAnswer) -> None:
+        """Give the key back that its holder reserved: the answer was not final. Another one's stays."""

@@ -96,8 +96,9 @@ class _EachInWrite(SingleWrites):
         )
         return stands
 
-    async def end_answer(self, answer: StoredAnswer) -> None:
-        await self._write(lambda transaction: transaction.end_answer(answer))
+    async def end_answer(self, answer: StoredAnswer) -> bool:
+        stored: bool = await self._write(lambda transaction: transaction.end_answer(answer))
+        return stored
 
-    async def drop_answer(self, user: str, operation: str, key: str) -> None:
-        await self._write(lambda transaction: transaction.drop_answer(user, operation, key))
+    async def drop_answer(self, answer: StoredAnswer) -> None:
+        await self._write(lambda transaction: transaction.drop_answer(answer))

@@ -40,7 +40,8 @@ class AnswerOnce:
         """The stored answer if there is one, else what ``produce`` answers; stored only if it is final.
 
         Raises:
-            IdempotencyKeyInFlight: another request with this key is being answered.
+            IdempotencyKeyInFlight: another request with this key is being answered, or took the key of this
+                one, which took longer than it was reserved for.
             IdempotencyKeyReused: the key belongs to a request with another fingerprint.
         """
         now = self._clock.now()
@@ -60,19 +61,18 @@ class AnswerOnce:
         except BaseException:
             # What went wrong is what the caller hears; a key not given back runs out by itself.
             with suppress(StorageError):
-                await self._drop(mine)
+                await self._unit_of_work.single.drop_answer(mine)
             raise
         if answered.final:
             kept = attrs.evolve(
                 mine, status=answered.status, body=answered.body, expires_at=self._clock.now() + KEPT_FOR
             )
-            await self._unit_of_work.single.end_answer(kept)
+            if not await self._unit_of_work.single.end_answer(kept):
+                # The reservation ran out, and another request has the key: its answer is the one that counts.
+                raise IdempotencyKeyInFlight(retry_after_s=1.0)
         else:
-            await self._drop(mine)
+            await self._unit_of_work.single.drop_answer(mine)
         return answered
-
-    async def _drop(self, mine: StoredAnswer) -> None:
-        await self._unit_of_work.single.drop_answer(mine.user, mine.operation, mine.key)
 
 
 def _replay(stands: StoredAnswer, fingerprint: str) -> Answered:

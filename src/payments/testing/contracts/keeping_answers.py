@@ -66,9 +66,23 @@ class AnswersContract(ABC):
     async def test_a_key_given_back_is_free(self) -> None:
         async with self.stage() as units:
             await _begin(units, an_answer())
-            mine = an_answer()
-            await units.single.drop_answer(mine.user, mine.operation, mine.key)
+            await units.single.drop_answer(an_answer())
             promise("a key given back is free.", kept=await _begin(units, an_answer(2)) is None)
+
+    async def test_whose_reservation_ran_out_marks_nothing_of_who_has_the_key_now(self) -> None:
+        async with self.stage() as units:
+            await _begin(units, an_answer())
+            theirs = an_answer(2, expires_at=after_s(120))
+            await _begin(units, theirs, after_s(60))
+            promise("who lost a key stores no answer.", kept=not await units.single.end_answer(FINAL))
+            await units.single.drop_answer(an_answer())
+            stands = await _begin(units, an_answer(3), after_s(61))
+            promise(f"nor gives it back: {stands!r}.", kept=stands == theirs)
+            final = attrs.evolve(FINAL, holder=theirs.holder)
+            promise("who has it stores one.", kept=await units.single.end_answer(final))
+            await units.single.drop_answer(theirs)
+            stands = await _begin(units, an_answer(3), after_s(61))
+            promise(f"a final answer is not given back: {stands!r}.", kept=stands == final)
 
     async def test_users_operations_and_keys_are_apart(self) -> None:
         async with self.stage() as units:
@@ -80,7 +94,7 @@ class AnswersContract(ABC):
             ]
             for answer in (mine, *others):
                 promise("a key is one user's, for one operation.", kept=await _begin(units, answer) is None)
-            await units.single.drop_answer("43", mine.operation, mine.key)
+            await units.single.drop_answer(others[0])
             stands = await _begin(units, an_answer(2))
             promise("giving one key back frees no other.", kept=stands == mine)
 

@@ -438,13 +438,13 @@ class SimulatedTransaction(Transaction):
         key = ("answer", answer.user, answer.operation, answer.key)
         return await self._do("begin_answer", lambda t: t.begin_answer(answer, now), key)
 
-    async def end_answer(self, answer: StoredAnswer) -> None:
+    async def end_answer(self, answer: StoredAnswer) -> bool:
         key = ("answer", answer.user, answer.operation, answer.key)
-        await self._do("end_answer", lambda t: t.end_answer(answer), key)
+        return await self._do("end_answer", lambda t: t.end_answer(answer), key)
 
-    async def drop_answer(self, user: str, operation: str, key: str) -> None:
-        lock = ("answer", user, operation, key)
-        await self._do("drop_answer", lambda t: t.drop_answer(user, operation, key), lock)
+    async def drop_answer(self, answer: StoredAnswer) -> None:
+        key = ("answer", answer.user, answer.operation, answer.key)
+        await self._do("drop_answer", lambda t: t.drop_answer(answer), key)
 
     # No history lasts as long as anything is kept: these find nothing, and nobody calls them.
 
