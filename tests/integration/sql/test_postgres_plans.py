@@ -161,7 +161,9 @@ def samples() -> dict[str, Any]:
         "version_before": 3,
         "checks_before": 0,
         **dict.fromkeys(("this_reference",), reference),
-        **dict.fromkeys(("this_user", "this_operation", "this_key", "this_collection", "token"), "x"),
+        **dict.fromkeys(
+            ("this_user", "this_operation", "this_key", "this_holder", "this_collection", "token"), "x"
+        ),
         **{f"this_{row}": payment_id for row in ("notice", "message", "capture", "refund", "review")},
     }
 
