@@ -443,6 +443,7 @@ TWICE: Final = (
         "        if stands is not None and stands.holder != mine.holder:",
         "        if stands is not None and stands.expires_at < now:",
         f"{CASES}/test_answer_once.py::test_a_repeated_request_gets_the_stored_answer",
+        seen_as="IdempotencyKeyInFlight",
     ),
     Fault(
         "another request under a used key gets its answer",

@@ -67,6 +67,8 @@ def pytest_runtest_makereport(
 def _kind(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
         kinds = {_kind(inner) for inner in error.exceptions}
+        # What the event loop tells beside it of a connection whose user was cut off is no end of its own.
+        kinds = kinds - {ConnectionError.__name__} or kinds
         return kinds.pop() if len(kinds) == 1 else "several"
     asserted = isinstance(error, AssertionError | pytest.fail.Exception)
     return ASSERTED if asserted else type(error).__name__

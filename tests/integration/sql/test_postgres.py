@@ -419,3 +419,24 @@ async def test_nothing_is_prepared_twice_on_a_connection(postgres_url: str) -> N
             return prepared
 
         assert await database.transact(work) == 1
+
+
+class LostOnItsWayBack(PooledConnection):
+    """The server ends it while it goes back to the pool."""
+
+    lost: ClassVar[int]
+
+    def _on_release(self, stacklevel: int = 1) -> None:
+        super()._on_release(stacklevel)
+        LostOnItsWayBack.lost += 1
+        asyncio.get_running_loop().call_soon(self.terminate)
+
+
+async def test_a_connection_that_is_lost_on_its_way_back_undoes_nothing(postgres_url: str) -> None:
+    """`make crash`, seed 899671553: what had been committed was answered 500."""
+    LostOnItsWayBack.lost = 0
+    async with open_postgres_database(postgres_url, connection=LostOnItsWayBack) as database:
+        units = units_of_work(database)
+        await opened(units, 1)
+        assert await stored(units) == 1
+        assert LostOnItsWayBack.lost == 2

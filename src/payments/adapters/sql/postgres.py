@@ -146,7 +146,9 @@ class PostgresDatabase(Database):
         try:
             yield connection
         finally:
-            await self._pool.release(connection)
+            # One that was lost while it was on its way back is back already, and what was done on it stands.
+            with suppress(asyncpg.InternalClientError):
+                await self._pool.release(connection)
 
     def refuse_when_read_only(self) -> None:
         if self._read_only:
