@@ -1,4 +1,4 @@
-"""Settle: ask the provider about one attempt, then apply the evidence under the payment's lock."""
+"""Settle: ask the provider about one attempt, then apply the evidence to the payment as it stands."""
 
 from datetime import datetime
 from functools import partial
