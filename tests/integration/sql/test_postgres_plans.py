@@ -5,7 +5,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Boolean, Insert, Integer, LargeBinary, Update
 
 from payments.adapters.sql import migrate, shared_state, statements
 from payments.adapters.sql.compiled import Compiled, Statements
+from payments.adapters.sql.many_at_once import ManyAtOnceStatements
 from payments.adapters.sql.merged import MergedStatements
 from payments.adapters.sql.postgres_pool import DIALECT
 from payments.adapters.sql.runner import Write
@@ -73,7 +74,8 @@ HOT = {
     "FINISH_NOTICE": "pk_notices",
     "FINISH_MESSAGE": "pk_messages",
     "ANSWER": "pk_answers",
-    "FORGET_ANSWERS": "answers_expiry",
+    "ANSWERS_TO_FORGET": "answers_expiry",
+    "FORGET_ANSWER": "pk_answers",
     "BODIES_TO_ERASE": "notices_bodies",
     "PAYERS_TO_ERASE": "payments_people",
     "PHONES_TO_ERASE": "attempts_phones",
@@ -192,20 +194,38 @@ MERGED = {
 }
 
 
-async def planned(connection: asyncpg.Connection, statement: Compiled, *, generic: bool) -> dict[str, Any]:
-    """The plan for any values (as a prepared statement gets it in the end), or for these."""
-    how = "GENERIC_PLAN, FORMAT JSON" if generic else "FORMAT JSON"
-    # One word in two tables, of two types.
-    values = {**SAMPLES, "status": 200} if " answers" in statement.text else SAMPLES
-    answer = await connection.fetchval(f"EXPLAIN ({how}) {statement.text}", *statement.arguments(values))
+async def planned(
+    connection: asyncpg.Connection, text: str, arguments: Sequence[Any], *, generic: bool
+) -> dict[str, Any]:
+    """The plan for any values, as a prepared statement has it here, or for these."""
+    if generic:
+        await connection.execute(f"SET plan_cache_mode = force_generic_plan; PREPARE told AS {text}")
+        nothing = ", ".join("NULL" for _ in arguments)
+        answer = await connection.fetchval(
+            f"EXPLAIN (FORMAT JSON) EXECUTE told{f'({nothing})' if nothing else ''}"
+        )
+    else:
+        answer = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {text}", *arguments)
     plan: dict[str, Any] = json.loads(answer)[0]["Plan"]
     return plan
+
+
+def likely(statement: Compiled) -> tuple[Any, ...]:
+    """Values for it. One word is in two tables, of two types."""
+    return statement.arguments({**SAMPLES, "status": 200} if " answers" in statement.text else SAMPLES)
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield plan
     for below in plan.get("Plans", ()):
         yield from nodes(below)
+
+
+async def read_whole(connection: asyncpg.Connection, plan: dict[str, Any]) -> list[str]:
+    """The tables that ``plan`` reads from end to end; not those of a few pages, for which that is right."""
+    rows = dict(await connection.fetch("SELECT relname, reltuples FROM pg_class"))
+    scanned = [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+    return [table for table in scanned if rows[table] >= FEW]
 
 
 @pytest.mark.parametrize("generic", [True, False], ids=["any values", "these values"])
@@ -215,11 +235,9 @@ async def test_no_statement_reads_a_whole_table_or_sorts_it(
     name: str,
     generic: bool,  # noqa: FBT001 -- a column of the table above
 ) -> None:
-    plan = await planned(connection, TEXTS[ALL[name]], generic=generic)
-    scanned = [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
-    # A table of a few pages is read sooner than its index, and that is right.
-    rows = dict(await connection.fetch("SELECT relname, reltuples FROM pg_class"))
-    assert [table for table in scanned if rows[table] >= FEW] == [], json.dumps(plan, indent=1)
+    statement = TEXTS[ALL[name]]
+    plan = await planned(connection, statement.text, likely(statement), generic=generic)
+    assert await read_whole(connection, plan) == [], json.dumps(plan, indent=1)
     used = [node["Index Name"] for node in nodes(plan) if "Index Name" in node]
     if name in HOT:
         assert any(re.fullmatch(HOT[name], index) for index in used), used
@@ -234,12 +252,30 @@ async def test_no_merged_statement_reads_a_whole_table(
 ) -> None:
     merged = MergedStatements(TEXTS).of(shape)
     assert merged is not None
-    how = "GENERIC_PLAN, FORMAT JSON" if generic else "FORMAT JSON"
-    answer = await connection.fetchval(f"EXPLAIN ({how}) {merged.text}", *merged.arguments(shape))
-    plan = json.loads(answer)[0]["Plan"]
+    plan = await planned(connection, merged.text, merged.arguments(shape), generic=generic)
     assert [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"] == []
     used = {node["Index Name"] for node in nodes(plan) if "Index Name" in node}
     assert used <= {"pk_payments", "pk_attempts"}
+
+
+@pytest.mark.parametrize("generic", [True, False], ids=["any values", "these values"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("FINISH_NOTICE", "FINISH_MESSAGE", "FORGET_ANSWER"),
+        *("ERASE_BODY", "ERASE_PAYER", "ERASE_PHONES", "ERASE_MAILS"),
+    ],
+)
+async def test_none_that_changes_many_rows_at_once_reads_a_whole_table(
+    connection: asyncpg.Connection,
+    name: str,
+    generic: bool,  # noqa: FBT001 -- a column of the table above
+) -> None:
+    many = ManyAtOnceStatements(TEXTS)[ALL[name]]
+    plan = await planned(connection, many.text, many.arguments([SAMPLES] * 10), generic=generic)
+    assert await read_whole(connection, plan) == [], json.dumps(plan, indent=1)
+    found = [node["Index Name"] for node in nodes(plan) if "Index Name" in node]
+    assert all(re.fullmatch(HOT[name], index) for index in found), found
 
 
 def test_every_table_is_in_the_plans() -> None:

@@ -11,7 +11,7 @@ import pytest
 from payments.adapters.sql.postgres import SOME, open_postgres, open_postgres_database, units_of_work
 from payments.adapters.sql.postgres_pool import PooledConnection
 from payments.application.ports.unit_of_work import UnitOfWork
-from payments.application.records import Notice
+from payments.application.records import Destination, Notice
 from payments.domain.errors import StorageUnavailable
 from payments.testing.contracts.stored import (
     NOW,
@@ -98,6 +98,23 @@ async def test_each_is_one_statement_with_no_transaction_around_it(postgres_url:
             Overheard.texts.clear()
             await work()
             assert [text.startswith(first_words) for text in Overheard.texts] == [True], Overheard.texts
+
+
+async def test_many_messages_are_finished_at_once_and_each_as_it_went(postgres_url: str) -> None:
+    async with open_postgres(postgres_url) as units:
+        # Mails: none of them is overtaken by the next.
+        messages = tuple(a_message(number, destination=Destination.PAYER) for number in range(1, 5))
+        await keep(units, a_payment(attempts=(an_attempt(),)), messages=messages)
+        leased = await units.single.lease_messages(after_s(9), until=after_s(60), token=TOKEN, limit=3)
+        failed = [
+            attrs.evolve(message, tries=number, next_try_at=after_s(number), last_error=f"\x00 {number}")
+            for number, message in enumerate(leased, 1)
+        ]
+        never_leased = attrs.evolve(messages[3], tries=9)
+        await units.single.finish_messages((*failed, never_leased), token=TOKEN)
+        again = await units.single.lease_messages(after_s(9), until=after_s(60), token=TOKEN, limit=9)
+    tried = sorted((message.tries, message.last_error) for message in again)
+    assert tried == [(0, ""), (1, "\ufffd 1"), (2, "\ufffd 2"), (3, "\ufffd 3")]
 
 
 async def test_whoever_does_not_wait_for_a_single_write_hangs_up_and_never_breaks_it_off(

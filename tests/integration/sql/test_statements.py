@@ -73,7 +73,7 @@ PLANS = {
     "FINISH_NOTICE": BY_KEY,
     "FINISH_MESSAGE": BY_KEY,
     "ANSWER": BY_KEY,
-    "FORGET_ANSWERS": r"answers_expiry \(expires_at<\?\)",
+    "ANSWERS_TO_FORGET": r"answers_expiry \(expires_at<\?\)",
     "BODIES_TO_ERASE": r"notices_bodies \(received_at<\?\)",
     "PAYERS_TO_ERASE": r"payments_people \(created_at<\?\)",
     "PHONES_TO_ERASE": r"attempts_phones \(claimed_at<\?\)",

@@ -19,6 +19,7 @@ from sqlalchemy.sql import ClauseElement
 
 from payments.adapters.sql.again import Patience, again
 from payments.adapters.sql.compiled import Compiled, Statements
+from payments.adapters.sql.many_at_once import ManyAtOnce, ManyAtOnceStatements
 from payments.adapters.sql.merged import PARTLY_WRITTEN, Merged, MergedStatements
 from payments.adapters.sql.postgres_errors import (
     READ_ONLY,
@@ -102,6 +103,7 @@ class PostgresDatabase(Database):
         self._read_only = read_only
         self._statements = Statements(DIALECT)
         self._merged = MergedStatements(self._statements)
+        self.many_at_once = ManyAtOnceStatements(self._statements)
 
     @property
     def reads(self) -> Reader:
@@ -116,7 +118,7 @@ class PostgresDatabase(Database):
     async def transact(self, work: Callable[[Runner], Awaitable[T]]) -> T:
         self.refuse_when_read_only()
         async with self.connection() as connection:
-            writing = _Writing(connection, self._statements, self._merged)
+            writing = _Writing(connection, self._statements, self._merged, self.many_at_once)
             try:
                 result = await work(writing)
                 await writing.commit()
@@ -211,11 +213,12 @@ class _WritingAlone(Writer):
         )
 
     async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
-        if values:
-            compiled = self._statements[statement]
-            rows = [_arguments(compiled, row) for row in values]
-            # The driver sends them all at once, and the server makes them one transaction.
-            await self._do(lambda connection: connection.executemany(compiled.text, rows, timeout=_NEVER_S))
+        if len(values) == 1:
+            await self.run(statement, values[0])
+        elif values:
+            many = self._database.many_at_once[statement]
+            arguments = _arguments_of_many(many, values)
+            await self._do(lambda connection: connection.execute(many.text, *arguments, timeout=_NEVER_S))
 
     async def _do(self, statement: Callable[[asyncpg.Connection], Coroutine[Any, Any, T]]) -> T:
         self._database.refuse_when_read_only()
@@ -241,11 +244,16 @@ class _Writing(Runner):
     """
 
     def __init__(
-        self, connection: asyncpg.Connection, statements: Statements, merged: MergedStatements
+        self,
+        connection: asyncpg.Connection,
+        statements: Statements,
+        merged: MergedStatements,
+        many_at_once: ManyAtOnceStatements,
     ) -> None:
         self._connection = connection
         self._statements = statements
         self._merged = merged
+        self._many_at_once = many_at_once
         self._open = True
         self._last: tuple[Merged, Sequence[Write]] | None = None
         """What is to be written with the next statement, or by itself if there is none."""
@@ -336,10 +344,13 @@ class _Writing(Runner):
         return _count(status)
 
     async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
-        if values:
-            compiled = await self._next(statement)
-            rows = [_arguments(compiled, row) for row in values]
-            await self._do(self._connection.executemany, compiled.text, rows)
+        if len(values) == 1:
+            await self.run(statement, values[0])
+        elif values:
+            self._refuse_when_ended()
+            await self._begin()
+            many = self._many_at_once[statement]
+            await self._do(self._connection.execute, many.text, *_arguments_of_many(many, values))
 
     async def _next(self, statement: ClauseElement) -> Compiled:
         self._refuse_when_ended()
@@ -446,6 +457,11 @@ def _hang_up(connection: asyncpg.Connection) -> None:
 def _arguments(compiled: Compiled, values: Values) -> tuple[Any, ...]:
     """The values in the statement's order, as the server can take them."""
     return _sendable(compiled.arguments(values))
+
+
+def _arguments_of_many(many: ManyAtOnce, rows: Sequence[Values]) -> tuple[Any, ...]:
+    """The same of many rows."""
+    return many.arguments([dict(zip(row, _sendable(tuple(row.values())), strict=True)) for row in rows])
 
 
 def _sendable(arguments: tuple[Any, ...]) -> tuple[Any, ...]:

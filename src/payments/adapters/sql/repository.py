@@ -11,10 +11,14 @@ from payments.adapters.sql import mapping, record_mapping, statements
 from payments.adapters.sql.conversion import instant
 from payments.adapters.sql.runner import NotUnique, Outdated, Reader, Row, Runner
 from payments.adapters.sql.saving import decide_review, writes_money_again, writes_of
-from payments.adapters.sql.single_writes import SqlSingleWrites, finished_message, finished_notice
+from payments.adapters.sql.single_writes import (
+    SqlSingleWrites,
+    finished_message,
+    finished_notice,
+    this_answer,
+)
 from payments.application.ports.repository import Place, Reads, Transaction
 from payments.application.records import (
-    ERASED,
     UNKNOWN_REFERENCE,
     AuditEntry,
     Backlog,
@@ -400,12 +404,16 @@ class SqlTransaction(SqlSingleWrites, Transaction):
         return await self._runner.run(statements.FINISH_MESSAGE, finished_message(message, token)) == 1
 
     async def forget_answers(self, now: datetime, *, limit: int) -> int:
-        return await self._runner.run(statements.FORGET_ANSWERS, {"now": instant(now), "limit": limit})
+        due = {"now": instant(now), "limit": limit}
+        rows = await self._runner.fetch(statements.ANSWERS_TO_FORGET, due)
+        forgotten = [this_answer(row["user"], row["operation"], row["key"]) for row in rows]
+        await self._runner.run_many(statements.FORGET_ANSWER, forgotten)
+        return len(forgotten)
 
     async def erase_notices(self, until: datetime, *, limit: int) -> int:
         due = {"until": instant(until), "limit": limit}
         rows = await self._runner.fetch(statements.BODIES_TO_ERASE, due)
-        emptied = [{"this_notice": row["notice_id"], "sealed": b""} for row in rows]
+        emptied = [{"this_notice": row["notice_id"]} for row in rows]
         await self._runner.run_many(statements.ERASE_BODY, emptied)
         return len(emptied)
 
@@ -419,7 +427,7 @@ class SqlTransaction(SqlSingleWrites, Transaction):
         ):
             # A payment with two phones is named twice.
             found = dict.fromkeys(row["payment_id"] for row in await self._runner.fetch(statement, due))
-            await self._erase([{"this_payment": name, "body": ERASED} for name in found])
+            await self._erase([{"this_payment": name} for name in found])
             count += len(found)
         return count
 

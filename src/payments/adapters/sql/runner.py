@@ -58,7 +58,7 @@ class Writer(Reader, Protocol):
 
     @abstractmethod
     async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
-        """Run ``statement`` once for each element of ``values``, in order."""
+        """Run ``statement``, which changes rows, for each of ``values``; no two of them name the same row."""
 
 
 class Runner(Writer, Protocol):

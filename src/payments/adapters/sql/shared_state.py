@@ -19,6 +19,7 @@ from sqlalchemy import (
 # SQLAlchemy's ON CONFLICT ... RETURNING for PostgreSQL, the only database these statements are for.
 from sqlalchemy.dialects.postgresql import array, insert
 
+from payments.adapters.sql.compiled import IsChosen
 from payments.adapters.sql.runner import Reader
 from payments.adapters.sql.tables import COALESCED, REMEMBERED, SPENT
 from payments.application.ports.shared_state import SharedState
@@ -55,12 +56,15 @@ FIRST_WITHIN: Final = (
 )
 
 FORGET: Final = delete(COALESCED).where(
-    COALESCED.c.key.in_(
+    IsChosen(
+        COALESCED.c.key,
         select(COALESCED.c.key)
         .where(COALESCED.c.told_at <= _AT_THE_BEGINNING - bindparam("window", type_=BigInteger))
         .order_by(COALESCED.c.told_at)
         .limit(bindparam("limit", type_=BigInteger))
         .with_for_update(skip_locked=True)
+        .correlate(None)
+        .scalar_subquery(),
     )
 )
 

@@ -73,7 +73,7 @@ class SqlSingleWrites(SingleWrites):
 
     async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
         new = {**record_mapping.answer_values(answer), "now": instant(now)}
-        this = _this_answer(answer.user, answer.operation, answer.key)
+        this = this_answer(answer.user, answer.operation, answer.key)
         for _ in range(_LOOKS):
             if await self._runner.fetch_one(statements.BEGIN_ANSWER, new) is not None:
                 return None
@@ -86,7 +86,7 @@ class SqlSingleWrites(SingleWrites):
         return await self._runner.run(statements.END_ANSWER, record_mapping.answer_values(answer)) == 1
 
     async def drop_answer(self, answer: StoredAnswer) -> None:
-        this = _this_answer(answer.user, answer.operation, answer.key)
+        this = this_answer(answer.user, answer.operation, answer.key)
         await self._runner.run(statements.DROP_ANSWER, {**this, "this_holder": str(answer.holder)})
 
 
@@ -117,5 +117,6 @@ def finished_message(message: Message, token: UUID) -> dict[str, object]:
     }
 
 
-def _this_answer(user: str, operation: str, key: str) -> dict[str, str]:
+def this_answer(user: str, operation: str, key: str) -> dict[str, str]:
+    """By what an answer is found."""
     return {"this_user": user, "this_operation": operation, "this_key": key}
