@@ -80,6 +80,8 @@ class HttpSettings:
     port: int = DEFAULT_PORT
     metrics: bool = True
     console: bool = True
+    hsts_subdomains: bool = False
+    """Whether browsers are told that every host below that of ``public_url`` is reached by https alone."""
 
 
 @attrs.frozen(kw_only=True)
@@ -372,6 +374,7 @@ def _http(environment: Environment) -> HttpSettings:
         port=environment.whole_number("PORT", DEFAULT_PORT, least=1, most=65535),
         metrics=environment.switch("METRICS", default=True),
         console=environment.switch("CONSOLE", default=True),
+        hsts_subdomains=environment.switch("HSTS_SUBDOMAINS", default=False),
     )
 
 

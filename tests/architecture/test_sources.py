@@ -87,6 +87,24 @@ def test_the_core_is_told_the_time_and_given_its_identifiers(path: Path) -> None
     assert list(surroundings(path.read_text(encoding="utf-8"))) == []
 
 
+def test_the_padding_of_pkcs1_only_seals_and_only_for_daraja() -> None:
+    """Whoever opens it may tell others, by how that fails, what is inside (ASVS 5.0, 11.3.1)."""
+    plays_daraja = PACKAGE / "simulators", PACKAGE / "entrypoints" / "demo"
+    ours = [path for path in SOURCES if not any(map(path.is_relative_to, plays_daraja))]
+    texts = {named(path): path.read_text(encoding="utf-8") for path in ours}
+    using = {name: text for name, text in texts.items() if "PKCS1v15" in text}
+    assert list(using) == ["src/payments/adapters/providers/mpesa/credentials.py"]
+    (text,) = using.values()
+    seals = [
+        [ast.unparse(argument) for argument in node.args]
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "encrypt"
+    ]
+    assert ["PKCS1v15()" in arguments for arguments in seals] == [True]
+    assert text.count("PKCS1v15(") == 1
+    assert [name for name, held in texts.items() if "private_key" in held] == []
+
+
 def test_every_rule_switched_off_for_all_has_its_reason_beside_it() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     switched_off = re.findall(r'^ +"[A-Z]+\d*", .*$|^ +"[A-Z]+\d*",?$', text, re.MULTILINE)

@@ -105,6 +105,16 @@ class TestSqlSharedState(SharedStateContract):
             rows = await stage.database.reads.fetch(select(COALESCED.c.key), {})
             assert [row["key"] for row in rows] == ["p-new"]
 
+    async def test_what_has_ended_is_cleared_away(self) -> None:
+        async with self.stage() as stage:
+            assert isinstance(stage, PostgresStage)
+            for number in range(CLEAR_EVERY):
+                await stage.shared_state.remember(f"visit-{number}", b"1", lifetime_s=60.0)
+            await stage.pass_time(61.0)
+            await stage.shared_state.remember("visit-new", b"1", lifetime_s=60.0)
+            rows = await stage.database.reads.fetch(select(REMEMBERED.c.key), {})
+            assert [row["key"] for row in rows] == ["visit-new"]
+
     async def test_a_window_is_never_longer_than_what_is_kept(self) -> None:
         async with self.stage() as stage:
             with pytest.raises(ValueError, match="at most 86400 s"):

@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.outside_world import Outside, daraja
 from tests.e2e.programs import Program, alive, finished, payments
-from tests.e2e.story import environment
+from tests.e2e.story import environment, token
 from tests.ports import free_port
 from tests.postgres import Databases
 from tests.serving import plain_client
@@ -61,6 +61,23 @@ def get(url: str) -> httpx.Response | None:
         return None
 
 
+def with_cookie(method: str, url: str, cookie: str, **fields: str) -> httpx.Response:
+    """What one of the processes answers to whoever sends this cookie."""
+    headers = {"cookie": cookie}
+    return httpx.request(method, url, headers=headers, data=fields, trust_env=False, timeout=10.0)
+
+
+def until_all_answer(program: Program, url: str, cookie: str, status: int) -> None:
+    """Look at the console with this cookie until each process said that it answered so, none otherwise."""
+
+    def all_answered() -> bool:
+        assert with_cookie("GET", url, cookie).status_code == status
+        lines = (line for line in told(program, "request") if line["route"] == "/console/")
+        return {line["process"] for line in lines if line["status"] == status} == children(program)
+
+    until(all_answered)
+
+
 @contextmanager
 def two_serve(variables: dict[str, str], cwd: Path) -> Iterator[Program]:
     with payments("serve", "--workers", "2", "--no-work", cwd=cwd, variables=variables) as program:
@@ -70,6 +87,24 @@ def two_serve(variables: dict[str, str], cwd: Path) -> Iterator[Program]:
         finally:
             for number in children(program):
                 os.kill(number, signal.SIGKILL)
+
+
+def test_whoever_signs_out_at_one_process_is_out_at_all(postgres_url: str, tmp_path: Path) -> None:
+    variables = configured(postgres_url)
+    console = f"{variables['PAYMENTS_PUBLIC_URL']}/console/"
+    with two_serve(variables, tmp_path) as program:
+        until(lambda: len(children(program)) == 2)
+        operator = token("ops_1", scope="payments:operate")
+        begun = with_cookie("POST", f"{console}sign-in/", "", token=operator)
+        copied = begun.headers["set-cookie"].partition(";")[0]
+        until_all_answer(program, console, copied, 200)
+
+        form_token = re.search('name="form_token" value="([^"]+)"', with_cookie("GET", console, copied).text)
+        assert form_token is not None
+        ended = with_cookie("POST", f"{console}sign-out/", copied, form_token=form_token[1])
+
+        assert ended.status_code == 303
+        until_all_answer(program, console, copied, 401)
 
 
 def test_they_count_together_outlive_a_death_and_end_together(postgres_url: str, tmp_path: Path) -> None:

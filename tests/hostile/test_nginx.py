@@ -101,6 +101,8 @@ async def test_problems_of_the_service_pass_as_they_are(shop: Shop) -> None:
             answer = await nobody.request(method, path)
             assert (answer.status_code, answer.json()["code"]) == (status, code)
             assert answer.headers["x-request-id"]
+            # Browsers take the first of two (RFC 6797, section 8.1), so it is the service's to send.
+            assert "strict-transport-security" not in answer.headers
 
 
 async def test_payers_are_limited_by_their_address_whatever_they_say_it_is(shop: Shop) -> None:

@@ -11,6 +11,7 @@ from tests.planted.fault import Fault
 CASES: Final = "tests/unit/use_cases"
 PROVIDERS: Final = "tests/unit/adapters/providers"
 STORE: Final = "tests/contract/test_unit_of_work.py"
+CONSOLE: Final = "tests/integration/console"
 HTTP: Final = "tests/integration/http"
 FIRST_TABLES: Final = "adapters/sql/migrations/versions/2026_11_23_first_tables.py"
 USE_CASES: Final = "application/use_cases"
@@ -665,6 +666,13 @@ PEOPLE: Final = (
         '    return "*" * (len(digits) - _SHOWN) + digits[-_SHOWN:]',
         "    return digits",
         f"{HTTP}/test_payer_page.py::test_the_page_for_a_prompt_masks_the_phone",
+    ),
+    Fault(
+        "a copied cookie outlives its visit",
+        "entrypoints/console/signing_in.py",
+        "    await desk.visits.end(here.visit)\n",
+        "",
+        f"{CONSOLE}/test_ended_visits.py::test_a_copy_of_the_cookie_is_refused_once_its_visit_was_signed_out",
     ),
     Fault(
         "a redirect is followed",

@@ -88,6 +88,18 @@ def test_everything_that_can_be_said_arrives() -> None:
     assert settings.logging == LoggingSettings(level="info", format="json")
 
 
+def test_a_switch_is_on_off_or_a_mistake() -> None:
+    for name, field in (
+        ("METRICS", "metrics"),
+        ("CONSOLE", "console"),
+        ("HSTS_SUBDOMAINS", "hsts_subdomains"),
+    ):
+        for word, is_on in (("on", True), ("TRUE", True), ("1", True), ("off", False), ("0", False)):
+            http = Settings.from_env({f"PAYMENTS_{name}": word}).http
+            assert getattr(http, field) is is_on
+        assert list(refused(**{name: "yes please"})) == [name]
+
+
 def test_neither_the_settings_nor_their_table_show_a_secret() -> None:
     settings = Settings.from_env(LIVE)
     for shown in (repr(settings), "\n".join(map(str, settings.rows()))):

@@ -6,6 +6,7 @@ from payments.application.ports.caller_keys import CallerKeys
 from payments.application.ports.cipher import Cipher
 from payments.application.ports.clock import Clock
 from payments.application.ports.providers import Providers
+from payments.application.ports.shared_state import SharedState
 from payments.application.use_cases.answer_once import AnswerOnce
 from payments.application.use_cases.approve_refund import ApproveRefund
 from payments.application.use_cases.cancel_payment import CancelPayment
@@ -76,5 +77,7 @@ class Payments:
     cipher: Cipher
     """For what entrypoints give out sealed and take back, such as an operator's visit."""
     clock: Clock
+    shared_state: SharedState
+    """For what entrypoints must know in every process, such as which visits go on."""
     caller_keys: CallerKeys | None = None
     """The keys of callers' tokens where their issuer publishes them; None where one key is set."""

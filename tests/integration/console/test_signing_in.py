@@ -171,7 +171,9 @@ async def test_a_visit_ends_after_fifteen_minutes_without_a_click(operator: Oper
         await operator.sees("/")
     operator.kit.clock.advance(timedelta(minutes=15))
     answer = await operator.gets("/payments/?status=failed", 401)
-    assert "You were signed out. Nothing happened here for 15 minutes." in text_of(answer)
+    assert "You were signed out. Nothing happened here for 15 minutes, or the visit was ended." in text_of(
+        answer
+    )
     assert operator.cookie is None
     assert 'name="next" value="/payments/?status=failed"' in answer.text
 

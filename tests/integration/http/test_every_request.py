@@ -119,7 +119,24 @@ class TestItsHeaders:
     async def test_where_we_are_reached_by_https_it_stays_so(self) -> None:
         secure = attrs.evolve(SETTINGS, public_url="https://pay.example")
         async with open_door(settings=secure) as door:
-            assert "max-age" in (await door.client.get("/livez")).headers["strict-transport-security"]
+            for path in ("/livez", "/nope", "/console/sign-in/"):
+                headers = (await door.client.get(path)).headers
+                assert headers.get_list("strict-transport-security") == ["max-age=31536000"]
+
+    async def test_other_hosts_below_ours_are_bound_to_https_where_that_is_wished(self) -> None:
+        wished = attrs.evolve(
+            SETTINGS, public_url="https://pay.example", http=HttpSettings(hsts_subdomains=True)
+        )
+        async with open_door(settings=wished) as door:
+            for path in ("/livez", "/nope", "/console/sign-in/"):
+                headers = (await door.client.get(path)).headers
+                told = headers.get_list("strict-transport-security")
+                assert told == ["max-age=31536000; includeSubDomains"]
+
+    async def test_nobody_is_bound_to_https_where_we_are_not_reached_by_it(self) -> None:
+        wished = attrs.evolve(SETTINGS, http=HttpSettings(hsts_subdomains=True))
+        async with open_door(settings=wished) as door:
+            assert "strict-transport-security" not in (await door.client.get("/livez")).headers
 
     async def test_no_other_origin_is_let_in(self, door: Door) -> None:
         response = await door.client.get("/payments/", headers={"Origin": "https://evil.example"})

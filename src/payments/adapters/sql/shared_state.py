@@ -69,6 +69,17 @@ FORGET: Final = delete(COALESCED).where(
 )
 
 
+# No index: what is remembered is a handful of rows, as long as those that ended are cleared away.
+FORGET_REMEMBERED: Final = delete(REMEMBERED).where(
+    REMEMBERED.c.key.in_(
+        select(REMEMBERED.c.key)
+        .where(REMEMBERED.c.ends_at <= _AT_THE_BEGINNING)
+        .limit(bindparam("limit", type_=BigInteger))
+        .with_for_update(skip_locked=True)
+    )
+)
+
+
 _MOST: Final = bindparam("most", type_=Integer)
 _USES: Final = ARRAY(BigInteger)
 
@@ -144,6 +155,7 @@ class SqlSharedState(SharedState):
     async def remember(self, key: str, value: bytes, *, lifetime_s: float) -> None:
         kept = {"key": key, "value": value, "lifetime": round(lifetime_s * _MICROSECONDS)}
         await self._alone.fetch(REMEMBER, kept)
+        await self._clear_now_and_then()
 
     async def recall(self, key: str) -> bytes | None:
         row = await self._alone.fetch_one(RECALL, {"key": key})
@@ -154,3 +166,4 @@ class SqlSharedState(SharedState):
         if self._told % CLEAR_EVERY == 1:
             forgotten = {"window": round(LONGEST_WINDOW_S * _MICROSECONDS), "limit": 2 * CLEAR_EVERY}
             await self._alone.fetch(FORGET, forgotten)
+            await self._alone.fetch(FORGET_REMEMBERED, forgotten)

@@ -24,7 +24,10 @@ class SharedState(Protocol):
 
     @abstractmethod
     async def remember(self, key: str, value: bytes, *, lifetime_s: float) -> None:
-        """Keep ``value`` for everybody, in place of what was under ``key``; secrets are sealed before."""
+        """Keep ``value`` for everybody, in place of what was under ``key``; secrets are sealed before.
+
+        With a lifetime of 0.0 nothing is under ``key`` from now on.
+        """
 
     @abstractmethod
     async def recall(self, key: str) -> bytes | None:

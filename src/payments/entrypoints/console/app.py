@@ -72,7 +72,7 @@ def console_routes(payments: Payments, settings: Settings, callers: Callers | No
         payments=payments,
         settings=settings,
         callers=callers,
-        visits=Visits(payments.cipher, payments.clock),
+        visits=Visits(payments.cipher, payments.clock, payments.shared_state),
         pages=_pages(),
         assets={file.name: file.read_bytes() for file in files(__package__).joinpath("static").iterdir()},
     )

@@ -36,28 +36,33 @@ async def ask(desk: Desk, request: Request) -> Response:
 
 
 async def sign_in(desk: Desk, request: Request) -> Response:
-    """Begin a visit if the token is good and may operate; else say which of the two it is not."""
+    """Begin a visit if the token is good and may operate; else say which of the two it is not.
+
+    The visit that the browser was in until now ends with it.
+    """
     fields = await forms.read(request, desk.settings.public_url)
     token, next_place = fields.get("token", "").strip(), safe_place(fields.get("next", ""))
     # People paste what they see, and they see it behind this word.
     token = token.removeprefix("Bearer ").strip()
     try:
         caller = await _caller(desk, token)
-        visit = desk.visits.begin(token)
+        visit = await desk.visits.begin(token)
     except Refused as refusal:
         kind = refusal.problem.kind
         told = "scope" if kind is INSUFFICIENT_SCOPE else "token"
         return _form(desk, request, told, status=kind.status, next_place=next_place)
     except TokenTooLong:
         return _form(desk, request, "long", status=413, next_place=next_place)
+    await _end_earlier(desk, request)
     await _log().ainfo("operator_signed_in", actor=caller.actor)
     response = RedirectResponse(root_of(request) + next_place, status_code=_SEE_OTHER)
     desk.remember(request, response, visit)
     return response
 
 
-async def sign_out(_desk: Desk, here: Here) -> Response:
-    """End the visit."""
+async def sign_out(desk: Desk, here: Here) -> Response:
+    """End the visit, for every process and every copy of its cookie; its token lasts as long as it says."""
+    await desk.visits.end(here.visit)
     await _log().ainfo("operator_signed_out", actor=here.caller.actor)
     where = f"{root_of(here.request)}/sign-in/?told={_SIGNED_OUT}"
     return RedirectResponse(where, status_code=_SEE_OTHER)
@@ -68,7 +73,7 @@ async def admitted(desk: Desk, request: Request) -> Here | Response:
     cookie = request.cookies.get(desk.cookie)
     told = "" if cookie is None else "token"
     try:
-        visit = None if cookie is None else desk.visits.opened(cookie)
+        visit = None if cookie is None else await desk.visits.opened(cookie)
         if visit is not None:
             caller = await _caller(desk, visit.token)
             admit(request, visit)
@@ -86,6 +91,16 @@ async def admitted(desk: Desk, request: Request) -> Here | Response:
     if cookie is not None:
         desk.forget(request, response)
     return response
+
+
+async def _end_earlier(desk: Desk, request: Request) -> None:
+    """End the visit whose cookie came with the form, if it goes on (OWASP ASVS 5.0, 7.2.4)."""
+    try:
+        earlier = await desk.visits.opened(request.cookies.get(desk.cookie, ""))
+    except VisitOver:
+        return
+    if earlier is not None:
+        await desk.visits.end(earlier)
 
 
 async def _caller(desk: Desk, token: str) -> Caller:

@@ -40,7 +40,11 @@ def create_app(
     given = Settings.from_env() if settings is None else settings
     desk = _desk(payments, given, on_notice)
     around = Middleware(
-        Around, problems=desk.problems, measures=desk.measures, secure=given.public_url.startswith("https:")
+        Around,
+        problems=desk.problems,
+        measures=desk.measures,
+        secure=given.public_url.startswith("https:"),
+        subdomains=given.http.hsts_subdomains,
     )
     app = Starlette(
         routes=[*routes(desk, open_operations(given.http)), *_console(desk)],

@@ -33,7 +33,9 @@ _HEADERS: Final = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+# A year (RFC 6797, section 6.1).
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
+_HSTS_SUBDOMAINS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 @attrs.define
@@ -52,6 +54,8 @@ class Around:
     measures: Measures = attrs.field(kw_only=True)
     secure: bool = attrs.field(kw_only=True)
     """Whether we are reached by https."""
+    subdomains: bool = attrs.field(kw_only=True)
+    """Whether every host below ours is, too."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,7 +83,9 @@ class Around:
 
     def _headers(self, request_id: str) -> tuple[tuple[bytes, bytes], ...]:
         named = (b"x-request-id", request_id.encode())
-        return (named, *_HEADERS, _HSTS) if self.secure else (named, *_HEADERS)
+        if not self.secure:
+            return (named, *_HEADERS)
+        return (named, *_HEADERS, _HSTS_SUBDOMAINS if self.subdomains else _HSTS)
 
     async def _failed(
         self, log: FilteringBoundLogger, scope: Scope, receive: Receive, answer: Send, outcome: _Outcome

@@ -109,3 +109,10 @@ class SharedStateContract(ABC):
             await stage.pass_time(11.0)
             gone = await stage.shared_state.recall("token")
             promise("nothing is recalled after its lifetime.", kept=gone is None)
+
+    async def test_what_gets_no_lifetime_is_gone_at_once(self) -> None:
+        async with self.stage() as stage:
+            await stage.shared_state.remember("visit", b"1", lifetime_s=60.0)
+            await stage.shared_state.remember("visit", b"", lifetime_s=0.0)
+            gone = await stage.shared_state.recall("visit")
+            promise(f"nothing is recalled of what got no lifetime; found {gone!r}.", kept=gone is None)

@@ -1,10 +1,13 @@
 """Sending money back (section 7, vector V5): what is asked for, and what the reports say."""
 
 import base64
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -12,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from structlog.testing import capture_logs
 
 from payments.adapters.providers.mpesa import ReversalSettings
 from payments.adapters.providers.mpesa.callbacks import REVERSAL_REFUSALS
@@ -99,7 +103,9 @@ def certificate(key: rsa.RSAPrivateKey) -> str:
     return built.public_bytes(Encoding.PEM).decode()
 
 
-def reversing(certificate: str, *answers: Canned) -> tuple[Account, Refunds]:
+def reversing(
+    certificate: str, *answers: Canned | Callable[[httpx.Request], Canned]
+) -> tuple[Account, Refunds]:
     reversals = ReversalSettings(initiator="apiuser", password=Secret(PASSWORD), certificate=certificate)
     opened = account(*answers, settings=attrs.evolve(SETTINGS, reversals=reversals))
     assert opened.provider.refunds is not None
@@ -130,6 +136,22 @@ async def test_the_receipt_is_reversed_whole_and_both_reports_come_to_its_own_ad
     }
     assert len(credential) == 344
     assert key.decrypt(base64.b64decode(credential), PKCS1v15()) == PASSWORD.encode()
+
+
+async def test_the_sealed_password_is_new_each_time_and_repeated_to_nobody(certificate: str) -> None:
+    def repeats(request: httpx.Request) -> Canned:
+        return error(400, "400.002.02", f"Bad Request - {json.loads(request.content)['SecurityCredential']}")
+
+    opened, refunds = reversing(certificate, repeats, repeats)
+    told = []
+    for _ in range(2):
+        with pytest.raises(ProviderRejected) as refusal, capture_logs() as lines:
+            await refunds.request(REQUEST)
+        told.append(f"{refusal.value!r} {refusal.value.__dict__} {lines}")
+    first, second = (sent["SecurityCredential"] for sent in opened.sent)
+    assert first != second
+    assert not [sealed for sealed in (first, second) if sealed in str(told)]
+    assert "Bad Request" in str(told)
 
 
 def test_without_an_initiator_nobody_can_reverse() -> None:
