@@ -71,11 +71,14 @@ FORGET: Final = delete(COALESCED).where(
 
 # No index: what is remembered is a handful of rows, as long as those that ended are cleared away.
 FORGET_REMEMBERED: Final = delete(REMEMBERED).where(
-    REMEMBERED.c.key.in_(
+    IsChosen(
+        REMEMBERED.c.key,
         select(REMEMBERED.c.key)
         .where(REMEMBERED.c.ends_at <= _AT_THE_BEGINNING)
         .limit(bindparam("limit", type_=BigInteger))
         .with_for_update(skip_locked=True)
+        .correlate(None)
+        .scalar_subquery(),
     )
 )
 
