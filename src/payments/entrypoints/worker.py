@@ -1,9 +1,12 @@
 """The worker: inbox, sweep, outbox, and erasing what is old, each in a loop of its own.
 
-A slow one holds up no other. Each looks for work when it is woken, when it has rested long enough, and once
-more when it took all it may. A notice that was stored wakes the inbox; what inbox and sweep have done wakes
-the outbox, for they may have put messages there. Nothing wakes the sweep: time alone makes what it looks for.
-What other processes store wakes nobody here, and is found within the rest.
+A slow one holds up no other, and within one a portion that takes long does not hold up what is due meanwhile:
+a provider that is far away or down must not keep the notices of others waiting.
+
+Each looks for work when it is woken, when it has rested long enough, and once more when it took all it may. A
+notice that was stored wakes the inbox; what inbox and sweep have done wakes the outbox, for they may have put
+messages there. Nothing wakes the sweep: time alone makes what it looks for. What other processes store wakes
+nobody here, and is found within the rest.
 """
 
 import asyncio
@@ -22,6 +25,12 @@ IDLE_S: Final = 0.5
 ERASING_IDLE_S: Final = 3600.0
 """How long the loop that erases what is old waits when there is nothing of that: it is never urgent."""
 
+LONG_S: Final = 0.5
+"""A portion of work that takes longer goes on beside the next ones."""
+
+AT_ONCE: Final = 5
+"""So many portions of one kind of work are under way at most, of twenty questions to providers each."""
+
 TROUBLE_S: Final = 2.0
 """How long a loop waits after an error."""
 
@@ -37,6 +46,8 @@ class _Loop:
     """Does what is due, as much as it is told to at most, and says how much that was."""
     batch: int
     idle_s: float
+    at_once: int = AT_ONCE
+    """How many portions of it may be under way."""
     wakes: asyncio.Event | None = None
     """The bell of whom this work may give work."""
     bell: asyncio.Event = attrs.field(factory=asyncio.Event)
@@ -73,6 +84,8 @@ class Worker:
                 step=self._payments.deliver,
                 batch=deliver_messages.BATCH,
                 idle_s=self._idle_s,
+                # They wait for each other at the orders service: of more that hang some outlive their lease.
+                at_once=1,
                 bell=outbox,
             ),
             _Loop(
@@ -82,7 +95,13 @@ class Worker:
                 idle_s=self._idle_s,
                 wakes=outbox,
             ),
-            _Loop(name="erasing", step=self._payments.erase, batch=erase_old.BATCH, idle_s=ERASING_IDLE_S),
+            _Loop(
+                name="erasing",
+                step=self._payments.erase,
+                batch=erase_old.BATCH,
+                idle_s=ERASING_IDLE_S,
+                at_once=1,
+            ),
         )
 
     def wake(self) -> None:
@@ -106,25 +125,37 @@ class Worker:
                 tasks.create_task(self._run(loop), name=loop.name)
 
     async def _run(self, loop: _Loop) -> None:
-        while not self._stopping.is_set():
-            loop.bell.clear()
-            try:
-                done = await loop.step(loop.batch)
-            except Exception:  # noqa: BLE001 -- the edge of the process: a loop outlives every error
-                _log.exception("worker_trouble", loop=loop.name)
-                # The trouble of some is not that of all: what the others have done goes on.
-                loop.ring()
-                await self._rest(loop, TROUBLE_S)
-                continue
-            if done:
-                _log.debug("worked", loop=loop.name, done=done)
-                loop.ring()
-            # Where so much was done more may be due. Else whoever makes more rings, or time does.
-            if done < loop.batch:
-                await self._rest(loop, loop.idle_s)
+        under_way: set[asyncio.Task[float]] = set()
+        async with asyncio.TaskGroup() as portions:
+            while not self._stopping.is_set():
+                loop.bell.clear()
+                portion = portions.create_task(self._portion(loop), name=loop.name)
+                under_way.add(portion)
+                await asyncio.wait({portion}, timeout=LONG_S)
+                if len(under_way) == loop.at_once:
+                    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                ended = {each for each in under_way if each.done()}
+                under_way -= ended
+                if ended:
+                    await self._rest(loop, max(each.result() for each in ended))
+
+    async def _portion(self, loop: _Loop) -> float:
+        """Do what is due, once; how long to rest then."""
+        try:
+            done = await loop.step(loop.batch)
+        except Exception:  # noqa: BLE001 -- the edge of the process: a loop outlives every error
+            _log.exception("worker_trouble", loop=loop.name)
+            # The trouble of some is not that of all: what the others have done goes on.
+            loop.ring()
+            return TROUBLE_S
+        if done:
+            _log.debug("worked", loop=loop.name, done=done)
+            loop.ring()
+        # Where so much was done more may be due. Else whoever makes more rings, or time does.
+        return loop.idle_s if done < loop.batch else 0.0
 
     async def _rest(self, loop: _Loop, seconds: float) -> None:
-        if self._stopping.is_set():
+        if self._stopping.is_set() or not seconds:
             return
         try:
             async with asyncio.timeout(seconds):

@@ -11,9 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
+from payments.application.answers import Initiated
+from payments.application.ports.providers import Question
 from payments.application.ports.repository import Transaction
 from payments.application.use_cases.process_notices import BATCH
-from payments.entrypoints.worker import Worker
+from payments.entrypoints.worker import AT_ONCE, Worker
 from payments.testing import in_memory_payments
 from payments.testing.contracts.stored import a_notice
 from tests.unit.use_cases.shop import HesitatingProvider, Shop
@@ -168,3 +170,54 @@ async def test_trouble_ends_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
         stage.worker.wake()
         await until(stage.told)
         assert {(line["event"], line["loop"]) for line in logged} == {("worker_trouble", "inbox")}
+
+
+async def test_an_answer_that_takes_long_holds_up_no_other_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("payments.entrypoints.worker.LONG_S", 0.01)
+    answers = asyncio.Event()
+    async with at_work() as stage:
+        far, near = await stage.shop.initiate(), await another(stage)
+
+        async def hesitate(question: Question) -> None:
+            if question.reference == far.reference:
+                await answers.wait()
+
+        stage.shop.provider.before_answering = hesitate
+        for opened in (far, near):
+            stage.shop.provider.pays(opened.reference)
+            assert await stage.shop.hear(opened.reference)
+            stage.worker.wake()
+            # Each is taken by itself: the second one is stored when the first is being asked about.
+            await at_rest(stage)
+        await until(lambda: stage.shop.kit.orders.told("order_2") is not None)
+        near_alone = not stage.told()
+        answers.set()
+        assert near_alone
+        await until(stage.told)
+
+
+async def test_so_many_portions_are_under_way_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("payments.entrypoints.worker.LONG_S", 0.001)
+    answers, asked = asyncio.Event(), []
+
+    async def hesitate(question: Question) -> None:
+        asked.append(question.reference)
+        await answers.wait()
+
+    async with at_work() as stage:
+        stage.shop.provider.before_answering = hesitate
+        for number in range(2, AT_ONCE + 4):
+            opened = await another(stage, f"order_{number}")
+            stage.shop.provider.pays(opened.reference)
+            assert await stage.shop.hear(opened.reference)
+            stage.worker.wake()
+            await asyncio.sleep(0.01)
+        under_way = len(asked)
+        answers.set()
+        assert under_way == AT_ONCE
+        await until(lambda: stage.shop.kit.orders.told(f"order_{AT_ONCE + 3}") is not None)
+
+
+async def another(stage: Stage, order_id: str = "order_2") -> Initiated:
+    stage.shop.kit.order(order_id)
+    return await stage.shop.initiate(order_id)
