@@ -41,7 +41,8 @@ class Together(Generic[T]):
     """
 
     _hand_on: Callable[[tuple[T, ...]], Awaitable[None]]
-    _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _under_way: asyncio.Event | None = attrs.field(default=None, init=False)
+    """Set when the hand-over that is under way has ended. All wake at once; a lock would wake one by one."""
     _next: _Load[T] = attrs.field(factory=_Load, init=False)
 
     async def __call__(self, item: T) -> None:
@@ -54,15 +55,25 @@ class Together(Generic[T]):
         load.items.append(item)
         # Whoever is ready at this moment comes along.
         await asyncio.sleep(0)
-        async with self._turn:
-            # It may still be open although others were at it: who was cut off has ended nothing.
-            if not load.ended:
-                await self._end(load)
+        # It may still be open although somebody was at it: who was cut off has ended nothing.
+        while not load.ended:
+            if self._under_way is None:
+                await self._take_turn(load)
+            else:
+                await self._under_way.wait()
         if load.trouble is None:
             return
         if len(load.items) == 1 or isinstance(load.trouble, StorageError):
             raise load.trouble
         await self._hand_on((item,))
+
+    async def _take_turn(self, load: _Load[T]) -> None:
+        self._under_way = ended = asyncio.Event()
+        try:
+            await self._end(load)
+        finally:
+            self._under_way = None
+            ended.set()
 
     async def _end(self, load: _Load[T]) -> None:
         if load is self._next:
