@@ -48,7 +48,7 @@ INSERT INTO notices SELECT id(9, n), 'chapa', md5(n::text),
 INSERT INTO notices SELECT id(12, n), 'chapa', md5('u' || n), '', ref(n) || 'x', 'paid', 'success', at(n),
   NULL, 'unknown reference', at(n), 1, NULL FROM numbers WHERE n % 500 = 7;
 INSERT INTO answers SELECT 'user_' || n % ($1 / 20), 'initiate', 'key-' || n, '', id(10, n), at(n), 200, ''
-  FROM numbers WHERE n % 4 = 0;
+  FROM numbers WHERE n % 2 = 0;
 INSERT INTO handovers SELECT 'h-' || n, 'rider_' || n % 10, 'operator:7', at(n) FROM numbers WHERE n % 20 = 0;
 INSERT INTO collections SELECT 'c-' || n, '', 'rider_' || n % 10, 'collected', 100000, 'ETB', id(1, n),
   ref(n), 'order_' || n, '', 'settled', 'success', at(n), CASE WHEN n % 1000 <> 10 THEN 'h-' || n - n % 20 END

@@ -275,6 +275,7 @@ async def test_none_that_changes_many_rows_at_once_reads_a_whole_table(
     plan = await planned(connection, many.text, many.arguments([SAMPLES] * 10), generic=generic)
     assert await read_whole(connection, plan) == [], json.dumps(plan, indent=1)
     found = [node["Index Name"] for node in nodes(plan) if "Index Name" in node]
+    assert found
     assert all(re.fullmatch(HOT[name], index) for index in found), found
 
 
