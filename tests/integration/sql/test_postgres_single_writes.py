@@ -28,7 +28,7 @@ from tests.postgres import execute
 
 pytestmark = pytest.mark.anyio
 
-TOKEN = numbered(9, 1)
+TOKEN, OTHER = numbered(9, 1), numbered(9, 2)
 LATE = 10.0
 WAITING_HERE = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -198,6 +198,28 @@ async def test_many_at_once_happen_whole_or_not_at_all(postgres_url: str) -> Non
         assert await outcomes(units) == ["", ""]
         await units.single.finish_notices((handled(first), handled(second)), token=TOKEN)
         assert await outcomes(units) == ["settled", "settled"]
+
+
+async def test_of_many_at_once_one_that_was_leased_to_another_meanwhile_is_left_to_them(
+    postgres_url: str,
+) -> None:
+    async with open_postgres(postgres_url, pool_size=2) as units:
+        await keep(units, a_payment(attempts=(an_attempt(),)))
+        for number in (1, 2, 3):
+            await units.single.add_known_notice(a_notice(number))
+        taken = await leased(units)
+        somebody = await asyncpg.connect(postgres_url)
+        taking_over = somebody.transaction()
+        await taking_over.start()
+        await somebody.execute(
+            "UPDATE notices SET lease = $1 WHERE notice_id = $2", str(OTHER), str(taken[0].notice_id)
+        )
+        going = asyncio.create_task(units.single.finish_notices(tuple(map(handled, taken)), token=TOKEN))
+        await until(lambda: somebody.fetchval(WAITING_HERE), 1)
+        await taking_over.commit()
+        await going
+        await somebody.close()
+        assert sorted(await outcomes(units)) == ["", "settled", "settled"]
 
 
 async def test_whoever_may_only_read_writes_nothing(postgres_url: str) -> None:
