@@ -15,6 +15,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Integer,
+    LargeBinary,
     String,
     Text,
     bindparam,
@@ -89,5 +90,8 @@ def _kind(found: BindParameter[Any], statement: Update | Delete) -> TypeEngine[A
     # What a column is set to has its type, and is told so only when the statement is compiled.
     of_column = isinstance(found.type, NullType)
     own = statement.table.columns[found.key].type if of_column else found.type
+    if isinstance(own, LargeBinary):
+        # They would arrive as their base64, and be stored as that.
+        raise TypeError(f"JSON cannot carry the bytes of {found.key}.")
     # Without a length or a collation: those of the column count.
     return Text() if isinstance(own, String) else own
