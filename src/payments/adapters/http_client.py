@@ -29,6 +29,7 @@ from payments.adapters.secret import MASK
 from payments.domain.errors import OutcomeUnknown, ProviderUnavailable
 
 __all__ = [
+    "CONNECTIONS_PER_HOST",
     "CONNECT_S",
     "MOST_ANSWER_BYTES",
     "ORDERS_TOTAL_S",
@@ -46,10 +47,10 @@ CONNECT_S: Final = 2.0
 PROVIDER_TOTAL_S: Final = 10.0
 ORDERS_TOTAL_S: Final = 3.0
 
-_CONNECTIONS: Final = 300
-_CONNECTIONS_PER_HOST: Final = 100
-"""More than inbox, sweep and outbox have under way at once (60): a host that hangs when it is asked by those
-must leave some to the payers."""
+_CONNECTIONS: Final = 600
+CONNECTIONS_PER_HOST: Final = 150
+"""More than inbox and sweep ask at once (100), or the outbox tells (16): a host that hangs must leave some to
+the payers."""
 _KEEP_ALIVE_S: Final = 15.0
 _WAIT_S: Final = 2.0
 _LEAST_SECRET_CHARACTERS: Final = 8
@@ -71,7 +72,7 @@ async def open_http_client(tls: ssl.SSLContext | None = None) -> AsyncIterator[h
     connector = aiohttp.TCPConnector(
         ssl=tls or httpx.create_ssl_context(verify=True, trust_env=False),
         limit=_CONNECTIONS,
-        limit_per_host=_CONNECTIONS_PER_HOST,
+        limit_per_host=CONNECTIONS_PER_HOST,
         keepalive_timeout=_KEEP_ALIVE_S,
     )
     async with (

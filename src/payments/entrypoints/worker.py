@@ -1,7 +1,8 @@
 """The worker: inbox, sweep, outbox, and erasing what is old, each in a loop of its own.
 
-A slow one holds up no other, and within one a portion that takes long does not hold up what is due meanwhile:
-a provider that is far away or down must not keep the notices of others waiting.
+A slow one holds up no other, and a portion of notices that takes long goes on beside the next: a provider
+that is far away must not keep the notices of others waiting for each of its answers. Messages keep to one
+portion: they take turns at the orders service, and where it hangs the last of many would outlive its lease.
 
 Each looks for work when it is woken, when it has rested long enough, and once more when it took all it may. A
 notice that was stored wakes the inbox; what inbox and sweep have done wakes the outbox, for they may have put
@@ -28,8 +29,9 @@ ERASING_IDLE_S: Final = 3600.0
 LONG_S: Final = 0.5
 """A portion of work that takes longer goes on beside the next ones."""
 
-AT_ONCE: Final = 5
-"""So many portions of one kind of work are under way at most, of twenty questions to providers each."""
+INBOX_AT_ONCE: Final = 3
+"""So many portions of notices are under way at most: what they and the sweep ask of one provider must leave
+connections to its payers."""
 
 TROUBLE_S: Final = 2.0
 """How long a loop waits after an error."""
@@ -46,7 +48,7 @@ class _Loop:
     """Does what is due, as much as it is told to at most, and says how much that was."""
     batch: int
     idle_s: float
-    at_once: int = AT_ONCE
+    at_once: int = 1
     """How many portions of it may be under way."""
     wakes: asyncio.Event | None = None
     """The bell of whom this work may give work."""
@@ -76,6 +78,7 @@ class Worker:
                 step=self._payments.process_notices,
                 batch=process_notices.BATCH,
                 idle_s=self._idle_s,
+                at_once=INBOX_AT_ONCE,
                 wakes=outbox,
                 bell=self._inbox,
             ),
@@ -84,8 +87,6 @@ class Worker:
                 step=self._payments.deliver,
                 batch=deliver_messages.BATCH,
                 idle_s=self._idle_s,
-                # They wait for each other at the orders service: of more that hang some outlive their lease.
-                at_once=1,
                 bell=outbox,
             ),
             _Loop(
@@ -95,13 +96,7 @@ class Worker:
                 idle_s=self._idle_s,
                 wakes=outbox,
             ),
-            _Loop(
-                name="erasing",
-                step=self._payments.erase,
-                batch=erase_old.BATCH,
-                idle_s=ERASING_IDLE_S,
-                at_once=1,
-            ),
+            _Loop(name="erasing", step=self._payments.erase, batch=erase_old.BATCH, idle_s=ERASING_IDLE_S),
         )
 
     def wake(self) -> None:
@@ -137,7 +132,7 @@ class Worker:
                 ended = {each for each in under_way if each.done()}
                 under_way -= ended
                 if ended:
-                    await self._rest(loop, max(each.result() for each in ended))
+                    await self._rest(loop, min(each.result() for each in ended))
 
     async def _portion(self, loop: _Loop) -> float:
         """Do what is due, once; how long to rest then."""

@@ -99,6 +99,20 @@ async def test_signing_in_again_ends_the_visit_that_the_browser_was_in(operator:
     await operator.sees("/")
 
 
+async def test_signing_in_again_ends_a_visit_that_is_idle_here_and_not_in_a_copy(
+    operator: Operator,
+) -> None:
+    idle = copied(operator)
+    operator.kit.clock.advance(NEXT_CLICK)
+    await operator.sees("/")
+    copy = copied(operator)
+    put(operator, idle)
+    operator.kit.clock.advance(timedelta(minutes=2))
+    assert (await operator.sign_in()).status_code == 303
+    put(operator, copy)
+    await operator.sees("/", 401)
+
+
 async def test_a_sign_in_that_fails_ends_nothing(operator: Operator) -> None:
     assert (await operator.sign_in("nonsense")).status_code == 401
     await operator.sees("/")

@@ -1,7 +1,7 @@
 """Writes of one statement on PostgreSQL: no transaction around them, and as safe as with one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ClassVar
 
 import asyncpg
@@ -147,11 +147,18 @@ class Lost(PooledConnection):
     failures: ClassVar[int]
 
     async def fetch(self, query: str, *arguments: Any, **options: Any) -> Any:
+        return await self._lost(super().fetch(query, *arguments, **options), query)
+
+    async def execute(self, query: str, *arguments: Any, **options: Any) -> Any:
+        return await self._lost(super().execute(query, *arguments, **options), query)
+
+    async def _lost(self, answer: Coroutine[Any, Any, Any], query: str) -> Any:
         if "notices" not in query or query.startswith("SELECT") or Lost.failures == 0:
-            return await super().fetch(query, *arguments, **options)
+            return await answer
         Lost.failures -= 1
         if self.kept:
-            await super().fetch(query, *arguments)
+            await answer
+        answer.close()
         self.terminate()
         raise ConnectionResetError("the network went away")
 
@@ -170,6 +177,24 @@ async def test_one_whose_answer_was_lost_runs_again(
         assert await outcomes(units) == [""]
         Lost.failures = 1
         assert len(await leased(units)) == (0 if kept else 1), "a lease that nobody heard of ends by itself"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_many_at_once_whose_answer_was_lost_run_again(
+    postgres_url: str,
+    kept: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    Lost.kept, Lost.failures = kept, 0
+    async with open_postgres_database(postgres_url, connection=Lost) as database:
+        units = units_of_work(database)
+        await keep(units, a_payment(attempts=(an_attempt(),)))
+        for number in (1, 2):
+            await units.single.add_known_notice(a_notice(number))
+        first, second = await leased(units)
+        Lost.failures = 1
+        await units.single.finish_notices((handled(first), handled(second)), token=TOKEN)
+        assert Lost.failures == 0
+        assert await outcomes(units) == ["settled", "settled"]
 
 
 async def test_a_server_that_never_answers_is_an_outage_after_a_few_tries(postgres_url: str) -> None:

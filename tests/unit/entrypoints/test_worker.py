@@ -10,12 +10,15 @@ import attrs
 import pytest
 from structlog.testing import capture_logs
 
+from payments.adapters.http_client import CONNECTIONS_PER_HOST
 from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
+from payments.adapters.orders.http import TELLS_AT_ONCE
 from payments.application.answers import Initiated
 from payments.application.ports.providers import Question
 from payments.application.ports.repository import Transaction
+from payments.application.use_cases import process_notices, sweep_payments, sweep_refunds
 from payments.application.use_cases.process_notices import BATCH
-from payments.entrypoints.worker import AT_ONCE, Worker
+from payments.entrypoints.worker import INBOX_AT_ONCE, Worker
 from payments.testing import in_memory_payments
 from payments.testing.contracts.stored import a_notice
 from tests.unit.use_cases.shop import HesitatingProvider, Shop
@@ -206,7 +209,7 @@ async def test_so_many_portions_are_under_way_and_no_more(monkeypatch: pytest.Mo
 
     async with at_work() as stage:
         stage.shop.provider.before_answering = hesitate
-        for number in range(2, AT_ONCE + 4):
+        for number in range(2, INBOX_AT_ONCE + 4):
             opened = await another(stage, f"order_{number}")
             stage.shop.provider.pays(opened.reference)
             assert await stage.shop.hear(opened.reference)
@@ -214,8 +217,14 @@ async def test_so_many_portions_are_under_way_and_no_more(monkeypatch: pytest.Mo
             await asyncio.sleep(0.01)
         under_way = len(asked)
         answers.set()
-        assert under_way == AT_ONCE
-        await until(lambda: stage.shop.kit.orders.told(f"order_{AT_ONCE + 3}") is not None)
+        assert under_way == INBOX_AT_ONCE
+        await until(lambda: stage.shop.kit.orders.told(f"order_{INBOX_AT_ONCE + 3}") is not None)
+
+
+def test_what_a_worker_asks_of_one_provider_leaves_connections_to_its_payers() -> None:
+    asked = INBOX_AT_ONCE * process_notices.BATCH + sweep_payments.BATCH + sweep_refunds.BATCH
+    assert asked + 32 < CONNECTIONS_PER_HOST
+    assert TELLS_AT_ONCE + 32 < CONNECTIONS_PER_HOST
 
 
 async def another(stage: Stage, order_id: str = "order_2") -> Initiated:

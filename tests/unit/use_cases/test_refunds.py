@@ -1,5 +1,6 @@
 """Refunds: every sentence of docs/model.md section 9, in memory."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -13,7 +14,15 @@ import pytest
 from payments.adapters.cipher import AesGcmCipher
 from payments.adapters.memory.shared_state import MemorySharedState
 from payments.application.addresses import Addresses
-from payments.application.ports.providers import Callback, Callbacks, Provider, RefundOutcome, RefundRequest
+from payments.application.ports.providers import (
+    Callback,
+    Callbacks,
+    Provider,
+    RefundAnswer,
+    RefundOutcome,
+    RefundQuestion,
+    RefundRequest,
+)
 from payments.application.records import Claim, Destination
 from payments.application.review_details import Details
 from payments.application.tokens import hash_of
@@ -527,6 +536,28 @@ async def test_a_notice_that_names_the_attempt_has_its_refunds_asked_about(till:
     assert await till.statuses() == ["succeeded"]
     (notice,) = [n for n in await till.shop.notices(till.reference) if n.claim is Claim.RETURNED]
     assert notice.outcome == "refund succeeded"
+
+
+@attrs.define
+class AnswersTogether(ScriptedRefunds):
+    """Answers no question about a refund before so many were asked."""
+
+    together: asyncio.Barrier = attrs.field(factory=lambda: asyncio.Barrier(3))
+
+    async def check(self, question: RefundQuestion) -> RefundAnswer:
+        async with asyncio.timeout(5):
+            await self.together.wait()
+        return await super().check(question)
+
+
+async def test_refunds_that_a_notice_may_mean_are_asked_about_beside_each_other() -> None:
+    refunds = AnswersTogether()
+    till = await till_of(HesitatingProvider(refunds=refunds))
+    for _ in range(3):
+        await till.refund("10.00")
+    assert await till.shop.hear(till.reference, Claim.RETURNED)
+    await till.shop.kit.payments.process_notices()
+    assert refunds.calls["check"] == 3
 
 
 async def test_a_notice_of_another_provider_about_our_refund_moves_nothing(till: Till) -> None:

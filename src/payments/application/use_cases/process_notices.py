@@ -223,15 +223,22 @@ class ProcessNotices:
         return f"refund {status.value}" if ended or notice.claim is Claim.OTHER else None
 
     async def _refunds_of(self, payment: Payment, notice: Notice) -> str | None:
-        """What became of our refunds of this attempt: a provider may name them after it."""
-        went = None
+        """What became of our refunds of this attempt: a provider may name them after it.
+
+        They are asked about beside each other: in a row, a few slow answers would outlive the lease.
+        """
         if notice.claim is Claim.PAID:
-            return went
-        for refund in _asked_for(payment, notice.reference):
-            after = await self._settle_refund(payment.payment_id, refund.refund_id, CAUSE)
-            if refund_of(after, refund.refund_id).status is RefundStatus.SUCCEEDED:
-                went = "refund succeeded"
-        return went
+            return None
+        went: list[Refund] = []
+
+        async def look(refund: Refund) -> None:
+            after = refund_of(
+                await self._settle_refund(payment.payment_id, refund.refund_id, CAUSE), refund.refund_id
+            )
+            went.extend([after] if after.status is RefundStatus.SUCCEEDED else [])
+
+        await all_of(map(look, _asked_for(payment, notice.reference)))
+        return "refund succeeded" if went else None
 
     async def _refund(self, notice: Notice) -> tuple[Payment, Refund] | None:
         """The refund of ours it is about, with its payment, if it was asked of the provider that sent it."""

@@ -104,18 +104,24 @@ class Visits:
             VisitOver: it was, but it does not go on.
             StorageUnavailable: nobody can tell whether it does.
         """
+        visit = self.carried(cookie)
+        if visit is None:
+            return None
+        if self._clock.now() - visit.seen_at >= IDLE:
+            raise VisitOver
+        if await self._shared_state.recall(_key(visit)) != _GOES_ON:
+            raise VisitOver
+        return visit
+
+    def carried(self, cookie: str) -> Visit | None:
+        """The same, whether or not it goes on."""
         try:
             plain = self._cipher.open(base64.urlsafe_b64decode(cookie))
         except ValueError:
             return None
         if not plain.startswith(_PURPOSE):
             return None
-        visit = msgspec.json.decode(plain.removeprefix(_PURPOSE), type=Visit)
-        if self._clock.now() - visit.seen_at >= IDLE:
-            raise VisitOver
-        if await self._shared_state.recall(_key(visit)) != _GOES_ON:
-            raise VisitOver
-        return visit
+        return msgspec.json.decode(plain.removeprefix(_PURPOSE), type=Visit)
 
 
 def _key(visit: Visit) -> str:
