@@ -16,6 +16,8 @@ class Group:
     name: str
     sources: tuple[str, ...]
     """Patterns of files below ``src/payments``."""
+    but: tuple[str, ...] = ()
+    """Patterns of those among them that another group has."""
     near: tuple[str, ...]
     """The tests that look straight at them: every mutant meets these."""
     far: tuple[str, ...] = ()
@@ -72,42 +74,18 @@ SIGNATURES: Final = Group(
     ),
     owed=95,
 )
-DOMAIN: Final = Group(
-    name="domain",
-    sources=tuple(
-        f"domain/{name}.py"
-        for name in (
-            "attempt",
-            "collection",
-            "errors",
-            "evidence",
-            "initiation",
-            "payment",
-            "refund",
-            "refund_rules",
-            "refunding",
-            "reviewing",
-            "watching",
-        )
+REST: Final = Group(
+    name="rest",
+    sources=("domain/*.py", "application/**/*.py"),
+    but=(*MONEY.sources, *SETTLE.sources, *SETTLE_PAYMENT.sources),
+    near=(
+        f"{UNIT}/domain",
+        CASES,
+        f"{UNIT}/testing",
+        f"{UNIT}/test_sequences.py",
+        f"{UNIT}/test_strict_json.py",
     ),
-    near=(f"{UNIT}/domain", CASES),
-)
-APPLICATION: Final = Group(
-    name="application",
-    sources=("application/*.py", "application/ports/*.py"),
-    near=(f"{UNIT}/domain", CASES, f"{UNIT}/testing"),
-)
-USE_CASES: Final = Group(
-    name="use_cases",
-    sources=(
-        "application/use_cases/[!s]*.py",
-        "application/use_cases/s[!e]*.py",
-        "application/use_cases/se[!t]*.py",
-    ),
-    near=(CASES,),
 )
 
-GROUPS: Final = {
-    group.name: group for group in (MONEY, SETTLE, SETTLE_PAYMENT, SIGNATURES, DOMAIN, APPLICATION, USE_CASES)
-}
+GROUPS: Final = {group.name: group for group in (MONEY, SETTLE, SETTLE_PAYMENT, SIGNATURES, REST)}
 CRITICAL: Final = ("money", "settle", "settle_payment", "signatures")
