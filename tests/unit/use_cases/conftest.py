@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from payments.testing import cash_on_delivery, in_memory_payments
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import HesitatingProvider, Shop
 
 
@@ -15,4 +16,4 @@ async def shop() -> AsyncIterator[Shop]:
     kit = in_memory_payments(provider, other, cash=cash_on_delivery())
     kit.order()
     yield Shop(kit=kit, provider=provider, other=other)
-    assert await kit.payments.check() == ()
+    await everything_holds(kit)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -26,13 +27,23 @@ from payments.application.ports.repository import Reads, Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import Claim, Destination, MessageState, Notice
 from payments.domain.attempt import Attempt
-from payments.domain.errors import PaymentsError, StorageUnavailable
+from payments.domain.errors import (
+    AttemptInFlight,
+    GatewayError,
+    PaymentAlreadyProcessed,
+    PaymentInFlight,
+    PaymentInReview,
+    PaymentsError,
+    PaymentSettled,
+    StorageUnavailable,
+)
 from payments.domain.evidence import Answer, Mode, Outcome, Rule
 from payments.domain.money import Money
 from payments.domain.payment import Payment
 from payments.domain.review import ReviewState
 from payments.testing import InMemoryPayments, ScriptedProvider
 from payments.testing.provider import SECRET, ScriptedRefunds
+from tests.unit.use_cases.kept import misshapen
 
 OTHER_MODE = Mode.LIVE
 """The scripted provider lives in the test world."""
@@ -109,6 +120,7 @@ class HesitatingProvider(ScriptedProvider):
     """Gives no usable answer when it is asked to close a page."""
 
     async def open(self, request: CheckoutRequest) -> Checkout:
+        assert misshapen(request) == []
         if self.before_opening is not None:
             await self.before_opening(request)
         checkout = await super().open(request)
@@ -117,6 +129,7 @@ class HesitatingProvider(ScriptedProvider):
         return checkout
 
     async def check(self, question: Question) -> Answer:
+        assert misshapen(question) == []
         if self.before_answering is not None:
             await self.before_answering(question)
         return await super().check(question)
@@ -140,6 +153,7 @@ class HesitatingRefunds(ScriptedRefunds):
     after_request: Callable[[RefundRequest], Awaitable[None]] | None = None
 
     async def request(self, request: RefundRequest) -> RefundAnswer:
+        assert misshapen(request) == []
         if self.before_request is not None:
             await self.before_request(request)
         answer = await super().request(request)
@@ -160,7 +174,9 @@ class Shop:
     async def initiate(
         self, order_id: str = "order_1", *, provider: str = "scripted", user_id: str = "user_1"
     ) -> Initiated:
-        return await self.kit.payments.initiate(order_id, user_id, provider)
+        initiated = await self.kit.payments.initiate(order_id, user_id, provider)
+        assert misshapen(initiated) == []
+        return initiated
 
     async def initiate_refused(self, error: type[PaymentsError], **how: str) -> PaymentsError:
         """What initiate refuses with; it must be exactly ``error``."""
@@ -266,11 +282,21 @@ def birr(amount: str) -> Money:
 
 
 async def refused(error: type[PaymentsError], call: Awaitable[object]) -> PaymentsError:
-    """What ``call`` raises; it must be exactly ``error``."""
+    """What ``call`` raises; it must be exactly ``error``, and be told in a form that others can read."""
     with pytest.raises(PaymentsError) as raised:
         await call
-    assert type(raised.value) is error, f"{type(raised.value).__name__}: {raised.value.detail}"
-    return raised.value
+    told = raised.value
+    assert type(told) is error, f"{type(told).__name__}: {told.detail}"
+    # What a provider said is repeated as it came.
+    in_words = told.detail.endswith(".") and not told.detail.isupper()
+    assert in_words or told.detail == told.title or isinstance(told, GatewayError), told.detail
+    assert misshapen(told.errors) == []
+    in_the_way = (
+        AttemptInFlight | PaymentAlreadyProcessed | PaymentInFlight | PaymentInReview | PaymentSettled
+    )
+    assert "payment_id" in told.facts or not isinstance(told, in_the_way)
+    assert all(re.fullmatch("[a-z_]+", name) for name in told.facts), told.facts
+    return told
 
 
 async def turns(count: int = 20) -> None:

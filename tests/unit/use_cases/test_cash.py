@@ -28,6 +28,7 @@ from payments.domain.evidence import Channel, Rule
 from payments.domain.money import Money
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from payments.testing import cash_on_delivery, in_memory_payments
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import HesitatingProvider, Shop, birr, refused
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +53,7 @@ async def _shop(*, cash: Provider) -> AsyncIterator[Shop]:
     kit = in_memory_payments(provider, other, cash=cash)
     kit.order()
     yield Shop(kit=kit, provider=provider, other=other)
-    assert await kit.payments.check() == ()
+    await everything_holds(kit)
 
 
 async def by_cash(shop: Shop) -> tuple[Initiated, str]:
@@ -553,6 +554,19 @@ async def test_the_page_is_dead_a_day_after_the_end_of_its_attempt(shop: Shop) -
     dead = await refused(ReferenceNotFound, shop.kit.payments.page(token))
     unknown = await refused(ReferenceNotFound, shop.kit.payments.page("0" * 32))
     assert dead.detail == unknown.detail
+
+
+async def test_the_page_is_dead_a_day_after_its_own_end_whatever_happens_to_the_payment(shop: Shop) -> None:
+    opened, _ = await by_cash(shop)
+    token = opened.checkout_url.split("/")[-2]
+    await shop.initiate()
+    shop.skip(hours=23)
+    await shop.initiate(provider="other")
+    shop.skip(minutes=59)
+    assert (await shop.kit.payments.page(token)).face.value == "elsewhere"
+    shop.skip(minutes=1)
+    await refused(ReferenceNotFound, shop.kit.payments.page(token))
+    await shop.kit.work()
 
 
 async def test_the_page_of_a_refused_delivery_says_why_and_lives_again_with_its_attempt(shop: Shop) -> None:

@@ -14,6 +14,7 @@ from payments.application.use_cases.read_reports import ReadReports
 from payments.domain.payment import Customer
 from payments.domain.transitions import PaymentStatus
 from payments.testing import ScriptedPrompts, in_memory_payments
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.prompts_shop import PromptsShop
 from tests.unit.use_cases.shop import Shop
 
@@ -29,7 +30,7 @@ async def prompts_shop() -> AsyncIterator[PromptsShop]:
     kit = in_memory_payments(prompts=prompts)
     kit.order(amount="1000.00", currency="KES")
     yield PromptsShop(kit=kit, prompts=prompts)
-    assert await kit.payments.check() == ()
+    await everything_holds(kit)
 
 
 async def paid(shop: Shop) -> str:

@@ -23,6 +23,7 @@ from payments.domain.events import Reason
 from payments.domain.evidence import Answer, Outcome, Rule, nothing
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from payments.testing import ScriptedPrompts, in_memory_payments
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.prompts_shop import PromptsShop
 from tests.unit.use_cases.shop import Full, refused
 
@@ -39,7 +40,7 @@ async def shop() -> AsyncIterator[PromptsShop]:
     kit = in_memory_payments(prompts=prompts)
     kit.order(amount="1000.00", currency="KES")
     yield PromptsShop(kit=kit, prompts=prompts)
-    assert await kit.payments.check() == ()
+    await everything_holds(kit)
 
 
 async def test_a_payer_is_prompted_once_and_paid_by_a_callback_that_the_provider_confirms(
@@ -118,6 +119,7 @@ class TestALostAnswer:
     ) -> None:
         await shop.lost()
         error = await refused(OutcomeUnknown, shop.initiate())
+        assert error.detail == "The request may be on the payer's phone; its answer was lost."
         assert error.retry_after_s == 30.0
         assert error.facts == {"payment_id": str((await shop.payment()).payment_id)}
         assert shop.prompts.calls["open"] == 1
@@ -392,7 +394,7 @@ class TestWhenItComes:
         payment = await early.payment()
         assert (payment.status, len(payment.captures)) == (PaymentStatus.SUCCESS, 1)
         assert payment.attempts[0].provider_reference == prompts.named(payment.attempts[0].reference)
-        assert await kit.payments.check() == ()
+        await everything_holds(kit)
 
     async def test_money_of_an_expired_prompt_still_settles(self, shop: PromptsShop) -> None:
         opened = await shop.initiate()

@@ -16,6 +16,7 @@ from payments.domain.transitions import RefundStatus
 from payments.testing import in_memory_payments
 from payments.testing.provider import ScriptedRefunds
 from tests.unit.use_cases.deciding import OTHER, decide, refund_of, resolve, the_review
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import HesitatingProvider, HesitatingRefunds, InterruptedStorage, Shop, birr
 from tests.unit.use_cases.test_refunds import Till
 
@@ -66,7 +67,7 @@ async def test_a_question_decided_while_the_refund_it_waits_for_ends_is_answered
     await till.ask(refund)
 
     assert await till.shop.reviews() == open_still
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
     if open_still:
         assert (await the_review(till.shop, ReviewKind.PAID_AFTER_CANCEL)).decision is None
 
@@ -84,7 +85,7 @@ async def test_a_question_decided_while_its_refund_is_refused_is_asked_again() -
     )
 
     assert (await the_review(till.shop, ReviewKind.PAID_AFTER_CANCEL)).decision is None
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
 
 
 async def test_an_answer_of_success_to_a_refund_that_failed_meanwhile_is_a_question_to_a_person() -> None:
@@ -107,7 +108,7 @@ async def test_an_answer_of_success_to_a_refund_that_failed_meanwhile_is_a_quest
     assert await till.statuses() == ["failed"]
     (question,) = (await till.shop.kit.payments.reviews(kind=ReviewKind.DISPUTE)).items
     assert question.subject == str(refund.refund_id)
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
 
 
 async def test_a_review_that_comes_to_wait_for_a_refund_just_before_its_answer_is_recorded_is_resolved() -> (
@@ -135,7 +136,7 @@ async def test_a_review_that_comes_to_wait_for_a_refund_just_before_its_answer_i
         "refund",
         refund.refund_id,
     )
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
 
 
 async def test_a_review_that_waits_for_a_refund_which_gives_way_a_moment_later_is_open_again() -> None:
@@ -155,7 +156,7 @@ async def test_a_review_that_waits_for_a_refund_which_gives_way_a_moment_later_i
     assert (await till.shop.verdicts())[-1] is Rule.RETURNED
     review = await the_review(till.shop, ReviewKind.PAID_AFTER_CANCEL)
     assert (review.decision, review.refund_id) == (None, None)
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ async def test_money_that_seemed_gone_while_our_refund_failed_is_asked_about_aga
 
     assert await till.statuses() == statuses
     assert await till.shop.reviews() == reviews
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
 
 
 async def test_where_refunds_fail_with_every_answer_its_notice_is_looked_at_again() -> None:
@@ -217,4 +218,4 @@ async def test_where_refunds_fail_with_every_answer_its_notice_is_looked_at_agai
     till.shop.kit.clock.advance(timedelta(seconds=5))
     await till.shop.kit.payments.process_notices()
     assert await till.statuses() == ["failed", "failed", "succeeded"]
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)

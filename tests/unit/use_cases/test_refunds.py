@@ -57,6 +57,7 @@ from payments.testing import ScriptedProvider, cash_on_delivery, in_memory_payme
 from payments.testing.identifiers import CountingIdentifiers
 from payments.testing.provider import ScriptedRefunds
 from tests.unit.use_cases.deciding import the_review
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import HesitatingProvider, HesitatingRefunds, Shop, birr, refused
 
 pytestmark = pytest.mark.anyio
@@ -135,7 +136,7 @@ async def till() -> AsyncIterator[Till]:
     """A paid order; at the end every invariant must hold."""
     paid = await till_of()
     yield paid
-    assert await paid.shop.kit.payments.check() == ()
+    await everything_holds(paid.shop.kit)
 
 
 # --- reserved against one capture
@@ -243,7 +244,7 @@ async def test_the_order_and_the_payer_are_told_of_a_part_and_of_the_whole(till:
         True
     ]
     assert payment.status is PaymentStatus.SUCCESS
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
 
 
 @pytest.mark.parametrize("trouble", [ProviderRejected("not possible"), ProviderUnavailable("down")])
@@ -401,7 +402,7 @@ async def test_above_the_limit_a_second_person_approves_and_the_amount_is_set_as
     assert (approved.status, approved.approver) == (RefundStatus.SUCCEEDED, "operator:manager")
     await refused(RefundNotAwaiting, till.approve(waiting))
     assert till.provider.calls["request"] == 1
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
 
 
 async def test_up_to_the_limit_nobody_else_is_asked() -> None:
@@ -482,7 +483,7 @@ async def test_where_a_provider_sends_nothing_back_a_person_does_and_records_tha
 
     assert await till.statuses() == ["succeeded"]
     assert await till.shop.told() == ["paid", "refunded"]
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
 
 
 # --- held money
@@ -506,7 +507,7 @@ async def test_after_held_money_is_wholly_refunded_its_attempt_fails_and_the_pay
     assert payment.attempt(opened.reference).status is AttemptStatus.FAILED
     assert await shop.told() == ["failed"]
     assert (await shop.initiate()).reference != opened.reference
-    assert await shop.kit.payments.check() == ()
+    await everything_holds(shop.kit)
 
 
 # --- notices
@@ -598,7 +599,7 @@ async def test_a_success_that_is_told_of_a_refund_which_failed_is_a_question_and
     await till.shop.hear(refund.reference, Claim.RETURNED)
     await till.shop.kit.payments.process_notices()
     assert await till.shop.reviews() == [], "what was answered is not asked again"
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
 
 
 async def test_a_failure_that_is_told_again_of_a_refund_which_failed_asks_nobody(till: Till) -> None:
@@ -715,7 +716,7 @@ async def test_only_what_is_more_than_ours_is_taken_in(till: Till) -> None:
         (birr("150.00"), "succeeded"),
     ]
     assert await till.shop.reviews() == ["dispute"]
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
 
 
 async def test_without_an_amount_nothing_is_taken_in_beside_a_refund_of_ours(till: Till) -> None:
@@ -735,7 +736,7 @@ async def test_a_refund_that_waits_for_approval_gives_way_to_money_that_is_gone(
     assert await till.statuses() == ["failed", "succeeded"]
     assert (await till.shop.payment()).given_back == birr("1000.00")
     assert await till.shop.told() == ["paid", "refunded"]
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
 
 
 async def test_refunding_a_surplus_never_makes_the_order_refunded(till: Till) -> None:
@@ -743,7 +744,7 @@ async def test_refunding_a_surplus_never_makes_the_order_refunded(till: Till) ->
     await till.refund("1000.00", capture_id=surplus)
     assert await till.shop.told() == ["paid"]
     assert await till.shop.told(Destination.PAYER) == ["confirmation", "refunded"]
-    assert await till.shop.kit.payments.check() == ()
+    await everything_holds(till.shop.kit)
 
 
 async def paid_again(shop: Shop) -> UUID:

@@ -16,6 +16,7 @@ from payments.application.ports.repository import Transaction
 from payments.domain.refund import Refund
 from payments.domain.refund_rules import RefundRules
 from payments.testing import InMemoryPayments, in_memory_payments
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import Death, HesitatingProvider, HesitatingRefunds, birr
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ async def test_whatever_step_a_process_dies_at_money_goes_back_at_most_once(
 
     assert refunds.calls["request"] == sent
     assert await statuses(kit, payment_id) == ends
-    assert await kit.payments.check() == ()
+    await everything_holds(kit)
     # The client repeats what it was never answered: the same refund.
     again = await refund(kit, payment_id)
     assert again.status.value == (ends or ["succeeded"])[0]
@@ -159,7 +160,7 @@ async def test_units_of_work_that_run_again_after_a_lost_commit_change_nothing_m
     assert refunds.calls["request"] == 1
     assert await statuses(kit, payment_id) == ["succeeded"]
     storage.twice = False
-    assert await kit.payments.check() == ()
+    await everything_holds(kit)
 
 
 async def test_of_many_who_bring_one_refund_on_one_sends_it() -> None:
@@ -197,4 +198,4 @@ async def test_a_refund_that_a_restored_database_believes_unsent_is_looked_for_b
     await kit.pass_time(timedelta(minutes=2))
 
     assert (await statuses(kit, payment_id), refunds.calls["request"]) == (["succeeded"], 1)
-    assert await kit.payments.check() == ()
+    await everything_holds(kit)

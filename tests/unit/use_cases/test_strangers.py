@@ -9,6 +9,7 @@ from payments.application.notice_limits import NoticeLimits
 from payments.application.use_cases.settle_payment import MOST_ASKED, MOST_ASKED_WITHIN_S
 from payments.domain.errors import InboxFull
 from payments.testing import in_memory_payments
+from tests.unit.use_cases.kept import everything_holds
 
 pytestmark = pytest.mark.anyio
 
@@ -74,4 +75,4 @@ async def test_genuine_notices_about_nobody_find_so_many_places_and_those_about_
     await kit.pass_time(timedelta(hours=36))
     assert await hear(stranger(3)), "those that waited a day are questions now, and left their places"
     assert len((await kit.payments.reviews()).items) == 3
-    assert await kit.payments.check() == ()
+    await everything_holds(kit)
