@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from payments.domain.collection import AtTheDoor, CashRecord
-from payments.domain.errors import HandoverConflict, InvalidRequest
+from payments.domain.errors import FieldError, HandoverConflict, InvalidRequest
 from payments.domain.money import Money
 from payments.testing import InMemoryPayments, cash_on_delivery, in_memory_payments
 from tests.unit.use_cases.shop import refused
@@ -58,7 +58,10 @@ async def test_an_id_belongs_to_one_hand_over(
     kit: InMemoryPayments, collector: str, names: tuple[str, ...]
 ) -> None:
     await kit.payments.hand_over_cash("h", "rider_7", ("a", "b"), "operator:ops")
-    await refused(HandoverConflict, kit.payments.hand_over_cash("h", collector, names, "operator:ops"))
+    error = await refused(
+        HandoverConflict, kit.payments.hand_over_cash("h", collector, names, "operator:ops")
+    )
+    assert (error.detail, error.facts) == ("This id belongs to another hand-over.", {"handover_id": "h"})
 
 
 async def test_cash_that_the_collector_does_not_hold_is_named_and_nothing_changes_hands(
@@ -71,7 +74,11 @@ async def test_cash_that_the_collector_does_not_hold_is_named_and_nothing_change
         HandoverConflict, kit.payments.hand_over_cash("h-2", "rider_7", names, "operator:ops")
     )
 
-    assert [wrong.pointer for wrong in error.errors] == [f"/collections/{place}" for place in (1, 2, 3)]
+    assert error.detail == "rider_7 does not hold 3 of these collections."
+    assert error.facts == {"handover_id": "h-2"}
+    assert error.errors == tuple(
+        FieldError(f"/collections/{place}", "rider_7 does not hold it.") for place in (1, 2, 3)
+    )
     assert await held(kit) == {"rider_7": ["a", "c"], "rider_8": ["d"]}
     assert await kit.unit_of_work.reads.handover("h-2") is None
 
@@ -88,4 +95,5 @@ async def test_of_two_hand_overs_of_the_same_cash_one_is_recorded(kit: InMemoryP
 async def test_a_hand_over_names_some_collections_each_once(
     kit: InMemoryPayments, names: tuple[str, ...]
 ) -> None:
-    await refused(InvalidRequest, kit.payments.hand_over_cash("h", "rider_7", names, "operator:ops"))
+    error = await refused(InvalidRequest, kit.payments.hand_over_cash("h", "rider_7", names, "operator:ops"))
+    assert error.errors == (FieldError("/collections", "Name 1 to 500 collections, each once."),)

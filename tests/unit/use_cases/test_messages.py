@@ -50,6 +50,51 @@ async def test_paid_is_told_to_the_orders_service_and_confirmed_to_the_payer(sho
     assert "1000.00" in mail.text.replace(",", "")
 
 
+async def test_a_mail_says_what_it_is_about_and_nothing_else(shop: Shop) -> None:
+    first = await shop.initiate(provider="other")
+    shop.other.declines(first.reference, detail="No funds.")
+    await shop.ask(first.reference)
+    await paid(shop)
+    payment = await shop.payment()
+    await shop.kit.payments.refund(payment.payment_id, amount="400.00", reason="late", actor="operator:anna")
+
+    messages = await shop.kit.unit_of_work.reads.messages_of(payment.payment_id)
+
+    common = {
+        "to": "sara@shop.et",
+        "name": "Sara",
+        "order_id": "order_1",
+        "payment_id": str(payment.payment_id),
+        "currency": "ETB",
+    }
+    assert [json.loads(each.body) for each in messages if each.destination is Destination.PAYER] == [
+        {**common, "kind": kind, "amount": amount, "provider": provider, "detail": detail}
+        for kind, amount, provider, detail in (
+            ("declined", "1000.00", "other", "No funds."),
+            ("confirmation", "1000.00", "scripted", None),
+            ("refunded", "400.00", "scripted", None),
+        )
+    ]
+
+
+async def test_an_order_hears_how_much_went_back(shop: Shop) -> None:
+    await paid(shop)
+    payment = await shop.payment()
+    for amount in ("400.00", "600.00"):
+        await shop.kit.payments.refund(
+            payment.payment_id, amount=amount, reason="late", actor="operator:anna"
+        )
+
+    messages = await shop.kit.unit_of_work.reads.messages_of(payment.payment_id)
+
+    told = [json.loads(each.body) for each in messages if each.destination is Destination.ORDERS]
+    assert [(each["payment_status"], each["refunded_amount"], each["reason"]) for each in told] == [
+        ("paid", "0.00", None),
+        ("partially_refunded", "400.00", None),
+        ("refunded", "1000.00", None),
+    ]
+
+
 async def test_an_order_without_an_address_is_confirmed_to_nobody(shop: Shop) -> None:
     order = shop.kit.order("order_2")
     shop.kit.orders.put(shop.without_email(order))

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
-from payments.application.ports.providers import Span
+from payments.application.ports.providers import Question, Span, Urgency
 from payments.application.reconciling import Came, Compared, Kind
 from payments.application.records import Claim
 from payments.application.review_details import Details
@@ -19,9 +19,11 @@ from payments.domain.errors import (
 )
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome
+from payments.domain.money import Money
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import PaymentStatus
 from payments.testing import in_memory_payments
+from tests.unit.use_cases.kept import everything_holds, misshapen
 from tests.unit.use_cases.shop import HesitatingProvider, Shop, birr
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +34,10 @@ LOST = "p-" + "z" * 26
 async def reconciled(shop: Shop, *, apply: bool = False, provider: str = "scripted") -> list[Compared]:
     now = shop.kit.clock.now()
     span = Span(since=now - timedelta(hours=6), until=now)
-    return [each async for each in shop.kit.payments.reconcile(provider, span, apply=apply)]
+    found = [each async for each in shop.kit.payments.reconcile(provider, span, apply=apply)]
+    assert misshapen(tuple(found)) == []
+    assert [each for each in found if (each.kind is Kind.AGREES) is (each.what != "")] == []
+    return found
 
 
 def told(found: list[Compared]) -> list[tuple[Kind, Came]]:
@@ -213,6 +218,77 @@ async def test_our_money_that_the_provider_does_not_know_is_put_before_a_person_
     assert (await shop.payment()).status is PaymentStatus.SUCCESS, "paid is never taken back"
 
 
+@pytest.mark.parametrize(
+    ("listed", "silent", "kind", "what"),
+    [
+        (None, False, Kind.MISSING_THERE, "its money is not there; asked, it said 'not found'"),
+        (None, True, Kind.UNCLEAR, "not in its list; asked, it said 'HTTP 503'"),
+        (birr("900.00"), False, Kind.DIFFERS, "900.00 ETB is 'success' there, and 1000.00 ETB here"),
+    ],
+)
+async def test_a_break_says_what_it_is_about_and_how_both_differ(
+    shop: Shop,
+    listed: Money | None,
+    silent: bool,  # noqa: FBT001 -- a row's field
+    kind: Kind,
+    what: str,
+) -> None:
+    reference = await paid(shop)
+    shop.provider.forgets(reference)
+    if listed is not None:
+        shop.provider.pays(reference)
+        shop.provider.lists(reference, amount=listed)
+    shop.provider.silent = silent
+
+    assert await reconciled(shop) == [
+        Compared(provider="scripted", kind=kind, reference=reference, name=f"T-{reference}", what=what)
+    ]
+
+
+async def test_money_there_of_a_page_that_is_unpaid_here_is_a_break(shop: Shop) -> None:
+    reference = (await shop.initiate()).reference
+    shop.provider.pays(reference)
+    shop.provider.lists(reference)
+    lost(shop)
+
+    assert [(each.reference, each.name, each.what) for each in await reconciled(shop)] == [
+        (reference, f"T-{reference}", "1000.00 ETB is 'success' there, and no money of it is here"),
+        (LOST, f"T-{LOST}", "1000.00 ETB is 'success' there, and nothing here is called so"),
+    ]
+
+
+async def test_the_provider_is_asked_by_every_name_that_is_known(shop: Shop) -> None:
+    reference = await paid(shop)
+    asked: list[Question] = []
+
+    async def listen(question: Question) -> None:
+        asked.append(question)
+
+    shop.provider.before_answering = listen
+    await reconciled(shop)
+
+    attempt = await shop.attempt(reference)
+    assert [(each.reference, each.provider_reference, each.amount, each.urgency) for each in asked] == [
+        (reference, attempt.provider_reference, attempt.amount, Urgency.SWEEP)
+    ]
+
+
+@pytest.mark.parametrize(("hours", "counts"), [(6, True), (6.001, False)], ids=["its beginning", "before"])
+async def test_attempts_of_the_span_are_looked_for_its_beginning_included(
+    shop: Shop,
+    hours: float,
+    counts: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    reference = (await shop.initiate()).reference
+    shop.provider.pays(reference)
+    await shop.ask(reference)
+    shop.provider.forgets(reference)
+    shop.skip(hours=hours)
+
+    assert [each.reference for each in await reconciled(shop)] == ([reference] if counts else [])
+    await shop.kit.work()
+
+
 async def test_money_that_went_back_at_the_provider_is_taken_in(shop: Shop) -> None:
     reference = await paid(shop)
     await shop.attests_returned(reference)
@@ -237,7 +313,7 @@ async def nameless() -> AsyncIterator[Shop]:
     kit = in_memory_payments(provider, other)
     kit.order()
     yield Shop(kit=kit, provider=provider, other=other)
-    assert await kit.payments.check() == ()
+    await everything_holds(kit)
 
 
 async def test_a_list_without_our_references_is_compared_by_the_providers_own_names(

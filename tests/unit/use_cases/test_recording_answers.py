@@ -23,6 +23,7 @@ from payments.domain.errors import (
 from payments.domain.events import Reason
 from payments.domain.transitions import AttemptStatus, PaymentStatus
 from payments.testing import MovableClock, ScriptedProvider, in_memory_payments
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import Shop, refused, turns
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +65,7 @@ async def test_each_of_the_three_ways_to_fail_is_recorded_and_told(
     assert attempt.handed_out_at is None
     assert payment.status is PaymentStatus.PENDING, "nobody got anything to pay with"
     assert error.facts == {"payment_id": str(payment.payment_id)}
+    assert (error.detail, attempt.detail) == (trouble.detail, trouble.detail if reason else "")
     assert (error.retry_after_s is None) == isinstance(trouble, ProviderRejected)
     assert await shop.told() == []
 
@@ -229,7 +231,7 @@ async def test_a_call_to_the_provider_starts_only_within_thirty_seconds_of_its_c
     assert [a.reason for a in payment.attempts] == [Reason.NOT_SENT, None]
     assert payment.attempts[1].reference == opened.reference
     assert provider.calls["open"] == 1
-    assert await kit.payments.check() == ()
+    await everything_holds(kit)
 
 
 async def test_a_new_attempt_never_takes_an_old_reference(shop: Shop) -> None:

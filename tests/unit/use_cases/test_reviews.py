@@ -10,6 +10,7 @@ from payments.domain.errors import (
     ApprovalByRequester,
     CashCodeLocked,
     DecisionNotPossible,
+    FieldError,
     InvalidRequest,
     OutcomeUnknown,
     PaymentAlreadyProcessed,
@@ -44,6 +45,7 @@ from tests.unit.use_cases.deciding import (
     the_review,
     told_by,
 )
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import CLOSED, IN_FLIGHT, OTHER_MODE, HesitatingProvider, Shop, birr, refused
 
 pytestmark = pytest.mark.anyio
@@ -372,7 +374,10 @@ async def test_money_that_counts_elsewhere_is_attached_to_nothing(shop: Shop) ->
 
     error = await decide_refused(shop, DecisionNotPossible, "attach", reference=second.reference)
 
-    assert "already counts" in error.detail
+    assert error.detail == (
+        "This money cannot count here: this provider transaction already counts for another attempt, "
+        "so it proves nothing here."
+    )
     assert (await shop.payment("order_2")).captures == ()
     assert is_open(await the_review(shop))
 
@@ -382,8 +387,9 @@ async def test_money_of_the_other_mode_is_attached_to_nothing(shop: Shop) -> Non
     await shop.attests(opened.reference, mode=OTHER_MODE)
     await shop.ask(opened.reference)
 
-    await decide_refused(shop, DecisionNotPossible, "attach", reference=opened.reference)
+    error = await decide_refused(shop, DecisionNotPossible, "attach", reference=opened.reference)
 
+    assert error.detail == "Money of the provider's test world never counts in the live one, or back."
     assert (await decide(shop, "dismiss")).state is ReviewState.RESOLVED
 
 
@@ -394,7 +400,10 @@ async def test_money_is_attached_to_an_attempt_of_the_provider_that_has_it(shop:
     shop.kit.order("order_2")
     elsewhere = await shop.initiate("order_2", provider="other")
 
-    await decide_refused(shop, DecisionNotPossible, "attach", reference=elsewhere.reference)
+    error = await decide_refused(shop, DecisionNotPossible, "attach", reference=elsewhere.reference)
+
+    assert error.detail == "The money is at scripted, and the attempt is one of other."
+    assert error.errors == (FieldError("/reference", "Name an attempt of scripted."),)
 
 
 def question(reference: str) -> Question:
@@ -429,7 +438,7 @@ async def test_a_notice_the_provider_confirms_no_money_for_is_attached_to_nothin
 
     error = await decide_refused(shop, DecisionNotPossible, "attach", reference=opened.reference)
 
-    assert "'not found'" in error.detail
+    assert error.detail == "The provider answered 'not found', which is not money that arrived."
     assert is_open(await the_review(shop))
 
 
@@ -455,7 +464,7 @@ async def test_the_trail_of_an_orphan_of_no_payment_tells_who_opened_and_who_ans
     assert after[:-1] == before
     assert (after[-1].actor, after[-1].at) == (BOSS, shop.kit.clock.now())
     assert "dismiss" in after[-1].what
-    assert await shop.kit.payments.check() == ()
+    await everything_holds(shop.kit)
 
 
 async def test_the_attempt_to_attach_to_must_be_one_of_ours(shop: Shop) -> None:
@@ -463,7 +472,7 @@ async def test_the_attempt_to_attach_to_must_be_one_of_ours(shop: Shop) -> None:
 
     error = await decide_refused(shop, InvalidRequest, "attach", reference=NOT_OURS)
 
-    assert [each.pointer for each in error.errors] == ["/reference"]
+    assert error.errors == (FieldError("/reference", "Name an attempt of ours: p- and 26 characters."),)
 
 
 # --- cash that belongs to no cash attempt
@@ -512,7 +521,7 @@ async def test_cash_is_attached_to_the_cash_attempt_a_person_names(shop: Shop, o
     attested = await shop.kit.unit_of_work.reads.evidence_of(payment.payment_id)
     of_nobody = [("collector:rider_7", None), (BOSS, attested[-1].evidence_id)]
     assert [(link.actor, link.evidence_id) for link in links] == (of_nobody if order_id == "order_9" else [])
-    assert await shop.kit.payments.check() == ()
+    await everything_holds(shop.kit)
     assert (await told_by(shop, payment, BOSS))[-1] == "ReviewResolved"
 
 
@@ -557,11 +566,13 @@ async def test_cash_is_attached_to_nothing_but_a_cash_attempt_of_somebody_else(s
     await collected(shop, "order_9", collector="user_1")
     online = await shop.initiate()
     error = await decide_refused(shop, DecisionNotPossible, "attach", reference=online.reference)
-    assert [each.pointer for each in error.errors] == ["/reference"]
+    assert error.detail == "The money is cash, and the attempt is one of scripted."
+    assert error.errors == (FieldError("/reference", "Name a cash attempt."),)
     own = await shop.initiate(provider="cash")
 
-    await decide_refused(shop, DecisionNotPossible, "attach", reference=own.reference)
+    error = await decide_refused(shop, DecisionNotPossible, "attach", reference=own.reference)
 
+    assert error.detail == "Nobody collects their own cash."
     assert (await collection(shop)).result is CashResult.ORPHAN
     assert is_open(await the_review(shop))
 
@@ -774,7 +785,7 @@ async def test_a_refund_above_the_limit_waits_for_a_second_person() -> None:
     await kit.payments.approve_refund(payment.payment_id, refund.refund_id, approver=OTHER)
 
     assert not is_open((await kit.payments.review(review.review_id)).review)
-    assert await kit.payments.check() == ()
+    await everything_holds(kit)
 
 
 # --- all of them
@@ -803,24 +814,43 @@ async def test_a_decision_has_a_reason(shop: Shop, reason: str) -> None:
 
     error = await refused(InvalidRequest, resolve(shop, review, "dismiss", reason=reason))
 
-    assert [each.pointer for each in error.errors] == ["/reason"]
+    assert error.errors == (FieldError("/reason", "Say why, in 1 to 500 characters."),)
 
 
 @pytest.mark.parametrize(
     ("decision", "details", "wrong"),
     [
-        ("attach", {}, {"/decision"}),
-        ("ask_again", {"amount": "1.00"}, {"/amount"}),
-        ("record", {}, {"/outcome"}),
-        ("record", {"outcome": "succeeded"}, {"/outcome"}),
-        ("record", {"outcome": "paid"}, {"/provider_reference"}),
-        ("record", {"outcome": "not_paid", "amount": "1.00"}, {"/amount"}),
-        ("record", {"outcome": "paid", "provider_reference": "A", "reference": "p"}, {"/reference"}),
-        ("record", {"outcome": "paid", "provider_reference": "A", "amount": "1.005"}, {"/amount"}),
+        ("attach", {}, {"/decision": "Use ask_again or record."}),
+        ("ask_again", {"amount": "1.00"}, {"/amount": "Leave it out: ask_again does not use it."}),
+        ("record", {}, {"/outcome": "Use paid or not_paid."}),
+        ("record", {"outcome": "succeeded"}, {"/outcome": "Use paid or not_paid."}),
+        (
+            "record",
+            {"outcome": "paid"},
+            {"/provider_reference": "Give the provider's own name for it."},
+        ),
+        (
+            "record",
+            {"outcome": "not_paid", "amount": "1.00"},
+            {"/amount": "Leave it out: it is said only of money that was paid."},
+        ),
+        (
+            "record",
+            {"outcome": "paid", "provider_reference": "A", "reference": "p", "paid_under": "p"},
+            {
+                "/reference": "Leave it out: record does not use it.",
+                "/paid_under": "Leave it out: record does not use it.",
+            },
+        ),
+        (
+            "record",
+            {"outcome": "paid", "provider_reference": "A", "amount": "1.005"},
+            {"/amount": "Use a decimal text in ETB with up to 2 digits after the point."},
+        ),
     ],
 )
 async def test_a_decision_takes_what_it_needs_and_no_more(
-    shop: Shop, decision: str, details: dict[str, str], wrong: set[str]
+    shop: Shop, decision: str, details: dict[str, str], wrong: dict[str, str]
 ) -> None:
     await stuck(shop)
     review = await the_review(shop)
@@ -828,7 +858,37 @@ async def test_a_decision_takes_what_it_needs_and_no_more(
     with pytest.raises(InvalidRequest) as raised:
         await resolve(shop, review, decision, **details)
 
-    assert {each.pointer for each in raised.value.errors} == wrong
+    assert {each.pointer: each.detail for each in raised.value.errors} == wrong
+
+
+async def test_money_is_attached_to_an_attempt_that_is_named(shop: Shop) -> None:
+    await heard_of(shop, UNKNOWN)
+
+    error = await decide_refused(shop, InvalidRequest, "attach")
+
+    assert error.errors == (FieldError("/reference", "Name the attempt that the money belongs to."),)
+
+
+@pytest.mark.parametrize(
+    ("details", "wrong"),
+    [
+        ({"outcome": "paid"}, {"/outcome": "Use succeeded or failed."}),
+        ({"outcome": "succeeded"}, {"/provider_reference": "Give the provider's own name for it."}),
+        (
+            {"outcome": "succeeded", "provider_reference": "R", "amount": "1.00"},
+            {"/amount": "Leave it out: it is said only of money that was paid."},
+        ),
+    ],
+)
+async def test_what_became_of_a_refund_is_recorded_in_words_of_its_own(
+    shop: Shop, details: dict[str, str], wrong: dict[str, str]
+) -> None:
+    await refund_unknown(shop)
+    review = await the_review(shop, ReviewKind.REFUND_UNKNOWN)
+
+    error = await refused(InvalidRequest, resolve(shop, review, "record", **details))
+
+    assert {each.pointer: each.detail for each in error.errors} == wrong
 
 
 async def test_a_word_that_is_no_decision_is_refused(shop: Shop) -> None:
@@ -836,7 +896,8 @@ async def test_a_word_that_is_no_decision_is_refused(shop: Shop) -> None:
 
     error = await decide_refused(shop, InvalidRequest, "set_status_success")
 
-    assert [each.pointer for each in error.errors] == ["/decision"]
+    every = "accept, refund, dismiss, attach, ask_again, record, unlock, refuse"
+    assert error.errors == (FieldError("/decision", f"Use one of: {every}."),)
 
 
 async def test_a_review_that_is_not_there_is_not_found(shop: Shop) -> None:

@@ -100,6 +100,8 @@ async def test_a_live_attempt_whose_watch_ends_expires_and_a_person_is_asked(
     assert (attempt.status, attempt.reason) == (AttemptStatus.EXPIRED, Reason.TIMED_OUT)
     assert attempt.next_check_at is None
     assert await shop.reviews() == ["stuck_unknown"]
+    (question,) = (await shop.kit.payments.reviews()).items
+    assert question.detail == "Its watch ended and the provider never said whether it was paid."
     asked = shop.provider.calls["check"]
     await shop.pass_hours(24)
     assert shop.provider.calls["check"] == asked, "its watch has ended"
