@@ -441,3 +441,60 @@ def test_a_success_of_what_had_failed_is_put_before_a_person() -> None:
                 "the money may have gone back."
             ),
         )
+
+
+def test_an_approved_refund_is_due_at_once() -> None:
+    change = refunding.approve(with_refund(WAITS), WAITS.refund_id, approver="operator:ben", now=LATER)
+    (refund,) = change.payment.refunds
+    assert refund == attrs.evolve(
+        WAITS, status=RefundStatus.RESERVED, approver="operator:ben", next_check_at=LATER
+    )
+    assert change.payment.updated_at == LATER
+
+
+@pytest.mark.parametrize("left", ["1000.00", "0.01"])
+def test_all_that_is_left_of_the_money_goes_back_and_the_question_waits_for_it(left: str) -> None:
+    amount = Money.of(left, "ETB")
+    before = attrs.evolve(GONE, amount=DUE - amount)
+    payment = with_refund(before) if before.amount.minor else PAID
+    review, decision = about(PAID, kind=ReviewKind.SURPLUS), attrs.evolve(DECISION, way_out=WayOut.REFUND)
+
+    decided = reviewing.refund(payment, review, decision, WANTED, now=LATER)
+
+    refund = decided.change.payment.refunds[-1]
+    assert (refund.refund_id, refund.amount) == (WANTED.refund_id, amount)
+    assert refund.capture_id == PAID.captures[0].capture_id
+    assert decided.review == attrs.evolve(
+        review,
+        decision="refund",
+        actor=decision.actor,
+        reason=decision.reason,
+        refund_id=WANTED.refund_id,
+    )
+
+
+def test_a_refund_that_a_person_saw_ends_the_question_and_those_that_wait_for_it() -> None:
+    asked_for = attrs.evolve(WAITS, status=RefundStatus.UNKNOWN)
+    waiting = attrs.evolve(
+        about(PAID, kind=ReviewKind.SURPLUS),
+        review_id=UUID(int=4),
+        decision="refund",
+        actor="operator:ben",
+        reason="late",
+        refund_id=WAITS.refund_id,
+    )
+    seen = SeenRefund(succeeded=True, provider_reference="R-1")
+    decision = attrs.evolve(DECISION, way_out=WayOut.RECORD)
+
+    decided = reviewing.refund_recorded(
+        with_refund(asked_for), ABOUT_A_REFUND, decision, seen, waiting=(waiting,), now=LATER
+    )
+
+    (refund,) = decided.change.payment.refunds
+    assert (refund.status, refund.provider_reference, refund.detail) == (
+        RefundStatus.SUCCEEDED,
+        "R-1",
+        "recorded by operator:anna",
+    )
+    assert decided.others == (attrs.evolve(waiting, state=ReviewState.RESOLVED, resolved_at=LATER),)
+    assert (decided.review.state, decided.review.resolved_at) == (ReviewState.RESOLVED, LATER)

@@ -16,6 +16,7 @@ from payments.domain.errors import (
     CashCodeLocked,
     CollectionConflict,
     CollectorIsPayer,
+    FieldError,
     InvalidRequest,
     PaymentAlreadyProcessed,
     PaymentInReview,
@@ -233,13 +234,15 @@ async def test_nothing_or_less_is_no_cash(shop: Shop) -> None:
             InvalidRequest,
             shop.kit.payments.collect_cash(record(opened.reference, delivery_code=code, amount=amount)),
         )
-        assert [wrong.pointer for wrong in error.errors] == ["/amount"]
+        assert error.errors == (FieldError("/amount", "Say how much was collected: more than nothing."),)
 
 
 @pytest.mark.parametrize("named", [{}, {"reference": "p-1", "order_id": "order_1"}], ids=["none", "both"])
 async def test_a_record_names_a_reference_or_an_order_and_not_both(shop: Shop, named: dict[str, Any]) -> None:
     said = attrs.evolve(record(), **named)
-    await refused(InvalidRequest, shop.kit.payments.collect_cash(said))
+    error = await refused(InvalidRequest, shop.kit.payments.collect_cash(said))
+    remedy = "Name the reference or the order_id, and only one of them."
+    assert error.errors == (FieldError("/reference", remedy),)
 
 
 async def test_nobody_collects_their_own_cash(shop: Shop) -> None:
@@ -288,8 +291,16 @@ async def test_a_missing_code_is_refused_without_counting(shop: Shop) -> None:
 async def test_the_fifth_wrong_code_locks_it_and_asks_a_person(shop: Shop) -> None:
     opened, code = await by_cash(shop)
     wrong = record(opened.reference, delivery_code=another_than(code))
-    for _ in range(4):
-        await refused(WrongDeliveryCode, shop.kit.payments.collect_cash(wrong))
+    for left in (
+        "4 more wrong ones lock",
+        "3 more wrong ones lock",
+        "2 more wrong ones lock",
+        "one more wrong one locks",
+    ):
+        error = await refused(WrongDeliveryCode, shop.kit.payments.collect_cash(wrong))
+        assert error.detail == f"It is not the delivery code of this order; {left} it."
+        remedy = "Ask the payer for the code on their page."
+        assert error.errors == (FieldError("/delivery_code", remedy),)
     await refused(CashCodeLocked, shop.kit.payments.collect_cash(wrong))
     await refused(CashCodeLocked, shop.kit.payments.collect_cash(wrong))
 

@@ -1,15 +1,20 @@
 """What ``check`` says: every broken promise, and nothing about a lawful history, however odd."""
 
 import json
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import attrs
 import pytest
 
-from payments.application.invariants import Case, violations_of
-from payments.domain.review import ReviewState
+from payments.application.answers import Violation
+from payments.application.invariants import Case, violations_of, violations_of_review
+from payments.application.records import ReviewLink
+from payments.application.review_recording import opened_alone, resolved_alone
+from payments.domain.events import Reason, ReviewKind
+from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from tests.unit.use_cases.shop import Shop, birr
 
@@ -185,3 +190,136 @@ async def test_each_entry_of_the_trail_names_the_hash_of_the_one_before(shop: Sh
     assert len(case.audit) > 2
     assert [entry.previous_hash for entry in case.audit] == ["", *(e.hash for e in case.audit[:-1])]
     assert case.payment.trail == case.audit[-1].hash
+
+
+def without(case: Case, **changes: Any) -> Case:
+    return attrs.evolve(case, payment=attrs.evolve(case.payment, **changes))
+
+
+def with_link(case: Case, place: int, **changes: Any) -> Case:
+    links = list(case.audit)
+    links[place] = attrs.evolve(links[place], **changes)
+    return attrs.evolve(case, audit=tuple(links))
+
+
+DAMAGED: dict[str, Callable[[Case], Case]] = {
+    "The attempt {reference} succeeded without evidence of money.": lambda c: attrs.evolve(c, evidence=()),
+    "The money T-{reference} has no evidence.": lambda c: attrs.evolve(c, evidence=()),
+    "1 captures were recorded and 0 are there.": lambda c: without(c, captures=()),
+    "held money T-{reference} was put before nobody.": lambda c: without(
+        c, captures=(attrs.evolve(c.payment.captures[0], disposition=Disposition.HELD),)
+    ),
+    "It is at version 4, and its trail ends at 3.": lambda c: without(c, version=4),
+    "Its rows were changed without a change being recorded.": lambda c: without(c, payer="user_2"),
+    "Link 1 of the audit trail is missing.": lambda c: attrs.evolve(c, audit=c.audit[1:]),
+    "Link 2 of the audit trail is missing.": lambda c: attrs.evolve(c, audit=(c.audit[0], c.audit[2])),
+    "Link 2 of the audit trail was changed.": lambda c: with_link(c, 1, cause="nothing"),
+    "Link 3 of the audit trail was changed.": lambda c: with_link(c, 2, previous_hash=""),
+    "The attempt {reference} is succeeded for Reason.DECLINED.": lambda c: attrs.evolve(
+        c, payment=c.payment.with_attempt(attrs.evolve(c.payment.attempts[0], reason=Reason.DECLINED))
+    ),
+    "The attempt {reference} asks for 1.00 ETB, which was never claimed.": lambda c: attrs.evolve(
+        c, payment=c.payment.with_attempt(attrs.evolve(c.payment.attempts[0], amount=birr("1.00")))
+    ),
+}
+
+
+@pytest.mark.parametrize("detail", DAMAGED)
+async def test_what_is_broken_is_told_in_a_sentence(shop: Shop, detail: str) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    case = await case_of(shop)
+    assert violations_of(case) == ()
+
+    found = violations_of(DAMAGED[detail](case))
+
+    assert detail.format(reference=opened.reference) in {violation.detail for violation in found}
+    assert {violation.subject for violation in found} == {str(case.payment.payment_id)}
+
+
+ALONE = Review(
+    review_id=UUID(int=3),
+    kind=ReviewKind.ORPHAN,
+    subject="p-9",
+    payment_id=None,
+    detail="A notice about nobody.",
+    opened_at=datetime(2026, 1, 5, tzinfo=UTC),
+)
+ANSWERED = attrs.evolve(
+    ALONE,
+    state=ReviewState.RESOLVED,
+    decision="dismiss",
+    actor="operator:boss",
+    reason="seen",
+    resolved_at=ALONE.opened_at,
+)
+FIRST = opened_alone(ALONE, actor="provider:scripted", cause="webhook").link
+SECOND = resolved_alone((FIRST,), ANSWERED, actor="operator:boss", cause="review", now=ALONE.opened_at).link
+
+
+@pytest.mark.parametrize(
+    ("review", "trail", "detail"),
+    [
+        (ALONE, (FIRST,), None),
+        (ANSWERED, (FIRST, SECOND), None),
+        (None, (FIRST,), "The question is gone, and its audit trail is there."),
+        (ALONE, (), "The question orphan about p-9 has no audit trail."),
+        (ANSWERED, (SECOND,), "Link 1 of the audit trail is missing."),
+        (ALONE, (attrs.evolve(FIRST, actor="x"),), "Link 1 of the audit trail was changed."),
+        (ANSWERED, (FIRST,), "It is resolved, and its audit trail tells of ReviewOpened."),
+        (
+            ALONE,
+            (FIRST, SECOND),
+            "It is open, and its audit trail tells of ReviewOpened, ReviewResolved.",
+        ),
+        (
+            attrs.evolve(ALONE, subject="p-8"),
+            (FIRST,),
+            "Its row was changed without a change being recorded.",
+        ),
+        (
+            attrs.evolve(ANSWERED, actor="operator:thief"),
+            (FIRST, SECOND),
+            "Its row was changed without a change being recorded.",
+        ),
+        (
+            ANSWERED,
+            (
+                FIRST,
+                resolved_alone(
+                    (FIRST,), ANSWERED, actor="operator:thief", cause="review", now=ALONE.opened_at
+                ).link,
+            ),
+            "Its audit trail says that operator:thief decided, not operator:boss.",
+        ),
+    ],
+)
+async def test_a_question_of_no_payment_stands_as_its_own_trail_says(
+    review: Review | None, trail: tuple[ReviewLink, ...], detail: str | None
+) -> None:
+    subject = str(ALONE.review_id)
+    broken = () if detail is None else (Violation(invariant="I21", subject=subject, detail=detail),)
+    assert violations_of_review(ALONE.review_id, review, trail) == broken
+
+
+async def test_the_links_of_a_question_say_what_happened() -> None:
+    assert [json.loads(link.events) for link in (FIRST, SECOND)] == [
+        [
+            {
+                "event": "ReviewOpened",
+                "kind": "orphan",
+                "subject": "p-9",
+                "detail": "A notice about nobody.",
+            }
+        ],
+        [
+            {
+                "event": "ReviewResolved",
+                "kind": "orphan",
+                "subject": "p-9",
+                "decision": "dismiss",
+                "reason": "seen",
+            }
+        ],
+    ]

@@ -69,7 +69,7 @@ async def test_cash_that_the_collector_does_not_hold_is_named_and_nothing_change
 ) -> None:
     await kit.payments.hand_over_cash("h", "rider_7", ("b",), "operator:ops")
 
-    names = ("a", "b", "d", "never")
+    names = ("a", "never", "d", "b")
     error = await refused(
         HandoverConflict, kit.payments.hand_over_cash("h-2", "rider_7", names, "operator:ops")
     )

@@ -289,7 +289,11 @@ async def test_a_message_refused_for_good_is_parked_and_paid_is_put_before_a_per
     states = {kind: state for _, kind, state in await shop.deliveries()}
     assert states == {"paid": MessageState.PARKED, "confirmation": MessageState.DELIVERED}
     assert await shop.reviews() == ["paid_after_cancel"]
-    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+    payment = await shop.payment()
+    assert payment.status is PaymentStatus.SUCCESS
+    (question,) = (await shop.kit.payments.reviews()).items
+    assert question.subject == str(payment.payment_id)
+    assert question.detail.startswith("The orders service refused the news that it is paid: ")
 
 
 async def test_any_other_refused_message_is_parked_without_a_question(shop: Shop) -> None:

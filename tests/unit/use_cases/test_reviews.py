@@ -452,6 +452,18 @@ async def test_an_orphan_of_no_payment_keeps_who_dismissed_it_and_why(shop: Shop
     assert kept.resolved_at == shop.kit.clock.now()
 
 
+async def test_an_orphan_of_no_payment_is_dismissed_once_and_by_one_person(shop: Shop) -> None:
+    await heard_of(shop, UNKNOWN)
+    review = await decide(shop, "dismiss")
+    links = await shop.kit.unit_of_work.reads.review_trail(review.review_id)
+
+    assert await resolve(shop, review, "dismiss") == review
+    error = await refused(ReviewAlreadyDecided, resolve(shop, review, "dismiss", actor=OTHER))
+
+    assert error.detail == "operator:boss decided 'dismiss'."
+    assert await shop.kit.unit_of_work.reads.review_trail(review.review_id) == links
+
+
 async def test_the_trail_of_an_orphan_of_no_payment_tells_who_opened_and_who_answered_it(shop: Shop) -> None:
     await heard_of(shop, UNKNOWN)
     opened = await the_review(shop)
