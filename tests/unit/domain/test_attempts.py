@@ -6,11 +6,11 @@ import attrs
 import pytest
 
 from payments.domain.attempt import Attempt
-from payments.domain.events import Reason
+from payments.domain.events import CheckoutFoundLate, CheckoutOpened, PaymentInitiated, Reason
 from payments.domain.evidence import Outcome
 from payments.domain.initiation import Plan, Step, Wish, pages_to_close, plan
 from payments.domain.money import Money
-from payments.domain.payment import Payment
+from payments.domain.payment import Payment, opened
 from payments.domain.refund import Refund
 from payments.domain.refund_rules import RefundRules, SurplusPolicy
 from payments.domain.refunding import left_behind
@@ -288,3 +288,34 @@ def test_surplus_goes_back_by_itself_up_to_the_limit(
     goes: bool,  # noqa: FBT001 -- a row's field
 ) -> None:
     assert RefundRules(surplus=policy, automatic_up_to=limits).goes_back_by_itself(DUE) is goes
+
+
+def test_an_opened_page_is_told_with_its_end() -> None:
+    change = opened(
+        claimed(), OURS, checkout_url="https://x/1", provider_reference="R", payable_until=ENDS, now=LATER
+    )
+    assert change.events == (
+        CheckoutOpened(reference=OURS, provider_reference="R", payable_until=ENDS),
+        PaymentInitiated(payment_id=OPEN.payment_id),
+    )
+    attempt = change.payment.attempt(OURS)
+    assert (
+        attempt.checkout_url,
+        attempt.provider_reference,
+        attempt.payable_until,
+        attempt.handed_out_at,
+    ) == (
+        "https://x/1",
+        "R",
+        ENDS,
+        LATER,
+    )
+
+
+def test_a_page_that_comes_too_late_is_known_and_handed_to_nobody() -> None:
+    change = opened(
+        DECLINED, OURS, checkout_url="https://x/2", provider_reference="R", payable_until=ENDS, now=LATER
+    )
+    assert change.events == (CheckoutFoundLate(reference=OURS),)
+    attempt = change.payment.attempt(OURS)
+    assert attempt == attrs.evolve(DECLINED.attempt(OURS), checkout_url="https://x/2", provider_reference="R")

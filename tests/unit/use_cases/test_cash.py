@@ -8,14 +8,18 @@ from typing import Any
 import attrs
 import pytest
 
+from payments.adapters.cipher import AesGcmCipher
+from payments.application.addresses import Addresses
 from payments.application.answers import Initiated
 from payments.application.ports.providers import Flow, Provider
 from payments.application.records import ReviewQuery
+from payments.application.tokens import Tokens
 from payments.domain.collection import AtTheDoor, CashRecord, CashResult, Collection, code_unlocked
 from payments.domain.errors import (
     CashCodeLocked,
     CollectionConflict,
     CollectorIsPayer,
+    ConfigurationInvalid,
     FieldError,
     InvalidRequest,
     PaymentAlreadyProcessed,
@@ -308,6 +312,19 @@ async def test_the_fifth_wrong_code_locks_it_and_asks_a_person(shop: Shop) -> No
     await refused(CashCodeLocked, shop.kit.payments.collect_cash(right))
     assert (await shop.attempt(opened.reference)).wrong_codes == 5
     assert await shop.reviews() == [ReviewKind.CASH_CODE_LOCKED.value]
+
+
+async def test_a_code_whose_key_is_gone_is_no_wrong_code_and_says_what_helps(shop: Shop) -> None:
+    opened, code = await by_cash(shop)
+    tokens = Tokens(Addresses("http://payments.example"), AesGcmCipher.of([b"another-key-than-it-had"]))
+    forgetful = attrs.evolve(shop.kit.payments.collect_cash, tokens=tokens)
+
+    error = await refused(ConfigurationInvalid, forgetful(record(opened.reference, delivery_code=code)))
+
+    assert error.detail == "The key this delivery code was made with is gone."
+    remedy = "Put the earlier key back, behind the present one."
+    assert error.errors == (FieldError("PAYMENTS_DATA_KEYS", remedy),)
+    assert (await shop.attempt(opened.reference)).wrong_codes == 0
 
 
 async def test_a_locked_delivery_can_still_be_refused(shop: Shop) -> None:

@@ -114,7 +114,12 @@ async def test_a_signed_notice_that_cannot_be_read_is_refused(shop: Shop) -> Non
 
 
 async def test_a_notice_of_a_provider_that_is_not_here_is_refused(shop: Shop) -> None:
-    await refused(UnsupportedProvider, shop.kit.payments.receive_notice("paystuck", (), b"{}"))
+    for name, said in (
+        ("paystuck", "'paystuck' is not a provider here."),
+        ("cash", "cash sends no notices."),
+    ):
+        error = await refused(UnsupportedProvider, shop.kit.payments.receive_notice(name, (), b"{}"))
+        assert error.detail == said
 
 
 async def test_header_names_are_read_in_any_case(shop: Shop) -> None:
