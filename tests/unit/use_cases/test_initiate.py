@@ -125,6 +125,17 @@ async def test_without_its_orders_service_nothing_is_claimed(shop: Shop) -> None
     assert await shop.kit.unit_of_work.reads.payment_of_order("order_1") is None
 
 
+async def test_without_its_orders_service_a_payer_hears_which_payment_is_under_way(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.kit.orders.down = True
+
+    to_the_payer = await shop.initiate_refused(OrdersUnavailable)
+    to_another = await shop.initiate_refused(OrdersUnavailable, user_id="user_2")
+
+    assert to_the_payer.facts == {"payment_id": str(opened.payment_id)}
+    assert to_another.facts == {}
+
+
 async def test_an_order_that_is_not_payable_is_refused(shop: Shop) -> None:
     shop.kit.order(payable=False)
 

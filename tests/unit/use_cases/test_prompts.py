@@ -23,6 +23,7 @@ from payments.domain.events import Reason
 from payments.domain.evidence import Answer, Outcome, Rule, nothing
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from payments.testing import ScriptedPrompts, in_memory_payments
+from payments.testing.prompts import PHONE
 from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.prompts_shop import PromptsShop
 from tests.unit.use_cases.shop import Full, refused
@@ -113,6 +114,10 @@ class TestALostAnswer:
         await shop.ask(reference)
         assert shop.prompts.calls["check"] == 0
         assert (await shop.attempt(reference)).status is AttemptStatus.UNKNOWN
+
+    async def test_it_went_to_the_phone_that_the_payer_named(self, shop: PromptsShop) -> None:
+        reference = await shop.lost()
+        assert shop.prompts.opened[reference].phone == PHONE
 
     async def test_no_second_prompt_is_sent_while_the_first_may_be_on_the_phone(
         self, shop: PromptsShop
