@@ -139,6 +139,7 @@ def test_a_value_is_read_as_by_the_plain_reader(value: Any, ascii_only: bool, wr
 @example("[]" * 21)
 @example('"a\n' + "[" * 21 + '"')
 @example(']"' + "[" * 30)
+@example("[" * 10 + "[]," + "[" * 11 + "]" * 21)
 @example('["\\u0000"]')
 @example('{"\\udc00": 1}')
 @example('["\x00"]')
