@@ -132,6 +132,7 @@ async def test_without_its_orders_service_a_payer_hears_which_payment_is_under_w
     to_the_payer = await shop.initiate_refused(OrdersUnavailable)
     to_another = await shop.initiate_refused(OrdersUnavailable, user_id="user_2")
 
+    assert (to_the_payer.detail, to_the_payer.retry_after_s) == ("The orders service is down.", 1.0)
     assert to_the_payer.facts == {"payment_id": str(opened.payment_id)}
     assert to_another.facts == {}
 

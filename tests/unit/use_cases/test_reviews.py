@@ -965,9 +965,12 @@ async def test_resolved_reviews_are_listed_by_themselves(shop: Shop) -> None:
 
 async def test_a_decision_is_told_in_the_payments_story(shop: Shop) -> None:
     payment = await short_money(shop)
+    shop.skip(seconds=20)
     await decide(shop, "accept")
 
     told = await shop.kit.payments.explain(payment.payment_id, None)
+
+    assert [step.at for step in told.steps if step.source == "review"] == [shop.kit.clock.now()]
 
     said = " ".join(step.what for step in told.steps)
     assert "The held money was accepted as the payment." in said
