@@ -38,12 +38,15 @@ async def list_calls(service: OrdersService, request: Request) -> JSONResponse:
     return JSONResponse(service.calls.overview(dict(request.query_params)))
 
 
-def _view(service: OrdersService, order: Order) -> dict[str, Any]:
-    return {**order_view(order), **attrs.asdict(order), "messages": service.records.messages(order.id)}
+def _view(order: Order, messages: list[dict[str, Any]]) -> dict[str, Any]:
+    return {**order_view(order), **attrs.asdict(order), "messages": messages}
 
 
 async def list_orders(service: OrdersService, _request: Request) -> JSONResponse:
-    views = [_view(service, order) for order in service.records.orders()]
+    messages: dict[str, list[dict[str, Any]]] = {}
+    for message in service.records.messages():
+        messages.setdefault(message["order_id"], []).append(message)
+    views = [_view(order, messages.get(order.id, [])) for order in service.records.orders()]
     return JSONResponse({"count": len(views), "orders": views})
 
 
@@ -51,7 +54,7 @@ async def show_order(service: OrdersService, request: Request) -> JSONResponse:
     order = service.records.order(request.path_params["order_id"])
     if order is None:
         return error(HTTPStatus.NOT_FOUND, "no such order")
-    return JSONResponse(_view(service, order))
+    return JSONResponse(_view(order, service.records.messages(order.id)))
 
 
 async def put_order(service: OrdersService, request: Request) -> JSONResponse:
@@ -65,7 +68,8 @@ async def put_order(service: OrdersService, request: Request) -> JSONResponse:
         return error(HTTPStatus.UNPROCESSABLE_ENTITY, str(mistake))
     service.records.put(order)
     return JSONResponse(
-        _view(service, order), status_code=HTTPStatus.CREATED if known is None else HTTPStatus.OK
+        _view(order, service.records.messages(order.id)),
+        status_code=HTTPStatus.CREATED if known is None else HTTPStatus.OK,
     )
 
 
@@ -98,7 +102,7 @@ async def cancel_order(service: OrdersService, request: Request) -> JSONResponse
         return error(HTTPStatus.NOT_FOUND, "no such order")
     cancelled = _edited(order, {"payable": False, "cancelled": True})
     service.records.put(cancelled)
-    return JSONResponse(_view(service, cancelled))
+    return JSONResponse(_view(cancelled, service.records.messages(cancelled.id)))
 
 
 async def list_messages(service: OrdersService, request: Request) -> JSONResponse:
