@@ -572,8 +572,8 @@ FORGOTTEN: Final = (
     Fault(
         "a notice that is not confirmed is taken for handled",
         f"{USE_CASES}/process_notices.py",
-        "            return went if notice.claim is Claim.RETURNED else None",
-        '            return went or "handled"',
+        "                raise _NotOurTurn\n            return None\n",
+        '                raise _NotOurTurn\n            return "handled"\n',
         f"{CASES}/test_notices.py"
         "::test_a_success_claim_that_is_not_confirmed_is_asked_again_at_lengthening_intervals",
     ),

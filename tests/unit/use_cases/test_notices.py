@@ -5,10 +5,12 @@ from datetime import timedelta
 import attrs
 import pytest
 
+from payments.application.ports.providers import Question
 from payments.application.records import Claim
 from payments.domain.errors import NoticeForged, NoticeMalformed, StorageUnavailable, UnsupportedProvider
-from payments.domain.evidence import Answer, Mode, Outcome
+from payments.domain.evidence import Answer, Mode, Outcome, not_asked
 from payments.domain.transitions import PaymentStatus
+from payments.testing import ScriptedProvider, in_memory_payments
 from tests.unit.use_cases.shop import IN_FLIGHT, NOT_FOUND, NOTHING, PAYABLE, Full, Shop, refused
 
 pytestmark = pytest.mark.anyio
@@ -331,3 +333,34 @@ async def test_notices_that_claim_the_same_of_one_reference_share_one_question(s
     assert len(notices) == 4
     assert all(notice.handled_at is not None for notice in notices)
     assert (await shop.payment()).status is PaymentStatus.SUCCESS
+
+
+@attrs.define
+class TakesTurns(ScriptedProvider):
+    """Asks nobody while it has no turn."""
+
+    turns: int = 0
+
+    async def check(self, question: Question) -> Answer:
+        if not self.turns:
+            return not_asked("waits for its turn to ask")
+        self.turns -= 1
+        return await super().check(question)
+
+
+async def test_a_notice_that_waits_for_a_turn_comes_back_soon_and_has_not_been_tried() -> None:
+    provider = TakesTurns()
+    kit = in_memory_payments(provider)
+    kit.order()
+    opened = await kit.payments.initiate("order_1", "user_1", provider="scripted")
+    provider.pays(opened.reference)
+    notice = provider.notice(opened.reference)
+    await kit.payments.receive_notice("scripted", notice.headers, notice.body)
+    for _ in range(40):
+        await kit.payments.process_notices()
+        (kept,) = await kit.unit_of_work.reads.notices_about(opened.reference)
+        assert (kept.tries, kept.next_try_at) == (0, kit.clock.now() + timedelta(seconds=15))
+        kit.clock.advance(timedelta(seconds=15))
+    provider.turns = 1
+    await kit.payments.process_notices()
+    assert (await kit.payments.get(opened.payment_id, "user_1")).status is PaymentStatus.SUCCESS

@@ -38,6 +38,10 @@ AGAIN: Final = tuple(
 )
 """How long to wait before asking again about a notice that is not handled yet, for a day at most."""
 
+TURN_AGAIN: Final = timedelta(seconds=15)
+"""How long to wait where nobody was asked because it was not our turn: whoever waits for one has to be back
+within 20 s (ADR 0017)."""
+
 KEPT_FOR: Final = timedelta(hours=24)
 """After this long an unhandled notice becomes a question for a person."""
 
@@ -61,6 +65,10 @@ _BY_THE_BANK: Final = frozenset({Claim.DISPUTED, Claim.CHARGED_BACK})
 
 _SAYS_NOT_WHOSE: Final = frozenset({Rule.RETURN_KNOWN, Rule.RETURN_OF_OURS})
 """Verdicts on money that went back by a refund we know, which a bank's own claim is not."""
+
+
+class _NotOurTurn(Exception):
+    """Nobody was asked."""
 
 
 @attrs.frozen
@@ -92,6 +100,9 @@ class ProcessNotices:
         newest = max(alike, key=lambda notice: notice.received_at)
         try:
             outcome = await self._settled(newest)
+        except _NotOurTurn:
+            await all_of(self._finish(notice, None, token, finish, asked=False) for notice in alike)
+            return
         except Exception:
             # It proves nothing about the money, like any answer that gives no information: looked at again,
             # and after a day a question for a person. The trouble itself is for whoever runs the worker.
@@ -100,9 +111,18 @@ class ProcessNotices:
         await all_of(self._finish(notice, outcome, token, finish) for notice in alike)
 
     async def _finish(
-        self, notice: Notice, outcome: str | None, token: UUID, finish: Together[Notice]
+        self,
+        notice: Notice,
+        outcome: str | None,
+        token: UUID,
+        finish: Together[Notice],
+        *,
+        asked: bool = True,
     ) -> None:
-        """Write down what became of ``notice``; without an outcome, when it is looked at again."""
+        """Write down what became of ``notice``; without an outcome, when it is looked at again.
+
+        Where nobody was ``asked`` that was no try, and the next one waits no longer for it.
+        """
         now = self._clock.now()
         question: Review | None = None
         until = notice.received_at + KEPT_FOR
@@ -112,8 +132,9 @@ class ProcessNotices:
             if question.payment_id is None and await self._asked_already(notice, outcome):
                 question = None
         if outcome is None:
-            again = min(now + AGAIN[min(notice.tries, len(AGAIN) - 1)], until)
-            after = attrs.evolve(notice, tries=notice.tries + 1, next_try_at=again)
+            wait = AGAIN[min(notice.tries, len(AGAIN) - 1)] if asked else TURN_AGAIN
+            tries = notice.tries + 1 if asked else notice.tries
+            after = attrs.evolve(notice, tries=tries, next_try_at=min(now + wait, until))
         else:
             after = attrs.evolve(
                 notice, tries=notice.tries + 1, handled_at=now, next_try_at=None, outcome=outcome
@@ -144,7 +165,11 @@ class ProcessNotices:
         await self._unit_of_work.write(write)
 
     async def _settled(self, notice: Notice) -> str | None:
-        """What became of the notice; None when it has to be looked at again."""
+        """What became of the notice; None when it has to be looked at again.
+
+        Raises:
+            _NotOurTurn: its provider was not asked.
+        """
         ours = await self._refund(notice)
         if ours is not None:
             return await self._settled_refund(notice, *ours)
@@ -165,7 +190,11 @@ class ProcessNotices:
         if notice.claim in _BY_THE_BANK and settled.rule in _SAYS_NOT_WHOSE:
             await self._ask_about_dispute(notice, settled)
         if settled.outcome in _NOT_YET.get(notice.claim, frozenset()) or self._contradicts(notice, settled):
-            return went if notice.claim is Claim.RETURNED else None
+            if notice.claim is Claim.RETURNED and went is not None:
+                return went
+            if not settled.answer.asked:
+                raise _NotOurTurn
+            return None
         return settled.rule.name.lower()
 
     async def _ask_about_dispute(self, notice: Notice, settled: Settled) -> None:
