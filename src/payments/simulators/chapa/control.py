@@ -1,7 +1,7 @@
 """What `/_sim/` does to transactions and refunds; the package's docstring lists it all."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
@@ -14,22 +14,25 @@ from payments.simulators.calls import control_body
 from payments.simulators.chapa import outcomes
 from payments.simulators.chapa.announcements import announce_success
 from payments.simulators.chapa.simulation import Simulation
-from payments.simulators.chapa.transactions import Transaction
+from payments.simulators.chapa.transactions import Refund, Transaction
 from payments.simulators.chapa.validation import amount_of
 from payments.simulators.control_surface import problem
 
 
-def _view(simulation: Simulation, transaction: Transaction) -> dict[str, Any]:
+def _view(simulation: Simulation, transaction: Transaction, refunds: Sequence[Refund]) -> dict[str, Any]:
     return {
         **attrs.asdict(transaction),
         "link": transaction.link(time.time()),
         "checkout_url": simulation.checkout_url(transaction),
-        "refunds": [attrs.asdict(refund) for refund in simulation.ledger.refunds(transaction.tx_ref)],
+        "refunds": [attrs.asdict(refund) for refund in refunds],
     }
 
 
 async def list_transactions(simulation: Simulation, _request: Request) -> JSONResponse:
-    views = [_view(simulation, transaction) for transaction in simulation.ledger.all()]
+    refunds: dict[str, list[Refund]] = {}
+    for refund in simulation.ledger.refunds():
+        refunds.setdefault(refund.tx_ref, []).append(refund)
+    views = [_view(simulation, one, refunds.get(one.tx_ref, ())) for one in simulation.ledger.all()]
     return JSONResponse({"count": len(views), "transactions": views})
 
 
@@ -37,7 +40,7 @@ async def show_transaction(simulation: Simulation, request: Request) -> JSONResp
     transaction = simulation.ledger.by_tx_ref(request.path_params["tx_ref"])
     if transaction is None:
         return problem(HTTPStatus.NOT_FOUND, "unknown tx_ref")
-    return JSONResponse(_view(simulation, transaction))
+    return JSONResponse(_view(simulation, transaction, simulation.ledger.refunds(transaction.tx_ref)))
 
 
 Act = Callable[[Simulation, Transaction, dict[str, Any]], str | None]

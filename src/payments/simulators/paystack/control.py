@@ -1,6 +1,6 @@
 """What `/_sim/` does to transactions, refunds and disputes; the package's docstring lists it all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -14,24 +14,37 @@ from payments.simulators.paystack import authorizations, disputes, instruments, 
 from payments.simulators.paystack.announcements import announce_success
 from payments.simulators.paystack.problems import Problem
 from payments.simulators.paystack.simulation import Simulation
-from payments.simulators.paystack.transactions import Transaction
+from payments.simulators.paystack.transactions import Dispute, Refund, Transaction
 from payments.simulators.paystack.validation import CHANNELS, amount_of
 
 _REFUND_ENDS = ("pending", "processing", "processed", "failed", "needs-attention")
 
 
-def _view(simulation: Simulation, transaction: Transaction) -> dict[str, Any]:
-    ledger = simulation.ledger
+def _view(
+    simulation: Simulation,
+    transaction: Transaction,
+    refunds: Sequence[Refund],
+    disputes: Sequence[Dispute],
+) -> dict[str, Any]:
     return {
         **attrs.asdict(transaction),
         "authorization_url": simulation.authorization_url(transaction),
-        "refunds": [attrs.asdict(refund) for refund in ledger.refunds(transaction.id)],
-        "disputes": [attrs.asdict(dispute) for dispute in ledger.disputes(transaction.id)],
+        "refunds": [attrs.asdict(refund) for refund in refunds],
+        "disputes": [attrs.asdict(dispute) for dispute in disputes],
     }
 
 
 async def list_transactions(simulation: Simulation, _request: Request) -> JSONResponse:
-    views = [_view(simulation, transaction) for transaction in simulation.ledger.all()]
+    refunds: dict[int, list[Refund]] = {}
+    for refund in simulation.ledger.refunds():
+        refunds.setdefault(refund.transaction_id, []).append(refund)
+    disputes: dict[int, list[Dispute]] = {}
+    for dispute in simulation.ledger.disputes():
+        disputes.setdefault(dispute.transaction_id, []).append(dispute)
+    views = [
+        _view(simulation, one, refunds.get(one.id, ()), disputes.get(one.id, ()))
+        for one in simulation.ledger.all()
+    ]
     return JSONResponse({"count": len(views), "transactions": views})
 
 
@@ -39,7 +52,9 @@ async def show_transaction(simulation: Simulation, request: Request) -> JSONResp
     transaction = _named(simulation, request)
     if transaction is None:
         return problem(HTTPStatus.NOT_FOUND, "unknown reference")
-    return JSONResponse(_view(simulation, transaction))
+    ledger = simulation.ledger
+    refunds, disputes = ledger.refunds(transaction.id), ledger.disputes(transaction.id)
+    return JSONResponse(_view(simulation, transaction, refunds, disputes))
 
 
 def _named(simulation: Simulation, request: Request) -> Transaction | None:
