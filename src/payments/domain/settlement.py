@@ -21,7 +21,7 @@ from payments.domain.payment import Change, Payment, failed_once_empty, projecte
 from payments.domain.refund import PENDING, Refund, refundable, refunded
 from payments.domain.refunding import refuse
 from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
-from payments.domain.watching import HOLD_WINDOW, HOURLY, NOT_FOUND_APART, next_check
+from payments.domain.watching import HOLD_WINDOW, HOURLY, NOT_FOUND_APART, next_check, next_turn
 
 
 @attrs.frozen(kw_only=True)
@@ -95,6 +95,8 @@ def _watched(settlement: Settlement, finding: Finding) -> Change:
     attempt = change.payment.attempt(finding.reference)
     has_capture = any(c.reference == attempt.reference for c in change.payment.captures)
     when = None if has_capture else next_check(attempt, finding.now)
+    if when is not None and not finding.answer.asked:
+        when = next_turn(attempt, finding.now, when)
     if settlement.rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
         when = max(finding.now, attempt.said_paid_at + finding.confirmed_after)
     events = change.events
@@ -104,7 +106,7 @@ def _watched(settlement: Settlement, finding: Finding) -> Change:
             events = _stuck(Change(change.payment, events), finding, detail).events
         elif not has_capture:
             # Its last question has not been put yet: others had their turn.
-            when = finding.now + HOURLY
+            when = next_turn(attempt, finding.now, finding.now + HOURLY)
     planned = attrs.evolve(attempt, next_check_at=when)
     return projected(Change(change.payment.with_attempt(planned), events), finding.now)
 

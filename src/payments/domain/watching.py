@@ -1,6 +1,7 @@
 """When an attempt is asked about, and when waiting ends (docs/model.md section 3, "Watching")."""
 
 import enum
+import hashlib
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -25,6 +26,13 @@ SOON: Final = timedelta(seconds=30)
 HOLD_WINDOW: Final = timedelta(minutes=5)
 """Before this age a provider's "not found" proves nothing."""
 
+LEAST_CHECKS: Final = 3
+"""So often an attempt is asked about before a clock may end its watch: it may be hours ahead (ADR 0032)."""
+
+TURN_AGAIN: Final = timedelta(seconds=15)
+"""When a success that waits for its question's turn is looked at again: whoever waits for one has to be back
+within 20 s (ADR 0017)."""
+
 NOT_FOUND_APART: Final = timedelta(seconds=60)
 """Two "not found" this far apart, past the hold window, prove that it was never created."""
 
@@ -44,15 +52,31 @@ def next_check(attempt: Attempt, now: datetime) -> datetime | None:
     """When to ask about ``attempt`` after an answer at ``now``; None when its watch has ended.
 
     A live attempt stays due past the end of its watch: only the sweep can end it, and whoever asked now may
-    have been somebody else, or may die before it does.
+    have been somebody else, or may die before it does. What its provider said is paid is as young as that.
     """
     if attempt.watch_until is None:
         return None
     if now >= attempt.watch_until:
-        return now + SOON if attempt.live else None
-    age = now - attempt.claimed_at
+        if attempt.live:
+            return now + SOON
+        by_an_answer = attempt.last_checked_at == attempt.watch_until
+        return None if by_an_answer or attempt.checks >= LEAST_CHECKS else now + HOURLY
+    age = now - (attempt.said_paid_at or attempt.claimed_at)
     step = next((step for limit, step in SCHEDULE if age < limit), HOURLY)
     return min(now + step, attempt.watch_until)
+
+
+def next_turn(attempt: Attempt, now: datetime, usual: datetime) -> datetime:
+    """When to come back to ``attempt``, whose question had to wait for its turn; ``usual``, had it been put.
+
+    A success that waits comes back soon. Whatever else waits comes back by then, each at its own moment: what
+    is due at once after an outage would be due at once again each time, and the same few would get turns.
+    """
+    if attempt.said_paid_at is not None:
+        return min(now + TURN_AGAIN, usual)
+    digest = hashlib.sha256(f"{attempt.reference} {now.isoformat()}".encode()).digest()
+    drawn = int.from_bytes(digest[:4]) / 2**32
+    return min(max(now + (usual - now) * drawn, now + TURN_AGAIN), usual)
 
 
 class Chore(enum.Enum):

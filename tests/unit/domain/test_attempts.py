@@ -16,7 +16,7 @@ from payments.domain.refund_rules import RefundRules, SurplusPolicy
 from payments.domain.refunding import left_behind
 from payments.domain.refunding import next_check as next_look
 from payments.domain.transitions import AttemptStatus, RefundStatus
-from payments.domain.watching import Chore, chore, next_check
+from payments.domain.watching import LEAST_CHECKS, Chore, chore, next_check, next_turn
 from tests.unit.domain.one_page import (
     DUE,
     LATER,
@@ -62,8 +62,43 @@ def test_it_is_asked_about_the_more_seldom_the_older_it_is(age: timedelta, step:
 
 def test_nobody_is_asked_about_what_has_ended_once_its_watch_has_or_about_cash() -> None:
     assert next_check(EXPIRED, WATCHED - TICK) == WATCHED
-    assert next_check(EXPIRED, WATCHED) is None
+    assert next_check(attrs.evolve(EXPIRED, checks=LEAST_CHECKS), WATCHED) is None
     assert next_check(attrs.evolve(PAGE, watch_until=None), START) is None
+
+
+@pytest.mark.parametrize("checks", range(LEAST_CHECKS))
+def test_a_clock_ends_no_watch_before_a_few_questions_were_answered(checks: int) -> None:
+    asked = attrs.evolve(EXPIRED, checks=checks, last_checked_at=START)
+    assert next_check(asked, WATCHED) == WATCHED + HOUR
+    assert next_check(asked, WATCHED + 25 * HOUR) == WATCHED + 26 * HOUR
+    assert next_check(attrs.evolve(asked, last_checked_at=WATCHED), WATCHED) is None, "an answer ended it"
+
+
+@pytest.mark.parametrize(
+    ("since", "step"), [(timedelta(0), 30 * SECOND), (HOUR, 15 * MINUTE), (4 * HOUR, HOUR)]
+)
+def test_what_was_said_to_be_paid_is_asked_about_as_often_as_what_is_new(
+    since: timedelta, step: timedelta
+) -> None:
+    said = attrs.evolve(EXPIRED, said_paid_at=START + 20 * HOUR)
+    assert next_check(said, START + 20 * HOUR + since) == START + 20 * HOUR + since + step
+
+
+def test_whatever_waits_for_its_turn_comes_back_within_its_step_at_a_moment_of_its_own() -> None:
+    usual = LATER + HOUR
+    waits = [attrs.evolve(PAGE, reference=f"p-{number}") for number in range(100)]
+    moments = [next_turn(attempt, LATER, usual) for attempt in waits]
+    assert all(LATER + 15 * SECOND <= moment <= usual for moment in moments)
+    for tenth in range(10):
+        begins = LATER + tenth * 6 * MINUTE
+        assert 2 <= sum(begins <= moment < begins + 6 * MINUTE for moment in moments) <= 20
+    assert next_turn(PAGE, LATER, LATER + SECOND) == LATER + SECOND
+
+
+def test_a_success_that_waits_for_its_turn_comes_back_soon() -> None:
+    said = attrs.evolve(EXPIRED, said_paid_at=START)
+    assert next_turn(said, LATER, LATER + HOUR) == LATER + 15 * SECOND
+    assert next_turn(said, LATER, LATER + SECOND) == LATER + SECOND
 
 
 @pytest.mark.parametrize(

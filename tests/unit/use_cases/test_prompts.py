@@ -20,9 +20,9 @@ from payments.domain.errors import (
     StorageUnavailable,
 )
 from payments.domain.events import Reason
-from payments.domain.evidence import Answer, Outcome, Rule, nothing
+from payments.domain.evidence import Answer, Outcome, Rule, not_asked, nothing
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
-from payments.testing import ScriptedPrompts, in_memory_payments
+from payments.testing import InMemoryPayments, ScriptedPrompts, in_memory_payments
 from payments.testing.prompts import PHONE
 from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.prompts_shop import PromptsShop
@@ -542,3 +542,100 @@ async def test_the_newest_prompts_are_asked_about_first(shop: PromptsShop) -> No
     kit.clock.advance(timedelta(seconds=40))
     await kit.payments.sweep()
     assert asked == opened[::-1]
+
+
+@attrs.define
+class TakesTurns(ScriptedPrompts):
+    """Asks about as many prompts as it has turns."""
+
+    turns: int = 0
+    asked: list[str] = attrs.field(factory=list, init=False)
+
+    async def check(self, question: Question) -> Answer:
+        self.urgencies.append(question.urgency)
+        if not self.turns:
+            return not_asked("waits for its turn to ask")
+        self.turns -= 1
+        self.asked.append(question.reference)
+        return await super().check(question)
+
+
+async def prompted(kit: InMemoryPayments, count: int) -> list[str]:
+    """The references of so many prompts, each of an order of its own."""
+    references = []
+    for number in range(count):
+        kit.order(f"order_{number}", amount="1000.00", currency="KES")
+        opened = await kit.payments.initiate(
+            f"order_{number}", "user_1", "prompts", phone_number=f"2547123456{number:02}"
+        )
+        references.append(opened.reference)
+    return references
+
+
+async def test_what_was_said_to_be_paid_is_asked_about_before_what_is_newer() -> None:
+    prompts = TakesTurns()
+    kit = in_memory_payments(prompts=prompts)
+    older, _newer = await prompted(kit, 2)
+    kit.clock.advance(timedelta(seconds=31))
+    prompts.pays(older)
+    prompts.turns = 1
+    await kit.payments.settle(older)
+    prompts.urgencies.clear()
+
+    kit.clock.advance(timedelta(minutes=2))
+    prompts.turns = 1
+    await kit.payments.sweep()
+
+    assert prompts.asked == [older, older]
+    assert prompts.urgencies == [Urgency.SUCCESS_NOTICED, Urgency.SUCCESS_NOTICED, Urgency.SWEEP]
+
+
+async def test_what_was_said_to_be_paid_and_waits_for_a_turn_comes_back_soon() -> None:
+    prompts = TakesTurns()
+    kit = in_memory_payments(prompts=prompts)
+    (reference,) = await prompted(kit, 1)
+    kit.clock.advance(timedelta(hours=5))
+    prompts.pays(reference)
+    prompts.turns = 1
+    await kit.payments.sweep()
+    for _ in range(40):
+        kit.clock.advance(timedelta(seconds=15))
+        await kit.payments.sweep()
+    prompts.turns = 1
+    kit.clock.advance(timedelta(seconds=15))
+    await kit.payments.sweep()
+    payment = await kit.unit_of_work.reads.payment_with_reference(reference)
+    assert payment is not None
+    assert payment.status is PaymentStatus.SUCCESS
+
+
+async def test_prompts_that_are_due_at_once_and_wait_for_turns_all_get_one() -> None:
+    prompts = TakesTurns()
+    kit = in_memory_payments(prompts=prompts)
+    references = await prompted(kit, 40)
+    kit.clock.advance(timedelta(hours=4))
+    await kit.payments.sweep(limit=100)
+    for _ in range(3 * 60):
+        prompts.turns = 1
+        while await kit.payments.sweep():
+            pass
+        kit.clock.advance(timedelta(minutes=1))
+    assert set(prompts.asked) == set(references)
+
+
+async def test_a_clock_that_is_a_day_ahead_costs_no_money(shop: PromptsShop) -> None:
+    opened = await shop.initiate()
+    shop.prompts.silent = True
+    shop.skip(seconds=301)
+    await shop.kit.payments.sweep()
+    assert (await shop.attempt(opened.reference)).reason is Reason.TIMED_OUT
+    shop.prompts.silent = False
+    shop.prompts.declines(opened.reference, final=False)
+
+    shop.skip(hours=25)
+    await shop.kit.payments.sweep()
+    shop.kit.clock.step_back(timedelta(hours=25))
+    shop.prompts.pays(opened.reference)
+    await shop.pass_time(hours=27)
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS

@@ -28,6 +28,7 @@ from payments.domain.refunding import capture_of, contradicted, refund_of
 from payments.domain.review import Review
 from payments.domain.reviewing import was_asked
 from payments.domain.transitions import RefundStatus
+from payments.domain.watching import TURN_AGAIN
 
 CAUSE: Final = "webhook"
 LEASE: Final = timedelta(seconds=60)
@@ -37,10 +38,6 @@ AGAIN: Final = tuple(
     timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 43200)
 )
 """How long to wait before asking again about a notice that is not handled yet, for a day at most."""
-
-TURN_AGAIN: Final = timedelta(seconds=15)
-"""How long to wait where nobody was asked because it was not our turn: whoever waits for one has to be back
-within 20 s (ADR 0017)."""
 
 KEPT_FOR: Final = timedelta(hours=24)
 """After this long an unhandled notice becomes a question for a person."""

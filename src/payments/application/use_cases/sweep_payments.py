@@ -1,7 +1,7 @@
 """Sweep: ask about every watched attempt by its schedule, whatever its status, and do what is left to do."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
@@ -15,6 +15,7 @@ from payments.application.together import all_of
 from payments.application.use_cases.close_checkout import CloseCheckout
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.application.use_cases.sweep_refunds import SweepRefunds
+from payments.domain.attempt import Attempt
 from payments.domain.errors import PaymentNotFound
 from payments.domain.events import Reason
 from payments.domain.evidence import Outcome
@@ -42,8 +43,8 @@ class SweepPayments:
         references = await self._unit_of_work.single.lease_attempts(now, until=now + LEASE, limit=limit)
         found = await asyncio.gather(*map(self._unit_of_work.reads.payment_with_reference, references))
         due = [(payment, ref) for payment, ref in zip(found, references, strict=True) if payment is not None]
-        # Where a provider answers only so many questions, the newest are asked first: somebody may wait.
-        due.sort(key=lambda one: one[0].attempt(one[1]).claimed_at, reverse=True)
+        # Where a provider answers only so many questions: money first, then the newest, as somebody may wait.
+        due.sort(key=lambda one: _foremost(one[0].attempt(one[1])), reverse=True)
         refunds = 0
 
         async def look_after_refunds() -> None:
@@ -54,7 +55,9 @@ class SweepPayments:
         return len(references) + refunds
 
     async def _look_after(self, payment: Payment, reference: str) -> None:
-        await self._do(await self._settle.ask(payment, reference, "sweep", urgency=Urgency.SWEEP))
+        said_paid = payment.attempt(reference).said_paid_at is not None
+        urgency = Urgency.SUCCESS_NOTICED if said_paid else Urgency.SWEEP
+        await self._do(await self._settle.ask(payment, reference, "sweep", urgency=urgency))
 
     async def _do(self, settled: Settled) -> None:
         todo = chore(
@@ -91,3 +94,8 @@ class SweepPayments:
                 await transaction.save(record(locked, change, actor="system", cause="sweep", now=now))
 
         await self._unit_of_work.write(write)
+
+
+def _foremost(attempt: Attempt) -> tuple[bool, datetime]:
+    """The greater, the sooner it is asked about: what its provider said is paid, then the newest."""
+    return attempt.said_paid_at is not None, attempt.claimed_at

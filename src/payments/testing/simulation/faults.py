@@ -16,6 +16,8 @@ from payments.testing.simulation.chance import Chance
 
 CALM: Final = 0.05
 ONE_ONLY: Final = 0.15
+FEW_TURNS: Final = 0.3
+"""In how many histories the questions about prompts wait for turns."""
 
 
 class Fault(enum.Enum):
@@ -52,6 +54,7 @@ class Fault(enum.Enum):
     OTHER_CURRENCY = "another currency is paid"
     PAID_AND_DECLINED = "the provider says declined of a confirmed prompt"
     CANCEL_IGNORED = "the provider does not close the page"
+    NO_TURN = "others have their turn to ask"
     # of notices
     NOTICE_LOST = "the notice is lost"
     NOTICE_LATE = "the notice comes late"
@@ -94,8 +97,8 @@ class Weather:
     @classmethod
     def of(cls, seed: int, *, without: Collection[Fault] = ()) -> "Weather":
         """The weather of the history ``seed``, those ``without`` turned off."""
-        drawn = Chance.of(seed, "weather")
-        every = tuple(Fault)
+        drawn, turns = Chance.of(seed, "weather"), Chance.of(seed, "turns")
+        every = tuple(fault for fault in Fault if fault is not Fault.NO_TURN)
         if drawn.happens(CALM):
             on: tuple[Fault, ...] = ()
         elif drawn.happens(ONE_ONLY):
@@ -103,6 +106,9 @@ class Weather:
         else:
             on = tuple(fault for fault in every if drawn.happens(0.5))
         rates = {fault: drawn.spread(*RATES.get(fault, USUAL)) for fault in on}
+        # Drawn apart, so that everything else is as it was before there was a budget of questions.
+        if on and turns.happens(FEW_TURNS):
+            rates[Fault.NO_TURN] = turns.spread(0.05, 0.9)
         left = {fault: rate for fault, rate in rates.items() if fault not in without}
         return cls(left, {fault: Chance.of(seed, fault.name) for fault in left})
 

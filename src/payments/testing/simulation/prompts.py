@@ -22,7 +22,7 @@ from payments.application.ports.providers import (
 )
 from payments.application.records import Claim
 from payments.domain.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
-from payments.domain.evidence import Answer, Outcome, nothing
+from payments.domain.evidence import Answer, Outcome, not_asked, nothing
 from payments.testing.prompts import ScriptedPrompts
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.faults import Fault
@@ -93,6 +93,8 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
 
     async def check(self, question: Question) -> Answer:
         label = await self.steps.before("prompts.check")
+        if self.steps.struck(Fault.NO_TURN, label):
+            return not_asked("waits for its turn to ask")
         if self.outage.at(label) or self.steps.struck(Fault.NOT_REACHED, label):
             return nothing("connection refused")
         if self.steps.struck(Fault.REQUEST_LOST, label) or self.steps.struck(Fault.ANSWER_LOST, label):
