@@ -66,6 +66,10 @@ class Attempt:
         """Whether it can still end by itself: claimed, open or unknown."""
         return self.status in LIVE
 
+    def watched(self, now: datetime) -> bool:
+        """Whether its provider is still asked about it, or never was (cash)."""
+        return self.watch_until is None or (self.next_check_at is not None and now < self.watch_until)
+
     def payable_for(self, span: timedelta, now: datetime) -> bool:
         """Whether a payer could still pay on it ``span`` from ``now``, as far as we know."""
         if self.page_closed:

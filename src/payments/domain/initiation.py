@@ -88,9 +88,10 @@ def _plan_without_live(payment: Payment, wish: Wish, now: datetime) -> Plan:
     for attempt in reversed(payment.attempts):
         if attempt.status is AttemptStatus.FAILED and attempt.provider == wish.provider:
             # Where providers are asked, a page that nobody asks about any more is handed out to nobody.
-            watched = attempt.watch_until is None or attempt.next_check_at is not None
             again = (
-                watched and attempt.reason is Reason.DECLINED and not payment.was_paid_on(attempt.reference)
+                attempt.watched(now)
+                and attempt.reason is Reason.DECLINED
+                and not payment.was_paid_on(attempt.reference)
             )
             return Plan(Step.REOPEN, attempt) if again and wish.met_by(attempt, now) else Plan(Step.CLAIM)
     return Plan(Step.CLAIM)

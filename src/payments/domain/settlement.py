@@ -21,7 +21,14 @@ from payments.domain.payment import Change, Payment, failed_once_empty, projecte
 from payments.domain.refund import PENDING, Refund, refundable, refunded
 from payments.domain.refunding import refuse
 from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
-from payments.domain.watching import HOLD_WINDOW, HOURLY, NOT_FOUND_APART, next_check, next_turn
+from payments.domain.watching import (
+    HOLD_WINDOW,
+    HOURLY,
+    NOT_FOUND_APART,
+    ended_by_one_look,
+    next_check,
+    next_turn,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -73,7 +80,7 @@ def settle(payment: Payment, finding: Finding) -> Settlement:
     checked = _checked(attempt, finding) if finding.answer.asked else attempt
     effect = _not_ours if _differs(attempt, finding.answer) else _EFFECTS[finding.answer.outcome]
     settlement = effect(payment.with_attempt(checked), checked, finding)
-    return attrs.evolve(settlement, change=_watched(settlement, finding))
+    return attrs.evolve(settlement, change=_watched(settlement, finding, attempt))
 
 
 def _checked(attempt: Attempt, finding: Finding) -> Attempt:
@@ -89,12 +96,14 @@ def _checked(attempt: Attempt, finding: Finding) -> Attempt:
 _SILENT: Final = frozenset({Outcome.NOT_FOUND, Outcome.NOTHING})
 
 
-def _watched(settlement: Settlement, finding: Finding) -> Change:
+def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change:
     """The change with the next check planned: none once money is there, else by age."""
     change = settlement.change
     attempt = change.payment.attempt(finding.reference)
     has_capture = any(c.reference == attempt.reference for c in change.payment.captures)
     when = None if has_capture else next_check(attempt, finding.now)
+    if when is None and not has_capture and ended_by_one_look(known, attempt):
+        when = finding.now + HOURLY
     if when is not None and not finding.answer.asked:
         when = next_turn(attempt, finding.now, when)
     if settlement.rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:

@@ -26,12 +26,12 @@ SOON: Final = timedelta(seconds=30)
 HOLD_WINDOW: Final = timedelta(minutes=5)
 """Before this age a provider's "not found" proves nothing."""
 
-LEAST_CHECKS: Final = 3
-"""So often an attempt is asked about before a clock may end its watch: it may be hours ahead (ADR 0032)."""
-
 TURN_AGAIN: Final = timedelta(seconds=15)
 """When a success that waits for its question's turn is looked at again: whoever waits for one has to be back
 within 20 s (ADR 0017)."""
+
+SAID_LATELY: Final = timedelta(minutes=5)
+"""So long after its provider said that it is paid an attempt comes before all others."""
 
 NOT_FOUND_APART: Final = timedelta(seconds=60)
 """Two "not found" this far apart, past the hold window, prove that it was never created."""
@@ -57,23 +57,39 @@ def next_check(attempt: Attempt, now: datetime) -> datetime | None:
     if attempt.watch_until is None:
         return None
     if now >= attempt.watch_until:
-        if attempt.live:
-            return now + SOON
-        by_an_answer = attempt.last_checked_at == attempt.watch_until
-        return None if by_an_answer or attempt.checks >= LEAST_CHECKS else now + HOURLY
+        return now + SOON if attempt.live else None
     age = now - (attempt.said_paid_at or attempt.claimed_at)
     step = next((step for limit, step in SCHEDULE if age < limit), HOURLY)
     return min(now + step, attempt.watch_until)
 
 
+def ended_by_one_look(known: Attempt, attempt: Attempt) -> bool:
+    """Whether the watch of ``attempt`` would end with the first look past its end.
+
+    ``known`` is how it was before that look. The clock that says so may be hours ahead, so it takes another look
+    an hour later, which is an hour on every clock (ADR 0032). Where an answer ended the watch, no clock did.
+    """
+    if known.next_check_at is None or known.watch_until is None or attempt.watch_until != known.watch_until:
+        return False
+    return known.last_checked_at is None or known.last_checked_at < known.watch_until
+
+
+def said_paid_lately(attempt: Attempt, now: datetime) -> bool:
+    """Whether its provider said of late that it is paid, and that is to be asked about before all else."""
+    return attempt.said_paid_at is not None and now - attempt.said_paid_at < SAID_LATELY
+
+
 def next_turn(attempt: Attempt, now: datetime, usual: datetime) -> datetime:
     """When to come back to ``attempt``, whose question had to wait for its turn; ``usual``, had it been put.
 
-    A success that waits comes back soon. Whatever else waits comes back by then, each at its own moment: what
-    is due at once after an outage would be due at once again each time, and the same few would get turns.
+    A success that waits comes back soon, and no later because others asked about it meanwhile. Whatever else
+    waits comes back by then, each at its own moment: what is due at once after an outage would be due at once
+    again each time, and the same few would get turns.
     """
-    if attempt.said_paid_at is not None:
-        return min(now + TURN_AGAIN, usual)
+    if said_paid_lately(attempt, now):
+        planned = attempt.next_check_at
+        soon = min(now + TURN_AGAIN, usual)
+        return min(planned, soon) if planned is not None and planned > now else soon
     digest = hashlib.sha256(f"{attempt.reference} {now.isoformat()}".encode()).digest()
     drawn = int.from_bytes(digest[:4]) / 2**32
     return min(max(now + (usual - now) * drawn, now + TURN_AGAIN), usual)
@@ -98,7 +114,8 @@ def chore(attempt: Attempt, *, has_capture: bool, still_payable: bool, now: date
     if attempt.live and attempt.watch_until is not None and now >= attempt.watch_until:
         return Chore.GIVE_UP
     ended = attempt.payable_until is not None and now >= attempt.payable_until
-    if attempt.live and attempt.status is not AttemptStatus.CLAIMED and ended and still_payable:
+    unpaid = still_payable and attempt.said_paid_at is None
+    if attempt.live and attempt.status is not AttemptStatus.CLAIMED and ended and unpaid:
         return Chore.TIME_OUT
     expired_by_us = attempt.status is AttemptStatus.EXPIRED and attempt.reason in CLOSED_BY_US
     if expired_by_us and not attempt.page_closed and not ended:

@@ -552,8 +552,8 @@ class TakesTurns(ScriptedPrompts):
     asked: list[str] = attrs.field(factory=list, init=False)
 
     async def check(self, question: Question) -> Answer:
-        self.urgencies.append(question.urgency)
         if not self.turns:
+            self.urgencies.append(question.urgency)
             return not_asked("waits for its turn to ask")
         self.turns -= 1
         self.asked.append(question.reference)
@@ -587,10 +587,13 @@ async def test_what_was_said_to_be_paid_is_asked_about_before_what_is_newer() ->
     await kit.payments.sweep()
 
     assert prompts.asked == [older, older]
-    assert prompts.urgencies == [Urgency.SUCCESS_NOTICED, Urgency.SUCCESS_NOTICED, Urgency.SWEEP]
+    assert prompts.urgencies == [Urgency.SUCCESS_NOTICED, Urgency.SWEEP]
 
 
-async def test_what_was_said_to_be_paid_and_waits_for_a_turn_comes_back_soon() -> None:
+@pytest.mark.parametrize("somebody_looks", [False, True])
+async def test_what_was_said_to_be_paid_and_waits_for_a_turn_comes_back_soon(
+    somebody_looks: bool,  # noqa: FBT001 -- a row's field
+) -> None:
     prompts = TakesTurns()
     kit = in_memory_payments(prompts=prompts)
     (reference,) = await prompted(kit, 1)
@@ -598,12 +601,46 @@ async def test_what_was_said_to_be_paid_and_waits_for_a_turn_comes_back_soon() -
     prompts.pays(reference)
     prompts.turns = 1
     await kit.payments.sweep()
-    for _ in range(40):
-        kit.clock.advance(timedelta(seconds=15))
+    for _ in range(20):
+        kit.clock.advance(timedelta(seconds=10))
+        if somebody_looks:
+            await kit.payments.settle(reference, "page")
         await kit.payments.sweep()
+    assert set(prompts.urgencies[1:]) == {Urgency.SUCCESS_NOTICED}
     prompts.turns = 1
     kit.clock.advance(timedelta(seconds=15))
     await kit.payments.sweep()
+    payment = await kit.unit_of_work.reads.payment_with_reference(reference)
+    assert payment is not None
+    assert payment.status is PaymentStatus.SUCCESS
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_nobody_else_is_asked_to_pay_while_what_was_said_to_be_paid_is_not_proven(
+    silent: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    prompts = TakesTurns()
+    kit = in_memory_payments(prompts=prompts)
+    (reference,) = await prompted(kit, 1)
+    prompts.pays(reference)
+    kit.clock.advance(timedelta(seconds=295))
+    prompts.turns = 1
+    await kit.payments.sweep()
+    prompts.silent = silent
+    for _ in range(20):
+        kit.clock.advance(timedelta(seconds=16))
+        prompts.turns = 9 if silent else 0
+        await kit.payments.sweep()
+        again = kit.payments.initiate("order_0", "user_1", "prompts", phone_number=PHONE)
+        waits = await refused(PaymentInFlight, again)
+        assert waits.retry_after_s == 30.0
+        payment = await kit.unit_of_work.reads.payment_with_reference(reference)
+        assert payment is not None
+        await refused(PaymentInFlight, kit.payments.cancel(payment.payment_id, "user_1", "payer:user_1"))
+    prompts.silent = False
+    assert prompts.calls["open"] == 1
+    prompts.turns = 1
+    await kit.pass_time(timedelta(minutes=20))
     payment = await kit.unit_of_work.reads.payment_with_reference(reference)
     assert payment is not None
     assert payment.status is PaymentStatus.SUCCESS
@@ -623,19 +660,58 @@ async def test_prompts_that_are_due_at_once_and_wait_for_turns_all_get_one() -> 
     assert set(prompts.asked) == set(references)
 
 
-async def test_a_clock_that_is_a_day_ahead_costs_no_money(shop: PromptsShop) -> None:
+@pytest.mark.parametrize("word", ["1032", "4999"])
+@pytest.mark.parametrize("at_work", [False, True])
+async def test_a_clock_that_is_a_day_ahead_costs_no_money(
+    shop: PromptsShop,
+    word: str,
+    at_work: bool,  # noqa: FBT001 -- a row's field
+) -> None:
     opened = await shop.initiate()
     shop.prompts.silent = True
-    shop.skip(seconds=301)
-    await shop.kit.payments.sweep()
-    assert (await shop.attempt(opened.reference)).reason is Reason.TIMED_OUT
+    if at_work:
+        await shop.pass_time(seconds=301)
+    shop.skip(seconds=31)
     shop.prompts.silent = False
-    shop.prompts.declines(opened.reference, final=False)
-
+    if word == "1032":
+        shop.prompts.declines(opened.reference, final=False)
     shop.skip(hours=25)
     await shop.kit.payments.sweep()
     shop.kit.clock.step_back(timedelta(hours=25))
     shop.prompts.pays(opened.reference)
     await shop.pass_time(hours=27)
 
-    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+    if at_work or word == "1032":
+        assert (await shop.payment()).status is PaymentStatus.SUCCESS
+    else:
+        assert await shop.reviews() == ["stuck_unknown"], "it was given up, which a person sees"
+
+
+async def test_a_final_decline_stays_final_when_its_report_comes_afterwards(shop: PromptsShop) -> None:
+    opened = await shop.initiate()
+    shop.prompts.declines(opened.reference)
+    shop.skip(seconds=6)
+    await shop.ask(opened.reference)
+    assert (await shop.attempt(opened.reference)).next_check_at is None
+    shop.skip(seconds=2)
+    await shop.reports(opened.reference, Claim.FAILED)
+    await shop.kit.work()
+    shop.prompts.silent = True
+    await shop.pass_time(hours=5)
+    assert (await shop.attempt(opened.reference)).next_check_at is None
+    assert await shop.reviews() == []
+
+
+async def test_what_a_person_decided_of_what_was_given_up_is_not_asked_about_again(shop: PromptsShop) -> None:
+    opened = await shop.initiate()
+    shop.prompts.silent = True
+    shop.skip(hours=25)
+    await shop.kit.payments.sweep()
+    payment = await shop.payment()
+    (review,) = await shop.kit.unit_of_work.reads.reviews_of(payment.payment_id)
+    shop.skip(seconds=60)
+    not_paid = Details(outcome="not_paid")
+    await shop.kit.payments.resolve(review.review_id, "record", "looked it up", "operator:ann", not_paid)
+    await shop.pass_time(hours=5)
+    assert (await shop.attempt(opened.reference)).next_check_at is None
+    assert await shop.reviews() == []

@@ -326,7 +326,7 @@ class InitiatePayment:
             free = locked.live_attempt is None and not locked.settling_capture and not locked.held_captures
             if (
                 present.status is not AttemptStatus.FAILED
-                or (present.watch_until is not None and present.next_check_at is None)
+                or not present.watched(self._clock.now())
                 or locked.was_paid_on(present.reference)
                 or not free
             ):

@@ -33,7 +33,8 @@ class ReplaceAttempt:
 
         Raises:
             AttemptInFlight: its checkout is being opened at this moment.
-            PaymentInFlight: the payer may be paying on it, and it can still be paid on.
+            PaymentInFlight: the payer may be paying on it, and it can still be paid on; or its provider said
+                that it is paid, and has not said so for sure.
             OutcomeUnknown: a prompt may be on the payer's phone, and nobody can be asked about it.
         """
         now = self._clock.now()
@@ -41,6 +42,8 @@ class ReplaceAttempt:
             raise AttemptInFlight(retry_after_s=1.0, facts={"payment_id": str(payment.payment_id)})
         settled = await self._settle.ask(payment, attempt.reference, cause)
         present = settled.attempt
+        if present.live and present.said_paid_at is not None:
+            raise self._in_flight(settled.payment, present, self._clock.now())
         if not present.live or settled.payment.held_captures or self._may_give_way(settled):
             return settled.payment
         now = self._clock.now()
@@ -81,5 +84,6 @@ class ReplaceAttempt:
 
 
 def _wait_s(attempt: Attempt, now: datetime) -> float:
-    left_s = (attempt.payable_until - now).total_seconds() if attempt.payable_until else _RETRY_AFTER_S
-    return max(1.0, min(left_s, _RETRY_AFTER_S))
+    if attempt.payable_until is None or attempt.payable_until <= now:
+        return _RETRY_AFTER_S
+    return max(1.0, min((attempt.payable_until - now).total_seconds(), _RETRY_AFTER_S))

@@ -32,7 +32,7 @@ from payments.domain.review import Review, ReviewState
 from payments.domain.reviewing import after_refund
 from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus
-from payments.domain.watching import CLAIM_LIFETIME
+from payments.domain.watching import CLAIM_LIFETIME, said_paid_lately
 
 MOST_ASKED: Final = 50
 MOST_ASKED_WITHIN_S: Final = 10.0
@@ -170,7 +170,7 @@ class SettlePayment:
             or attempt.provider_reference
             or _name_given(callbacks),
             amount=attempt.amount,
-            urgency=urgency,
+            urgency=Urgency.SUCCESS_NOTICED if said_paid_lately(attempt, self._clock.now()) else urgency,
         )
         answer = await _answer(provider, attempt, question, budget_s)
         evidence_id = self._identifiers.unique()

@@ -55,9 +55,7 @@ class SweepPayments:
         return len(references) + refunds
 
     async def _look_after(self, payment: Payment, reference: str) -> None:
-        said_paid = payment.attempt(reference).said_paid_at is not None
-        urgency = Urgency.SUCCESS_NOTICED if said_paid else Urgency.SWEEP
-        await self._do(await self._settle.ask(payment, reference, "sweep", urgency=urgency))
+        await self._do(await self._settle.ask(payment, reference, "sweep", urgency=Urgency.SWEEP))
 
     async def _do(self, settled: Settled) -> None:
         todo = chore(

@@ -177,6 +177,15 @@ class TestTheBudget:
         asked.clock.advance(timedelta(seconds=21))
         assert await turn(asked, Urgency.SWEEP)
 
+    async def test_who_had_its_turn_is_waited_for_no_more(self) -> None:
+        asked = processes(1)[0]
+        assert await turn(asked, Urgency.SWEEP)
+        assert not await turn(asked, Urgency.SUCCESS_NOTICED), "the slot is taken"
+        asked.clock.advance(timedelta(seconds=12))
+        assert await turn(asked, Urgency.SUCCESS_NOTICED)
+        asked.clock.advance(timedelta(seconds=12))
+        assert await turn(asked, Urgency.SWEEP)
+
     async def test_the_sweep_is_waited_for_by_nobody(self) -> None:
         asked = processes(1)[0]
         await turn(asked, Urgency.PAYER)

@@ -33,13 +33,13 @@ class Queries:
             if await self._shared_state.recall(self._key(f"wanted:{higher.value}")) is not None:
                 return False
         apart_s = _MINUTE_S / self._settings.queries_per_minute
-        if await self._shared_state.spend(self._key("spent"), most=1, window_s=apart_s) == 0:
-            return True
+        got = await self._shared_state.spend(self._key("spent"), most=1, window_s=apart_s) == 0
         if urgency is not _BY_URGENCY[-1]:
+            # Whoever has had its turn waits no more, and others who do say so again.
             await self._shared_state.remember(
-                self._key(f"wanted:{urgency.value}"), b"1", lifetime_s=_COMES_BACK_S
+                self._key(f"wanted:{urgency.value}"), b"1", lifetime_s=0.0 if got else _COMES_BACK_S
             )
-        return False
+        return got
 
     async def rest(self, wait_s: float | None) -> None:
         """Ask nothing for ``wait_s`` seconds, or for a slot: Daraja said that we ask too often."""
