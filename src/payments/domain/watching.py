@@ -66,8 +66,8 @@ def next_check(attempt: Attempt, now: datetime) -> datetime | None:
 def ended_by_one_look(known: Attempt, attempt: Attempt) -> bool:
     """Whether the watch of ``attempt`` would end with the first look past its end.
 
-    ``known`` is how it was before that look. The clock that says so may be hours ahead, so it takes another look
-    an hour later, which is an hour on every clock (ADR 0032). Where an answer ended the watch, no clock did.
+    ``known`` is how it was before that look. The clock that says so may be hours ahead, so it takes another
+    look an hour later, which is an hour on every clock (ADR 0032). Where an answer ended it, no clock did.
     """
     if known.next_check_at is None or known.watch_until is None or attempt.watch_until != known.watch_until:
         return False
