@@ -109,13 +109,10 @@ def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change
     if settlement.rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
         when = max(finding.now, attempt.said_paid_at + finding.confirmed_after)
     events = change.events
-    if attempt.next_check_at is not None and when is None and _ends_in_silence(attempt, settlement.rule):
-        if finding.answer.asked and not has_capture:
-            detail = "Its watch ended, and the provider's last answer does not say whether it was paid."
-            events = _stuck(Change(change.payment, events), finding, detail).events
-        elif not has_capture:
-            # Its last question has not been put yet: others had their turn.
-            when = next_turn(attempt, finding.now, finding.now + HOURLY)
+    ended = attempt.next_check_at is not None and when is None and not has_capture
+    if ended and _ends_in_silence(attempt, settlement.rule):
+        detail = "Its watch ended, and the provider's last answer does not say whether it was paid."
+        events = _stuck(Change(change.payment, events), finding, detail).events
     planned = attrs.evolve(attempt, next_check_at=when)
     return projected(Change(change.payment.with_attempt(planned), events), finding.now)
 
@@ -184,7 +181,8 @@ def _counted(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement
 
 def _unconfirmed(payment: Payment, attempt: Attempt, finding: Finding, rule: Rule) -> Settlement:
     if rule is Rule.SAID_ONCE:
-        attempt = attrs.evolve(attempt, said_paid_at=attempt.said_paid_at or finding.now)
+        # A clock that was ahead when it was said first must not put off what it takes to believe it.
+        attempt = attrs.evolve(attempt, said_paid_at=min(attempt.said_paid_at or finding.now, finding.now))
     change = Change(payment.with_attempt(attempt))
     if rule is Rule.NOT_ATTESTED:
         # It is said under a name that our own request never got, and the next answer may be a decline.

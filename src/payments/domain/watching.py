@@ -9,6 +9,7 @@ import attrs
 
 from payments.domain.attempt import Attempt
 from payments.domain.events import Reason
+from payments.domain.payment import Payment
 from payments.domain.transitions import AttemptStatus
 
 SCHEDULE: Final = (
@@ -19,6 +20,9 @@ SCHEDULE: Final = (
 """(up to this age, ask this often); older attempts hourly."""
 
 HOURLY: Final = timedelta(hours=1)
+
+LOOKS_APART: Final = timedelta(minutes=30)
+"""Two looks past the end of a watch count as two if they are so far apart; they are planned an hour apart."""
 
 SOON: Final = timedelta(seconds=30)
 """When a live attempt whose watch has ended is looked at again, unless it is ended at once."""
@@ -71,12 +75,19 @@ def ended_by_one_look(known: Attempt, attempt: Attempt) -> bool:
     """
     if known.next_check_at is None or known.watch_until is None or attempt.watch_until != known.watch_until:
         return False
-    return known.last_checked_at is None or known.last_checked_at < known.watch_until
+    before, last = known.last_checked_at, attempt.last_checked_at
+    return before is None or last is None or before < known.watch_until or abs(last - before) < LOOKS_APART
 
 
 def said_paid_lately(attempt: Attempt, now: datetime) -> bool:
-    """Whether its provider said of late that it is paid, and that is to be asked about before all else."""
+    """Whether its provider said of late that it is paid: it is asked about first, and gives no way."""
     return attempt.said_paid_at is not None and now - attempt.said_paid_at < SAID_LATELY
+
+
+def unproven(payment: Payment, now: datetime) -> Attempt | None:
+    """The attempt that was said of late to be paid and whose money is not here: nobody is to pay again."""
+    here = {capture.reference for capture in payment.captures}
+    return next((a for a in payment.attempts if a.reference not in here and said_paid_lately(a, now)), None)
 
 
 def next_turn(attempt: Attempt, now: datetime, usual: datetime) -> datetime:
@@ -114,7 +125,7 @@ def chore(attempt: Attempt, *, has_capture: bool, still_payable: bool, now: date
     if attempt.live and attempt.watch_until is not None and now >= attempt.watch_until:
         return Chore.GIVE_UP
     ended = attempt.payable_until is not None and now >= attempt.payable_until
-    unpaid = still_payable and attempt.said_paid_at is None
+    unpaid = still_payable and not said_paid_lately(attempt, now)
     if attempt.live and attempt.status is not AttemptStatus.CLAIMED and ended and unpaid:
         return Chore.TIME_OUT
     expired_by_us = attempt.status is AttemptStatus.EXPIRED and attempt.reason in CLOSED_BY_US

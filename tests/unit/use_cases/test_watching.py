@@ -293,18 +293,3 @@ async def test_a_notice_has_it_asked_about_without_waiting_for_the_schedule(shop
     await shop.kit.work()
 
     assert (await shop.payment()).status is PaymentStatus.SUCCESS
-
-
-async def test_a_clock_that_is_days_ahead_costs_no_money_on_a_page(shop: Shop) -> None:
-    opened = await shop.initiate()
-    await shop.kit.pass_time(timedelta(minutes=3))
-    shop.provider.declines(opened.reference)
-    await shop.kit.pass_time(timedelta(minutes=1))
-    shop.kit.clock.advance(timedelta(hours=73))
-    await shop.kit.payments.sweep()
-    shop.kit.clock.step_back(timedelta(hours=73))
-
-    shop.provider.pays(opened.reference)
-    await shop.kit.pass_time(timedelta(hours=100))
-
-    assert (await shop.payment()).status is PaymentStatus.SUCCESS

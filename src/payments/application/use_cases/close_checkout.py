@@ -11,6 +11,7 @@ from payments.domain.attempt import Attempt
 from payments.domain.errors import PaymentNotFound
 from payments.domain.events import Reason
 from payments.domain.payment import Change, Payment, close_page, expire
+from payments.domain.watching import said_paid_lately
 
 
 @attrs.frozen
@@ -26,8 +27,8 @@ class CloseCheckout:
     ) -> Payment:
         """The payment with ``attempt``'s page closed, and expired for ``reason`` if it was live.
 
-        Whatever the provider answers, a live attempt is expired: it stays watched, and money still counts.
-        Without ``reason`` only the page is closed.
+        Whatever the provider answers, a live attempt is expired: it stays watched, and money still counts. If
+        it was said to be paid meanwhile, nothing changes. Without ``reason`` only the page is closed.
         """
         closed = await self.cancel_page(attempt)
 
@@ -36,6 +37,8 @@ class CloseCheckout:
             if locked is None:
                 raise PaymentNotFound
             now = self._clock.now()
+            if reason is not None and said_paid_lately(locked.attempt(attempt.reference), now):
+                return locked
             if reason is not None:
                 change = expire(locked, attempt.reference, reason=reason, page_closed=closed, now=now)
             else:

@@ -43,7 +43,7 @@ from payments.domain.events import Reason
 from payments.domain.initiation import Step, Wish, pages_to_close, plan
 from payments.domain.payment import Change, Payment, claim, close_page, lost, not_opened, opened, reopen
 from payments.domain.transitions import AttemptStatus, PaymentStatus
-from payments.domain.watching import next_check
+from payments.domain.watching import next_check, unproven
 
 DEADLINE_S: Final = 12.0
 """A request that waits for another one's checkout, or meets races, gives up after this long."""
@@ -155,6 +155,7 @@ class InitiatePayment:
             _refuse_settled(payment, run.order.user_id)
             planned = plan(payment, run.wish, self._clock.now())
             attempt = planned.attempt
+            self._refuse_unproven(payment, planned.step)
             if payment is None or attempt is None or planned.step is Step.CLAIM:
                 payment, mine = await self._claim(run, payment, superseding=None, page_closed=False)
             elif planned.step is Step.REUSE:
@@ -181,6 +182,16 @@ class InitiatePayment:
                 raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))
             if mine is not None:
                 return None
+
+    def _refuse_unproven(self, payment: Payment | None, step: Step) -> None:
+        """Nobody gets another checkout while one is said to be paid. A live one is asked about first."""
+        another = step in (Step.CLAIM, Step.REOPEN)
+        if payment is not None and another and unproven(payment, self._clock.now()):
+            raise PaymentInFlight(
+                "The provider says that an earlier checkout is paid; that is being made sure of.",
+                facts=_facts(payment),
+                retry_after_s=RETRY_AFTER_S,
+            )
 
     async def _reread(self, payment: Payment) -> Payment:
         await self._clock.sleep(_REREAD_S)
@@ -214,6 +225,8 @@ class InitiatePayment:
             live = locked.live_attempt
             raced = (live.reference if live else None) != superseding
             if raced or locked.settling_capture or locked.held_captures or locked.payer != new.payer:
+                return locked, None
+            if unproven(locked, now):
                 return locked, None
             started = (
                 close_page(locked, superseding, now=now) if superseding and page_closed else Change(locked)

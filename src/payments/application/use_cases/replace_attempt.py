@@ -13,7 +13,7 @@ from payments.domain.errors import AttemptInFlight, OutcomeUnknown, PaymentInFli
 from payments.domain.evidence import Outcome
 from payments.domain.payment import Payment
 from payments.domain.transitions import AttemptStatus
-from payments.domain.watching import CLAIM_LIFETIME
+from payments.domain.watching import CLAIM_LIFETIME, said_paid_lately
 
 _MAY_GIVE_WAY = frozenset({Outcome.PAYABLE, Outcome.NOT_FOUND, Outcome.CLOSED, Outcome.DECLINED})
 _RETRY_AFTER_S = 30.0
@@ -34,7 +34,7 @@ class ReplaceAttempt:
         Raises:
             AttemptInFlight: its checkout is being opened at this moment.
             PaymentInFlight: the payer may be paying on it, and it can still be paid on; or its provider said
-                that it is paid, and has not said so for sure.
+                of late that it is paid, which is not proven yet.
             OutcomeUnknown: a prompt may be on the payer's phone, and nobody can be asked about it.
         """
         now = self._clock.now()
@@ -42,11 +42,13 @@ class ReplaceAttempt:
             raise AttemptInFlight(retry_after_s=1.0, facts={"payment_id": str(payment.payment_id)})
         settled = await self._settle.ask(payment, attempt.reference, cause)
         present = settled.attempt
-        if present.live and present.said_paid_at is not None:
-            raise self._in_flight(settled.payment, present, self._clock.now())
-        if not present.live or settled.payment.held_captures or self._may_give_way(settled):
+        if not present.live or settled.payment.held_captures:
             return settled.payment
         now = self._clock.now()
+        if said_paid_lately(present, now):
+            raise self._in_flight(settled.payment, present, now)
+        if self._may_give_way(settled):
+            return settled.payment
         if present.payable_until is not None and now < present.payable_until:
             raise self._waiting(settled.payment, present, now)
         return settled.payment

@@ -170,7 +170,7 @@ class SettlePayment:
             or attempt.provider_reference
             or _name_given(callbacks),
             amount=attempt.amount,
-            urgency=Urgency.SUCCESS_NOTICED if said_paid_lately(attempt, self._clock.now()) else urgency,
+            urgency=_urgency(attempt, urgency, self._clock.now()),
         )
         answer = await _answer(provider, attempt, question, budget_s)
         evidence_id = self._identifiers.unique()
@@ -236,6 +236,14 @@ def _name_given(callbacks: tuple[Callback, ...]) -> str | None:
     named = [c for c in callbacks if c.provider_reference is not None]
     paid = [c for c in named if c.claim is Claim.PAID]
     return next((c.provider_reference for c in reversed(paid or named)), None)
+
+
+def _urgency(attempt: Attempt, asked_for: Urgency, now: datetime) -> Urgency:
+    """What its provider said is paid is as urgent as a report of success; later, as a payer who waits."""
+    if said_paid_lately(attempt, now):
+        return Urgency.SUCCESS_NOTICED
+    waits = attempt.said_paid_at is not None and asked_for is Urgency.SWEEP
+    return Urgency.PAYER if waits else asked_for
 
 
 def _uncounted(payment: Payment, reference: str, callbacks: tuple[Callback, ...]) -> str | None:

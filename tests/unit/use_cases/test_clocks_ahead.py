@@ -1,0 +1,144 @@
+"""A process whose clock is hours or days ahead, beside others: no money is lost by it (docs/adr/0032)."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from payments.application.records import Claim
+from payments.application.review_details import Details
+from payments.domain.transitions import PaymentStatus
+from payments.testing import ScriptedPrompts, in_memory_payments
+from tests.unit.use_cases.kept import everything_holds
+from tests.unit.use_cases.prompts_shop import PromptsShop
+from tests.unit.use_cases.shop import Shop
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def prompted() -> AsyncIterator[PromptsShop]:
+    """A shop with one order; at the end every invariant must hold."""
+    prompts = ScriptedPrompts()
+    kit = in_memory_payments(prompts=prompts)
+    kit.order(amount="1000.00", currency="KES")
+    yield PromptsShop(kit=kit, prompts=prompts)
+    await everything_holds(kit)
+
+
+@pytest.mark.parametrize("word", ["1032", "4999"])
+@pytest.mark.parametrize("at_work", [False, True])
+async def test_a_clock_that_is_a_day_ahead_costs_no_money(
+    prompted: PromptsShop,
+    word: str,
+    at_work: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    if at_work:
+        await prompted.pass_time(seconds=301)
+    prompted.skip(seconds=31)
+    prompted.prompts.silent = False
+    if word == "1032":
+        prompted.prompts.declines(opened.reference, final=False)
+    prompted.skip(hours=25)
+    await prompted.kit.payments.sweep()
+    prompted.kit.clock.step_back(timedelta(hours=25))
+    prompted.prompts.pays(opened.reference)
+    await prompted.pass_time(hours=27)
+
+    if at_work or word == "1032":
+        assert (await prompted.payment()).status is PaymentStatus.SUCCESS
+    else:
+        assert await prompted.reviews() == ["stuck_unknown"], "it was given up, which a person sees"
+
+
+async def test_a_final_decline_stays_final_when_its_report_comes_afterwards(
+    prompted: PromptsShop,
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.declines(opened.reference)
+    prompted.skip(seconds=6)
+    await prompted.ask(opened.reference)
+    assert (await prompted.attempt(opened.reference)).next_check_at is None
+    prompted.skip(seconds=2)
+    await prompted.reports(opened.reference, Claim.FAILED)
+    await prompted.kit.work()
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=5)
+    assert (await prompted.attempt(opened.reference)).next_check_at is None
+    assert await prompted.reviews() == []
+
+
+async def test_what_a_person_decided_of_what_was_given_up_is_not_asked_about_again(
+    prompted: PromptsShop,
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    prompted.skip(hours=25)
+    await prompted.kit.payments.sweep()
+    payment = await prompted.payment()
+    (review,) = await prompted.kit.unit_of_work.reads.reviews_of(payment.payment_id)
+    prompted.skip(seconds=60)
+    not_paid = Details(outcome="not_paid")
+    await prompted.kit.payments.resolve(review.review_id, "record", "looked it up", "operator:ann", not_paid)
+    await prompted.pass_time(hours=5)
+    assert (await prompted.attempt(opened.reference)).next_check_at is None
+    assert await prompted.reviews() == []
+
+
+@pytest.mark.parametrize("second", ["a redirect", "a report", "an operator"])
+async def test_two_looks_in_a_row_end_no_watch(prompted: PromptsShop, second: str) -> None:
+    shop = prompted
+    opened = await shop.initiate()
+    shop.skip(seconds=31)
+    shop.prompts.declines(opened.reference, final=False)
+    shop.skip(hours=25)
+    await shop.kit.payments.sweep()
+    shop.skip(seconds=5)
+    if second == "a redirect":
+        await shop.kit.payments.settle(opened.reference, "redirect", coalesce_s=3.0)
+    elif second == "a report":
+        await shop.reports(opened.reference, Claim.FAILED)
+        await shop.kit.work()
+    else:
+        await shop.ask(opened.reference)
+    shop.kit.clock.step_back(timedelta(hours=25))
+
+    shop.prompts.pays(opened.reference)
+    await shop.pass_time(hours=28)
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+
+
+@pytest.mark.parametrize("hours", [2, 23])
+async def test_what_a_clock_ahead_heard_first_is_believed_when_it_is_said_again(
+    prompted: PromptsShop, hours: int
+) -> None:
+    shop = prompted
+    opened = await shop.initiate()
+    shop.prompts.pays(opened.reference)
+    shop.skip(hours=hours)
+    await shop.kit.payments.sweep()
+    shop.kit.clock.step_back(timedelta(hours=hours))
+
+    shop.skip(seconds=20)
+    await shop.ask(opened.reference)
+    await shop.pass_time(minutes=1)
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_a_clock_that_is_days_ahead_costs_no_money_on_a_page(shop: Shop) -> None:
+    opened = await shop.initiate()
+    await shop.kit.pass_time(timedelta(minutes=3))
+    shop.provider.declines(opened.reference)
+    await shop.kit.pass_time(timedelta(minutes=1))
+    shop.kit.clock.advance(timedelta(hours=73))
+    await shop.kit.payments.sweep()
+    shop.kit.clock.step_back(timedelta(hours=73))
+
+    shop.provider.pays(opened.reference)
+    await shop.kit.pass_time(timedelta(hours=100))
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
