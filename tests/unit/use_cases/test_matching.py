@@ -2,6 +2,7 @@
 
 import pytest
 
+from payments.application.records import Claim
 from payments.domain.errors import PaymentInReview
 from payments.domain.evidence import Answer, Mode, Outcome, Rule
 from payments.domain.money import Money
@@ -189,3 +190,23 @@ async def test_a_decline_that_names_the_other_mode_proves_nothing(shop: Shop) ->
 
     assert payment.attempt(opened.reference).status is AttemptStatus.OPEN
     assert await shop.verdicts() == [Rule.NOT_OURS]
+
+
+@pytest.mark.parametrize("learnt_by", ["a notice", "a redirect"])
+async def test_a_page_whose_only_money_is_held_is_asked_about_when_it_is_said_to_be_paid(
+    shop: Shop, learnt_by: str
+) -> None:
+    """Money of another transaction may have been put down to it by a person (simulated history 3034887)."""
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference, amount=Money.of("250.00", "USD"), capture_key="T-other")
+    await shop.ask(opened.reference)
+    assert [c.disposition for c in (await shop.payment()).captures] == [Disposition.HELD]
+    shop.provider.pays(opened.reference)
+    shop.skip(seconds=20)
+    if learnt_by == "a notice":
+        await shop.hear(opened.reference, Claim.PAID)
+        await shop.kit.work()
+    else:
+        await shop.kit.payments.settle(opened.reference, "redirect", coalesce_s=3.0)
+    captures = (await shop.payment()).captures
+    assert [c.disposition for c in captures] == [Disposition.HELD, Disposition.SETTLES]

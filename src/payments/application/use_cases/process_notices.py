@@ -173,10 +173,9 @@ class ProcessNotices:
         payment = await self._payment(notice)
         if payment is None or notice.reference is None:
             return None
-        arrived = any(c.reference == notice.reference for c in payment.captures)
-        if notice.claim is Claim.PAID and arrived:
+        if notice.claim is Claim.PAID and payment.was_paid_on(notice.reference):
             all_is_here = await self._settle.learn_receipt(payment, notice.reference)
-            if all_is_here:
+            if all_is_here and self._settle.was_paid_for_good(payment, notice.reference):
                 return "known already"
         failed_at = notice.received_at if notice.claim is Claim.FAILED else None
         went = await self._refunds_of(payment, notice)

@@ -31,7 +31,7 @@ from payments.domain.refunding import Wanted
 from payments.domain.review import Review, ReviewState
 from payments.domain.reviewing import after_refund
 from payments.domain.settlement import Finding, settle
-from payments.domain.transitions import AttemptStatus
+from payments.domain.transitions import AttemptStatus, Disposition
 from payments.domain.watching import CLAIM_LIFETIME, said_paid_lately
 
 MOST_ASKED: Final = 50
@@ -101,8 +101,9 @@ class SettlePayment:
     ) -> Payment:
         """The payment after asking about ``reference``; trouble at the provider changes nothing.
 
-        With ``coalesce_s`` nothing is asked if somebody asked within that many seconds, if money for this
-        attempt is already here, or if all such callers together asked too often: anybody may be behind them.
+        With ``coalesce_s`` nothing is asked if somebody asked within that many seconds, if all money that this
+        attempt can bring is already here, or if all such callers together asked too often: anybody may be
+        behind them.
         ``budget_s`` bounds how long the provider may take.
 
         Raises:
@@ -111,10 +112,10 @@ class SettlePayment:
         payment = await self._unit_of_work.reads.payment_with_reference(reference)
         if payment is None:
             raise ReferenceNotFound
-        if coalesce_s:
-            paid = any(capture.reference == reference for capture in payment.captures)
-            if paid or not await self._may_ask(reference, coalesce_s):
-                return payment
+        if coalesce_s and (
+            self.was_paid_for_good(payment, reference) or not await self._may_ask(reference, coalesce_s)
+        ):
+            return payment
         return (await self.ask(payment, reference, cause, budget_s=budget_s)).payment
 
     async def _may_ask(self, reference: str, coalesce_s: float) -> bool:
@@ -192,6 +193,20 @@ class SettlePayment:
         )
         after, rule = await self._unit_of_work.write(apply)
         return Settled(payment=after, reference=reference, answer=answer, rule=rule)
+
+    def was_paid_for_good(self, payment: Payment, reference: str) -> bool:
+        """Whether asking about this attempt can bring no more money: it is here, and its page is used up.
+
+        Where all that came on a page is held, it may be of another transaction, and the payer may still pay.
+        """
+        if not payment.was_paid_on(reference):
+            return False
+        provider = self._providers.by_name.get(payment.attempt(reference).provider)
+        one_try = provider is not None and provider.flow is Flow.PROMPT
+        counted = any(
+            c.disposition is not Disposition.HELD for c in payment.captures if c.reference == reference
+        )
+        return one_try or counted
 
     async def learn_receipt(self, payment: Payment, reference: str) -> bool:
         """Keep the receipt that a callback names for money which is here already. Nobody is asked.
