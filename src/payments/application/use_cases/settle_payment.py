@@ -101,7 +101,7 @@ class SettlePayment:
     ) -> Payment:
         """The payment after asking about ``reference``; trouble at the provider changes nothing.
 
-        With ``coalesce_s`` nothing is asked if somebody asked within that many seconds, if all money that this
+        With ``coalesce_s`` nothing is asked if somebody asked within that many seconds, if all money that the
         attempt can bring is already here, or if all such callers together asked too often: anybody may be
         behind them.
         ``budget_s`` bounds how long the provider may take.
