@@ -185,7 +185,30 @@ async def test_nobody_is_prompted_again_while_an_ended_prompt_is_said_to_be_paid
     shop.prompts.pays(opened.reference)
     await shop.ask(opened.reference)
 
-    await refused(PaymentInFlight, shop.initiate())
+    asked = shop.prompts.calls["check"]
+    for provider in ("prompts", "scripted"):
+        await refused(PaymentInFlight, shop.initiate(provider=provider))
+    assert shop.prompts.calls["check"] == asked, "the sweep asks"
+    await shop.pass_time(minutes=1)
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+    assert shop.prompts.calls["open"] == 1
+
+
+async def test_a_live_checkout_does_not_give_way_while_an_ended_prompt_is_said_to_be_paid(
+    shop: PromptsShop,
+) -> None:
+    ended = await shop.initiate()
+    shop.prompts.silent = True
+    await shop.pass_time(seconds=330)
+    live = await shop.initiate(provider="scripted")
+    shop.prompts.silent = False
+    shop.prompts.pays(ended.reference)
+    await shop.ask(ended.reference)
+
+    for provider in ("prompts", "scripted"):
+        await refused(PaymentInFlight, shop.initiate(provider=provider))
+    assert (await shop.attempt(live.reference)).live
     await shop.pass_time(minutes=1)
 
     assert (await shop.payment()).status is PaymentStatus.SUCCESS

@@ -153,9 +153,9 @@ class InitiatePayment:
                 # Whoever owned the order before began to pay in this very moment.
                 raise OrderNotFound
             _refuse_settled(payment, run.order.user_id)
+            self._refuse_unproven(payment)
             planned = plan(payment, run.wish, self._clock.now())
             attempt = planned.attempt
-            self._refuse_unproven(payment, planned.step)
             if payment is None or attempt is None or planned.step is Step.CLAIM:
                 payment, mine = await self._claim(run, payment, superseding=None, page_closed=False)
             elif planned.step is Step.REUSE:
@@ -183,10 +183,12 @@ class InitiatePayment:
             if mine is not None:
                 return None
 
-    def _refuse_unproven(self, payment: Payment | None, step: Step) -> None:
-        """Nobody gets another checkout while one is said to be paid. A live one is asked about first."""
-        another = step in (Step.CLAIM, Step.REOPEN)
-        if payment is not None and another and unproven(payment, self._clock.now()):
+    def _refuse_unproven(self, payment: Payment | None) -> None:
+        """Nobody gets a checkout while one that ended is said to be paid. A live one is asked about first."""
+        if payment is None:
+            return
+        awaited = unproven(payment, self._clock.now())
+        if awaited is not None and not awaited.live:
             raise PaymentInFlight(
                 "The provider says that an earlier checkout is paid; that is being made sure of.",
                 facts=_facts(payment),

@@ -103,8 +103,7 @@ class SettlePayment:
 
         With ``coalesce_s`` nothing is asked if somebody asked within that many seconds, if all money that the
         attempt can bring is already here, or if all such callers together asked too often: anybody may be
-        behind them.
-        ``budget_s`` bounds how long the provider may take.
+        behind them. ``budget_s`` bounds how long the provider may take.
 
         Raises:
             ReferenceNotFound: no attempt carries it.
