@@ -22,8 +22,8 @@ SCHEDULE: Final = (
 HOURLY: Final = timedelta(hours=1)
 
 LOOKS_APART: Final = timedelta(minutes=59)
-"""Two looks past the end of a watch count as two if they are so far apart. They are planned an hour apart, and
-the clocks of two processes differ a little."""
+"""Two looks past the end of a watch count as two if they are so far apart. They are planned an hour apart,
+and the clocks of two processes differ a little."""
 
 SOON: Final = timedelta(seconds=30)
 """When a live attempt whose watch has ended is looked at again, unless it is ended at once."""
