@@ -273,7 +273,7 @@ class AttemptInFlight(Conflict):
 
 
 class PaymentInFlight(Conflict):
-    """The payer may be paying on the present checkout; it cannot be replaced yet."""
+    """The payer may be paying on a checkout, or is said to have paid; it cannot be replaced yet."""
 
     code = "payment_in_flight"
     title = "A payment for this order may be under way"

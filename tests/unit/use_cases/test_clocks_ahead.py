@@ -1,6 +1,5 @@
 """A process whose clock is hours or days ahead, beside others: no money is lost by it (docs/adr/0032)."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -8,22 +7,10 @@ import pytest
 from payments.application.records import Claim
 from payments.application.review_details import Details
 from payments.domain.transitions import PaymentStatus
-from payments.testing import ScriptedPrompts, in_memory_payments
-from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.prompts_shop import PromptsShop
 from tests.unit.use_cases.shop import Shop
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def prompted() -> AsyncIterator[PromptsShop]:
-    """A shop with one order; at the end every invariant must hold."""
-    prompts = ScriptedPrompts()
-    kit = in_memory_payments(prompts=prompts)
-    kit.order(amount="1000.00", currency="KES")
-    yield PromptsShop(kit=kit, prompts=prompts)
-    await everything_holds(kit)
 
 
 @pytest.mark.parametrize("word", ["1032", "4999"])

@@ -1,7 +1,6 @@
 """Prompts on a phone: what is asked for once, reported unsigned, and confirmed by being asked."""
 
 import hashlib
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import attrs
@@ -35,13 +34,9 @@ OTHER_RECEIPT = "UC1AB2CD3F"
 
 
 @pytest.fixture
-async def shop() -> AsyncIterator[PromptsShop]:
-    """A shop with one order; at the end every invariant must hold."""
-    prompts = ScriptedPrompts()
-    kit = in_memory_payments(prompts=prompts)
-    kit.order(amount="1000.00", currency="KES")
-    yield PromptsShop(kit=kit, prompts=prompts)
-    await everything_holds(kit)
+def shop(prompted: PromptsShop) -> PromptsShop:
+    """The shop of these stories."""
+    return prompted
 
 
 async def test_a_payer_is_prompted_once_and_paid_by_a_callback_that_the_provider_confirms(

@@ -1,6 +1,6 @@
 """Questions that wait for a turn, and what the query once said is paid while it waits (docs/adr/0017)."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import attrs
@@ -21,13 +21,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def shop() -> AsyncIterator[PromptsShop]:
-    """A shop with one order; at the end every invariant must hold."""
-    prompts = ScriptedPrompts()
-    kit = in_memory_payments(prompts=prompts)
-    kit.order(amount="1000.00", currency="KES")
-    yield PromptsShop(kit=kit, prompts=prompts)
-    await everything_holds(kit)
+def shop(prompted: PromptsShop) -> PromptsShop:
+    """The shop of these stories."""
+    return prompted
 
 
 @attrs.define
@@ -46,7 +42,7 @@ class TakesTurns(ScriptedPrompts):
         return await super().check(question)
 
 
-async def prompted(kit: InMemoryPayments, count: int) -> list[str]:
+async def prompts_sent(kit: InMemoryPayments, count: int) -> list[str]:
     """The references of so many prompts, each of an order of its own."""
     references = []
     for number in range(count):
@@ -61,7 +57,7 @@ async def prompted(kit: InMemoryPayments, count: int) -> list[str]:
 async def test_what_was_said_to_be_paid_is_asked_about_before_what_is_newer() -> None:
     prompts = TakesTurns()
     kit = in_memory_payments(prompts=prompts)
-    older, _newer = await prompted(kit, 2)
+    older, _newer = await prompts_sent(kit, 2)
     kit.clock.advance(timedelta(seconds=31))
     prompts.pays(older)
     prompts.turns = 1
@@ -82,7 +78,7 @@ async def test_what_was_said_to_be_paid_and_waits_for_a_turn_comes_back_soon(
 ) -> None:
     prompts = TakesTurns()
     kit = in_memory_payments(prompts=prompts)
-    (reference,) = await prompted(kit, 1)
+    (reference,) = await prompts_sent(kit, 1)
     kit.clock.advance(timedelta(hours=5))
     prompts.pays(reference)
     prompts.turns = 1
@@ -107,7 +103,7 @@ async def test_nobody_else_is_asked_to_pay_while_what_was_said_to_be_paid_is_not
 ) -> None:
     prompts = TakesTurns()
     kit = in_memory_payments(prompts=prompts)
-    (reference,) = await prompted(kit, 1)
+    (reference,) = await prompts_sent(kit, 1)
     prompts.pays(reference)
     kit.clock.advance(timedelta(seconds=295))
     prompts.turns = 1
@@ -135,7 +131,7 @@ async def test_nobody_else_is_asked_to_pay_while_what_was_said_to_be_paid_is_not
 async def test_prompts_that_are_due_at_once_and_wait_for_turns_all_get_one() -> None:
     prompts = TakesTurns()
     kit = in_memory_payments(prompts=prompts)
-    references = await prompted(kit, 40)
+    references = await prompts_sent(kit, 40)
     kit.clock.advance(timedelta(hours=4))
     await kit.payments.sweep(limit=100)
     for _ in range(3 * 60):
