@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from payments.testing.simulation.chance import Chance
+from payments.testing.simulation.code_state import bare
 from payments.testing.simulation.faults import Fault, Weather
 from payments.testing.simulation.guard import NotThroughAPort, only_through_ports
 from payments.testing.simulation.history import Theatre
@@ -39,6 +40,13 @@ def test_another_seed_tells_another_story() -> None:
     theatre = Theatre()
 
     assert len({theatre.history(seed).trace for seed in FEW}) == len(FEW)
+
+
+def test_what_code_says_about_itself_is_not_what_it_does() -> None:
+    said = '"""Halves."""\n\ndef half(n: int) -> float:\n    """Half."""\n    return n / 2  # not //\n'
+
+    assert bare(said) == bare("def half(n: int) -> float: return n / 2")
+    assert bare(said) != bare(said.replace("n / 2", "n // 2"))
 
 
 def test_days_pass_in_no_time_and_in_order() -> None:

@@ -5,6 +5,8 @@ import asyncio
 import httpx
 import pytest
 
+from payments.application.ports.providers import Checkout, CheckoutRequest
+from payments.testing import ScriptedProvider
 from tests.e2e.edge_cases.scripted import Scripted
 from tests.e2e.story import ORDER, Story, until
 from tests.integration.http.door import problem
@@ -36,13 +38,26 @@ async def test_case_24_a_repeated_request_gets_the_stored_answer_and_another_one
 
 
 async def test_case_24_a_request_that_is_still_being_answered_tells_its_double_to_wait(
-    scripted: Scripted,
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = await asyncio.gather(with_key(scripted, "both"), with_key(scripted, "both"))
+    asked, may_answer, opens = asyncio.Event(), asyncio.Event(), ScriptedProvider.open
+
+    async def opens_late(self: ScriptedProvider, request: CheckoutRequest) -> Checkout:
+        asked.set()
+        await may_answer.wait()
+        return await opens(self, request)
+
+    monkeypatch.setattr(ScriptedProvider, "open", opens_late)
+    first = asyncio.create_task(with_key(scripted, "both"))
+    async with asyncio.timeout(10):
+        await asked.wait()
+
+    second = await with_key(scripted, "both")
+    may_answer.set()
 
     problem(second, 409, "idempotency_key_in_flight")
     assert int(second.headers["retry-after"]) >= 1
-    assert first.status_code == 200
+    assert (await first).status_code == 200
     assert scripted.provider.calls["open"] == 1
 
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from payments.testing.simulation.code_state import code_state
 from payments.testing.simulation.coverage import Coverage, every_edge
 from payments.testing.simulation.faults import Fault
 from payments.testing.simulation.history import Theatre
@@ -111,7 +112,7 @@ def _last_line(batches: list[Batch], coverage: Coverage, broken: int) -> str:
         f"{sum(batch.histories for batch in batches)} histories, {broken} violations, trace {traces}, "
         f"{sum(1 for edge in every_edge() if coverage.edges[edge])} of {len(every_edge())} edges, "
         f"{len(Fault) - len(coverage.faults_missed)} of {len(Fault)} faults at "
-        f"{len({step for _, step in coverage.faults})} steps"
+        f"{len({step for _, step in coverage.faults})} steps, of code {code_state()}"
     )
 
 
