@@ -16,7 +16,7 @@ from payments.adapters.sql import migrate, shared_state, statements
 from payments.adapters.sql.compiled import Compiled, Statements
 from payments.adapters.sql.many_at_once import ManyAtOnceStatements
 from payments.adapters.sql.merged import MergedStatements
-from payments.adapters.sql.postgres_pool import DIALECT
+from payments.adapters.sql.postgres_pool import DIALECT, SESSION
 from payments.adapters.sql.runner import Write
 from payments.adapters.sql.tables import METADATA
 from tests.integration.sql.many_rows import START, fill
@@ -277,6 +277,38 @@ async def test_none_that_changes_many_rows_at_once_reads_a_whole_table(
     found = [node["Index Name"] for node in nodes(plan) if "Index Name" in node]
     assert found
     assert all(re.fullmatch(HOT[name], index) for index in found), found
+
+
+MANY_AT_ONCE = ("FINISH_NOTICE", "FINISH_MESSAGE", "FORGET_ANSWER", "ERASE_BODY", "ERASE_PAYER", "ERASE_MAILS")
+
+
+@pytest.fixture(scope="module")
+def new(postgres: Databases) -> Iterator[str]:
+    with postgres.empty() as url:
+        migrate.upgrade(url)
+        yield url
+
+
+@pytest.mark.parametrize("name", sorted((ALL.keys() | MERGED.keys()) - {"FORGET_REMEMBERED"}))
+async def test_no_plan_that_is_made_while_tables_are_new_reads_all_of_one_later(new: str, name: str) -> None:
+    """Nobody has counted their rows, and a connection keeps its plans until somebody has."""
+    if name in ALL:
+        texts = [(TEXTS[ALL[name]].text, likely(TEXTS[ALL[name]]))]
+    else:
+        one = MergedStatements(TEXTS).of(MERGED[name])
+        assert one is not None
+        texts = [(one.text, one.arguments(MERGED[name]))]
+    if name in MANY_AT_ONCE:
+        many = ManyAtOnceStatements(TEXTS)[ALL[name]]
+        texts.append((many.text, many.arguments([SAMPLES] * 10)))
+    connection = await asyncpg.connect(new, server_settings=dict(SESSION))
+    try:
+        for text, arguments in texts:
+            plan = await planned(connection, text, arguments, generic=True)
+            assert [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"] == []
+            await connection.execute("DEALLOCATE told")
+    finally:
+        await connection.close()
 
 
 def test_every_table_is_in_the_plans() -> None:
