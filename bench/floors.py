@@ -1,17 +1,16 @@
 """Floors: pgbench with the statements of initiate and webhook alone, and our outbox with free deliveries."""
 
-import json
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from bench import draining
 from bench.measuring import Family, percentile
 from bench.rounds import Execute, Figure
-from bench.servers import ROOT, Server, clean
+from bench.servers import Server
 from tests.postgres_server import PostgresServer, programs
 
 PGBENCH: Final = "pgbench, the same statements"
@@ -117,32 +116,19 @@ def _run(postgres: PostgresServer, script: str, connections: int, seconds: int) 
 
 
 def drained(server: Server, template: str, execute: Execute, database: Family | None, number: int) -> Figure:
-    """A copy of ``template``, whose messages wait, drained by one process."""
+    """A copy of ``template``, whose messages wait, drained by two processes, or by the one of SQLite."""
     server.copy_of(template, execute)
     before = database.cpu_s() if database else 0.0
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.draining"],
-        cwd=ROOT,
-        env={**clean(), **server.environ},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    if done.returncode:
-        raise RuntimeError(f"bench.draining: {done.stderr[-800:]}")
-    told = json.loads(done.stdout.splitlines()[-1])
-    sql = "SELECT count(*) FROM messages WHERE state = 'delivered'"
-    ((written,),) = server.query(execute, sql)
-    delivered = int(told["delivered"])
+    done = draining.drained(server.environ, processes=2 if server.on_postgres else 1)
+    ((written,),) = server.query(execute, "SELECT count(*) FROM messages WHERE state = 'delivered'")
     return Figure(
         server=f"{DRAIN}, {'PostgreSQL' if server.on_postgres else 'SQLite'}",
         what="drain",
         connections=0,
         round=number,
-        rate_per_s=delivered / told["took_s"],
-        service_us=told["cpu_s"] / delivered * 1e6,
-        database_us=(database.cpu_s() - before) / delivered * 1e6 if database else None,
-        answers=delivered,
+        rate_per_s=done.done / done.took_s,
+        service_us=done.cpu_s / done.done * 1e6,
+        database_us=(database.cpu_s() - before) / done.done * 1e6 if database else None,
+        answers=done.done,
         rows=int(written),
     )

@@ -234,7 +234,10 @@ class Round:
                 break
             # Looking costs the database something, too; how long it took is read from the rows.
             time.sleep(SETTLED_LOOK_S)
-        spent = self._spent(family)
+        spent, took_s = self._spent(family), self._settled_in_s(since, answers)
+        settled_p99_ms = self._settled_p99_ms(since)
+        # Told "pending", what was under way when the time was up would come back during a cell to come.
+        self._steady(self.server.rows.settled)
         self.neighbours.switch(word="pending")
         return self._figure(
             family,
@@ -243,10 +246,10 @@ class Round:
             answers,
             (before, spent),
             number=done,
-            rate_per_s=done / self._settled_in_s(since, answers),
+            rate_per_s=done / took_s,
             rows=done,
             left=max(0, sent - done),
-            settled_p99_ms=self._settled_p99_ms(since),
+            settled_p99_ms=settled_p99_ms,
         )
 
     def _settled_in_s(self, since: int, answers: Answers) -> float:

@@ -1,21 +1,20 @@
 """Databases with many payments: how long single questions take, and how fast backlogs go."""
 
 import asyncio
-import json
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Final
 
 from bench import rows
+from bench.draining import drained
 from bench.load import PAYER
 from bench.measuring import MIB, Family
 from bench.place import Place, execute
 from bench.scaling.fact import Fact
-from bench.servers import ROOT, Server, clean, ours
+from bench.servers import Server, clean, ours
 from payments import Settings, open_payments
 
 SMALL: Final = 10_000
@@ -107,7 +106,7 @@ def check(place: Place, size: int) -> Iterator[Fact]:
 
 
 def backlogs(place: Place, size: int) -> Iterator[Fact]:
-    """An outbox and a sweep with everything due at once, each worked on by one process for some seconds."""
+    """An outbox and a sweep with everything due at once, each worked on by two processes for some seconds."""
     count = min(_BACKLOG, size)
     server = ours(place.url("bench_backlog"), 1)
     server.make_tables(execute)
@@ -117,27 +116,11 @@ def backlogs(place: Place, size: int) -> Iterator[Fact]:
         rows.write(portion, server.database)
     execute(server.database, "VACUUM ANALYZE")
     for what, bound in (("deliver", 10_000.0), ("sweep", None)):
-        told = _worked(server, what)
+        told = drained(server.environ, processes=2, what=what, seconds=_DRAINED_S)
         yield Fact(
             part="backlogs",
-            what=f"{what}, {count:,} due, one process",
-            measured=told["delivered"] / told["took_s"],
+            what=f"{what}, {count:,} due, two processes",
+            measured=told.done / told.took_s,
             unit="/s",
             at_least=bound,
         )
-
-
-def _worked(server: Server, what: str) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.draining", "--what", what, "--seconds", str(_DRAINED_S)],
-        cwd=ROOT,
-        env={**clean(), **server.environ},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_DRAINED_S + 120,
-    )
-    if done.returncode:
-        raise RuntimeError(f"bench.draining: {done.stderr[-800:]}")
-    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return told
