@@ -98,6 +98,12 @@ HOT = {
 }
 
 
+MANY_AT_ONCE = (
+    *("FINISH_NOTICE", "FINISH_MESSAGE", "FORGET_ANSWER"),
+    *("ERASE_BODY", "ERASE_PAYER", "ERASE_PHONES", "ERASE_MAILS"),
+)
+
+
 @pytest.fixture(scope="module")
 def filled(postgres: Databases, long_run: bool) -> Iterator[str]:  # noqa: FBT001 -- a fixture by name
     with postgres.empty() as url:
@@ -259,13 +265,7 @@ async def test_no_merged_statement_reads_a_whole_table(
 
 
 @pytest.mark.parametrize("generic", [True, False], ids=["any values", "these values"])
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("FINISH_NOTICE", "FINISH_MESSAGE", "FORGET_ANSWER"),
-        *("ERASE_BODY", "ERASE_PAYER", "ERASE_PHONES", "ERASE_MAILS"),
-    ],
-)
+@pytest.mark.parametrize("name", MANY_AT_ONCE)
 async def test_none_that_changes_many_rows_at_once_reads_a_whole_table(
     connection: asyncpg.Connection,
     name: str,
@@ -277,9 +277,6 @@ async def test_none_that_changes_many_rows_at_once_reads_a_whole_table(
     found = [node["Index Name"] for node in nodes(plan) if "Index Name" in node]
     assert found
     assert all(re.fullmatch(HOT[name], index) for index in found), found
-
-
-MANY_AT_ONCE = ("FINISH_NOTICE", "FINISH_MESSAGE", "FORGET_ANSWER", "ERASE_BODY", "ERASE_PAYER", "ERASE_MAILS")
 
 
 @pytest.fixture(scope="module")
