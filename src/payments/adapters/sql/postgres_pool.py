@@ -33,8 +33,8 @@ SESSION: Final[Mapping[str, str]] = {
     # Each of ours has one good plan for all values (tests/integration/sql/test_postgres_plans.py), and making
     # it anew for each costs more than running it.
     "plan_cache_mode": "force_generic_plan",
-    # What is planned while a table is new, and its rows not counted yet, must do for many: it uses an index, as
-    # all of ours do.
+    # What is planned while a table is new, and its rows not counted yet, must do for many, too: it uses an
+    # index, as all of ours do.
     "enable_seqscan": "off",
 }
 
