@@ -24,7 +24,7 @@ class Neighbours:
     family: Family
 
     def switch(self, **told: str) -> None:
-        """Have them answer so from now on: ``word``, ``late_ms``, ``told``."""
+        """Have them answer so from now on: ``word``, ``late_ms``, ``spread``, ``told``."""
         self._get(f"/switch?{urllib.parse.urlencode(told)}")
 
     def count(self, what: str) -> int:

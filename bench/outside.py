@@ -10,7 +10,8 @@
 - ``/count`` with how often each was asked;
 - ``/switch?word=success&late_ms=50&told=held``, which changes how it answers from now on: the word of every
   transaction at Chapa and at the peers' provider (``pending`` until told otherwise), how late these two
-  answer, and whether ``PATCH`` on an order is answered ``at-once``, or ``held`` until that is said again.
+  answer (``spread=0.5``: up to half as much sooner or later), and whether ``PATCH`` on an order is answered
+  ``at-once``, or ``held`` until that is said again.
 
 The simulators in ``payments.simulators`` are strict and keep everything, which would be what is measured.
 """
@@ -19,6 +20,7 @@ import argparse
 import asyncio
 import collections
 import json
+import random
 from typing import ClassVar, cast
 from urllib.parse import parse_qsl
 
@@ -104,6 +106,7 @@ class Outside(asyncio.Protocol):
     """One kept connection; requests may arrive in pieces and several at once."""
 
     late_s: ClassVar[float] = 0.0
+    spread: ClassVar[float] = 0.0
     word: ClassVar[bytes] = b"pending"
     origin: ClassVar[bytes] = b""
     holding: ClassVar[bool] = False
@@ -113,6 +116,7 @@ class Outside(asyncio.Protocol):
     def switch(cls, told: dict[str, str]) -> None:
         """Change how everybody is answered from now on."""
         cls.late_s = float(told.get("late_ms", cls.late_s * 1000)) / 1000
+        cls.spread = float(told.get("spread", cls.spread))
         cls.word = told["word"].encode() if "word" in told else cls.word
         cls.holding = told["told"] == "held" if "told" in told else cls.holding
         if not cls.holding:
@@ -140,7 +144,8 @@ class Outside(asyncio.Protocol):
         if self.holding and method == b"PATCH":
             self.held.append((self._transport, out))
         elif self.late_s and path.startswith(_LATE):
-            asyncio.get_running_loop().call_later(self.late_s, _send, self._transport, out)
+            late_s = self.late_s * random.uniform(1 - self.spread, 1 + self.spread)  # noqa: S311 -- no secret
+            asyncio.get_running_loop().call_later(late_s, _send, self._transport, out)
         else:
             _send(self._transport, out)
 

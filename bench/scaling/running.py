@@ -115,7 +115,9 @@ def far(place: Place) -> Iterator[Fact]:
             "initiate at the near provider": service.initiate(_NEAR_C, _CELL_S, "paystack"),
             "history": service.read(_NEAR_C, _CELL_S),
         }
-        place.around.switch(late_ms=str(_FAR_MS))
+        # All as late as each other, they would come back in one crowd every two seconds, and what the others
+        # wait for would be the processors.
+        place.around.switch(late_ms=str(_FAR_MS), spread="0.5")
         crowd = threading.Thread(target=service.initiate, args=(_AT_ONCE, 2 * _CELL_S + 6))
         crowd.start()
         time.sleep(1)
@@ -124,7 +126,7 @@ def far(place: Place) -> Iterator[Fact]:
             "history": service.read(_NEAR_C, _CELL_S),
         }
         crowd.join()
-        place.around.switch(late_ms="0")
+        place.around.switch(late_ms="0", spread="0")
     for what, before in alone.items():
         after, part = beside[what], f"beside a provider {_FAR_MS} ms away"
         yield Fact(part=part, what=f"{what}, p99 alone", measured=before.p99_ms, unit=" ms")
@@ -166,10 +168,16 @@ def writers(place: Place) -> Iterator[Fact]:
 
 
 def soak(place: Place, minutes: float) -> Iterator[Fact]:
-    """Half of what it can do, for long: as fast in the last minute as in the first, and nothing grows."""
+    """Half of what it can do, for long: as fast in the last minute as in the first, and nothing grows.
+
+    Each payment is paid when it is asked about, half a minute later, which costs as much again: half of what
+    it can do is a quarter of what it can initiate. If nobody paid, each would be asked about ten times in
+    five minutes.
+    """
     with running(place, ours(place.url("bench_soak"), 2)) as service:
         service.initiate(16, 2)
-        rate_per_s = service.initiate(16, _CELL_S).rate_per_s / 2
+        rate_per_s = service.initiate(16, _CELL_S).rate_per_s / 4
+        place.around.switch(word="success")
         first, last, sizes = asyncio.run(_paced(service, rate_per_s, minutes * 60))
         began, ended = sizes
         part = f"soak, {minutes:g} min at {rate_per_s:,.0f}/s"
