@@ -71,6 +71,20 @@ class InterruptedStorage(MemoryUnitOfWork):
         return await super().write(work)
 
 
+@attrs.define
+class UnheardStorage(MemoryUnitOfWork):
+    """Commits once without anybody hearing of it; somebody else does something before the work runs again."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await super().write(work)
+            await meanwhile()
+        return await super().write(work)
+
+
 @attrs.frozen
 class InDoubt(UnitOfWork):
     """A store whose commits are applied although they seem to fail: each unit of work is run again."""

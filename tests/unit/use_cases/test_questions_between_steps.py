@@ -15,9 +15,16 @@ from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import RefundStatus
 from payments.testing import in_memory_payments
 from payments.testing.provider import ScriptedRefunds
-from tests.unit.use_cases.deciding import OTHER, decide, refund_of, resolve, the_review
+from tests.unit.use_cases.deciding import OTHER, decide, is_open, refund_of, resolve, short_money, the_review
 from tests.unit.use_cases.kept import everything_holds
-from tests.unit.use_cases.shop import HesitatingProvider, HesitatingRefunds, InterruptedStorage, Shop, birr
+from tests.unit.use_cases.shop import (
+    HesitatingProvider,
+    HesitatingRefunds,
+    InterruptedStorage,
+    Shop,
+    UnheardStorage,
+    birr,
+)
 from tests.unit.use_cases.test_refunds import Till
 
 pytestmark = pytest.mark.anyio
@@ -219,3 +226,24 @@ async def test_where_refunds_fail_with_every_answer_its_notice_is_looked_at_agai
     await till.shop.kit.payments.process_notices()
     assert await till.statuses() == ["failed", "failed", "succeeded"]
     await everything_holds(till.shop.kit)
+
+
+async def test_a_refund_that_failed_before_its_decision_was_known_to_be_stored_is_not_reserved_again() -> (
+    None
+):
+    storage, provider = UnheardStorage(), HesitatingProvider()
+    kit = in_memory_payments(provider, unit_of_work=storage)
+    kit.order()
+    shop = Shop(kit=kit, provider=provider, other=provider)
+    await short_money(shop)
+    refunds = provider.refunds
+    assert refunds is not None
+    refunds.answer = RefundOutcome.FAILED
+    storage.meanwhile = kit.work
+
+    answered = await decide(shop, "refund")
+
+    assert is_open(answered)
+    assert [refund.status.value for refund in (await shop.payment()).refunds] == ["failed"]
+    assert refunds.calls["request"] == 1
+    await everything_holds(kit)

@@ -125,7 +125,7 @@ class ResolveReview:
             )
             return reviewing.refund(payment, present, decision, wanted, now=now)
 
-        return await self._decide(review, decision, refund)
+        return await self._decide(review, decision, refund, refund_id=refund_id)
 
     async def _dismiss(self, review: Review, decision: Decision, _details: Details) -> Review:
         async def dismiss(_t: Transaction, payment: Payment, present: Review, now: datetime) -> Decided:
@@ -236,12 +236,18 @@ class ResolveReview:
 
         return await self._unit_of_work.write(write)
 
-    async def _decide(self, review: Review, decision: Decision, deciding: _Deciding) -> Review:
-        """Lock, read again, decide and write, all in one; of two people one is told that it is decided."""
+    async def _decide(
+        self, review: Review, decision: Decision, deciding: _Deciding, *, refund_id: UUID | None = None
+    ) -> Review:
+        """Lock, read again, decide and write, all in one; of two people one is told that it is decided.
+
+        ``refund_id`` is the refund that this decision makes. Where it is there already, this ran before: the
+        refund may have failed since, and the question be open again.
+        """
 
         async def write(transaction: Transaction) -> Review:
             locked, present = await _locked(transaction, review)
-            if is_decided(present, decision):
+            if is_decided(present, decision) or any(r.refund_id == refund_id for r in locked.refunds):
                 return present
             now = self._clock.now()
             decided = await deciding(transaction, locked, present, now)
