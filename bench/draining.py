@@ -74,7 +74,8 @@ def drained(
             ended.callback(process.kill)
         for process in working:
             assert process.stdout is not None
-            process.stdout.readline()
+            if not process.stdout.readline():
+                raise RuntimeError(f"bench.draining: {process.communicate()[1][-800:]}")
         for process in working:
             assert process.stdin is not None
             process.stdin.write("go\n")

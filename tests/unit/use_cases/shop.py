@@ -63,24 +63,14 @@ class InterruptedStorage(MemoryUnitOfWork):
     """Lets somebody else do something between what a use-case read or asked and what it writes, once."""
 
     meanwhile: Callable[[], Awaitable[object]] | None = None
+    unheard: bool = False
+    """It was written before that, and nobody heard of the commit: the work runs again."""
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
-            await meanwhile()
-        return await super().write(work)
-
-
-@attrs.define
-class UnheardStorage(MemoryUnitOfWork):
-    """Commits once without anybody hearing of it; somebody else does something before the work runs again."""
-
-    meanwhile: Callable[[], Awaitable[object]] | None = None
-
-    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile is not None:
-            await super().write(work)
+            if self.unheard:
+                await super().write(work)
             await meanwhile()
         return await super().write(work)
 

@@ -22,7 +22,6 @@ from tests.unit.use_cases.shop import (
     HesitatingRefunds,
     InterruptedStorage,
     Shop,
-    UnheardStorage,
     birr,
 )
 from tests.unit.use_cases.test_refunds import Till
@@ -231,7 +230,7 @@ async def test_where_refunds_fail_with_every_answer_its_notice_is_looked_at_agai
 async def test_a_refund_that_failed_before_its_decision_was_known_to_be_stored_is_not_reserved_again() -> (
     None
 ):
-    storage, provider = UnheardStorage(), HesitatingProvider()
+    storage, provider = InterruptedStorage(unheard=True), HesitatingProvider()
     kit = in_memory_payments(provider, unit_of_work=storage)
     kit.order()
     shop = Shop(kit=kit, provider=provider, other=provider)
