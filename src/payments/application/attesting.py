@@ -34,11 +34,13 @@ async def attest(
     *,
     evidence_id: UUID,
     bound: frozenset[str] = frozenset(),
+    attached: bool = False,
     now: datetime,
 ) -> Attested:
     """Apply ``answer``, for which a person stands, to the attempt ``reference`` of the locked ``payment``.
 
-    Amount, currency and the one use of each transaction are held to the ordinary rules.
+    Amount, currency and the one use of each transaction are held to the ordinary rules. ``attached`` money
+    was paid elsewhere, and the attempt's own page may still be paid on.
 
     Raises:
         DecisionNotPossible: by those rules it proves nothing, for example because the money counts elsewhere.
@@ -58,6 +60,7 @@ async def attest(
             now=now,
             bound=bound,
             key_holder=holder,
+            attached=attached,
         ),
     )
     if settlement.rule in _PROVES_NOTHING:

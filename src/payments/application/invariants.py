@@ -208,16 +208,15 @@ def _failed_only_on_a_clear_no(case: Case) -> Iterator[str]:
 
 
 def _nothing_is_forgotten(case: Case) -> Iterator[str]:
-    captured = {capture.reference for capture in case.payment.captures}
     for attempt in case.payment.attempts:
         watched = _is_watched(attempt, case.now)
-        if attempt.reference in captured:
+        if case.payment.has_own_money(attempt.reference):
             held = any(capture.reference == attempt.reference for capture in case.payment.held_captures)
             if attempt.live and not held:
                 yield f"The attempt {attempt.reference} is live, its money is gone, and nobody asks about it."
             continue
         if watched and attempt.next_check_at is None:
-            yield f"The attempt {attempt.reference} has no money and nobody asks about it any more."
+            yield f"The attempt {attempt.reference} has no money of its own, and nobody asks any more."
         if attempt.next_check_at is not None and case.now - attempt.next_check_at > OVERDUE:
             yield f"The attempt {attempt.reference} should have been asked about at {attempt.next_check_at}."
         claimed = attempt.status is AttemptStatus.CLAIMED

@@ -12,6 +12,7 @@ import attrs
 from payments.application.messages import messages_for
 from payments.application.records import AuditEntry, ReviewLink, StoredChange
 from payments.domain import events as happened
+from payments.domain.capture import Capture
 from payments.domain.evidence import Evidence
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment
@@ -88,7 +89,7 @@ def state_digest(payment: Payment) -> str:
             ]
             for a in payment.attempts
         ],
-        [attrs.astuple(c, recurse=False) for c in payment.captures],
+        [_fields(capture) for capture in payment.captures],
         [
             [
                 *(r.refund_id, r.capture_id, r.reference, r.amount, r.status, r.reason, r.actor),
@@ -98,6 +99,12 @@ def state_digest(payment: Payment) -> str:
         ],
     ]
     return digest(state)
+
+
+def _fields(capture: Capture) -> tuple[Any, ...]:
+    """All of it; ``attached``, its last, only where it is so: there are digests older than that field."""
+    fields = attrs.astuple(capture, recurse=False)
+    return fields if capture.attached else fields[:-1]
 
 
 def chain_hash(entry: AuditEntry | ReviewLink) -> str:

@@ -192,17 +192,16 @@ def waiting_for(
     payment: Payment, messages: tuple[Message, ...], reviews: tuple[Review, ...]
 ) -> tuple[str, ...]:
     """What has to happen next, each in one sentence."""
-    captured = {capture.reference for capture in payment.captures}
     waits = [
         _waits(attempt)
         for attempt in payment.attempts
-        if attempt.reference not in captured and attempt.next_check_at is not None
+        if attempt.next_check_at is not None and not payment.has_own_money(attempt.reference)
     ]
     waits += [_refund_waits(refund) for refund in payment.refunds if refund.status in PENDING]
     waits += [
         f"A collector's record of {attempt.amount} in cash for {attempt.reference}."
         for attempt in payment.attempts
-        if attempt.on_delivery and attempt.live and attempt.reference not in captured
+        if attempt.on_delivery and attempt.live and not payment.was_paid_on(attempt.reference)
     ]
     waits += [f"A person's decision: {r.kind.value}." for r in reviews if r.state is ReviewState.OPEN]
     waits += [

@@ -23,3 +23,6 @@ class Capture:
     disposition: Disposition
     captured_at: datetime
     receipt: str | None = None
+    attached: bool = False
+    """A person put it to this attempt (docs/model.md section 8): it was paid elsewhere, and says nothing of
+    the attempt's own page."""

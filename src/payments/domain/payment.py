@@ -67,8 +67,12 @@ class Payment:
         return next((c for c in self.captures if c.disposition is Disposition.SETTLES), None)
 
     def was_paid_on(self, reference: str) -> bool:
-        """Whether money came on this attempt, whatever became of it: its page is used up."""
+        """Whether money counts for this attempt, whatever became of it: it is handed out to nobody again."""
         return any(capture.reference == reference for capture in self.captures)
+
+    def has_own_money(self, reference: str) -> bool:
+        """Whether money came on this attempt's own page; beside what a person put to it, it still may."""
+        return any(capture.reference == reference and not capture.attached for capture in self.captures)
 
     @property
     def held_captures(self) -> tuple[Capture, ...]:

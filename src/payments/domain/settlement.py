@@ -54,6 +54,8 @@ class Finding:
     """The payer has one try at each checkout: a decline closes it."""
     asked: frozenset[tuple[ReviewKind, str]] = frozenset()
     """What people were asked about this payment, by kind and subject, and are not to be asked again."""
+    attached: bool = False
+    """A person says that this money, which was paid elsewhere, is the attempt's."""
 
 
 @attrs.frozen
@@ -97,20 +99,20 @@ _SILENT: Final = frozenset({Outcome.NOT_FOUND, Outcome.NOTHING})
 
 
 def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change:
-    """The change with the next check planned: none once money is there, else by age."""
+    """The change with the next check planned: none once money came on the attempt's own page, else by age."""
     change = settlement.change
     attempt = change.payment.attempt(finding.reference)
-    has_capture = any(c.reference == attempt.reference for c in change.payment.captures)
-    when = None if has_capture else next_check(attempt, finding.now)
-    if when is None and not has_capture and ended_by_one_look(known, attempt):
+    has_own_money = change.payment.has_own_money(attempt.reference)
+    when = None if has_own_money else next_check(attempt, finding.now)
+    if when is None and not has_own_money and ended_by_one_look(known, attempt):
         when = finding.now + HOURLY
     if when is not None and not finding.answer.asked:
         when = next_turn(attempt, finding.now, when)
     if settlement.rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
         when = max(finding.now, attempt.said_paid_at + finding.confirmed_after)
     events = change.events
-    ended = attempt.next_check_at is not None and when is None and not has_capture
-    if ended and _ends_in_silence(attempt, settlement.rule):
+    ended = attempt.next_check_at is not None and when is None and not has_own_money
+    if ended and not _is_here(change.payment, finding) and _ends_in_silence(attempt, settlement.rule):
         detail = "Its watch ended, and the provider's last answer does not say whether it was paid."
         events = _stuck(Change(change.payment, events), finding, detail).events
     planned = attrs.evolve(attempt, next_check_at=when)
@@ -121,6 +123,12 @@ _SAYS_NOTHING: Final = frozenset(
     {Rule.NO_INFORMATION, Rule.NOT_ATTESTED, Rule.NOT_OURS, Rule.SAID_ONCE, Rule.IN_FLIGHT}
 )
 _NEVER_PAYABLE: Final = frozenset({Reason.REFUSED, Reason.NOT_SENT, Reason.NEVER_CREATED, Reason.RETURNED})
+
+
+def _is_here(payment: Payment, finding: Finding) -> bool:
+    """Whether the answer names money that counts for its attempt already."""
+    named = (finding.reference, finding.answer.capture_key)
+    return any((capture.reference, capture.key) == named for capture in payment.captures)
 
 
 def _ends_in_silence(attempt: Attempt, rule: Rule) -> bool:
@@ -152,7 +160,7 @@ def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
     if refusal:
         return _orphan(payment, finding, refusal)
     answer = finding.answer
-    if any(c.key == answer.capture_key and c.reference == attempt.reference for c in payment.captures):
+    if _is_here(payment, finding):
         return Settlement(Change(payment), Rule.ALREADY_COUNTED)
     if finding.confirmed_after is not None and answer.amount is None:
         proven = confirmed(attempt, answer, finding.report, after=finding.confirmed_after, now=finding.now)
@@ -234,6 +242,7 @@ def _captured(payment: Payment, attempt: Attempt, finding: Finding, disposition:
         disposition=disposition,
         captured_at=finding.now,
         receipt=receipt_of(finding.answer.capture_key, finding.report),
+        attached=finding.attached,
     )
     recorded = happened.CaptureRecorded(
         capture_id=capture.capture_id,

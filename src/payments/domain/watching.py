@@ -87,8 +87,8 @@ def said_paid_lately(attempt: Attempt, now: datetime) -> bool:
 
 def unproven(payment: Payment, now: datetime) -> Attempt | None:
     """The attempt that was said of late to be paid and whose money is not here: nobody is to pay again."""
-    here = {capture.reference for capture in payment.captures}
-    return next((a for a in payment.attempts if a.reference not in here and said_paid_lately(a, now)), None)
+    said = (attempt for attempt in payment.attempts if said_paid_lately(attempt, now))
+    return next((attempt for attempt in said if not payment.has_own_money(attempt.reference)), None)
 
 
 def next_turn(attempt: Attempt, now: datetime, usual: datetime) -> datetime:
@@ -112,16 +112,16 @@ class Chore(enum.Enum):
 
     NONE = "none"
     CANCEL_PAGE = "cancel_page"
-    """It ended by our decision, and its page may still be paid on."""
+    """It ended without the provider, and its page may still be paid on."""
     TIME_OUT = "time_out"
     """Nobody paid while it could be paid: cancel where possible, then expire."""
     GIVE_UP = "give_up"
     """Its watch has ended without an answer: expire it, and ask a person."""
 
 
-def chore(attempt: Attempt, *, has_capture: bool, still_payable: bool, now: datetime) -> Chore:
+def chore(attempt: Attempt, *, has_own_money: bool, still_payable: bool, now: datetime) -> Chore:
     """What the sweep does about ``attempt`` at ``now``; ``still_payable`` is what the provider just said."""
-    if has_capture:
+    if has_own_money:
         return Chore.NONE
     if attempt.live and attempt.watch_until is not None and now >= attempt.watch_until:
         return Chore.GIVE_UP
@@ -130,7 +130,9 @@ def chore(attempt: Attempt, *, has_capture: bool, still_payable: bool, now: date
     if attempt.live and attempt.status is not AttemptStatus.CLAIMED and ended and unpaid:
         return Chore.TIME_OUT
     expired_by_us = attempt.status is AttemptStatus.EXPIRED and attempt.reason in CLOSED_BY_US
-    if expired_by_us and not attempt.page_closed and not ended:
+    # It succeeded by money that a person put to it, and nobody is to pay on its own page.
+    by_a_person = attempt.status is AttemptStatus.SUCCEEDED
+    if (expired_by_us or by_a_person) and not attempt.page_closed and not ended:
         return Chore.CANCEL_PAGE
     return Chore.NONE
 

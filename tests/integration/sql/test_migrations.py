@@ -37,8 +37,10 @@ def written_out(path: Path) -> dict[str, list[str]]:
         rows = connection.execute(
             "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type IN ('table', 'index')"
         ).fetchall()
+    # SQLite writes a column that was added later behind all others, on the same line.
+    between = r",\s*\n|, (?=\w+ [A-Z]+ DEFAULT)"
     return {
-        name: sorted(" ".join(part.split()) for part in re.split(r",\s*\n", text.rstrip().rstrip(")")))
+        name: sorted(" ".join(part.split()) for part in re.split(between, text.rstrip().rstrip(")")))
         for name, text in rows
         if name != "alembic_version"
     }

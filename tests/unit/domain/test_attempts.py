@@ -198,8 +198,8 @@ def test_what_is_left_to_do_about_it(
     still_payable: bool,  # noqa: FBT001 -- a row's field
     left: Chore,
 ) -> None:
-    assert chore(attempt, has_capture=False, still_payable=still_payable, now=at) is left
-    assert chore(attempt, has_capture=True, still_payable=still_payable, now=at) is Chore.NONE
+    assert chore(attempt, has_own_money=False, still_payable=still_payable, now=at) is left
+    assert chore(attempt, has_own_money=True, still_payable=still_payable, now=at) is Chore.NONE
 
 
 @pytest.mark.parametrize(

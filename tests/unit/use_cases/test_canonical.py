@@ -10,11 +10,12 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from payments.application.recording import canonical, digest
+from payments.application.recording import canonical, digest, state_digest
 from payments.domain.events import Reason
 from payments.domain.evidence import Mode
 from payments.domain.money import Currency, Money
 from payments.domain.transitions import AttemptStatus, PaymentStatus
+from payments.testing.contracts.stored import a_capture, a_payment, a_refund, an_attempt
 
 
 def as_first_written(value: Any) -> bytes:
@@ -68,3 +69,17 @@ def test_what_is_hashed_is_written_as_it_always_was(value: Any) -> None:
 def test_half_a_character_and_a_control_character_are_written_as_they_always_were() -> None:
     value = {"name": "\ud800 \x7f \x00 é  😀 </script>", "at": datetime(2026, 1, 5, tzinfo=UTC)}
     assert canonical(value) == as_first_written(value)
+
+
+def test_a_payments_state_is_hashed_as_it_always_was_whatever_was_added_since() -> None:
+    capture = a_capture(receipt="SGH1234567")
+    payment = a_payment(attempts=(an_attempt(),), captures=(capture,), refunds=(a_refund(),))
+    assert state_digest(payment) == "19f27fc5e03cd294fc04a4eee4f8d8d76b745bbdee515e2ac2269c3bdf9f0eba"
+
+
+def test_that_a_person_put_money_to_an_attempt_is_hashed_with_it() -> None:
+    own, attached = (
+        a_payment(attempts=(an_attempt(),), captures=(a_capture(attached=attached),))
+        for attached in (False, True)
+    )
+    assert state_digest(own) != state_digest(attached)

@@ -200,6 +200,7 @@ def _capture_of(row: Row) -> Capture:
         disposition=Disposition(row["disposition"]),
         captured_at=at(row["captured_at"]),
         receipt=row["receipt"],
+        attached=bool(row["attached"]),
     )
 
 
@@ -218,6 +219,7 @@ def capture_values(payment_id: UUID, position: int, capture: Capture) -> dict[st
         "disposition": capture.disposition.value,
         "captured_at": instant(capture.captured_at),
         "receipt": capture.receipt,
+        "attached": capture.attached,
     }
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.sql import ClauseElement
 from payments.adapters.sql.runner import Reader
 from payments.adapters.sql.sqlite_connection import database_file, meaning
 
-REVISION: Final = "2026_11_28_retention"
+REVISION: Final = "2026_11_29"
 """The newest in ``migrations/versions``: it makes the tables of :mod:`~payments.adapters.sql.tables`."""
 
 _KEPT: Final = "alembic_version"

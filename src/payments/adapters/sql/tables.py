@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -188,6 +189,8 @@ CAPTURES: Final = Table(
     _required("disposition", _NAME),
     _required("captured_at", _INSTANT),
     _maybe("receipt", _NAME),
+    # With a default, because processes of the version before do not know it.
+    Column("attached", Boolean, server_default=false(), nullable=False),
     _check("amount", "amount_minor > 0"),
     _check("key", "key <> ''"),
     _one_of("mode", Mode),

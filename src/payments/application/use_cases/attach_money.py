@@ -223,6 +223,7 @@ class _Attaching:
             self.answer,
             evidence_id=self.evidence_id,
             bound=self.bound,
+            attached=True,
             now=now,
         )
         if self.collection is not None:

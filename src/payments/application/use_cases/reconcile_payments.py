@@ -87,14 +87,13 @@ class ReconcilePayments:
             yield compared
 
     async def _unpaid_here(self, run: "_Run") -> AsyncIterator[Compared]:
-        """Attempts without money, where only asking tells by which name the ledger knows them."""
+        """Attempts without own money, where only asking tells by which name the ledger knows them."""
         async for payment, attempt in self._ours(run):
-            if any(capture.reference == attempt.reference for capture in payment.captures):
+            if payment.has_own_money(attempt.reference):
                 continue
             after, answer = await self._asked(run, payment, attempt)
             key = answer.capture_key or ""
-            here = any(capture.reference == attempt.reference for capture in after.captures)
-            if here:
+            if after.has_own_money(attempt.reference):
                 yield _compared(run, Kind.DIFFERS, attempt.reference, key, _PAID_THERE, came=Came.SETTLED)
             elif answer.outcome in MONEY:
                 run.remember(key)
@@ -213,13 +212,18 @@ class ReconcilePayments:
         """Money that is here and that the ledger did not show: each is asked about."""
         ended = min(run.span.until, self._clock.now() - HOLD_WINDOW)
         async for payment, attempt in self._ours(run):
-            keys = [c.key for c in payment.captures if c.reference == attempt.reference]
-            hidden = [key for key in keys if not run.remembers(key)]
-            if not hidden or attempt.claimed_at > ended or await self._vouched_for(payment, attempt):
+            here = [c for c in payment.captures if c.reference == attempt.reference]
+            hidden = [c for c in here if not run.remembers(c.key)]
+            if not hidden or attempt.claimed_at > ended:
+                continue
+            # What a person put to this attempt, its provider knows by another reference.
+            vouched = await self._vouched_for(payment)
+            keys = [c.key for c in hidden if c.capture_id not in vouched]
+            if not keys:
                 continue
             after, answer = await self._asked(run, payment, attempt)
             said = f"asked, it said {answer.word!r}"
-            for key in hidden:
+            for key in keys:
                 if answer.capture_key == key:
                     yield _compared(run, Kind.AGREES, attempt.reference, key)
                 elif answer.outcome is Outcome.NOTHING:
@@ -227,11 +231,10 @@ class ReconcilePayments:
                 else:
                     yield await self._missing(run, after, attempt, key, f"its money is not there; {said}")
 
-    async def _vouched_for(self, payment: Payment, attempt: Attempt) -> bool:
-        """Whether a person put money to this attempt, which its provider knows by another reference."""
-        captures = {c.capture_id for c in payment.captures if c.reference == attempt.reference}
+    async def _vouched_for(self, payment: Payment) -> frozenset[UUID]:
+        """The money for which a person's word stands."""
         evidence = await self._unit_of_work.reads.evidence_of(payment.payment_id)
-        return any(e.evidence_id in captures and e.channel is Channel.OPERATOR for e in evidence)
+        return frozenset(e.evidence_id for e in evidence if e.channel is Channel.OPERATOR)
 
     async def _missing(
         self, run: "_Run", payment: Payment, attempt: Attempt, key: str, what: str

@@ -200,7 +200,7 @@ class ResolveReview:
             return await self._ask_about_refund(review, payment, decision)
         reference = reviewing.attempt_about(payment, review)
         settled = await self._settle.ask(payment, reference, CAUSE)
-        arrived = any(capture.reference == reference for capture in settled.payment.captures)
+        arrived = settled.payment.has_own_money(reference)
         # Money that is here says nothing about more that was reported and is not.
         paid = arrived and settled.outcome is not Outcome.NOTHING
         if not paid and settled.rule not in _FINAL:

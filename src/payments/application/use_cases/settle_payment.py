@@ -198,14 +198,10 @@ class SettlePayment:
 
         Where all that came on a page is held, it may be of another transaction, and the payer may still pay.
         """
-        if not payment.was_paid_on(reference):
-            return False
+        own = [c for c in payment.captures if c.reference == reference and not c.attached]
         provider = self._providers.by_name.get(payment.attempt(reference).provider)
         one_try = provider is not None and provider.flow is Flow.PROMPT
-        counted = any(
-            c.disposition is not Disposition.HELD for c in payment.captures if c.reference == reference
-        )
-        return one_try or counted
+        return bool(own) and (one_try or any(c.disposition is not Disposition.HELD for c in own))
 
     async def learn_receipt(self, payment: Payment, reference: str) -> bool:
         """Keep the receipt that a callback names for money which is here already. Nobody is asked.

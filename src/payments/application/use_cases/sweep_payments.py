@@ -60,7 +60,7 @@ class SweepPayments:
     async def _do(self, settled: Settled) -> None:
         todo = chore(
             settled.attempt,
-            has_capture=any(c.reference == settled.reference for c in settled.payment.captures),
+            has_own_money=settled.payment.has_own_money(settled.reference),
             still_payable=settled.outcome in self._unpaid(settled),
             now=self._clock.now(),
         )
@@ -86,7 +86,7 @@ class SweepPayments:
             if locked is None:
                 raise PaymentNotFound
             attempt = locked.attempt(reference)
-            if attempt.live and not any(c.reference == reference for c in locked.captures):
+            if attempt.live and not locked.has_own_money(reference):
                 now = self._clock.now()
                 change = give_up(locked, reference, now=now)
                 await transaction.save(record(locked, change, actor="system", cause="sweep", now=now))
