@@ -1,6 +1,6 @@
 """Broken stores, each with one promise broken: the contract catches it and says which."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from payments.application.records import (
     MessageState,
     Notice,
     PaymentSummary,
+    Records,
     ReviewLink,
     ReviewQuery,
     Search,
@@ -248,6 +249,11 @@ class NothingIsDecided(MemoryReads):
         return tuple(r for r in found if query.beyond is None or r.opened_at < query.beyond[0])[: query.limit]
 
 
+class Mixed(MemoryReads):
+    async def records_of(self, payments: Sequence[Payment]) -> tuple[Records, ...]:
+        return (await super().records_of(payments))[::-1]
+
+
 BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
     (
         NoRollback,
@@ -386,6 +392,11 @@ BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
         lambda: Store(reading=NothingIsDecided),
         "test_reviews_of_one_kind_are_read_by_themselves",
         "reviews of one kind are read newest first",
+    ),
+    (
+        lambda: Store(reading=Mixed),
+        "test_the_records_of_payments_side_by_side_are_read_together_as_each_is_alone",
+        "the records are those that each has alone",
     ),
 ]
 

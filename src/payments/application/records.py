@@ -7,6 +7,7 @@ from uuid import UUID
 
 import attrs
 
+from payments.domain.collection import Collection
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Evidence
 from payments.domain.money import Money
@@ -162,6 +163,17 @@ class StoredChange:
     decided: tuple[Review, ...] = ()
     """As they stand after it: decided, resolved, or open again."""
     audit: AuditEntry | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Records:
+    """What is kept about one payment beside itself, each kind in the order in which it is read alone."""
+
+    evidence: tuple[Evidence, ...]
+    messages: tuple[Message, ...]
+    reviews: tuple[Review, ...]
+    audit: tuple[AuditEntry, ...]
+    collections: tuple[Collection, ...]
 
 
 @attrs.frozen(kw_only=True)

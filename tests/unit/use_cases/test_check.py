@@ -1,24 +1,33 @@
 """What ``check`` says: every broken promise, and nothing about a lawful history, however odd."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 import attrs
 import pytest
 
+from payments.adapters.memory.repository import MemoryReads
+from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.application.answers import Violation
 from payments.application.invariants import Case, violations_of, violations_of_review
-from payments.application.records import ReviewLink
+from payments.application.ports.repository import Reads, Transaction
+from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import Records, ReviewLink
 from payments.application.review_recording import opened_alone, resolved_alone
+from payments.application.use_cases.check_invariants import CheckInvariants
 from payments.domain.events import Reason, ReviewKind
+from payments.domain.payment import Payment
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from tests.unit.use_cases.shop import Shop, birr
 
 pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
 
 
 async def case_of(shop: Shop) -> Case:
@@ -323,3 +332,39 @@ async def test_the_links_of_a_question_say_what_happened() -> None:
             }
         ],
     ]
+
+
+@attrs.frozen
+class Meddled(MemoryReads):
+    """Somebody changes a payment after it was read and before its records are, once."""
+
+    changes: list[Callable[[], Awaitable[object]]]
+
+    async def records_of(self, payments: Sequence[Payment]) -> tuple[Records, ...]:
+        while self.changes:
+            await self.changes.pop()()
+        return await super().records_of(payments)
+
+
+@attrs.frozen
+class MeddledStore(UnitOfWork):
+    reads: Reads
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        raise AssertionError("It only reads.")
+
+
+async def test_what_changes_while_everything_is_checked_breaks_no_promise(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.kit.order("order_2")
+    await shop.initiate("order_2")
+    shop.provider.pays(opened.reference)
+    changes: list[Callable[[], Awaitable[object]]] = [partial(shop.ask, opened.reference)]
+    store = shop.kit.unit_of_work
+    assert isinstance(store, MemoryUnitOfWork)
+    reads = Meddled(lambda: store._committed, changes)
+
+    assert await CheckInvariants(shop.kit.clock, MeddledStore(reads))() == ()
+
+    assert changes == []
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS

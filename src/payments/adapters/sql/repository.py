@@ -1,6 +1,7 @@
 """What is kept, in SQL: the ports of the application over a runner. The same over each database."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -9,7 +10,7 @@ import attrs
 
 from payments.adapters.sql import mapping, record_mapping, statements
 from payments.adapters.sql.conversion import instant
-from payments.adapters.sql.runner import NotUnique, Outdated, Reader, Row, Runner
+from payments.adapters.sql.runner import NotUnique, Outdated, Reader, Row, Runner, Values
 from payments.adapters.sql.saving import decide_review, writes_money_again, writes_of
 from payments.adapters.sql.single_writes import (
     SqlSingleWrites,
@@ -27,6 +28,7 @@ from payments.application.records import (
     Message,
     Notice,
     PaymentSummary,
+    Records,
     ReviewLink,
     ReviewQuery,
     Search,
@@ -41,6 +43,7 @@ from payments.domain.review import Review
 from payments.domain.transitions import PaymentStatus
 
 T = TypeVar("T")
+R = TypeVar("R", Evidence, Message, Review, AuditEntry, Collection)
 
 _EVER: Final = 2**63 - 1
 _PAST_EVERY_ID: Final = "g"
@@ -160,6 +163,37 @@ class SqlReads(Reads):
             limit=limit,
         )
         return found[::-1]
+
+    async def records_of(self, payments: Sequence[Payment]) -> tuple[Records, ...]:
+        if not payments:
+            return ()
+        ends = {"first_payment": str(payments[0].payment_id), "last_payment": str(payments[-1].payment_id)}
+        evidence = await self._by_payment(record_mapping.evidence_of, statements.EVIDENCE_WALKED, ends)
+        messages = await self._by_payment(record_mapping.message_of, statements.MESSAGES_WALKED, ends)
+        reviews = await self._by_payment(record_mapping.review_of, statements.REVIEWS_WALKED, ends)
+        audit = await self._by_payment(record_mapping.audit_entry_of, statements.AUDIT_WALKED, ends)
+        collections = await self._by_payment(
+            record_mapping.collection_of, statements.COLLECTIONS_WALKED, ends
+        )
+        return tuple(
+            Records(
+                evidence=tuple(evidence[payment_id]),
+                messages=tuple(messages[payment_id]),
+                reviews=tuple(reviews[payment_id]),
+                audit=tuple(audit[payment_id]),
+                collections=tuple(collections[payment_id]),
+            )
+            for payment_id in (payment.payment_id for payment in payments)
+        )
+
+    async def _by_payment(
+        self, record: Callable[[Row], R], statement: Any, ends: Values
+    ) -> Mapping[UUID | None, list[R]]:
+        found: defaultdict[UUID | None, list[R]] = defaultdict(list)
+        for row in await self._reader.fetch(statement, ends):
+            each = record(row)
+            found[each.payment_id].append(each)
+        return found
 
     async def payments_after(self, payment_id: Place, limit: int) -> tuple[Payment, ...]:
         statement = statements.PAYMENTS_FROM if payment_id is None else statements.PAYMENTS_AFTER

@@ -114,6 +114,20 @@ _WALKED: Final = _WHOLE.order_by(PAYMENTS.c.payment_id).limit(_limit())
 PAYMENTS_FROM: Final = _WALKED.where(PAYMENTS.c.payment_id >= bindparam("payment_id"))
 PAYMENTS_AFTER: Final = _WALKED.where(PAYMENTS.c.payment_id > bindparam("payment_id"))
 
+# The records of payments that a walk has met: a range of one index each.
+
+
+def _walked(table: Table, *order: ColumnElement[Any]) -> Select[Any]:
+    walked = table.c.payment_id.between(bindparam("first_payment"), bindparam("last_payment"))
+    return select(table).where(walked).order_by(table.c.payment_id, *order)
+
+
+EVIDENCE_WALKED: Final = _walked(EVIDENCE, EVIDENCE.c.observed_at, EVIDENCE.c.evidence_id)
+MESSAGES_WALKED: Final = _walked(MESSAGES, MESSAGES.c.sequence)
+REVIEWS_WALKED: Final = _walked(REVIEWS, REVIEWS.c.opened_at, REVIEWS.c.review_id)
+AUDIT_WALKED: Final = _walked(AUDIT, AUDIT.c.sequence)
+COLLECTIONS_WALKED: Final = _walked(COLLECTIONS, COLLECTIONS.c.recorded_at, COLLECTIONS.c.collection_id)
+
 # The lock stands apart from the read: PostgreSQL answers a locking read's subqueries from before the wait.
 LOCK_PAYMENT: Final = (
     select(PAYMENTS.c.payment_id).where(PAYMENTS.c.payment_id == bindparam("payment_id")).with_for_update()

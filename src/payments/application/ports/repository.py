@@ -1,6 +1,7 @@
 """What is kept: payments with their attempts, captures and refunds, and the records around them."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -14,6 +15,7 @@ from payments.application.records import (
     Message,
     Notice,
     PaymentSummary,
+    Records,
     ReviewLink,
     ReviewQuery,
     Search,
@@ -147,6 +149,13 @@ class Reads(Protocol):
     async def newest_notices(self, reference: str, provider: str, limit: int) -> tuple[Notice, ...]:
         """The newest ``limit`` notices of ``provider`` that name ``reference``, oldest first."""
 
+    async def records_of(self, payments: Sequence[Payment]) -> tuple[Records, ...]:
+        """What is kept about each of ``payments``, next to each other by their ids, in this order.
+
+        They need not be seen at one moment. A store that has no cheaper way reads them one by one.
+        """
+        return tuple([await _records_of(self, payment) for payment in payments])
+
     @abstractmethod
     async def payments_after(self, payment_id: Place, limit: int) -> tuple[Payment, ...]:
         """The next ``limit`` payments by payment id: the way to walk over all of them."""
@@ -154,6 +163,18 @@ class Reads(Protocol):
     @abstractmethod
     async def backlog(self, now: datetime) -> Backlog:
         """How much work waits."""
+
+
+async def _records_of(reads: Reads, payment: Payment) -> Records:
+    # Most payments never see a collector.
+    collected = any(attempt.on_delivery for attempt in payment.attempts)
+    return Records(
+        evidence=await reads.evidence_of(payment.payment_id),
+        messages=await reads.messages_of(payment.payment_id),
+        reviews=await reads.reviews_of(payment.payment_id),
+        audit=await reads.audit_of(payment.payment_id),
+        collections=await reads.collections_of(payment.payment_id) if collected else (),
+    )
 
 
 class Transaction(SingleWrites, Protocol):

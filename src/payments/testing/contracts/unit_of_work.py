@@ -11,6 +11,7 @@ from payments.testing.contracts.keeping_queues import QueuesContract
 from payments.testing.contracts.keeping_records import RecordsContract
 from payments.testing.contracts.keeping_refunds import RefundsContract
 from payments.testing.contracts.keeping_units import UnitsContract
+from payments.testing.contracts.keeping_walks import WalksContract
 
 
 class UnitOfWorkContract(
@@ -25,5 +26,6 @@ class UnitOfWorkContract(
     CashContract,
     AnswersContract,
     RetentionContract,
+    WalksContract,
 ):
     """Inherit it in a test class, and say how the stage is set: a unit of work over an empty store."""
