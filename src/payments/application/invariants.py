@@ -4,10 +4,9 @@ One module for ``payments check``, the simulation and the crash loops. Numbers f
 ``docs/invariants.md``. Every function returns what is broken, in sentences; an empty tuple is the proof.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -17,7 +16,7 @@ from payments.application.recording import chain_hash, state_digest
 from payments.application.records import AuditEntry, Destination, Message, ReviewLink
 from payments.application.review_recording import review_digest
 from payments.application.sequences import misplaced
-from payments.application.trail_walk import TrailWalk
+from payments.application.trail_walk import TrailWalk, events_in
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
 from payments.domain.collection import AtTheDoor, CashResult, Collection
@@ -104,7 +103,7 @@ def _one_live_attempt(case: Case) -> Iterator[str]:
 def _only_published_edges(case: Case) -> Iterator[str]:
     walk = TrailWalk()
     for entry in case.audit:
-        for told in _events(entry):
+        for told in events_in(entry.events):
             try:
                 walk.follow(told)
             except (IllegalTransition, KeyError) as error:
@@ -146,7 +145,7 @@ def _refunds_to_tell(case: Case) -> int:
     walk, count = TrailWalk(), 0
     try:
         for entry in case.audit:
-            events = _events(entry)
+            events = events_in(entry.events)
             for told in events:
                 walk.follow(told)
             # A message tells the state after its whole change.
@@ -280,7 +279,7 @@ def _amounts_never_change(case: Case) -> Iterator[str]:
     claimed = {
         told["reference"]: told["amount"]
         for entry in case.audit
-        for told in _events(entry)
+        for told in events_in(entry.events)
         if told["event"] == "AttemptClaimed"
     }
     for attempt in case.payment.attempts:
@@ -291,7 +290,7 @@ def _amounts_never_change(case: Case) -> Iterator[str]:
 def _open_questions_are_asked(case: Case) -> Iterator[str]:
     asked = {(review.kind, review.subject) for review in case.reviews}
     for entry in case.audit:
-        for told in _events(entry):
+        for told in events_in(entry.events):
             if told["event"] == "ReviewOpened" and (ReviewKind(told["kind"]), told["subject"]) not in asked:
                 yield f"The question {told['kind']} about {told['subject']} is gone."
     for review in case.reviews:
@@ -304,7 +303,7 @@ def _open_questions_are_asked(case: Case) -> Iterator[str]:
         told_so = sum(
             told["event"] == "ReviewResolved" and (told["kind"], told["subject"]) == (kind.value, subject)
             for entry in case.audit
-            for told in _events(entry)
+            for told in events_in(entry.events)
         )
         if answered != told_so:
             yield f"The question {kind.value} about {subject} was answered {told_so} times, not {answered}."
@@ -319,7 +318,7 @@ def _decision_is_on_record(case: Case, review: Review) -> Iterator[str]:
     said = [
         entry.actor
         for entry in case.audit
-        for told in _events(entry)
+        for told in events_in(entry.events)
         if told["event"] in ("ReviewDecided", "ReviewResolved")
         and (told["kind"], told["subject"]) == (review.kind.value, review.subject)
         and (told["decision"], told["reason"]) == (review.decision, review.reason)
@@ -351,7 +350,7 @@ def _cash_is_accounted_for(case: Case) -> Iterator[str]:
     opened = sum(
         told["event"] in {"CheckoutOpened", "AttemptReopened"} and told["reference"] in at_the_door
         for entry in case.audit
-        for told in _events(entry)
+        for told in events_in(entry.events)
     )
     if told != opened:
         yield f"It was to be paid on delivery {opened} times and {told} messages say so."
@@ -379,7 +378,7 @@ def _question_is_on_record(review: Review | None, trail: tuple[ReviewLink, ...])
         yield broken
         return
     # A question of nobody is opened once and answered once; each has its link.
-    told = [event["event"] for link in trail for event in _events(link)]
+    told = [event["event"] for link in trail for event in events_in(link.events)]
     wanted = ["ReviewOpened", "ReviewResolved"] if review.state is ReviewState.RESOLVED else ["ReviewOpened"]
     if told != wanted:
         yield f"It is {review.state.value}, and its audit trail tells of {', '.join(told) or 'nothing'}."
@@ -389,13 +388,8 @@ def _question_is_on_record(review: Review | None, trail: tuple[ReviewLink, ...])
         yield f"Its audit trail says that {trail[-1].actor} decided, not {review.actor}."
 
 
-def _events(entry: AuditEntry | ReviewLink) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = json.loads(entry.events)
-    return events
-
-
 def _count(case: Case, event: str) -> int:
-    return sum(told["event"] == event for entry in case.audit for told in _events(entry))
+    return sum(told["event"] == event for entry in case.audit for told in events_in(entry.events))
 
 
 INVARIANTS: Final[dict[str, Callable[[Case], Iterator[str]]]] = {

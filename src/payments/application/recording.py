@@ -109,8 +109,14 @@ def _fields(capture: Capture) -> tuple[Any, ...]:
 
 def chain_hash(entry: AuditEntry | ReviewLink) -> str:
     """The hash that ``entry`` must carry: over all its fields and its predecessor's hash."""
-    fields = attrs.asdict(entry, recurse=False, filter=lambda field, _value: field.name != "hash")
-    return digest([[name, fields[name]] for name in sorted(fields)])
+    return digest([[name, getattr(entry, name)] for name in _HASHED[type(entry)]])
+
+
+_HASHED: Final = {
+    kind: tuple(sorted(field.name for field in attrs.fields(kind) if field.name != "hash"))
+    for kind in (AuditEntry, ReviewLink)
+}
+"""By kind of link, the fields that its hash is over, in their order."""
 
 
 def told(event: happened.Event) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """Walking an audit trail: where everything must stand if each recorded event is an edge of the tables."""
 
-from typing import Any
+import functools
+import json
+from collections.abc import Mapping
+from typing import Any, Final
 
 import attrs
 
@@ -12,10 +15,32 @@ from payments.domain.transitions import (
     REFUND,
     AttemptStatus,
     Disposition,
+    EventType,
     PaymentStatus,
     RefundStatus,
     following,
 )
+
+Told = Mapping[str, Any]
+"""One event as the trail tells it."""
+
+
+def _moving(table: Mapping[tuple[Any, EventType], Any]) -> frozenset[EventType]:
+    return frozenset(event for _, event in table)
+
+
+OF_PAYMENTS: Final = _moving(PAYMENT)
+OF_ATTEMPTS: Final = _moving(ATTEMPT)
+OF_CAPTURES: Final = _moving(CAPTURE)
+OF_REFUNDS: Final = _moving(REFUND)
+"""The events that take each of them from one status to the next."""
+
+
+# Each promise about a trail reads all of it.
+@functools.lru_cache(maxsize=1024)
+def events_in(events: bytes) -> tuple[Told, ...]:
+    """The events that a link of a trail tells, from their canonical JSON."""
+    return tuple(json.loads(events))
 
 
 @attrs.define
@@ -29,28 +54,28 @@ class TrailWalk:
     money_of: dict[str, str] = attrs.field(factory=dict)
     """By refund, the capture whose money it is."""
 
-    def follow(self, told: dict[str, Any]) -> None:
+    def follow(self, told: Told) -> None:
         """Take one step.
 
         Raises:
             IllegalTransition, KeyError: there is no such step.
         """
         kind = getattr(happened, told["event"])
-        if any(kind is event for _, event in PAYMENT):
+        if kind in OF_PAYMENTS:
             self.status = following(PAYMENT, self.status, kind)
-        elif any(kind is event for _, event in ATTEMPT):
+        elif kind in OF_ATTEMPTS:
             reference = told["reference"]
             self.attempts[reference] = following(ATTEMPT, self.attempts[reference], kind)
-        elif any(kind is event for _, event in CAPTURE):
+        elif kind in OF_CAPTURES:
             capture = told["capture_id"]
             self.captures[capture] = following(CAPTURE, self.captures[capture], kind)
-        elif any(kind is event for _, event in REFUND):
+        elif kind in OF_REFUNDS:
             refund = told["refund_id"]
             self.refunds[refund] = following(REFUND, self.refunds[refund], kind)
         else:
             self._begin(kind, told)
 
-    def _begin(self, kind: type, told: dict[str, Any]) -> None:
+    def _begin(self, kind: type, told: Told) -> None:
         if kind is happened.AttemptClaimed:
             self.attempts[told["reference"]] = AttemptStatus.CLAIMED
         elif kind is happened.CaptureRecorded:

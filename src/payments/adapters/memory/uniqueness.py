@@ -1,6 +1,5 @@
 """What the databases' unique indexes refuse (docs/model.md section 1), refused in memory too."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from uuid import UUID
 
@@ -20,13 +19,14 @@ def refuse_duplicates(payments: Iterable[Payment], changed: Payment) -> None:
     Raises:
         DuplicateKey: naming the key that is taken.
     """
-    own = Counter(unique_keys(changed))
-    twice = [key for key, count in own.items() if count > 1]
+    seen: set[tuple[object, ...]] = set()
+    for key in unique_keys(changed):
+        if key in seen:
+            raise DuplicateKey(f"{key} is taken.")
+        seen.add(key)
     for payment in payments:
-        if payment.payment_id != changed.payment_id:
-            twice += [key for key in unique_keys(payment) if key in own]
-    if twice:
-        raise DuplicateKey(f"{twice[0]} is taken.")
+        if payment.payment_id != changed.payment_id and not seen.isdisjoint(unique_keys(payment)):
+            raise DuplicateKey(f"{next(key for key in unique_keys(payment) if key in seen)} is taken.")
 
 
 def refuse_other_attempts(stored: Payment, change: StoredChange) -> None:
@@ -39,7 +39,7 @@ def refuse_other_attempts(stored: Payment, change: StoredChange) -> None:
     checks = {attempt.reference: attempt.checks for attempt in stored.attempts}
     for attempt in change.after.attempts:
         before = known.get(attempt.reference, attempt)
-        if before != attempt and before.checks != checks.get(attempt.reference):
+        if before is not attempt and before != attempt and before.checks != checks.get(attempt.reference):
             raise StaleVersion(f"Attempt {attempt.reference} was asked about meanwhile.")
 
 
@@ -75,12 +75,12 @@ def refuse_second_link(new: ReviewLink, links: Iterable[ReviewLink]) -> None:
         raise DuplicateKey(f"Place {new.sequence} of the review's trail is taken.")
 
 
-def unique_keys(payment: Payment) -> Iterator[tuple[str, ...]]:
+def unique_keys(payment: Payment) -> Iterator[tuple[object, ...]]:
     """Everything of ``payment`` that no other row may carry, in one order for everybody."""
     for attempt in payment.attempts:
         yield ("attempt reference", attempt.reference)
         if attempt.live:
-            yield ("live attempt", str(payment.payment_id))
+            yield ("live attempt", payment.payment_id)
         if attempt.provider_reference is not None:
             yield ("provider reference", attempt.provider, attempt.mode.value, attempt.provider_reference)
         if attempt.callback_token_hash is not None:
@@ -92,7 +92,7 @@ def unique_keys(payment: Payment) -> Iterator[tuple[str, ...]]:
         if capture.receipt is not None:
             yield ("receipt", capture.provider, capture.mode.value, capture.receipt)
         if capture.disposition is Disposition.SETTLES:
-            yield ("settling capture", str(payment.payment_id))
+            yield ("settling capture", payment.payment_id)
     for refund in payment.refunds:
         yield ("refund reference", refund.reference)
         if refund.callback_token_hash is not None:

@@ -8,7 +8,10 @@ import asyncio
 import heapq
 from asyncio import events
 from collections.abc import Callable
-from typing import Any, Final
+from contextvars import Context
+from typing import Any, Final, TypeVarTuple
+
+_Ts = TypeVarTuple("_Ts")
 
 Pick = Callable[[int], int]
 """Which of so many may go on: a number below the one that is given."""
@@ -44,25 +47,38 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """How many callbacks have run."""
         return MOST_STEPS - self._left
 
+    def call_soon(
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> events.Handle:
+        # As the base class has it, without what it looks at for other threads.
+        self._check_closed()  # type: ignore[attr-defined]  # the stubs do not name it
+        handle = events.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
     def _run_once(self) -> None:
+        """Run one thing after the other until the loop is to stop: many in one go, as there are so many."""
         scheduled, ready = self._scheduled, self._ready
-        if not ready:
-            self._jump()
-        while scheduled and scheduled[0].when() <= self._now_s:
-            ready.append(heapq.heappop(scheduled))
-        if not ready:
-            return
-        last = len(ready) - 1
-        chosen = self._pick(last + 1) if last else 0
-        handle = ready[chosen]
-        ready[chosen] = ready[last]
-        del ready[last]
-        self._left -= 1
-        if self._left < 0:
-            raise Endless(f"{MOST_STEPS} steps and no end.")
-        if not handle.cancelled():
-            handle._run()  # noqa: SLF001 -- running handles is what a loop does
-        handle = None  # type: ignore[assignment]  # a kept handle keeps its task alive
+        while True:
+            if not ready:
+                self._jump()
+            while scheduled and scheduled[0].when() <= self._now_s:
+                ready.append(heapq.heappop(scheduled))
+            if not ready:
+                return
+            last = len(ready) - 1
+            chosen = self._pick(last + 1) if last else 0
+            handle = ready[chosen]
+            ready[chosen] = ready[last]
+            del ready[last]
+            self._left -= 1
+            if self._left < 0:
+                raise Endless(f"{MOST_STEPS} steps and no end.")
+            if not handle.cancelled():
+                handle._run()  # noqa: SLF001 -- running handles is what a loop does
+            handle = None  # type: ignore[assignment]  # a kept handle keeps its task alive
+            if self._stopping:  # type: ignore[attr-defined]  # the stubs do not name it
+                return
 
     def _jump(self) -> None:
         """Let time pass until the next timer that somebody still waits for."""

@@ -89,11 +89,12 @@ class Steps:
         Raises:
             Fenced: the process is dead, or dies here.
         """
-        process = calling()
-        label = f"{_FLOW.get()}/{step}"
+        process, flow = calling(), _FLOW.get()
+        label = f"{flow}/{step}"
         if self.turns is not None:
-            await self.turns.come(_FLOW.get())
-        if self.weather.strikes(Fault.SLOW, label):
+            await self.turns.come(flow)
+        weather = self.weather
+        if weather.rates and weather.strikes(Fault.SLOW, label):
             await asyncio.sleep(self.chance.spread(0.01, 120))
         else:
             await _TURN
@@ -101,7 +102,7 @@ class Steps:
             raise Fenced
         self.taken[label] = self.taken.get(label, 0) + 1
         self.trace.add(self.loop.time(), process.name, label)
-        if self.weather.strikes(Fault.CRASH_BEFORE, label):
+        if weather.rates and weather.strikes(Fault.CRASH_BEFORE, label):
             self.kill(process, f"dies before {label}")
             raise Fenced
         return label
@@ -113,6 +114,8 @@ class Steps:
             Fenced: the process is dead, or dies here.
         """
         process = calling()
+        if not self.weather.rates:
+            return
         if self.weather.strikes(Fault.CRASH_AFTER, label):
             self.kill(process, f"dies after {label}")
             raise Fenced

@@ -34,22 +34,13 @@ class SavedRows:
 
     def over(self, stored: Payment) -> Payment:
         """``stored`` with these rows in place of its own."""
-        attempts = {attempt.reference: attempt for attempt in stored.attempts}
-        refunds = {refund.refund_id: refund for refund in stored.refunds}
+        attempts = {a.reference: a for a in stored.attempts if a.reference not in self.attempts}
+        refunds = {r.refund_id: r for r in stored.refunds if r.refund_id not in self.refunds}
+        # Always another value: what a database returns is never the very one that was saved.
         return attrs.evolve(
             self.payment,
-            attempts=tuple(
-                attempts[mine.reference]
-                if mine.reference in attempts and mine.reference not in self.attempts
-                else mine
-                for mine in self.payment.attempts
-            ),
-            refunds=tuple(
-                refunds[mine.refund_id]
-                if mine.refund_id in refunds and mine.refund_id not in self.refunds
-                else mine
-                for mine in self.payment.refunds
-            ),
+            attempts=tuple(attempts.get(mine.reference, mine) for mine in self.payment.attempts),
+            refunds=tuple(refunds.get(mine.refund_id, mine) for mine in self.payment.refunds),
         )
 
 
@@ -59,9 +50,14 @@ def rows_of(change: StoredChange) -> SavedRows:
     refunds = {refund.refund_id: refund for refund in change.before.refunds}
     return SavedRows(
         change.after,
-        frozenset(a.reference for a in change.after.attempts if known.get(a.reference) != a),
-        frozenset(r.refund_id for r in change.after.refunds if refunds.get(r.refund_id) != r),
+        frozenset(a.reference for a in change.after.attempts if _differs(a, known.get(a.reference))),
+        frozenset(r.refund_id for r in change.after.refunds if _differs(r, refunds.get(r.refund_id))),
     )
+
+
+def _differs(row: object, known: object) -> bool:
+    # Most are the very same, and to compare all their fields takes long.
+    return row is not known and row != known
 
 
 @attrs.define
@@ -109,7 +105,7 @@ class Written:
                 else:
                     merged[key] = row
             changed[name] = merged
-        return attrs.evolve(committed, **changed)
+        return committed.having(**changed)
 
     def learn(self, before: Tables, after: Tables) -> None:
         """Note the rows by which ``after`` differs from ``before``, payments left out."""

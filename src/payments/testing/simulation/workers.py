@@ -39,17 +39,22 @@ class Workers:
     _planned: dict[str, asyncio.TimerHandle] = attrs.field(factory=dict, init=False)
     _vain_s: dict[str, float] = attrs.field(factory=dict, init=False)
     """By round: how long nobody looks again after looks in vain."""
+    _seen: Tables = attrs.field(factory=Tables, init=False)
+    """The tables that ``_due_s`` was worked out from, by round."""
+    _due_s: dict[str, float | None] = attrs.field(init=False)
     asleep: bool = attrs.field(default=False, init=False)
     """Nobody is sent to work: what is due waits."""
     _busy: set[tuple[Process, str]] = attrs.field(factory=set, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._due_s = dict.fromkeys(ROUNDS)
 
     def plan(self, least_s: float = 0.0) -> None:
         """Have every round taken as soon as it is due, and not before ``least_s`` from now."""
         if self.asleep:
             return
-        tables, now_s = self._tables(), self._loop.time()
-        for name in ROUNDS:
-            due_s = _DUE[name](tables)
+        now_s = self._loop.time()
+        for name, due_s in self._due().items():
             if due_s is None:
                 continue
             at_s = max(due_s, now_s + least_s) + self._chance.between(0.001, LOOK_S)
@@ -62,8 +67,17 @@ class Workers:
 
     def idle(self) -> bool:
         """Whether nothing is due, now or ever."""
+        return not self._busy and all(due_s is None for due_s in self._due().values())
+
+    def _due(self) -> dict[str, float | None]:
+        """By round, when it is due; worked out anew only where its table has changed."""
         tables = self._tables()
-        return not self._busy and all(_DUE[name](tables) is None for name in ROUNDS)
+        if tables is not self._seen:
+            for name, due_s in _DUE.items():
+                if getattr(tables, _TABLE[name]) is not getattr(self._seen, _TABLE[name]):
+                    self._due_s[name] = due_s(tables)
+            self._seen = tables
+        return self._due_s
 
     def _go(self, name: str) -> None:
         """One process takes the round, and others perhaps at the same moment."""
@@ -131,5 +145,8 @@ def _sweep(tables: Tables) -> float | None:
     due = [when for when in (*attempts, *refunds) if when is not None]
     return (min(due) - BEGINNING).total_seconds() if due else None
 
+
+_TABLE: Final = {"inbox": "notices", "outbox": "messages", "sweep": "payments"}
+"""The one table that says when a round is due."""
 
 _DUE: Final = {"inbox": _inbox, "outbox": _outbox, "sweep": _sweep}
