@@ -572,10 +572,39 @@ FORGOTTEN: Final = (
     Fault(
         "a notice that is not confirmed is taken for handled",
         f"{USE_CASES}/process_notices.py",
-        "                raise _NotOurTurn\n            return None\n",
-        '                raise _NotOurTurn\n            return "handled"\n',
+        "                raise _NotOurTurn\n            return explained\n",
+        '                raise _NotOurTurn\n            return explained or "handled"\n',
         f"{CASES}/test_notices.py"
         "::test_a_success_claim_that_is_not_confirmed_is_asked_again_at_lengthening_intervals",
+    ),
+    Fault(
+        "money that was put to a page ends its watch",
+        "domain/payment.py",
+        "capture.reference == reference and not capture.attached for",
+        "capture.reference == reference for",
+        f"{CASES}/test_attached_money.py::test_the_watch_of_a_page_goes_on_after_other_money_was_put_to_it",
+    ),
+    Fault(
+        "a refund of money that was put to a page takes the page's own",
+        "domain/capture.py",
+        "return None if self.attached else self.reference",
+        "return self.reference",
+        f"{CASES}/test_attached_money.py::test_a_refund_of_attached_money_never_takes_the_pages_own",
+    ),
+    Fault(
+        "one receipt pays two orders",
+        "application/attesting.py",
+        "    if holder is None and answer.capture_key:\n",
+        "    if False:\n",
+        f"{CASES}/test_names_of_money.py::test_one_receipt_pays_one_order",
+    ),
+    Fault(
+        "recorded money counts again under its provider's name",
+        "domain/settlement.py",
+        "c.vouched is Vouched.RECORDED and c.amount == arrived",
+        "False and c.amount == arrived",
+        f"{CASES}/test_names_of_money.py"
+        "::test_what_a_person_recorded_by_another_name_than_its_provider_attests_is_counted_once",
     ),
     Fault(
         "paid news that is refused is put before nobody",

@@ -7,6 +7,7 @@ from uuid import UUID
 import attrs
 
 from payments.application.ports.repository import Transaction
+from payments.domain.capture import Vouched
 from payments.domain.errors import DecisionNotPossible
 from payments.domain.evidence import Answer, Channel, Evidence, Rule
 from payments.domain.payment import Change, Payment
@@ -33,14 +34,13 @@ async def attest(
     answer: Answer,
     *,
     evidence_id: UUID,
+    vouched: Vouched,
     bound: frozenset[str] = frozenset(),
-    attached: bool = False,
     now: datetime,
 ) -> Attested:
     """Apply ``answer``, for which a person stands, to the attempt ``reference`` of the locked ``payment``.
 
-    Amount, currency and the one use of each transaction are held to the ordinary rules. ``attached`` money
-    was paid elsewhere, and the attempt's own page may still be paid on.
+    Amount, currency and the one use of each transaction are held to the ordinary rules.
 
     Raises:
         DecisionNotPossible: by those rules it proves nothing, for example because the money counts elsewhere.
@@ -51,6 +51,9 @@ async def attest(
         holder = await transaction.attempt_holding(
             attempt.provider, attempt.mode, answer.capture_key, answer.provider_reference
         )
+    if holder is None and answer.capture_key:
+        # People know money of M-Pesa by its receipt.
+        holder = await transaction.attempt_with_receipt(attempt.provider, attempt.mode, answer.capture_key)
     settlement = settle(
         payment,
         Finding(
@@ -60,7 +63,7 @@ async def attest(
             now=now,
             bound=bound,
             key_holder=holder,
-            attached=attached,
+            vouched=vouched,
         ),
     )
     if settlement.rule in _PROVES_NOTHING:

@@ -52,7 +52,10 @@ class Case:
 
 
 def violations_of(case: Case) -> tuple[Violation, ...]:
-    """Every promise that ``case`` breaks."""
+    """Every promise that ``case`` breaks; of a trail that cannot be read this alone."""
+    unreadable = _unreadable_link(case.audit)
+    if unreadable:
+        return (Violation(invariant="I14", subject=str(case.payment.payment_id), detail=unreadable),)
     return tuple(
         Violation(invariant=number, subject=str(case.payment.payment_id), detail=detail)
         for number, promise in INVARIANTS.items()
@@ -106,7 +109,7 @@ def _only_published_edges(case: Case) -> Iterator[str]:
         for told in events_in(entry.events):
             try:
                 walk.follow(told)
-            except (IllegalTransition, KeyError) as error:
+            except (IllegalTransition, KeyError, ValueError) as error:
                 yield f"Change {entry.sequence}: {told.get('event')} is no edge: {error}"
                 return
     payment = case.payment
@@ -155,7 +158,7 @@ def _refunds_to_tell(case: Case) -> int:
                 if told["event"] in ("RefundSucceeded", "RefundRecorded")
                 or (told["event"] == "RefundFailed" and told["came_back"])
             )
-    except (IllegalTransition, KeyError):
+    except (IllegalTransition, KeyError, ValueError):
         # The trail itself is broken, which others say.
         return count
     return count
@@ -225,6 +228,11 @@ def _nothing_is_forgotten(case: Case) -> Iterator[str]:
             overdue = case.now - attempt.watch_until > OVERDUE
             if overdue:
                 yield f"The attempt {attempt.reference} is live although its watch has ended."
+    for capture in case.payment.held_captures:
+        left = refundable(capture, case.payment.refunds)
+        asked = {review.subject for review in case.reviews if review.state is ReviewState.OPEN}
+        if left.minor > 0 and str(capture.capture_id) not in asked:
+            yield f"{left} of {capture.key} is held, and nobody is asked what is to become of it."
     yield from _refunds_are_brought_on(case)
 
 
@@ -272,6 +280,16 @@ def _broken_chain(links: Sequence[AuditEntry | ReviewLink]) -> str:
         if link.previous_hash != previous or chain_hash(link) != link.hash:
             return f"Link {link.sequence} of the audit trail was changed."
         previous = link.hash
+    return ""
+
+
+def _unreadable_link(links: Sequence[AuditEntry | ReviewLink]) -> str:
+    """Which link tells nothing that could be followed, in one sentence; empty if each does."""
+    for link in links:
+        try:
+            events_in(link.events)
+        except ValueError:
+            return f"Link {link.sequence} of the audit trail tells of no events of ours."
     return ""
 
 
@@ -373,7 +391,7 @@ def _question_is_on_record(review: Review | None, trail: tuple[ReviewLink, ...])
     if not trail:
         yield f"The question {review.kind.value} about {review.subject} has no audit trail."
         return
-    broken = _broken_chain(trail)
+    broken = _broken_chain(trail) or _unreadable_link(trail)
     if broken:
         yield broken
         return

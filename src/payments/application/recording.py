@@ -102,9 +102,9 @@ def state_digest(payment: Payment) -> str:
 
 
 def _fields(capture: Capture) -> tuple[Any, ...]:
-    """All of it; ``attached``, its last, only where it is so: there are digests older than that field."""
+    """All of it; ``vouched``, its last, only where it says something: there are digests older than it."""
     fields = attrs.astuple(capture, recurse=False)
-    return fields if capture.attached else fields[:-1]
+    return fields[:-1] if capture.vouched is None else fields
 
 
 def chain_hash(entry: AuditEntry | ReviewLink) -> str:

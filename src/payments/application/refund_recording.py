@@ -32,7 +32,7 @@ def record_refund(
     new = all(known.refund_id != refund_id for known in before.refunds)
     waiting, linking = linked(reviews, change.payment, refund) if new else ((), ())
     reviews = _with(reviews, waiting)
-    decided, told = after_refund(reviews, refund, now=now)
+    decided, told = after_refund(reviews, change.payment, refund, now=now)
     answered, said = answered_by(reviews, refund, now=now)
     return record(
         before,

@@ -1,9 +1,10 @@
 """Walking an audit trail: where everything must stand if each recorded event is an edge of the tables."""
 
+import enum
 import functools
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import attrs
 
@@ -36,11 +37,42 @@ OF_REFUNDS: Final = _moving(REFUND)
 """The events that take each of them from one status to the next."""
 
 
+_FIELDS: Final = {kind.__name__: attrs.fields(kind) for kind in get_args(happened.Event)}
+
+
 # Each promise about a trail reads all of it.
 @functools.lru_cache(maxsize=1024)
 def events_in(events: bytes) -> tuple[Told, ...]:
-    """The events that a link of a trail tells, from their canonical JSON."""
-    return tuple(json.loads(events))
+    """The events that a link of a trail tells, from their canonical JSON.
+
+    Raises:
+        ValueError: they are none that this service tells.
+    """
+    told = json.loads(events)
+    if not isinstance(told, list) or not all(map(_is_event, told)):
+        raise ValueError("These are no events of ours.")
+    return tuple(told)
+
+
+def _is_event(told: object) -> bool:
+    name = told.get("event") if isinstance(told, dict) else None
+    if not isinstance(told, dict) or not isinstance(name, str) or name not in _FIELDS:
+        return False
+    return all(
+        _fits(told[field.name], field.type)
+        if field.name in told
+        # An older version may not have told it.
+        else field.default is not attrs.NOTHING
+        for field in _FIELDS[name]
+    )
+
+
+def _fits(value: object, kind: Any) -> bool:
+    if kind in (bool, int):
+        return type(value) is kind
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return value in [each.value for each in kind]
+    return value is None or isinstance(value, str)
 
 
 @attrs.define
@@ -58,7 +90,7 @@ class TrailWalk:
         """Take one step.
 
         Raises:
-            IllegalTransition, KeyError: there is no such step.
+            IllegalTransition, KeyError, ValueError: there is no such step.
         """
         kind = getattr(happened, told["event"])
         if kind in OF_PAYMENTS:

@@ -285,7 +285,9 @@ def _expired(change: Change, attempt: Attempt, reason: Reason, now: datetime) ->
 def failed_once_empty(change: Change, reference: str) -> Change:
     """Fail a live attempt whose money all went back: its page is used up, and nobody asks any more."""
     present = change.payment.attempt(reference)
-    if not present.live or any(c.reference == reference for c in change.payment.held_captures):
+    held = any(c.reference == reference for c in change.payment.held_captures)
+    page_is_free = not present.on_delivery and not change.payment.has_own_money(reference)
+    if not present.live or held or page_is_free:
         return change
     event = happened.AttemptFailed(reference=reference, reason=Reason.RETURNED)
     return change.then(present.after(event), event)

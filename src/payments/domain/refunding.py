@@ -297,9 +297,18 @@ def failed(
         provider_reference=refund.provider_reference or provider_reference,
         next_check_at=None,
     )
+    change = _asked_about_soon(change, refund, now)
     return (
         Change(change.payment, (*change.events, _asked_again(payment, refund, word))) if came_back else change
     )
+
+
+def _asked_about_soon(change: Change, refund: Refund, now: datetime) -> Change:
+    """Have the money of a refund that failed asked about: what went back of it was taken for that refund."""
+    attempt = change.payment.attempt(capture_of(change.payment, refund.capture_id).reference)
+    if refund.requested_at is None or attempt.watch_until is None:
+        return change
+    return change.then(attrs.evolve(attempt, next_check_at=now))
 
 
 def question(refund: Refund, *, needs_attention: bool, now: datetime) -> happened.ReviewOpened | None:

@@ -19,7 +19,7 @@ from payments.domain.events import ReviewKind
 from payments.domain.evidence import Evidence
 from payments.domain.payment import Change, Payment, projected, supersede
 from payments.domain.refund import PENDING, Refund, refundable
-from payments.domain.refunding import Wanted, reserve
+from payments.domain.refunding import Wanted, capture_of, reserve
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import CAPTURE, AttemptStatus, Disposition, RefundStatus, following
 
@@ -262,7 +262,7 @@ def refund_recorded(
         provider_reference=seen.provider_reference,
         now=now,
     )
-    others, told = after_refund(waiting, refund_about(change.payment, review), now=now)
+    others, told = after_refund(waiting, change.payment, refund_about(change.payment, review), now=now)
     decided = resolved(change, review, decision, now=now)
     events = (*begun.events, *decided.change.events, *told)
     return attrs.evolve(decided, change=Change(decided.change.payment, events), others=others)
@@ -387,37 +387,54 @@ def linked(
 
 
 def after_refund(
-    reviews: tuple[Review, ...], refund: Refund, *, now: datetime
+    reviews: tuple[Review, ...], payment: Payment, refund: Refund, *, now: datetime
 ) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:
     """The reviews that ``refund`` answers as they stand after it ended, and the events that say so.
 
-    A refund that succeeded resolves them; one that failed returns them to the queue. One that has not ended
-    changes nothing.
+    ``payment`` is as it stands with it. A refund that succeeded resolves them if all of the money went; while
+    another part of it is on its way they wait for that one. Where something is left, and where it failed,
+    they return to the queue. One that has not ended changes nothing.
     """
     waiting = [r for r in reviews if r.state is ReviewState.OPEN and r.refund_id == refund.refund_id]
-    if refund.status is RefundStatus.SUCCEEDED:
-        resolved = tuple(
-            attrs.evolve(review, state=ReviewState.RESOLVED, resolved_at=now) for review in waiting
-        )
-        return resolved, tuple(
-            happened.ReviewResolved(
-                kind=review.kind,
-                subject=review.subject,
-                decision=review.decision or "",
-                reason=review.reason or "",
-            )
-            for review in resolved
-        )
     if refund.status is RefundStatus.FAILED:
-        back = tuple(
-            attrs.evolve(review, decision=None, actor=None, reason=None, refund_id=None) for review in waiting
-        )
         detail = f"the refund of {refund.amount} failed" + (f": {refund.detail}" if refund.detail else "")
-        return back, tuple(
-            happened.ReviewReturned(kind=review.kind, subject=review.subject, detail=detail)
-            for review in back
+        return _back_in_the_queue(waiting, detail)
+    if refund.status is not RefundStatus.SUCCEEDED:
+        return (), ()
+    capture = capture_of(payment, refund.capture_id)
+    left = refundable(capture, payment.refunds)
+    if left.minor > 0:
+        return _back_in_the_queue(waiting, f"{left} of the money is still here")
+    under_way = [r for r in payment.refunds if r.capture_id == capture.capture_id and r.status in PENDING]
+    if under_way:
+        return tuple(attrs.evolve(review, refund_id=under_way[-1].refund_id) for review in waiting), ()
+    return _resolved_by_refund(waiting, now)
+
+
+def _resolved_by_refund(
+    waiting: list[Review], now: datetime
+) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:
+    resolved = tuple(attrs.evolve(review, state=ReviewState.RESOLVED, resolved_at=now) for review in waiting)
+    return resolved, tuple(
+        happened.ReviewResolved(
+            kind=review.kind,
+            subject=review.subject,
+            decision=review.decision or "",
+            reason=review.reason or "",
         )
-    return (), ()
+        for review in resolved
+    )
+
+
+def _back_in_the_queue(
+    waiting: list[Review], detail: str
+) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:
+    back = tuple(
+        attrs.evolve(review, decision=None, actor=None, reason=None, refund_id=None) for review in waiting
+    )
+    return back, tuple(
+        happened.ReviewReturned(kind=review.kind, subject=review.subject, detail=detail) for review in back
+    )
 
 
 def answered_by(

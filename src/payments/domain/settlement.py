@@ -13,7 +13,7 @@ import attrs
 
 from payments.domain import events as happened
 from payments.domain.attempt import Attempt
-from payments.domain.capture import Capture
+from payments.domain.capture import Capture, Vouched
 from payments.domain.confirming import confirmed, receipt_of
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Outcome, Report, Rule
@@ -54,8 +54,8 @@ class Finding:
     """The payer has one try at each checkout: a decline closes it."""
     asked: frozenset[tuple[ReviewKind, str]] = frozenset()
     """What people were asked about this payment, by kind and subject, and are not to be asked again."""
-    attached: bool = False
-    """A person says that this money, which was paid elsewhere, is the attempt's."""
+    vouched: Vouched | None = None
+    """What a person says of this money, if that is how it is known."""
 
 
 @attrs.frozen
@@ -79,7 +79,9 @@ class Settlement:
 def settle(payment: Payment, finding: Finding) -> Settlement:
     """Apply ``finding`` to the attempt it is about. Every answer has a verdict, and success is absorbing."""
     attempt = payment.attempt(finding.reference)
-    checked = _checked(attempt, finding) if finding.answer.asked else attempt
+    # Whoever attached money has not looked at the attempt's own page.
+    looked = finding.answer.asked and finding.vouched is not Vouched.ATTACHED
+    checked = _checked(attempt, finding) if looked else attempt
     effect = _not_ours if _differs(attempt, finding.answer) else _EFFECTS[finding.answer.outcome]
     settlement = effect(payment.with_attempt(checked), checked, finding)
     return attrs.evolve(settlement, change=_watched(settlement, finding, attempt))
@@ -106,13 +108,16 @@ def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change
     when = None if has_own_money else next_check(attempt, finding.now)
     if when is None and not has_own_money and ended_by_one_look(known, attempt):
         when = finding.now + HOURLY
+    if finding.vouched is Vouched.ATTACHED and not has_own_money:
+        when = known.next_check_at
     if when is not None and not finding.answer.asked:
         when = next_turn(attempt, finding.now, when)
     if settlement.rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
         when = max(finding.now, attempt.said_paid_at + finding.confirmed_after)
     events = change.events
     ended = attempt.next_check_at is not None and when is None and not has_own_money
-    if ended and not _is_here(change.payment, finding) and _ends_in_silence(attempt, settlement.rule):
+    known_money = _money_meant(change.payment, finding) is not None
+    if ended and not known_money and _ends_in_silence(attempt, settlement.rule):
         detail = "Its watch ended, and the provider's last answer does not say whether it was paid."
         events = _stuck(Change(change.payment, events), finding, detail).events
     planned = attrs.evolve(attempt, next_check_at=when)
@@ -125,10 +130,22 @@ _SAYS_NOTHING: Final = frozenset(
 _NEVER_PAYABLE: Final = frozenset({Reason.REFUSED, Reason.NOT_SENT, Reason.NEVER_CREATED, Reason.RETURNED})
 
 
-def _is_here(payment: Payment, finding: Finding) -> bool:
-    """Whether the answer names money that counts for its attempt already."""
-    named = (finding.reference, finding.answer.capture_key)
-    return any((capture.reference, capture.key) == named for capture in payment.captures)
+def _money_meant(payment: Payment, finding: Finding) -> Capture | None:
+    """The money that is here and that the answer is about: by a name of it, else what a person recorded.
+
+    What they recorded may bear a name of their own. It is taken for the same if the amount is, unless a
+    report gives its receipt and that is another.
+    """
+    here = [capture for capture in payment.captures if capture.reference == finding.reference]
+    receipt = receipt_of(finding.answer.capture_key, finding.report)
+    named = {finding.answer.capture_key, receipt} - {None}
+    for capture in here:
+        if named & capture.names:
+            return capture
+    if finding.vouched is not None or finding.answer.capture_key is None or receipt is not None:
+        return None
+    arrived = finding.answer.arrived or payment.attempt(finding.reference).amount
+    return next((c for c in here if c.vouched is Vouched.RECORDED and c.amount == arrived), None)
 
 
 def _ends_in_silence(attempt: Attempt, rule: Rule) -> bool:
@@ -137,7 +154,9 @@ def _ends_in_silence(attempt: Attempt, rule: Rule) -> bool:
     Where the provider once said that it was, nothing it says later but money closes the question.
     """
     open_question = rule in _SAYS_NOTHING or attempt.said_paid_at is not None
-    return not attempt.live and open_question and attempt.reason not in _NEVER_PAYABLE
+    # Its payer had it all the same, whatever its provider knew of it.
+    handed_out = attempt.reason is Reason.NEVER_CREATED and attempt.handed_out_at is not None
+    return not attempt.live and open_question and (handed_out or attempt.reason not in _NEVER_PAYABLE)
 
 
 def _differs(attempt: Attempt, answer: Answer) -> bool:
@@ -160,7 +179,7 @@ def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
     if refusal:
         return _orphan(payment, finding, refusal)
     answer = finding.answer
-    if _is_here(payment, finding):
+    if _money_meant(payment, finding) is not None:
         return Settlement(Change(payment), Rule.ALREADY_COUNTED)
     if finding.confirmed_after is not None and answer.amount is None:
         proven = confirmed(attempt, answer, finding.report, after=finding.confirmed_after, now=finding.now)
@@ -242,7 +261,7 @@ def _captured(payment: Payment, attempt: Attempt, finding: Finding, disposition:
         disposition=disposition,
         captured_at=finding.now,
         receipt=receipt_of(finding.answer.capture_key, finding.report),
-        attached=finding.attached,
+        vouched=finding.vouched,
     )
     recorded = happened.CaptureRecorded(
         capture_id=capture.capture_id,
@@ -337,8 +356,7 @@ def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
     refusal = _unproven(attempt, finding)
     if refusal:
         return _orphan(payment, finding, refusal)
-    key = finding.answer.capture_key
-    capture = next((c for c in payment.captures if c.key == key and c.reference == attempt.reference), None)
+    capture = _money_meant(payment, finding)
     if capture is None:
         return _returned_unseen(payment, attempt, finding)
     ours = [r for r in payment.refunds if r.capture_id == capture.capture_id]

@@ -25,6 +25,10 @@ LOOKS_APART: Final = timedelta(minutes=59)
 """Two looks past the end of a watch count as two if they are so far apart. They are planned an hour apart,
 and the clocks of two processes differ a little."""
 
+LOOKED_EARLY: Final = timedelta(minutes=2)
+"""A look so long before it was planned is no planned one. The sweep itself puts off what it is about to look
+at by a minute."""
+
 SOON: Final = timedelta(seconds=30)
 """When a live attempt whose watch has ended is looked at again, unless it is ended at once."""
 
@@ -72,12 +76,15 @@ def ended_by_one_look(known: Attempt, attempt: Attempt) -> bool:
     """Whether the watch of ``attempt`` would end with the first look past its end.
 
     ``known`` is how it was before that look. The clock that says so may be hours ahead, so it takes another
-    look an hour later, which is an hour on every clock (ADR 0032). Where an answer ended it, no clock did.
+    look an hour later, which is an hour on every clock (ADR 0032), and which is the one that was planned: of
+    two clocks that are apart, any two looks are. Where an answer ended it, no clock did.
     """
     if known.next_check_at is None or known.watch_until is None or attempt.watch_until != known.watch_until:
         return False
     before, last = known.last_checked_at, attempt.last_checked_at
-    return before is None or last is None or before < known.watch_until or abs(last - before) < LOOKS_APART
+    if before is None or last is None or before < known.watch_until:
+        return True
+    return abs(last - before) < LOOKS_APART or known.next_check_at - last > LOOKED_EARLY
 
 
 def said_paid_lately(attempt: Attempt, now: datetime) -> bool:

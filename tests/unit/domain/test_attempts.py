@@ -75,6 +75,11 @@ def test_nobody_is_asked_about_what_has_ended_once_its_watch_has_or_about_cash()
         (attrs.evolve(EXPIRED, last_checked_at=WATCHED + MINUTE), False),
         (attrs.evolve(EXPIRED, last_checked_at=WATCHED + MINUTE + TICK), True),
         (attrs.evolve(EXPIRED, last_checked_at=WATCHED + 25 * HOUR), False),
+        (attrs.evolve(EXPIRED, last_checked_at=WATCHED, next_check_at=WATCHED + HOUR + 2 * MINUTE), False),
+        (
+            attrs.evolve(EXPIRED, last_checked_at=WATCHED, next_check_at=WATCHED + HOUR + 2 * MINUTE + TICK),
+            True,
+        ),
         (attrs.evolve(EXPIRED, next_check_at=None), False),
         (attrs.evolve(EXPIRED, watch_until=None), False),
     ],

@@ -327,9 +327,10 @@ def test_a_refund_that_ended_answers_its_question_or_returns_it() -> None:
     money = about(PAID, kind=ReviewKind.SURPLUS, decision="refund", actor="operator:anna", reason="late")
     money = attrs.evolve(money, refund_id=WAITS.refund_id)
     failed = attrs.evolve(WAITS, status=RefundStatus.FAILED, detail="No account.")
+    all_of_it = attrs.evolve(GONE, amount=PAID.captures[0].amount)
 
-    assert reviewing.after_refund((money,), WAITS, now=LATER) == ((), ())
-    assert reviewing.after_refund((money,), GONE, now=LATER) == (
+    assert reviewing.after_refund((money,), with_refund(WAITS), WAITS, now=LATER) == ((), ())
+    assert reviewing.after_refund((money,), with_refund(all_of_it), all_of_it, now=LATER) == (
         (attrs.evolve(money, state=ReviewState.RESOLVED, resolved_at=LATER),),
         (ReviewResolved(kind=money.kind, subject=money.subject, decision="refund", reason="late"),),
     )
@@ -338,11 +339,33 @@ def test_a_refund_that_ended_answers_its_question_or_returns_it() -> None:
         (failed, "the refund of 400.00 ETB failed: No account."),
         (attrs.evolve(failed, detail=""), "the refund of 400.00 ETB failed"),
     ):
-        assert reviewing.after_refund((money,), refund, now=LATER) == (
+        assert reviewing.after_refund((money,), with_refund(refund), refund, now=LATER) == (
             (open_again,),
             (ReviewReturned(kind=money.kind, subject=money.subject, detail=said),),
         )
-    assert reviewing.after_refund((open_again,), GONE, now=LATER) == ((), ())
+    assert reviewing.after_refund((open_again,), with_refund(all_of_it), all_of_it, now=LATER) == ((), ())
+
+
+def test_a_question_waits_for_the_last_part_of_its_money_and_returns_where_something_is_left() -> None:
+    money = about(PAID, kind=ReviewKind.SURPLUS, decision="refund", actor="operator:anna", reason="late")
+    money = attrs.evolve(money, refund_id=GONE.refund_id)
+    rest = attrs.evolve(
+        WAITS, refund_id=UUID(int=11), status=RefundStatus.REQUESTED, amount=Money.of("600.00", "ETB")
+    )
+    both = attrs.evolve(PAID, refunds=(GONE, rest))
+
+    assert reviewing.after_refund((money,), both, GONE, now=LATER) == (
+        (attrs.evolve(money, refund_id=rest.refund_id),),
+        (),
+    )
+    assert reviewing.after_refund((money,), with_refund(GONE), GONE, now=LATER) == (
+        (attrs.evolve(money, decision=None, actor=None, reason=None, refund_id=None),),
+        (
+            ReviewReturned(
+                kind=money.kind, subject=money.subject, detail="600.00 ETB of the money is still here"
+            ),
+        ),
+    )
 
 
 def test_what_the_provider_told_of_a_refund_answers_the_question_about_it() -> None:
@@ -474,7 +497,7 @@ def test_all_that_is_left_of_the_money_goes_back_and_the_question_waits_for_it(l
 
 
 def test_a_refund_that_a_person_saw_ends_the_question_and_those_that_wait_for_it() -> None:
-    asked_for = attrs.evolve(WAITS, status=RefundStatus.UNKNOWN)
+    asked_for = attrs.evolve(WAITS, status=RefundStatus.UNKNOWN, amount=PAID.captures[0].amount)
     waiting = attrs.evolve(
         about(PAID, kind=ReviewKind.SURPLUS),
         review_id=UUID(int=4),

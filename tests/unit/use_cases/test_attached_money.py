@@ -4,13 +4,15 @@ from datetime import timedelta
 
 import pytest
 
+from payments.application.ports.providers import CheckoutRequest
 from payments.application.records import Claim
+from payments.domain.errors import PaymentInFlight, PaymentInReview
 from payments.domain.events import Reason
 from payments.domain.evidence import Answer, Mode, Outcome
-from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
-from tests.unit.use_cases.deciding import decide, dispositions
+from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
+from tests.unit.use_cases.deciding import decide, dispositions, resolve
 from tests.unit.use_cases.kept import everything_holds
-from tests.unit.use_cases.shop import IN_FLIGHT, NOTHING, Shop, birr
+from tests.unit.use_cases.shop import IN_FLIGHT, NOTHING, PAYABLE, Shop, birr
 
 pytestmark = pytest.mark.anyio
 
@@ -18,21 +20,24 @@ FORGOTTEN = "p-" + "c" * 26
 WATCHED = timedelta(days=3)
 
 
+def forgotten_money(amount: str = "1000.00", outcome: Outcome = Outcome.PAID) -> Answer:
+    return Answer(
+        outcome=outcome,
+        word=outcome.value,
+        reference=FORGOTTEN,
+        amount=birr(amount),
+        mode=Mode.TEST,
+        provider_reference="4711",
+        capture_key="4711",
+    )
+
+
 async def attached(shop: Shop, amount: str = "1000.00") -> str:
     """The reference of an open attempt that got money which was paid under a forgotten reference."""
     await shop.hear(FORGOTTEN)
     await shop.pass_hours(36)
     opened = await shop.initiate()
-    paid = Answer(
-        outcome=Outcome.PAID,
-        word="paid",
-        reference=FORGOTTEN,
-        amount=birr(amount),
-        mode=Mode.TEST,
-        provider_reference="T-forgotten",
-        capture_key="T-forgotten",
-    )
-    shop.provider.answers(FORGOTTEN, paid)
+    shop.provider.answers(FORGOTTEN, forgotten_money(amount))
     await decide(shop, "attach", reference=opened.reference)
     assert [c.attached for c in (await shop.payment()).captures] == [True]
     return opened.reference
@@ -44,7 +49,7 @@ async def test_a_page_that_got_other_money_is_asked_about_when_it_is_said_to_be_
 ) -> None:
     """Simulated history 2027816: the payer's own money was taken for the money that a person had attached."""
     reference = await attached(shop)
-    shop.provider.cancels = False
+    shop.provider.forgets_to_cancel = True
     if learnt_by == "a reminder long after its watch":
         await shop.pass_hours(24 * 4)
         assert (await shop.attempt(reference)).next_check_at is None
@@ -175,3 +180,100 @@ async def test_nobody_is_asked_about_a_page_whose_provider_names_the_very_money_
 
     assert await shop.reviews() == []
     assert (await shop.attempt(opened.reference)).next_check_at is None
+
+
+async def test_a_refund_of_attached_money_never_takes_the_pages_own(shop: Shop) -> None:
+    await shop.hear(FORGOTTEN)
+    await shop.pass_hours(36)
+    reference = (await shop.initiate()).reference
+    shop.provider.answers(FORGOTTEN, forgotten_money("5.00"))
+    await decide(shop, "attach", reference=reference)
+    shop.provider.pays(reference)
+    await shop.hear(reference, Claim.PAID)
+    await shop.kit.work()
+    assert dispositions(await shop.payment()) == [Disposition.HELD, Disposition.SETTLES]
+    await decide(shop, "refund")
+    await shop.kit.work()
+    assert shop.provider.refunds is not None
+    (request,) = shop.provider.refunds.requests.values()
+    assert (request.attempt, request.capture_key) == (None, "4711")
+
+
+async def test_no_second_checkout_while_the_payer_pays_on_a_page_whose_attached_money_went_back(
+    shop: Shop,
+) -> None:
+    reference = await attached(shop, "5.00")
+    shop.provider.answers(reference, IN_FLIGHT)
+    await decide(shop, "refund")
+    await shop.kit.work()
+    await shop.initiate_refused(PaymentInFlight, provider="other")
+
+
+async def test_a_person_is_asked_where_the_watch_ends_in_silence_after_attached_money_went_back(
+    shop: Shop,
+) -> None:
+    reference = await attached(shop, "5.00")
+    await decide(shop, "refund")
+    await shop.kit.work()
+    shop.provider.answers(reference, NOTHING)
+    await shop.pass_hours(75)
+    assert await shop.reviews() == ["stuck_unknown"]
+
+
+async def test_attaching_is_no_look_at_the_page(shop: Shop) -> None:
+    await shop.hear(FORGOTTEN)
+    await shop.pass_hours(36)
+    reference = (await shop.initiate()).reference
+    shop.provider.forgets_to_cancel = True
+    await shop.kit.payments.cancel((await shop.payment()).payment_id, "user_1", "payer:user_1")
+    await shop.pass_hours(71)
+    shop.provider.pays(reference)
+    shop.provider.silent = True
+    await shop.pass_hours(1)
+    shop.skip(minutes=61)
+    shop.provider.silent = False
+    shop.provider.answers(FORGOTTEN, forgotten_money())
+    await decide(shop, "attach", reference=reference)
+    await shop.pass_hours(5)
+    assert len((await shop.payment()).captures) == 2
+
+
+async def test_a_refund_of_attached_money_explains_no_return_of_the_pages_own(shop: Shop) -> None:
+    reference = await attached(shop)
+    shop.provider.pays(reference)
+    await shop.hear(reference, Claim.PAID)
+    await shop.kit.work()
+    payment = await shop.payment()
+    await shop.kit.payments.refund(
+        payment.payment_id, amount=birr("1000.00"), reason="returned", actor="operator:ann"
+    )
+    await shop.kit.work()
+    assert (await shop.payment()).refunds[0].status is RefundStatus.SUCCEEDED
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.kit.work()
+    await shop.attests_returned(reference)
+    await shop.pass_hours(26)
+    assert len((await shop.payment()).refunds) == 2
+
+
+async def test_money_that_went_back_is_not_attached_by_an_old_word(shop: Shop) -> None:
+    opened = await shop.initiate()
+    await shop.attests(opened.reference, reference=FORGOTTEN, capture_key="4711", provider_reference="4711")
+    await shop.ask(opened.reference)
+    shop.provider.answers(opened.reference, PAYABLE)
+    shop.provider.answers(FORGOTTEN, forgotten_money(outcome=Outcome.RETURNED))
+    await decide(shop, "attach", reference=opened.reference)
+    assert (await shop.payment()).status is not PaymentStatus.SUCCESS
+
+
+async def test_a_page_that_opens_after_money_was_attached_to_its_claim_is_not_handed_out(shop: Shop) -> None:
+    await shop.hear(FORGOTTEN)
+    await shop.pass_hours(36)
+    shop.provider.answers(FORGOTTEN, forgotten_money("5.00"))
+
+    async def attach(request: CheckoutRequest) -> None:
+        (orphan,) = (await shop.kit.payments.reviews()).items
+        await resolve(shop, orphan, "attach", reference=request.reference)
+
+    shop.provider.after_opening = attach
+    await shop.initiate_refused(PaymentInReview)

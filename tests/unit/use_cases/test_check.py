@@ -368,3 +368,51 @@ async def test_what_changes_while_everything_is_checked_breaks_no_promise(shop: 
 
     assert changes == []
     assert (await shop.payment()).status is PaymentStatus.SUCCESS
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        b"not JSON",
+        b"\xff",
+        b"{}",
+        b"[1]",
+        b"[{}]",
+        b'[{"event":"Nonsense"}]',
+        b'[{"event":"__builtins__"}]',
+        b'[{"event":["PaymentSucceeded"]}]',
+        b'[{"event":"AttemptClaimed"}]',
+        b'[{"event":"PaymentSucceeded","payment_id":[]}]',
+        b'[{"event":"ReviewOpened","kind":"mine","subject":"x","detail":""}]',
+        b'[{"event":"ReviewOpened","kind":"dispute","subject":[],"detail":""}]',
+        b'[{"event":"RefundFailed","refund_id":"x","detail":"","came_back":1}]',
+    ],
+)
+async def test_a_link_that_was_edited_until_it_tells_of_nothing_is_found_and_nothing_else_is_guessed(
+    shop: Shop, events: bytes
+) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    case = await case_of(shop)
+    edited = attrs.evolve(case.audit[-1], events=events)
+
+    (found,) = violations_of(attrs.evolve(case, audit=(*case.audit[:-1], edited)))
+
+    assert (found.invariant, found.detail) == (
+        "I14",
+        f"Link {edited.sequence} of the audit trail tells of no events of ours.",
+    )
+
+
+async def test_a_link_that_tells_of_a_step_there_is_not_is_found(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    case = await case_of(shop)
+    (told,) = [e for e in json.loads(case.audit[-1].events) if e["event"] == "CaptureRecorded"]
+    edited = attrs.evolve(case.audit[-1], events=json.dumps([{**told, "disposition": "mine"}]).encode())
+
+    found = violations_of(attrs.evolve(case, audit=(*case.audit[:-1], edited)))
+
+    assert {"I3", "I14"} <= {violation.invariant for violation in found}

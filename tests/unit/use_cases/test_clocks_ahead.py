@@ -40,6 +40,23 @@ async def test_a_clock_that_is_a_day_ahead_costs_no_money(
         assert await prompted.reviews() == ["stuck_unknown"], "it was given up, which a person sees"
 
 
+async def test_a_look_by_another_clock_before_the_planned_one_ends_no_watch(prompted: PromptsShop) -> None:
+    """Simulated history 4028568: looks by two clocks, 14 hours apart, were taken for two looks an hour apart."""
+    opened = await prompted.initiate()
+    prompted.prompts.declines(opened.reference, final=False)
+    prompted.skip(hours=38)
+    await prompted.kit.payments.sweep()
+    prompted.kit.clock.step_back(timedelta(hours=13, minutes=55))
+    prompted.prompts.pays(opened.reference)
+    prompted.prompts.declines(opened.reference, final=False)
+    await prompted.kit.payments.settle(opened.reference, "redirect", coalesce_s=3.0)
+    prompted.prompts.pays(opened.reference)
+
+    await prompted.pass_time(hours=3)
+
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
+
+
 async def test_a_final_decline_stays_final_when_its_report_comes_afterwards(
     prompted: PromptsShop,
 ) -> None:

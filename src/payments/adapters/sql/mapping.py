@@ -15,7 +15,7 @@ from payments.adapters.sql.runner import Row
 from payments.adapters.sql.tables import ATTEMPTS, CAPTURES, REFUNDS
 from payments.application.records import PaymentSummary, summary_of
 from payments.domain.attempt import Attempt
-from payments.domain.capture import Capture
+from payments.domain.capture import Capture, Vouched
 from payments.domain.events import Reason
 from payments.domain.evidence import Mode
 from payments.domain.payment import Customer, Payment
@@ -200,7 +200,7 @@ def _capture_of(row: Row) -> Capture:
         disposition=Disposition(row["disposition"]),
         captured_at=at(row["captured_at"]),
         receipt=row["receipt"],
-        attached=bool(row["attached"]),
+        vouched=None if row["vouched"] is None else Vouched(row["vouched"]),
     )
 
 
@@ -219,7 +219,7 @@ def capture_values(payment_id: UUID, position: int, capture: Capture) -> dict[st
         "disposition": capture.disposition.value,
         "captured_at": instant(capture.captured_at),
         "receipt": capture.receipt,
-        "attached": capture.attached,
+        "vouched": None if capture.vouched is None else capture.vouched.value,
     }
 
 

@@ -22,7 +22,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    false,
     text,
 )
 
@@ -189,8 +188,8 @@ CAPTURES: Final = Table(
     _required("disposition", _NAME),
     _required("captured_at", _INSTANT),
     _maybe("receipt", _NAME),
-    # With a default, because processes of the version before do not know it.
-    Column("attached", Boolean, server_default=false(), nullable=False),
+    # Of later than the others, and without a check: to make one would read all rows under a lock.
+    _maybe("vouched", _NAME),
     _check("amount", "amount_minor > 0"),
     _check("key", "key <> ''"),
     _one_of("mode", Mode),

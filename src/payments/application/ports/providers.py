@@ -163,8 +163,9 @@ class RefundRequest:
 
     reference: str
     """Our own name for the refund, unique."""
-    attempt: str
-    """The reference of the attempt that brought the money."""
+    attempt: str | None
+    """The reference of the attempt on whose page the money was paid. None: a person put money to an attempt
+    that was paid elsewhere, and only ``capture_key`` says which it is."""
     capture_key: str
     """The provider's name for the money itself."""
     receipt: str | None
@@ -181,7 +182,8 @@ class RefundQuestion:
     """Which refund a gateway is asked about."""
 
     reference: str
-    attempt: str
+    attempt: str | None
+    """As of its request."""
     capture_key: str
     receipt: str | None
     amount: Money

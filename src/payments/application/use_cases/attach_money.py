@@ -16,6 +16,7 @@ from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.review_recording import resolved_alone
 from payments.domain.attempt import Attempt
+from payments.domain.capture import Vouched
 from payments.domain.collection import Collection, attached, collection_named_by
 from payments.domain.collection import answer_of as record_of
 from payments.domain.errors import (
@@ -133,6 +134,13 @@ class AttachMoney:
             for each in await self._unit_of_work.reads.evidence_of(payment_id)
             if each.reference == asked_about and each.answer.capture_key == key
         ]
+        named = seen[-1].reference if seen else None
+        if named not in (None, asked_about):
+            # It is another transaction's, and may have gone back since.
+            again = attrs.evolve(question, reference=named, provider_reference=None)
+            newest = await answer_of(provider, again, ANSWERED_WITHIN_S)
+            if newest.capture_key == key:
+                return newest
         if not seen:
             raise DecisionNotPossible(f"{provider.name} answered {answer.word!r}, which names no such money.")
         return seen[-1]
@@ -222,8 +230,8 @@ class _Attaching:
             self.reference,
             self.answer,
             evidence_id=self.evidence_id,
+            vouched=Vouched.ATTACHED,
             bound=self.bound,
-            attached=True,
             now=now,
         )
         if self.collection is not None:

@@ -182,19 +182,21 @@ def _money_counted_twice(payment: Payment, holders: dict[int, str]) -> list[Viol
     """I9: one provider transaction counts for one attempt, over all payments."""
     found = []
     for capture in payment.captures:
-        key = _name(capture)
-        holder = holders.setdefault(key, capture.reference)
-        if holder != capture.reference or sum(_name(other) == key for other in payment.captures) > 1:
-            found.append(
-                Violation(
-                    invariant="I9",
-                    subject=str(payment.payment_id),
-                    detail=f"The money {capture.key} counts for {holder} and for {capture.reference}.",
+        for name in sorted(capture.names):
+            key = _known_as(capture, name)
+            holder = holders.setdefault(key, capture.reference)
+            times = sum(_known_as(other, each) == key for other in payment.captures for each in other.names)
+            if holder != capture.reference or times > 1:
+                found.append(
+                    Violation(
+                        invariant="I9",
+                        subject=str(payment.payment_id),
+                        detail=f"The money {name} counts for {holder} and for {capture.reference}.",
+                    )
                 )
-            )
     return found
 
 
-def _name(capture: Capture) -> int:
-    # Eight bytes a capture keep a million of them small; the unique index is the guard, this the proof.
-    return hash((capture.provider, capture.mode, capture.key))
+def _known_as(capture: Capture, name: str) -> int:
+    # Eight bytes a name keep a million of them small; the unique index is the guard, this the proof.
+    return hash((capture.provider, capture.mode, name))

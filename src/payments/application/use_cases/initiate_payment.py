@@ -177,6 +177,7 @@ class InitiatePayment:
                 payment = await self._open(run, payment, mine)
                 opened_now = payment.attempt(mine.reference)
                 if opened_now.status is AttemptStatus.OPEN:
+                    _refuse_settled(payment, run.order.user_id)
                     return self._initiated(payment, opened_now, run.gateway)
             if self._clock.monotonic() >= run.give_up_at:
                 raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))

@@ -63,6 +63,9 @@ _BY_THE_BANK: Final = frozenset({Claim.DISPUTED, Claim.CHARGED_BACK})
 _SAYS_NOT_WHOSE: Final = frozenset({Rule.RETURN_KNOWN, Rule.RETURN_OF_OURS})
 """Verdicts on money that went back by a refund we know, which a bank's own claim is not."""
 
+_PUT_BEFORE_A_PERSON: Final = frozenset({Rule.NOT_OURS, Rule.KEY_TAKEN})
+"""Verdicts on money that each open a question of their own."""
+
 
 class _NotOurTurn(Exception):
     """Nobody was asked."""
@@ -186,12 +189,24 @@ class ProcessNotices:
         if notice.claim in _BY_THE_BANK and settled.rule in _SAYS_NOT_WHOSE:
             await self._ask_about_dispute(notice, settled)
         if settled.outcome in _NOT_YET.get(notice.claim, frozenset()) or self._contradicts(notice, settled):
-            if notice.claim is Claim.RETURNED and went is not None:
-                return went
-            if not settled.answer.asked:
+            explained = went if notice.claim is Claim.RETURNED else None
+            if explained is None and not settled.answer.asked:
                 raise _NotOurTurn
-            return None
-        return settled.rule.name.lower()
+            return explained
+        unfound = notice.claim is Claim.PAID and await self._may_be_unfound(settled)
+        return None if unfound else settled.rule.name.lower()
+
+    async def _may_be_unfound(self, settled: Settled) -> bool:
+        """Whether money that was said to be paid is not here after asking, and nobody else would ask again.
+
+        The attempt had ended, its watch is over, and one old answer must not have the last word. Or it is
+        said to be paid under another name than was asked about now.
+        """
+        if settled.rule in _PUT_BEFORE_A_PERSON:
+            return False
+        if settled.rule is Rule.NO_LONGER_LIVE and settled.attempt.next_check_at is None:
+            return not settled.payment.has_own_money(settled.reference)
+        return not await self._settle.reported_money_is_here(settled.payment, settled.reference)
 
     async def _ask_about_dispute(self, notice: Notice, settled: Settled) -> None:
         """Have a person look, once, whether money that a refund of ours took back is to go a second time.
@@ -333,7 +348,7 @@ def _alike(notices: tuple[Notice, ...]) -> list[tuple[Notice, ...]]:
 
 def _asked_for(payment: Payment, reference: str | None) -> tuple[Refund, ...]:
     """Refunds of this attempt's money that its provider was asked for and may have news about."""
-    captures = {c.capture_id for c in payment.captures if c.reference == reference}
+    captures = {c.capture_id for c in payment.captures if c.paid_on == reference}
     speaks = (RefundStatus.REQUESTED, RefundStatus.UNKNOWN, RefundStatus.SUCCEEDED)
     return tuple(
         r

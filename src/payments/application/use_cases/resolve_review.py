@@ -21,6 +21,7 @@ from payments.application.use_cases.reserve_refund import ReserveRefund
 from payments.application.use_cases.settle_payment import SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
 from payments.domain import reviewing
+from payments.domain.capture import Vouched
 from payments.domain.errors import (
     DecisionNotPossible,
     FieldError,
@@ -188,7 +189,15 @@ class ResolveReview:
             transaction: Transaction, payment: Payment, present: Review, now: datetime
         ) -> Decided:
             reference = reviewing.attempt_about(payment, present)
-            attested = await attest(transaction, payment, reference, answer, evidence_id=evidence_id, now=now)
+            attested = await attest(
+                transaction,
+                payment,
+                reference,
+                answer,
+                evidence_id=evidence_id,
+                vouched=Vouched.RECORDED,
+                now=now,
+            )
             decided = reviewing.resolved(attested.change, present, decision, now=now)
             return attrs.evolve(decided, evidence=attested.evidence)
 
@@ -202,7 +211,7 @@ class ResolveReview:
         settled = await self._settle.ask(payment, reference, CAUSE)
         arrived = settled.payment.has_own_money(reference)
         # Money that is here says nothing about more that was reported and is not.
-        paid = arrived and settled.outcome is not Outcome.NOTHING
+        paid = arrived and settled.outcome in (Outcome.PAID, Outcome.RETURNED)
         if not paid and settled.rule not in _FINAL:
             why = f"The provider answered {settled.answer.word!r}, which ends nothing."
             return await self._note(review, decision, why)

@@ -108,7 +108,7 @@ class SendRefund:
         capture = capture_of(payment, refund.capture_id)
         question = RefundQuestion(
             reference=refund.reference,
-            attempt=capture.reference,
+            attempt=capture.paid_on,
             capture_key=capture.key,
             receipt=capture.receipt,
             amount=refund.amount,
@@ -126,7 +126,7 @@ class SendRefund:
         capture = capture_of(payment, refund.capture_id)
         return RefundRequest(
             reference=refund.reference,
-            attempt=capture.reference,
+            attempt=capture.paid_on,
             capture_key=capture.key,
             receipt=capture.receipt,
             amount=refund.amount,

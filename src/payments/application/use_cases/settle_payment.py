@@ -21,6 +21,7 @@ from payments.application.use_cases.read_reports import ReadReports
 from payments.application.use_cases.reserve_refund import ReserveRefund
 from payments.domain import events as happened
 from payments.domain.attempt import Attempt
+from payments.domain.capture import Vouched
 from payments.domain.confirming import receipt_learnt
 from payments.domain.errors import PaymentNotFound, ReferenceNotFound
 from payments.domain.events import ReviewKind
@@ -166,9 +167,7 @@ class SettlePayment:
         callbacks = await self._reports(provider, reference)
         question = Question(
             reference=attempt.reference,
-            provider_reference=_uncounted(payment, reference, callbacks)
-            or attempt.provider_reference
-            or _name_given(callbacks),
+            provider_reference=_name_to_ask_by(payment, attempt, callbacks),
             amount=attempt.amount,
             urgency=_urgency(attempt, urgency, self._clock.now()),
         )
@@ -227,7 +226,13 @@ class SettlePayment:
                 await transaction.save(record(locked, change, actor=actor, cause="webhook", now=now))
 
         await self._unit_of_work.write(write)
-        return _uncounted(payment, reference, callbacks) is None
+        return _uncounted(payment, attempt, callbacks) is None
+
+    async def reported_money_is_here(self, payment: Payment, reference: str) -> bool:
+        """Whether all money that callbacks name of this attempt is here. Nobody is asked."""
+        attempt = payment.attempt(reference)
+        callbacks = await self._reports(self._providers.by_name.get(attempt.provider), reference)
+        return _uncounted(payment, attempt, callbacks) is None
 
 
 async def _answer(
@@ -256,14 +261,29 @@ def _urgency(attempt: Attempt, asked_for: Urgency, now: datetime) -> Urgency:
     return Urgency.PAYER if waits else asked_for
 
 
-def _uncounted(payment: Payment, reference: str, callbacks: tuple[Callback, ...]) -> str | None:
-    """The newest name of paid money that is not here, beside money of this attempt that is: it came twice."""
-    here = [capture for capture in payment.captures if capture.reference == reference]
-    # A person who recorded the money may have called it by its receipt.
-    counted = {
-        name for c in here for name in (c.key, c.receipt, payment.attempt(reference).provider_reference)
-    }
-    for said in reversed(callbacks if here else ()):
+def _name_to_ask_by(payment: Payment, attempt: Attempt, callbacks: tuple[Callback, ...]) -> str | None:
+    """The provider's name for what is asked about: its own for the attempt, or one that a callback gives.
+
+    An attempt that was paid is asked about by the name of money that is not here: it came twice. One that
+    ended without money may have been paid under either name, and is asked about by both in turns.
+    """
+    own, reported = attempt.provider_reference, _uncounted(payment, attempt, callbacks)
+    if own is None or reported is None:
+        return reported or own or _name_given(callbacks)
+    if payment.has_own_money(attempt.reference):
+        return reported
+    return own if attempt.live or attempt.checks % 2 else reported
+
+
+def _uncounted(payment: Payment, attempt: Attempt, callbacks: tuple[Callback, ...]) -> str | None:
+    """The newest name under which callbacks say that this attempt was paid, and which no money here bears."""
+    here = [capture for capture in payment.captures if capture.reference == attempt.reference]
+    counted = {name for capture in here for name in capture.names}
+    receipts = {said.receipt for said in callbacks}
+    if any(c.vouched is Vouched.RECORDED and not c.names & receipts for c in here):
+        # Nobody reported what a person recorded: it is what our own request asked for.
+        counted.add(attempt.provider_reference or "")
+    for said in reversed(callbacks):
         name = said.provider_reference
         if said.claim is Claim.PAID and name is not None and not counted & {name, said.receipt or name}:
             return name
@@ -388,6 +408,12 @@ class Application:
                 self.answer.provider_reference,
             )
         provider, report = self.provider, self.report
+        if report is not None and report.receipt is not None and self.answer.capture_key:
+            # A person may have recorded it by its receipt, for whichever attempt.
+            recorded = await transaction.attempt_holding(
+                self.attempt.provider, self.attempt.mode, report.receipt, None
+            )
+            holder = recorded or holder
         if report is not None:
             report = await _with_free_receipt(transaction, self.attempt, report)
         return Finding(
@@ -425,7 +451,7 @@ def _gave_way(
     """What becomes of the questions behind refunds that gave way to money which was gone already."""
     known = {refund.refund_id: refund.status for refund in before.refunds}
     ended = [r for r in after.refunds if known.get(r.refund_id) not in (None, r.status)]
-    each = [after_refund(reviews, refund, now=now) for refund in ended]
+    each = [after_refund(reviews, after, refund, now=now) for refund in ended]
     return (
         tuple(review for decided, _ in each for review in decided),
         tuple(event for _, events in each for event in events),

@@ -59,7 +59,7 @@ class SettleRefund:
             return _nothing("handed back by a person")
         question = RefundQuestion(
             reference=refund.reference,
-            attempt=capture.reference,
+            attempt=capture.paid_on,
             capture_key=capture.key,
             receipt=capture.receipt,
             amount=refund.amount,

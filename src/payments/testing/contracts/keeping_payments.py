@@ -9,6 +9,7 @@ import attrs
 
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import Search, summary_of
+from payments.domain.capture import Vouched
 from payments.domain.errors import StaleVersion
 from payments.domain.events import Reason
 from payments.domain.evidence import Mode
@@ -71,7 +72,7 @@ FULL_PAYMENT = a_payment(
     ),
     captures=(
         a_capture(1, receipt="SGH1234567"),
-        a_capture(3, disposition=Disposition.SURPLUS, attached=True),
+        a_capture(3, disposition=Disposition.SURPLUS, vouched=Vouched.ATTACHED),
         a_capture(2, disposition=Disposition.HELD, amount=Money.of("123456789012.345", "KWD")),
     ),
     refunds=(

@@ -25,6 +25,7 @@ from payments.domain.attempt import Attempt
 from payments.domain.errors import IllegalTransition, StorageError
 from payments.domain.events import Reason
 from payments.domain.payment import Payment
+from payments.domain.review import ReviewState
 from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
 from payments.testing.simulation.coverage import Coverage, edge_name
 from payments.testing.simulation.ledger import Ledger
@@ -65,10 +66,16 @@ class Judge:
     _believed: dict[str, Message] = attrs.field(factory=dict, init=False)
     """By order: the newest message that the orders service was told."""
     _walks: dict[UUID, TrailWalk] = attrs.field(factory=dict, init=False)
+    _closed_before: dict[tuple[str, str], frozenset[UUID]] = attrs.field(factory=dict, init=False)
+    """By money that was taken: the questions that were answered already. They were about other money."""
 
     def committed(self, before: Tables, after: Tables) -> None:
         """Look at every payment that a commit changed."""
         self.tables = after
+        for money in self._ledger.taken.keys() - self._closed_before.keys():
+            self._closed_before[money] = frozenset(
+                r.review_id for r in before.reviews.values() if r.state is ReviewState.RESOLVED
+            )
         self._walk(after, len(before.audit))
         if before.payments is after.payments and before.reviews is after.reviews:
             return
@@ -167,7 +174,6 @@ class Judge:
 
     def _money_is_what_was_taken(self) -> None:
         reviews = self.tables.reviews.values()
-        attested = {r.subject for r in reviews}
         counted = {}
         for payment in self.tables.payments.values():
             by_a_person = {r.subject for r in reviews if r.decision in ("record", "attach")}
@@ -184,7 +190,9 @@ class Judge:
                         "I10", capture.key, f"{taken.amount} was paid and {capture.amount} is counted."
                     )
         for (provider, key), taken in self._ledger.taken.items():
-            asked = taken.reference in attested or any(s.endswith(f":{key}") for s in attested)
+            closed = self._closed_before.get((provider, key), frozenset())
+            about = {r.subject for r in reviews if r.review_id not in closed}
+            asked = taken.reference in about or any(s.endswith(f":{key}") for s in about)
             if (provider, key) not in counted and not asked:
                 self._broken(
                     "I10",

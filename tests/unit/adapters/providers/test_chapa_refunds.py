@@ -121,6 +121,13 @@ async def test_where_chapas_name_is_not_known_ours_is_tried() -> None:
     assert [r.url.path.rsplit("/", 1)[-1] for r in asked.requests] == [CAPTURE, REFERENCE]
 
 
+async def test_money_that_was_paid_elsewhere_is_never_looked_for_under_our_reference() -> None:
+    asked, refunds = refunding(said(404, "Transaction not found"))
+    with pytest.raises(ProviderRejected):
+        await refunds.request(attrs.evolve(REQUEST, attempt=None))
+    assert [r.url.path.rsplit("/", 1)[-1] for r in asked.requests] == [CAPTURE]
+
+
 @pytest.mark.parametrize(
     ("canned", "outcome", "name"),
     [

@@ -108,6 +108,12 @@ async def test_the_amount_is_always_sent_and_the_note_carries_our_reference() ->
     ]
 
 
+async def test_money_that_was_paid_elsewhere_is_named_by_its_number() -> None:
+    asked, refunds = refunding(told(200, QUEUED, CREATED))
+    await refunds.request(attrs.evolve(REQUEST, attempt=None))
+    assert asked.sent[0]["transaction"] == CAPTURE
+
+
 async def test_all_of_a_capture_in_francs_is_sent_in_hundredths_too() -> None:
     asked, refunds = refunding(told(200, QUEUED, CREATED))
     whole = Money.of("1500", "XOF")

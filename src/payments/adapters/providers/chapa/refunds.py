@@ -49,7 +49,7 @@ class ChapaRefunds(Refunds):
             "reference": request.reference,
         }
         answer = await self._refund(request.capture_key, form)
-        if is_unknown(answer):
+        if is_unknown(answer) and request.attempt is not None:
             # Which of the two names belongs in the path is not certain; nothing was done under one that
             # Chapa does not know.
             answer = await self._refund(request.attempt, form)

@@ -105,7 +105,8 @@ def refund_fields(request: RefundRequest) -> dict[str, Any]:
     """What is sent. The amount is always there: without it Paystack takes all of the transaction."""
     note = flattened(f"{request.reference} {request.reason}")
     return {
-        "transaction": request.attempt,
+        # By our reference or by its number (fact sheet, section 8).
+        "transaction": request.attempt or request.capture_key,
         "amount": subunits(request.amount),
         "currency": request.amount.currency.code,
         "merchant_note": note[:_LONGEST_NOTE_CHARACTERS],

@@ -1,0 +1,197 @@
+"""One money may have several names, and one attempt several payments: none is lost, none counts twice."""
+
+from contextlib import suppress
+
+import pytest
+
+from payments.application.records import Claim
+from payments.application.review_details import Details
+from payments.domain.capture import Vouched
+from payments.domain.errors import DecisionNotPossible
+from payments.domain.transitions import PaymentStatus
+from tests.unit.use_cases.deciding import decide, stuck
+from tests.unit.use_cases.kept import everything_holds
+from tests.unit.use_cases.prompts_shop import PromptsShop
+from tests.unit.use_cases.shop import IN_FLIGHT, Shop, birr
+
+pytestmark = pytest.mark.anyio
+
+RECEIPT, OTHER = "SGH1111111", "SGH2222222"
+
+
+async def record(prompted: PromptsShop, receipt: str) -> None:
+    """A person records what they saw: money called ``receipt``."""
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    seen = Details(outcome="paid", provider_reference=receipt)
+    with suppress(DecisionNotPossible):
+        await prompted.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+
+
+async def test_one_receipt_pays_one_order(prompted: PromptsShop) -> None:
+    prompted.kit.order("order_2", amount="1000.00", currency="KES")
+    paid = await prompted.initiate()
+    prompted.prompts.pays(paid.reference)
+    await prompted.reports(paid.reference, receipt=RECEIPT)
+    await prompted.kit.work()
+    prompted.prompts.silent = True
+    await prompted.initiate("order_2")
+    await prompted.pass_time(hours=26)
+    await record(prompted, RECEIPT)
+    assert (await prompted.payment("order_2")).status is not PaymentStatus.SUCCESS
+
+
+async def test_a_receipt_that_was_recorded_for_another_order_is_asked_about(prompted: PromptsShop) -> None:
+    prompted.kit.order("order_2", amount="1000.00", currency="KES")
+    await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=26)
+    await record(prompted, RECEIPT)
+    prompted.prompts.silent = False
+    second = await prompted.initiate("order_2")
+    prompted.prompts.pays(second.reference)
+    await prompted.reports(second.reference, receipt=RECEIPT)
+    await prompted.kit.work()
+    assert await prompted.reviews("order_2") == ["orphan"]
+
+
+async def test_money_that_is_here_is_not_recorded_again_by_its_receipt(prompted: PromptsShop) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.kit.work()
+    await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
+    await prompted.pass_time(hours=25)
+    await record(prompted, RECEIPT)
+    assert len((await prompted.payment()).captures) == 1
+
+
+async def test_what_was_recorded_by_its_receipt_is_not_counted_again_when_asked(
+    prompted: PromptsShop,
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.pass_time(hours=26)
+    await record(prompted, RECEIPT)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+    await prompted.ask(opened.reference)
+    prompted.skip(seconds=11)
+    await prompted.ask(opened.reference)
+    assert len((await prompted.payment()).captures) == 1
+
+
+@pytest.mark.parametrize("first", ["both together", "the second alone", "the push's answer lost"])
+async def test_both_payments_of_a_prompt_that_came_twice_are_counted(
+    prompted: PromptsShop, first: str
+) -> None:
+    lost = first == "the push's answer lost"
+    reference = await prompted.lost() if lost else (await prompted.initiate()).reference
+    prompted.prompts.pays(reference)
+    prompted.prompts.twice(reference, "C-again")
+    if first != "the second alone":
+        await prompted.reports(reference, receipt=RECEIPT)
+        prompted.skip(seconds=1)
+    await prompted.reports(reference, name="C-again", receipt=OTHER)
+    await prompted.pass_time(hours=26)
+    assert len((await prompted.payment()).captures) == 2
+
+
+@pytest.mark.parametrize("final", [True, False])
+async def test_paid_under_another_name_than_the_declined_one(
+    prompted: PromptsShop,
+    final: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    prompted.prompts.twice(opened.reference, "C-again")
+    prompted.prompts.declines(opened.reference, final=final)
+    await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
+    await prompted.pass_time(hours=25)
+    assert [c.key for c in (await prompted.payment()).captures] == ["C-again"]
+
+
+async def test_asking_again_ends_no_question_about_a_second_payment_in_flight(prompted: PromptsShop) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.kit.work()
+    prompted.prompts._answers["C-again"] = IN_FLIGHT
+    await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
+    await prompted.pass_time(hours=25)
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    await prompted.kit.payments.resolve(asked.review_id, "ask_again", "look", "operator:ann")
+    assert await prompted.reviews() == ["stuck_unknown"]
+
+
+async def test_the_second_payment_was_recorded_and_then_the_first_is_reported(prompted: PromptsShop) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
+    await prompted.pass_time(hours=26)
+    await record(prompted, OTHER)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.pass_time(hours=26)
+    assert len((await prompted.payment()).captures) == 2 or await prompted.reviews()
+
+
+@pytest.mark.parametrize("then", ["a notice", "an operator"])
+async def test_what_a_person_recorded_by_our_reference_is_not_counted_again(shop: Shop, then: str) -> None:
+    reference = await stuck(shop)
+    with suppress(DecisionNotPossible):
+        await decide(shop, "record", outcome="paid", provider_reference=reference)
+    shop.provider.pays(reference)
+    if then == "a notice":
+        await shop.hear(reference, Claim.OTHER)
+        await shop.kit.work()
+    else:
+        await shop.ask(reference)
+    assert len((await shop.payment()).captures) == 1
+
+
+async def recorded(shop: Shop, name: str = "as the dashboard has it", **details: str) -> str:
+    """The reference of an attempt of which a person recorded that it was paid."""
+    reference = await stuck(shop)
+    await decide(shop, "record", outcome="paid", provider_reference=name, **details)
+    return reference
+
+
+async def test_what_a_person_recorded_by_another_name_than_its_provider_attests_is_counted_once(
+    shop: Shop,
+) -> None:
+    reference = await recorded(shop)
+    shop.provider.pays(reference)
+
+    await shop.ask(reference)
+    await shop.hear(reference, Claim.PAID)
+    await shop.kit.work()
+
+    payment = await shop.payment()
+    assert [(c.key, c.vouched) for c in payment.captures] == [("as the dashboard has it", Vouched.RECORDED)]
+    assert await shop.reviews() == []
+    await everything_holds(shop.kit)
+
+
+async def test_what_is_attested_beside_recorded_money_of_another_amount_is_other_money(shop: Shop) -> None:
+    reference = await recorded(shop, amount="900.00")
+    shop.provider.pays(reference)
+
+    await shop.ask(reference)
+
+    assert len((await shop.payment()).captures) == 2
+    assert sorted(await shop.reviews()) == ["amount_mismatch"]
+    await everything_holds(shop.kit)
+
+
+async def test_recorded_money_that_went_back_is_that_money(shop: Shop) -> None:
+    reference = await recorded(shop)
+    await shop.attests_returned(reference)
+
+    await shop.ask(reference)
+
+    payment = await shop.payment()
+    assert len(payment.captures) == 1
+    assert payment.given_back == birr("1000.00")
+    await everything_holds(shop.kit)
