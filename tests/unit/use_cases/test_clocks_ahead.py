@@ -41,7 +41,7 @@ async def test_a_clock_that_is_a_day_ahead_costs_no_money(
 
 
 async def test_a_look_by_another_clock_before_the_planned_one_ends_no_watch(prompted: PromptsShop) -> None:
-    """Simulated history 4028568: looks by two clocks, 14 hours apart, were taken for two looks an hour apart."""
+    """Simulated history 4028568: looks by two clocks, 14 hours apart, were taken for the two it takes."""
     opened = await prompted.initiate()
     prompted.prompts.declines(opened.reference, final=False)
     prompted.skip(hours=38)
