@@ -609,8 +609,8 @@ FORGOTTEN: Final = (
     Fault(
         "paid news that is refused is put before nobody",
         f"{USE_CASES}/deliver_messages.py",
-        ' or after.kind != "paid":',
-        ' or after.kind != "nothing":',
+        "        if not await self._refused_money(after):\n",
+        "        if True:\n",
         f"{CASES}/test_messages.py::test_a_message_refused_for_good_is_parked_and_paid_is_put_before_a_person",
     ),
     Fault(

@@ -11,8 +11,9 @@ import attrs
 from payments.application.records import Destination, Message
 from payments.application.sequences import next_sequence, place_of
 from payments.domain import events as happened
+from payments.domain.capture import Capture
 from payments.domain.events import Reason
-from payments.domain.money import Money
+from payments.domain.money import Money, zero
 from payments.domain.payment import Payment
 from payments.domain.refund import Refund, refunded
 
@@ -92,8 +93,16 @@ def _refund_told(payment: Payment, refund: Refund) -> tuple[tuple[Destination, s
     if settling is None or refund.capture_id != settling.capture_id:
         return ()
     # With the provider's fees passed on, more arrived than the order's total.
-    whole = refunded(settling, payment.refunds) >= min(settling.amount, payment.amount)
+    whole = _gone_of_the_price(payment, settling) >= min(settling.amount, payment.amount)
     return ((Destination.ORDERS, "refunded" if whole else "partially_refunded", {}),)
+
+
+def _gone_of_the_price(payment: Payment, settling: Capture) -> Money:
+    """How much of what the order costs went back. Of accepted money, what was too much goes first."""
+    gone, too_much = refunded(settling, payment.refunds), zero(payment.amount.currency)
+    if settling.accepted and settling.amount > payment.amount:
+        too_much = settling.amount - payment.amount
+    return gone - too_much if gone > too_much else zero(payment.amount.currency)
 
 
 def _refund_mail(payment: Payment, refund: Refund) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
@@ -144,7 +153,7 @@ def _message(
 def _order_state(payment: Payment, kind: str, facts: dict[str, Any]) -> dict[str, Any]:
     """The full state, so that a newer message may overtake an undelivered older one."""
     settling = payment.settling_capture
-    given_back = min(refunded(settling, payment.refunds).minor, payment.amount.minor) if settling else 0
+    given_back = min(_gone_of_the_price(payment, settling).minor, payment.amount.minor) if settling else 0
     return {
         "payment_status": kind,
         "payment_id": str(payment.payment_id),

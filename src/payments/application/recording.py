@@ -102,9 +102,9 @@ def state_digest(payment: Payment) -> str:
 
 
 def _fields(capture: Capture) -> tuple[Any, ...]:
-    """All of it; ``vouched``, its last, only where it says something: there are digests older than it."""
+    """All of it; its last two only where one of them says something: there are digests older than these."""
     fields = attrs.astuple(capture, recurse=False)
-    return fields[:-1] if capture.vouched is None else fields
+    return fields if capture.vouched is not None or capture.accepted else fields[:-2]
 
 
 def chain_hash(entry: AuditEntry | ReviewLink) -> str:

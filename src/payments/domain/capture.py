@@ -35,6 +35,8 @@ class Capture:
     receipt: str | None = None
     vouched: Vouched | None = None
     """By whose word it is here: the provider's, or a collector's, if it is None."""
+    accepted: bool = False
+    """A person took it for the payment, although it is not what was due."""
 
     @property
     def attached(self) -> bool:
@@ -45,6 +47,11 @@ class Capture:
     def paid_on(self) -> str | None:
         """The reference of the attempt on whose page it was paid; None: elsewhere, and its key says where."""
         return None if self.attached else self.reference
+
+    @property
+    def known_receipt(self) -> str | None:
+        """The receipt by which its provider would find it: what a person recorded may bear no other name."""
+        return self.receipt or (self.key if self.vouched is Vouched.RECORDED else None)
 
     @property
     def names(self) -> frozenset[str]:

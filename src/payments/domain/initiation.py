@@ -6,6 +6,7 @@ from datetime import datetime
 import attrs
 
 from payments.domain.attempt import Attempt
+from payments.domain.collection import locked
 from payments.domain.events import Reason
 from payments.domain.money import Money
 from payments.domain.payment import Payment
@@ -92,6 +93,8 @@ def _plan_without_live(payment: Payment, wish: Wish, now: datetime) -> Plan:
                 attempt.watched(now)
                 and attempt.reason is Reason.DECLINED
                 and not payment.was_paid_on(attempt.reference)
+                # Its delivery code is of no use to anybody until a person unlocks it.
+                and not locked(attempt)
             )
             return Plan(Step.REOPEN, attempt) if again and wish.met_by(attempt, now) else Plan(Step.CLAIM)
     return Plan(Step.CLAIM)

@@ -175,7 +175,8 @@ def accept(payment: Payment, review: Review, decision: Decision, *, now: datetim
         if settles
         else happened.CaptureSurplus(capture_id=capture.capture_id)
     )
-    accepted = attrs.evolve(capture, disposition=following(CAPTURE, capture.disposition, type(event)))
+    disposition = following(CAPTURE, capture.disposition, type(event))
+    accepted = attrs.evolve(capture, disposition=disposition, accepted=True)
     captures = tuple(accepted if c.capture_id == capture.capture_id else c for c in payment.captures)
     change = Change(attrs.evolve(payment, captures=captures), (event,))
     attempt = payment.attempt(capture.reference)

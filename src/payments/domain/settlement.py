@@ -108,6 +108,9 @@ def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change
     when = None if has_own_money else next_check(attempt, finding.now)
     if when is None and not has_own_money and ended_by_one_look(known, attempt):
         when = finding.now + HOURLY
+    if has_own_money and known.next_check_at is not None and settlement.rule is Rule.NO_INFORMATION:
+        # A refund of it failed, and nobody said yet whether what had gone back was another one.
+        when = finding.now + HOURLY
     if finding.vouched is Vouched.ATTACHED and not has_own_money:
         when = known.next_check_at
     if when is not None and not finding.answer.asked:
@@ -279,7 +282,19 @@ def _captured(payment: Payment, attempt: Attempt, finding: Finding, disposition:
         change = change.then(learnt.after(event), event)
     if disposition is Disposition.SETTLES:
         change = supersede(change, finding.now)
+    if finding.vouched is None and _was_said_of_other_money(change.payment, attempt):
+        # Its watch ends with this money, and nobody asks by that name any more.
+        detail = f"The provider said that {attempt.provider_reference} was paid, too, which is not proven."
+        change = _stuck(change, finding, detail)
     return change
+
+
+def _was_said_of_other_money(payment: Payment, attempt: Attempt) -> bool:
+    """Whether it was said to be paid under its own name, and none of its money bears that."""
+    if attempt.said_paid_at is None or attempt.provider_reference is None:
+        return False
+    here = (capture for capture in payment.captures if capture.reference == attempt.reference)
+    return not any(attempt.provider_reference in capture.names for capture in here)
 
 
 def _declined(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:

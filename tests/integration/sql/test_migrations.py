@@ -37,8 +37,8 @@ def written_out(path: Path) -> dict[str, list[str]]:
         rows = connection.execute(
             "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type IN ('table', 'index')"
         ).fetchall()
-    # SQLite writes a column that was added later behind all others, on the same line.
-    between = r",\s*\n|, (?=vouched )"
+    # SQLite writes columns that were added later behind all others, on the same line.
+    between = r",\s*\n|, (?=vouched |accepted )"
     return {
         name: sorted(" ".join(part.split()) for part in re.split(between, text.rstrip().rstrip(")")))
         for name, text in rows

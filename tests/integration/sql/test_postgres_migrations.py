@@ -166,8 +166,9 @@ def test_a_later_revision_keeps_no_writer_from_a_table_that_was_there(empty: str
     migrate_postgres.change(empty, upgrade)
     made = re.findall(r"CREATE (?:UNIQUE )?INDEX (CONCURRENTLY )?\S+ ON (\w+)", "\n".join(said))
     assert [table for online, table in made if table in there and not online] == []
-    # A column with nothing in it takes a lock for an instant, and no row is written anew.
-    instant = re.compile(r'ALTER TABLE \w+ ADD COLUMN \w+ TEXT(?: COLLATE "C")?$')
+    # A column with nothing or a constant in it takes a lock for an instant, and no row is written anew.
+    kind = r'TEXT(?: COLLATE "C")?|BOOLEAN DEFAULT false NOT NULL'
+    instant = re.compile(rf"ALTER TABLE \w+ ADD COLUMN \w+ (?:{kind})$")
     lasting = [statement for statement in said if not instant.match(statement)]
     taken = [re.match(r"(?:ALTER TABLE|LOCK(?: TABLE)?) (\w+)", statement) for statement in lasting]
     assert [match[1] for match in taken if match and match[1] in there] == []

@@ -80,7 +80,10 @@ def test_a_payments_state_is_hashed_as_it_always_was_whatever_was_added_since() 
 
 def test_by_whose_word_money_is_here_is_hashed_with_it() -> None:
     digests = {
-        state_digest(a_payment(attempts=(an_attempt(),), captures=(a_capture(vouched=vouched),)))
-        for vouched in (None, *Vouched)
+        state_digest(
+            a_payment(attempts=(an_attempt(),), captures=(a_capture(vouched=by, accepted=accepted),))
+        )
+        for by in (None, *Vouched)
+        for accepted in (False, True)
     }
-    assert len(digests) == 3
+    assert len(digests) == 6

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +25,7 @@ from payments.domain.errors import (
     InvalidRequest,
     PaymentAlreadyProcessed,
     PaymentInReview,
+    PaymentsError,
     ReferenceNotFound,
     UnsupportedCurrency,
     WrongDeliveryCode,
@@ -33,6 +35,7 @@ from payments.domain.evidence import Channel, Rule
 from payments.domain.money import Money
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus
 from payments.testing import cash_on_delivery, in_memory_payments
+from tests.unit.use_cases.deciding import resolve, the_review
 from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import HesitatingProvider, Shop, birr, refused
 
@@ -623,3 +626,29 @@ async def test_the_page_says_what_arrived_and_what_was_due(shop: Shop) -> None:
     await collected(shop, opened.reference, delivery_code=code, amount=birr("900.00"))
     shown = await shop.kit.payments.page(opened.checkout_url.split("/")[-2])
     assert (shown.face.value, shown.arrived, shown.due) == ("held", (birr("900.00"),), birr("1000.00"))
+
+
+async def locked(shop: Shop) -> tuple[str, str]:
+    opened, code = await by_cash(shop)
+    for n in range(5):
+        with suppress(PaymentsError):
+            await collected(shop, opened.reference, collection_id=f"w-{n}", delivery_code=another_than(code))
+    return opened.reference, code
+
+
+async def test_a_door_that_was_refused_is_not_handed_out_locked(shop: Shop) -> None:
+    await locked(shop)
+    await resolve(shop, await the_review(shop), "refuse")
+    again, code = await by_cash(shop)
+    kept = await collected(shop, again.reference, delivery_code=code)
+    assert kept.result is CashResult.SETTLED
+
+
+async def test_who_collected_at_a_refused_door_is_put_before_a_person(shop: Shop) -> None:
+    reference, code = await locked(shop)
+    await resolve(shop, await the_review(shop), "refuse")
+    with suppress(PaymentsError):
+        await collected(shop, reference, delivery_code=code)
+    await resolve(shop, await the_review(shop), "unlock")
+    kept = await collected(shop, reference, delivery_code=code)
+    assert kept.result is CashResult.SETTLED

@@ -6,10 +6,12 @@ from datetime import timedelta
 import pytest
 
 from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
-from payments.application.records import Destination, MessageState
+from payments.application.records import Destination, Message, MessageState
 from payments.application.sequences import place_of
 from payments.domain.errors import OutcomeUnknown
 from payments.domain.transitions import PaymentStatus
+from tests.unit.use_cases.deciding import decide, short_money
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import Shop, birr
 
 pytestmark = pytest.mark.anyio
@@ -357,3 +359,66 @@ async def test_refunding_a_surplus_never_makes_the_order_refunded(shop: Shop) ->
     assert payment.given_back == birr("1000.00")
     assert await shop.told() == ["paid"]
     assert await shop.told(Destination.PAYER) == ["confirmation", "refunded"]
+
+
+async def test_an_order_that_will_not_hear_of_a_part_that_went_back_is_a_question(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.kit.orders.down = True
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    payment = await shop.payment()
+    await shop.kit.payments.refund(payment.payment_id, amount="400.00", reason="late", actor="operator:anna")
+    await shop.pass_minutes(10)
+    shop.kit.orders.down, shop.kit.orders.refusing = False, True
+    await shop.pass_minutes(10)
+    assert await shop.reviews() == ["paid_after_cancel"]
+
+
+def said(message: Message) -> tuple[str, str]:
+    return message.kind, json.loads(message.body)["refunded_amount"]
+
+
+async def to_orders(shop: Shop) -> list[tuple[str, str]]:
+    payment = await shop.payment()
+    messages = await shop.kit.unit_of_work.reads.messages_of(payment.payment_id)
+    return [said(message) for message in messages if message.destination is Destination.ORDERS]
+
+
+async def test_what_was_too_much_of_accepted_money_and_went_back_makes_no_order_refunded(shop: Shop) -> None:
+    await short_money(shop, "2000.00")
+    await decide(shop, "accept")
+    payment_id = (await shop.payment()).payment_id
+    for amount, reason in (("1000.00", "twice the price"), ("400.00", "late"), ("600.00", "returned")):
+        await shop.kit.payments.refund(payment_id, amount=amount, reason=reason, actor="operator:anna")
+        await shop.kit.work()
+
+    assert await to_orders(shop) == [
+        ("paid", "0.00"),
+        ("partially_refunded", "0.00"),
+        ("partially_refunded", "400.00"),
+        ("refunded", "1000.00"),
+    ]
+    await everything_holds(shop.kit)
+
+
+async def test_what_went_back_before_the_rest_was_accepted_is_none_of_the_price(shop: Shop) -> None:
+    (held,) = (await short_money(shop, "1500.00")).captures
+    payment_id, part = (await shop.payment()).payment_id, birr("500.00")
+    await shop.kit.payments.refund(
+        payment_id, amount=part, reason="too much", actor="operator:anna", capture_id=held.capture_id
+    )
+    await shop.kit.work()
+    await decide(shop, "accept")
+
+    assert await to_orders(shop) == [("paid", "0.00")]
+    await everything_holds(shop.kit)
+
+
+async def test_of_accepted_money_that_was_too_little_all_of_it_is_the_price(shop: Shop) -> None:
+    await short_money(shop, "900.00")
+    await decide(shop, "accept")
+    payment_id = (await shop.payment()).payment_id
+    await shop.kit.payments.refund(payment_id, amount="900.00", reason="late", actor="operator:anna")
+    await shop.kit.work()
+
+    assert await to_orders(shop) == [("paid", "0.00"), ("refunded", "900.00")]

@@ -6,7 +6,7 @@ from uuid import UUID
 import attrs
 import pytest
 
-from payments.application.ports.providers import Question
+from payments.application.ports.providers import Question, RefundOutcome
 from payments.application.records import Claim
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
@@ -16,7 +16,9 @@ from payments.domain.payment import Customer, Payment
 from payments.domain.refund import Refund
 from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
+from tests.unit.use_cases.deciding import resolve, the_review
 from tests.unit.use_cases.shop import Shop, birr
+from tests.unit.use_cases.test_reconcile import reconciled
 
 pytestmark = pytest.mark.anyio
 
@@ -225,3 +227,64 @@ async def test_more_that_went_back_than_arrived_is_asked_about_once(shop: Shop) 
     reviews = await shop.kit.unit_of_work.reads.reviews_of((await shop.payment()).payment_id)
     assert [(r.kind, r.subject) for r in reviews] == [(ReviewKind.DISPUTE, reference)]
     assert "2000.00 ETB went back" in reviews[0].detail
+
+
+async def test_what_went_back_is_asked_for_again_until_it_is_answered(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    payment = await shop.payment()
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.answer = RefundOutcome.PENDING
+    mine = await shop.kit.payments.refund(
+        payment.payment_id, amount="300.00", reason="late", actor="operator:anna"
+    )
+    # Somebody sends as much back at the provider.
+    await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="refunded", returned=birr("300.00"))
+    await shop.ask(opened.reference)
+    shop.provider.refunds.ends(mine.reference, RefundOutcome.FAILED)
+    shop.provider.silent = True
+    await shop.pass_minutes(30)
+    shop.provider.silent = False
+    await shop.pass_hours(2)
+    assert (await shop.payment()).given_back == birr("300.00")
+
+
+@pytest.mark.parametrize("before", [False, True])
+async def test_a_banks_claim_is_asked_about_although_the_money_was_missing_once(
+    shop: Shop,
+    before: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    await shop.kit.work()
+    shop.skip(minutes=10)
+    if before:
+        shop.provider.forgets(opened.reference)
+        await reconciled(shop, apply=True)
+        await resolve(shop, await the_review(shop), "dismiss")
+        shop.provider.pays(opened.reference)
+    payment = await shop.payment()
+    await shop.kit.payments.refund(payment.payment_id, amount="1000.00", reason="late", actor="operator:anna")
+    await shop.attests_returned(opened.reference)
+    await shop.hear(opened.reference, Claim.DISPUTED)
+    await shop.pass_minutes(5)
+    assert await shop.reviews() == ["dispute"]
+
+
+async def test_missing_money_is_asked_about_although_a_bank_claimed_it_once(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    await shop.kit.work()
+    payment = await shop.payment()
+    await shop.kit.payments.refund(payment.payment_id, amount="400.00", reason="late", actor="operator:anna")
+    await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="refunded", returned=birr("400.00"))
+    await shop.hear(opened.reference, Claim.DISPUTED)
+    await shop.pass_minutes(5)
+    await resolve(shop, await the_review(shop), "dismiss")
+    shop.skip(minutes=10)
+    shop.provider.forgets(opened.reference)
+    await reconciled(shop, apply=True)
+    assert await shop.reviews() == ["dispute"]

@@ -1,18 +1,22 @@
 """One money may have several names, and one attempt several payments: none is lost, none counts twice."""
 
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
+from payments.application.ports.providers import Span
 from payments.application.records import Claim
 from payments.application.review_details import Details
 from payments.domain.capture import Vouched
 from payments.domain.errors import DecisionNotPossible
 from payments.domain.transitions import PaymentStatus
-from tests.unit.use_cases.deciding import decide, stuck
+from payments.testing import in_memory_payments
+from tests.unit.use_cases.deciding import decide, resolve, stuck
 from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.prompts_shop import PromptsShop
-from tests.unit.use_cases.shop import IN_FLIGHT, Shop, birr
+from tests.unit.use_cases.shop import IN_FLIGHT, HesitatingProvider, Shop, birr
+from tests.unit.use_cases.test_reconcile import orphans, reconciled
 
 pytestmark = pytest.mark.anyio
 
@@ -195,3 +199,111 @@ async def test_recorded_money_that_went_back_is_that_money(shop: Shop) -> None:
     assert len(payment.captures) == 1
     assert payment.given_back == birr("1000.00")
     await everything_holds(shop.kit)
+
+
+async def test_a_late_report_with_another_receipt_than_was_recorded_is_other_money(
+    prompted: PromptsShop,
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=26)
+    await record(prompted, OTHER)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.pass_time(hours=26)
+    assert len((await prompted.payment()).captures) == 2 or await prompted.reviews()
+
+
+@pytest.mark.parametrize("asks", [1, 2])
+async def test_what_was_said_once_is_not_forgotten_for_money_of_another_name(
+    prompted: PromptsShop, asks: int
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = False
+    prompted.prompts.declines(opened.reference, final=False)
+    await prompted.ask(opened.reference)
+    for _ in range(asks):
+        await prompted.ask(opened.reference)
+    prompted.prompts.pays(opened.reference)
+    prompted.prompts.twice(opened.reference, "C-again")
+    await prompted.ask(opened.reference)
+    await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
+    await prompted.pass_time(hours=26)
+    assert len((await prompted.payment()).captures) == 2 or await prompted.reviews()
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+async def test_an_answer_about_the_declined_name_ends_no_question_about_the_reported_one(
+    prompted: PromptsShop, asked: int
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.declines(opened.reference)
+    await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
+    await prompted.pass_time(hours=25)
+    (question,) = (await prompted.kit.payments.reviews()).items
+    for _ in range(asked):
+        await prompted.kit.payments.resolve(question.review_id, "ask_again", "look", "operator:ann")
+    assert await prompted.reviews() == ["stuck_unknown"]
+
+
+async def test_money_of_the_own_name_ends_no_question_about_the_reported_one(prompted: PromptsShop) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
+    await prompted.pass_time(hours=26)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+    (question,) = (await prompted.kit.payments.reviews()).items
+    for _ in range(4):
+        await prompted.kit.payments.resolve(question.review_id, "ask_again", "look", "operator:ann")
+        prompted.skip(seconds=15)
+    assert [c.key for c in (await prompted.payment()).captures] == ["C-1"]
+    assert await prompted.reviews() == ["stuck_unknown"]
+
+
+async def test_a_name_that_gets_no_answer_hides_no_older_one(prompted: PromptsShop) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.kit.work()
+    prompted.prompts.twice(opened.reference, "C-4")
+    await prompted.reports(opened.reference, name="C-4", receipt=OTHER)
+    prompted.skip(seconds=1)
+    await prompted.reports(opened.reference, name="C-5", receipt="SGH3333333")
+    await prompted.pass_time(hours=25)
+    assert [c.key for c in (await prompted.payment()).captures] == ["C-1", "C-4"]
+    assert sorted(await prompted.reviews()) == ["stuck_unknown", "surplus"]
+
+
+async def nameless() -> Shop:
+    provider, other = HesitatingProvider(lists_references=False), HesitatingProvider(name="other")
+    kit = in_memory_payments(provider, other)
+    kit.order()
+    return Shop(kit=kit, provider=provider, other=other)
+
+
+async def test_recorded_money_is_not_nobodys_in_a_list_without_our_references() -> None:
+    shop = await nameless()
+    reference = await recorded(shop)
+    shop.provider.pays(reference)
+    shop.provider.lists(reference)
+    span = Span(since=shop.kit.clock.now() - timedelta(days=7), until=shop.kit.clock.now())
+    async for _ in shop.kit.payments.reconcile("scripted", span, apply=True):
+        pass
+    assert await orphans(shop) == []
+    await everything_holds(shop.kit)
+
+
+async def test_money_that_counts_is_attached_to_no_second_order(shop: Shop) -> None:
+    shop.kit.order("order_2")
+    reference = await recorded(shop)
+    second = await shop.initiate("order_2")
+    # As a notice without our reference would, or a list that was read before the person recorded it.
+    shop.provider.pays(reference)
+    shop.provider.ledger.lists(shop.provider._answers[reference], tells_reference=False)
+    await reconciled(shop, apply=True)
+    (asked,) = await orphans(shop)
+    with suppress(DecisionNotPossible):
+        await resolve(shop, asked, "attach", reference=second.reference, paid_under=reference)
+    assert (await shop.payment("order_2")).captures == ()

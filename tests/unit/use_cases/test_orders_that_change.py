@@ -98,3 +98,42 @@ async def test_after_an_answer_that_came_too_late_a_closed_order_is_not_claimed_
 
     assert (await shop.payment()).live_attempt is None
     assert len(shop.provider.opened) == 1
+
+
+@attrs.define
+class SlowOrders(Orders):
+    """Has something happen before an answer arrives that is old by then, once."""
+
+    _orders: Orders
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def get(self, order_id: str) -> Order | None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        order = await self._orders.get(order_id)
+        if meanwhile is not None:
+            await meanwhile()
+        return order
+
+    async def tell(self, message: Message) -> None:
+        await self._orders.tell(message)
+
+
+@pytest.mark.parametrize("before", ["nothing", "a live page", "a declined page"])
+@pytest.mark.parametrize("provider", ["scripted", "other"])
+async def test_a_slow_tab_does_not_put_the_older_price_in_place_of_the_newer(
+    shop: Shop, before: str, provider: str
+) -> None:
+    if before != "nothing":
+        first = await shop.initiate()
+        if before == "a declined page":
+            shop.provider.forgets_to_cancel = True
+            shop.provider.declines(first.reference)
+            await shop.ask(first.reference)
+
+    async def another_tab() -> None:
+        shop.kit.order(amount="1200.00")
+        await shop.initiate(provider="other")
+
+    initiate = attrs.evolve(shop.kit.payments.initiate, orders=SlowOrders(shop.kit.orders, another_tab))
+    await initiate("order_1", "user_1", provider)
+    assert (await shop.payment()).amount == birr("1200.00")

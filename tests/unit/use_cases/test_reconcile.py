@@ -23,6 +23,7 @@ from payments.domain.money import Money
 from payments.domain.review import Review, ReviewState
 from payments.domain.transitions import PaymentStatus
 from payments.testing import in_memory_payments
+from tests.unit.use_cases.deciding import resolve
 from tests.unit.use_cases.kept import everything_holds, misshapen
 from tests.unit.use_cases.shop import HesitatingProvider, Shop, birr
 
@@ -398,3 +399,25 @@ async def test_a_list_that_cannot_be_had_is_said_so(shop: Shop) -> None:
 async def test_a_provider_without_a_list_says_so(shop: Shop) -> None:
     with pytest.raises(UnsupportedProvider, match="cash cannot be reconciled"):
         await reconciled(shop, provider="cash")
+
+
+async def test_money_of_a_forgotten_reference_is_asked_about_although_a_failure_was(shop: Shop) -> None:
+    await shop.hear(LOST, Claim.FAILED)
+    await shop.pass_hours(25)
+    (asked,) = await orphans(shop)
+    await resolve(shop, asked, "dismiss")
+    lost(shop)
+    await reconciled(shop, apply=True)
+    assert len(await orphans(shop)) == 1
+
+
+async def test_a_second_payment_under_one_reference_is_asked_about(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    await shop.kit.work()
+    shop.skip(minutes=10)
+    shop.provider.lists(opened.reference)
+    shop.provider.lists(opened.reference, capture_key="T-second")
+    await reconciled(shop, apply=True)
+    assert [asked.subject for asked in await orphans(shop)] == ["T-second"]

@@ -201,6 +201,7 @@ def _capture_of(row: Row) -> Capture:
         captured_at=at(row["captured_at"]),
         receipt=row["receipt"],
         vouched=None if row["vouched"] is None else Vouched(row["vouched"]),
+        accepted=bool(row["accepted"]),
     )
 
 
@@ -220,6 +221,7 @@ def capture_values(payment_id: UUID, position: int, capture: Capture) -> dict[st
         "captured_at": instant(capture.captured_at),
         "receipt": capture.receipt,
         "vouched": None if capture.vouched is None else capture.vouched.value,
+        "accepted": capture.accepted,
     }
 
 

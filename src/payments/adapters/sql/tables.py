@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -188,8 +189,10 @@ CAPTURES: Final = Table(
     _required("disposition", _NAME),
     _required("captured_at", _INSTANT),
     _maybe("receipt", _NAME),
-    # Of later than the others, and without a check: to make one would read all rows under a lock.
+    # Later than the others. Without a check, which would read all rows under a lock, and with a default,
+    # because processes of the version before do not know them.
     _maybe("vouched", _NAME),
+    Column("accepted", Boolean, server_default=false(), nullable=False),
     _check("amount", "amount_minor > 0"),
     _check("key", "key <> ''"),
     _one_of("mode", Mode),

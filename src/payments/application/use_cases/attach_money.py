@@ -154,6 +154,9 @@ class AttachMoney:
             raise DecisionNotPossible("No notice names what this review is about.")
         _require_one_provider(notices[-1].provider, provider)
         asked_about = paid_under or review.subject
+        known = await self._unit_of_work.reads.payment_with_reference(asked_about)
+        if known is not None and known.has_own_money(asked_about):
+            raise DecisionNotPossible(f"What was paid under {asked_about} counts for it already.")
         question = Question(reference=asked_about, provider_reference=None, amount=attempt.amount)
         answer = await answer_of(provider, question, ANSWERED_WITHIN_S)
         if answer.reference not in (None, asked_about):

@@ -47,11 +47,11 @@ from payments.domain.errors import (
     ReferenceNotFound,
     WrongDeliveryCode,
 )
-from payments.domain.events import ReviewKind
+from payments.domain.events import ReviewKind, ReviewOpened
 from payments.domain.evidence import Channel, Evidence, Rule
-from payments.domain.payment import Payment
+from payments.domain.payment import Change, Payment
 from payments.domain.persons import owes
-from payments.domain.review import Review
+from payments.domain.review import Review, ReviewState
 
 CAUSE = "collector"
 
@@ -132,6 +132,8 @@ class _Taking:
             return await self._without_attempt(transaction, payment)
         if self._needs_code(attempt):
             counted = await transaction.has_evidence(self.evidence_id)
+            if not counted and locked(attempt):
+                await self._put_before_a_person(transaction, payment, attempt)
             if counted or locked(attempt) or self.record.delivery_code is None:
                 return _told(attempt)
             if not self._code_is_right(attempt):
@@ -168,6 +170,24 @@ class _Taking:
         kept = await self._keep(transaction, change.after, attempt, result_of(rule))
         await transaction.save(change)
         return kept
+
+    async def _put_before_a_person(
+        self, transaction: Transaction, payment: Payment, attempt: Attempt
+    ) -> None:
+        """Ask what to do about cash that somebody holds for a locked code, unless that is asked already."""
+        question = ReviewOpened(
+            kind=ReviewKind.CASH_CODE_LOCKED,
+            subject=attempt.reference,
+            detail=f"{self.record.collector} collected {self.record.amount}, and the code is locked.",
+        )
+        reviews = await transaction.reviews_of(payment.payment_id)
+        about = (question.kind, question.subject)
+        if any((r.kind, r.subject) == about and r.state is ReviewState.OPEN for r in reviews):
+            return
+        change = recorded(
+            payment, Change(payment, (question,)), actor=self._actor, cause=CAUSE, now=self.clock.now()
+        )
+        await transaction.save(change)
 
     async def _wrong_code(
         self, transaction: Transaction, payment: Payment, attempt: Attempt

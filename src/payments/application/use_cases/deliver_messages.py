@@ -22,6 +22,8 @@ from payments.domain.payment import Change
 
 LEASE: Final = timedelta(seconds=60)
 BATCH: Final = 50
+_MONEY_IS_HERE: Final = frozenset({"paid", "partially_refunded"})
+_ANSWERED: Final = frozenset({MessageState.DELIVERED, MessageState.PARKED})
 SLOWEST: Final = timedelta(minutes=5)
 
 
@@ -50,7 +52,7 @@ class DeliverMessages:
 
     async def _deliver(self, message: Message, token: UUID, finish: Together[Message]) -> None:
         after = await self._sent(message)
-        if after.state is not MessageState.PARKED or after.kind != "paid":
+        if not await self._refused_money(after):
             await finish(after)
             return
 
@@ -59,6 +61,24 @@ class DeliverMessages:
                 await self._ask_a_person(transaction, after)
 
         await self._unit_of_work.write(write)
+
+    async def _refused_money(self, message: Message) -> bool:
+        """Whether it was refused for good and is the first to tell the orders service of money that is here.
+
+        A part that went back may have overtaken "paid".
+        """
+        if message.state is not MessageState.PARKED or message.kind not in _MONEY_IS_HERE:
+            return False
+        if message.kind == "paid":
+            return True
+        others = await self._unit_of_work.reads.messages_of(message.payment_id)
+        return not any(
+            other.kind in _MONEY_IS_HERE
+            and other.state in _ANSWERED
+            and other.message_id != message.message_id
+            for other in others
+            if other.destination is Destination.ORDERS
+        )
 
     async def _sent(self, message: Message) -> Message:
         """The message with what became of it."""

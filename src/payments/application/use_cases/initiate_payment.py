@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Final, NoReturn
 
 import attrs
@@ -54,6 +55,9 @@ CALL_WITHIN_S: Final = 30.0
 RETRY_AFTER_S: Final = 5.0
 """When to repeat after trouble that said nothing about it."""
 
+_FOLLOWS_THE_ORDER: Final = frozenset({Step.CLAIM, Step.REOPEN, Step.REPLACE, Step.RESOLVE})
+"""Steps after which the payment asks for what the order said when it was read."""
+
 _REREAD_S: Final = 0.05
 _SHIELDED_S: Final = 2.0
 
@@ -101,6 +105,8 @@ class InitiatePayment:
         while True:
             payment = await self._unit_of_work.reads.payment_of_order(order_id)
             _refuse_settled(payment, user_id)
+            if payment is not None and self._clock.monotonic() >= give_up_at:
+                raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))
             order = await self._order(order_id, user_id, payment)
             gateway.takes(order.amount)
             phone = (
@@ -109,7 +115,14 @@ class InitiatePayment:
             if gateway.emails:
                 gateway.emails.usable(order.customer.email)
             wish = Wish(provider=provider, amount=order.amount, order_version=order.version, phone=phone)
-            run = _Run(order=order, wish=wish, gateway=gateway, return_to=return_to, give_up_at=give_up_at)
+            run = _Run(
+                order=order,
+                wish=wish,
+                gateway=gateway,
+                return_to=return_to,
+                give_up_at=give_up_at,
+                began=_handed_out(payment),
+            )
             initiated = await self._until_open(run, payment)
             if initiated is not None:
                 return initiated
@@ -145,23 +158,21 @@ class InitiatePayment:
     async def _until_open(self, run: "_Run", payment: Payment | None) -> Initiated | None:
         """Take step after step until there is a checkout; every step re-reads what it decides on.
 
-        None when a checkout came back too late to be handed out: all has to be decided again, on the order as
-        it is by then.
+        None when all has to be decided again, on the order as it is by then: a checkout came back too late to
+        be handed out, or somebody went by the order after we had read it, and ours may be the older one.
         """
         while True:
-            if payment is not None and payment.payer != run.order.user_id:
-                # Whoever owned the order before began to pay in this very moment.
-                raise OrderNotFound
-            _refuse_settled(payment, run.order.user_id)
-            self._refuse_unproven(payment)
+            self._refuse(run, payment)
             planned = plan(payment, run.wish, self._clock.now())
             attempt = planned.attempt
+            if planned.step in _FOLLOWS_THE_ORDER and _handed_out(payment) != run.began:
+                return None
             if payment is None or attempt is None or planned.step is Step.CLAIM:
                 payment, mine = await self._claim(run, payment, superseding=None, page_closed=False)
             elif planned.step is Step.REUSE:
                 return self._initiated(payment, attempt, run.gateway)
             elif planned.step is Step.REOPEN:
-                payment, mine = await self._reopen(payment, attempt), None
+                payment, mine = await self._reopen(run, payment, attempt), None
             elif planned.step is Step.WAIT:
                 payment, mine = await self._reread(payment), None
             else:
@@ -183,6 +194,13 @@ class InitiatePayment:
                 raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))
             if mine is not None:
                 return None
+
+    def _refuse(self, run: "_Run", payment: Payment | None) -> None:
+        if payment is not None and payment.payer != run.order.user_id:
+            # Whoever owned the order before began to pay in this very moment.
+            raise OrderNotFound
+        _refuse_settled(payment, run.order.user_id)
+        self._refuse_unproven(payment)
 
     def _refuse_unproven(self, payment: Payment | None) -> None:
         """Nobody gets a checkout while one that ended is said to be paid. A live one is asked about first."""
@@ -229,7 +247,7 @@ class InitiatePayment:
             raced = (live.reference if live else None) != superseding
             if raced or locked.settling_capture or locked.held_captures or locked.payer != new.payer:
                 return locked, None
-            if unproven(locked, now):
+            if unproven(locked, now) or _handed_out(locked) != run.began:
                 return locked, None
             started = (
                 close_page(locked, superseding, now=now) if superseding and page_closed else Change(locked)
@@ -336,7 +354,7 @@ class InitiatePayment:
         # Somebody ended the claim meanwhile: what came back is handed to nobody and closed again.
         return await self._close(after, present, reason=None, actor="system", cause="initiate")
 
-    async def _reopen(self, payment: Payment, attempt: Attempt) -> Payment:
+    async def _reopen(self, run: "_Run", payment: Payment, attempt: Attempt) -> Payment:
         def change(locked: Payment) -> Change:
             present = locked.attempt(attempt.reference)
             free = locked.live_attempt is None and not locked.settling_capture and not locked.held_captures
@@ -345,6 +363,7 @@ class InitiatePayment:
                 or not present.watched(self._clock.now())
                 or locked.was_paid_on(present.reference)
                 or not free
+                or _handed_out(locked) != run.began
             ):
                 return Change(locked)
             return reopen(locked, attempt.reference, now=self._clock.now())
@@ -413,6 +432,8 @@ class _Run:
     gateway: Provider
     return_to: str | None
     give_up_at: float
+    began: frozenset[tuple[str, datetime | None]]
+    """What had been handed out before the order was read: whatever is newer may follow a newer order."""
 
 
 def _refuse_settled(payment: Payment | None, user_id: str) -> None:
@@ -422,6 +443,11 @@ def _refuse_settled(payment: Payment | None, user_id: str) -> None:
         raise PaymentAlreadyProcessed(facts=_facts(payment))
     if payment.held_captures:
         raise PaymentInReview(facts=_facts(payment))
+
+
+def _handed_out(payment: Payment | None) -> frozenset[tuple[str, datetime | None]]:
+    """Each attempt, and when its page was handed out again: each time it followed the order as it was."""
+    return frozenset((a.reference, a.reopened_at) for a in payment.attempts) if payment else frozenset()
 
 
 def _facts(payment: Payment) -> dict[str, str]:

@@ -34,6 +34,7 @@ from payments.application.use_cases.process_notices import left_to_review
 from payments.application.use_cases.settle_payment import SettlePayment
 from payments.domain import events as happened
 from payments.domain.attempt import Attempt
+from payments.domain.capture import Vouched
 from payments.domain.errors import OutcomeUnknown, PaymentNotFound, ProviderUnavailable, UnsupportedProvider
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Outcome
@@ -43,6 +44,8 @@ from payments.domain.watching import HOLD_WINDOW
 
 CAUSE: Final = "reconcile"
 BATCH: Final = 500
+_OF_MONEY: Final = frozenset({Claim.PAID, Claim.RETURNED, Claim.DISPUTED, Claim.CHARGED_BACK})
+"""What a notice may claim that is about money which arrived."""
 MOST_REMEMBERED: Final = 250_000
 """Names of money that the ledger showed, eight bytes each. What is beyond is asked about instead."""
 TRIES: Final = 5
@@ -89,10 +92,20 @@ class ReconcilePayments:
     async def _unpaid_here(self, run: "_Run") -> AsyncIterator[Compared]:
         """Attempts without own money, where only asking tells by which name the ledger knows them."""
         async for payment, attempt in self._ours(run):
-            if payment.has_own_money(attempt.reference):
+            recorded = [
+                c.amount
+                for c in payment.captures
+                if c.reference == attempt.reference and c.vouched is Vouched.RECORDED
+            ]
+            if payment.has_own_money(attempt.reference) and not recorded:
                 continue
             after, answer = await self._asked(run, payment, attempt)
             key = answer.capture_key or ""
+            if recorded:
+                # A person recorded it, perhaps by a name that its provider does not list.
+                if answer.outcome in MONEY and (answer.arrived or attempt.amount) in recorded:
+                    run.remember(key)
+                continue
             if after.has_own_money(attempt.reference):
                 yield _compared(run, Kind.DIFFERS, attempt.reference, key, _PAID_THERE, came=Came.SETTLED)
             elif answer.outcome in MONEY:
@@ -144,7 +157,12 @@ class ReconcilePayments:
         run.remember(line.name)
         if difference(after, reference, line) is None:
             return _compared(run, Kind.DIFFERS, reference, line.name, what, came=Came.SETTLED)
-        return _compared(run, Kind.DIFFERS, reference, line.name, f"{what}; asked, it said {answer.word!r}")
+        said = f"{what}; asked, it said {answer.word!r}"
+        came = Came.NOTHING
+        if line.outcome in MONEY and answer.capture_key not in (None, line.name):
+            # It answers about other money of that reference, and will not speak of this.
+            came = await self._put_before_a_person(run, line, line.name, what)
+        return _compared(run, Kind.DIFFERS, reference, line.name, said, came=came)
 
     async def _known(self, run: "_Run", line: LedgerLine) -> tuple[Payment, str] | None:
         """Our payment and the reference of its attempt that the line is about, by its name or by ours."""
@@ -171,7 +189,9 @@ class ReconcilePayments:
         """Keep the line as a notice that was handled, so that attaching finds it, with its review."""
         now, name = self._clock.now(), run.provider.name
         digest = hashlib.sha256(b"\x00".join((name.encode(), b"ledger", line.name.encode()))).hexdigest()
-        notices = await self._unit_of_work.reads.notices_about(reference)
+        about = await self._unit_of_work.reads.notices_about(reference)
+        # Whoever was asked about a failure, or about what nobody could read, was not asked about money.
+        notices = [notice for notice in about if notice.claim in _OF_MONEY]
         if any(notice.handled_at is not None for notice in notices):
             return Came.ASKED_BEFORE
         if notices:
@@ -241,7 +261,8 @@ class ReconcilePayments:
     ) -> Compared:
         question = happened.ReviewOpened(
             kind=ReviewKind.DISPUTE,
-            subject=attempt.reference,
+            # By its own subject: a bank's claim of the same attempt is another question.
+            subject=f"{attempt.reference}:{key}",
             detail=f"{run.provider.name} does not know {key}, which is here: {what}.",
         )
 

@@ -94,6 +94,6 @@ class ReserveRefund:
             raise UnsupportedAmount(
                 f"{provider.name} cannot send back a part.", errors=(FieldError("/amount", remedy),)
             )
-        if provider.refunds_by_receipt and capture.receipt is None:
+        if provider.refunds_by_receipt and capture.known_receipt is None:
             raise ReceiptPending(f"{provider.name} has not named the receipt of this money yet.")
         return provider

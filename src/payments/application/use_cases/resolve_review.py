@@ -212,7 +212,9 @@ class ResolveReview:
         arrived = settled.payment.has_own_money(reference)
         # Money that is here says nothing about more that was reported and is not.
         paid = arrived and settled.outcome in (Outcome.PAID, Outcome.RETURNED)
-        if not paid and settled.rule not in _FINAL:
+        elsewhere = settled.rule in (Rule.NOT_OURS, Rule.KEY_TAKEN)
+        all_here = elsewhere or await self._settle.reported_money_is_here(settled.payment, reference)
+        if not all_here or (not paid and settled.rule not in _FINAL):
             why = f"The provider answered {settled.answer.word!r}, which ends nothing."
             return await self._note(review, decision, why)
 

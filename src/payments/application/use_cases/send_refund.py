@@ -21,6 +21,7 @@ from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.refund_recording import others_of, record_refund
 from payments.application.tokens import Tokens, hash_of
+from payments.application.use_cases.read_reports import ReadReports
 from payments.application.use_cases.record_refund_answer import Heard, RecordRefundAnswer
 from payments.application.use_cases.reserve_refund import ReserveRefund
 from payments.domain.errors import (
@@ -45,6 +46,7 @@ class SendRefund:
     _clock: Clock
     _identifiers: Identifiers
     _record: RecordRefundAnswer
+    _reports: ReadReports
     _reserve: ReserveRefund
     _tokens: Tokens
     _unit_of_work: UnitOfWork
@@ -65,7 +67,7 @@ class SendRefund:
         provider = self._reserve.provider_of(capture)
         if refund.status is not RefundStatus.RESERVED:
             return payment
-        if provider is None or (provider.refunds_by_receipt and capture.receipt is None):
+        if provider is None or (provider.refunds_by_receipt and capture.known_receipt is None):
             # Nothing is asked. Recording that puts it before a person once it has waited for long.
             waits = RefundAnswer(outcome=RefundOutcome.NOTHING, word="cannot be sent yet")
             return await self._record(payment_id, refund_id, Heard(waits), cause=cause)
@@ -92,12 +94,14 @@ class SendRefund:
         after, mine = await self._unit_of_work.write(commit)
         if not mine or provider.refunds is None:
             return after
-        heard = await self._sent_before(provider.refunds, after, refund)
+        heard = await self._sent_before(provider, provider.refunds, after, refund)
         if heard is None:
             heard = await _asked(provider.refunds, self._request(after, refund, provider))
         return await self._record(payment_id, refund_id, heard, cause=cause)
 
-    async def _sent_before(self, refunds: Refunds, payment: Payment, refund: Refund) -> Heard | None:
+    async def _sent_before(
+        self, provider: Provider, refunds: Refunds, payment: Payment, refund: Refund
+    ) -> Heard | None:
         """What the provider knows of a refund that waited; None where nothing is known of it.
 
         A database that was restored from a backup has forgotten what it sent since, and a provider need not
@@ -110,11 +114,12 @@ class SendRefund:
             reference=refund.reference,
             attempt=capture.paid_on,
             capture_key=capture.key,
-            receipt=capture.receipt,
+            receipt=capture.known_receipt,
             amount=refund.amount,
             provider_reference=refund.provider_reference,
             requested_at=refund.created_at,
             known=others_of(payment, refund),
+            reports=await self._reports(provider, refund.reference),
         )
         try:
             answer = await refunds.check(question)
@@ -128,7 +133,7 @@ class SendRefund:
             reference=refund.reference,
             attempt=capture.paid_on,
             capture_key=capture.key,
-            receipt=capture.receipt,
+            receipt=capture.known_receipt,
             amount=refund.amount,
             captured=capture.amount,
             reason=refund.reason,

@@ -226,13 +226,13 @@ class SettlePayment:
                 await transaction.save(record(locked, change, actor=actor, cause="webhook", now=now))
 
         await self._unit_of_work.write(write)
-        return _uncounted(payment, attempt, callbacks) is None
+        return not _uncounted(payment, attempt, callbacks)
 
     async def reported_money_is_here(self, payment: Payment, reference: str) -> bool:
         """Whether all money that callbacks name of this attempt is here. Nobody is asked."""
         attempt = payment.attempt(reference)
         callbacks = await self._reports(self._providers.by_name.get(attempt.provider), reference)
-        return _uncounted(payment, attempt, callbacks) is None
+        return not _uncounted(payment, attempt, callbacks)
 
 
 async def _answer(
@@ -264,30 +264,35 @@ def _urgency(attempt: Attempt, asked_for: Urgency, now: datetime) -> Urgency:
 def _name_to_ask_by(payment: Payment, attempt: Attempt, callbacks: tuple[Callback, ...]) -> str | None:
     """The provider's name for what is asked about: its own for the attempt, or one that a callback gives.
 
-    An attempt that was paid is asked about by the name of money that is not here: it came twice. One that
-    ended without money may have been paid under either name, and is asked about by both in turns.
+    An attempt that was paid is asked about by the names of money that is not here: it came more than once.
+    One that ended without money may have been paid under any, and is asked about by all of them in turns.
     """
-    own, reported = attempt.provider_reference, _uncounted(payment, attempt, callbacks)
-    if own is None or reported is None:
-        return reported or own or _name_given(callbacks)
-    if payment.has_own_money(attempt.reference):
-        return reported
-    return own if attempt.live or attempt.checks % 2 else reported
+    own, names = attempt.provider_reference, _uncounted(payment, attempt, callbacks)
+    if own is not None and attempt.live and not payment.has_own_money(attempt.reference):
+        return own
+    if own is not None and own not in names and not payment.has_own_money(attempt.reference):
+        names = (*names, own)
+    if not names:
+        return own or _name_given(callbacks)
+    return names[attempt.checks % len(names)]
 
 
-def _uncounted(payment: Payment, attempt: Attempt, callbacks: tuple[Callback, ...]) -> str | None:
-    """The newest name under which callbacks say that this attempt was paid, and which no money here bears."""
+def _uncounted(payment: Payment, attempt: Attempt, callbacks: tuple[Callback, ...]) -> tuple[str, ...]:
+    """The names, newest first, under which callbacks say that it was paid, and which no money here bears."""
     here = [capture for capture in payment.captures if capture.reference == attempt.reference]
     counted = {name for capture in here for name in capture.names}
     receipts = {said.receipt for said in callbacks}
-    if any(c.vouched is Vouched.RECORDED and not c.names & receipts for c in here):
-        # Nobody reported what a person recorded: it is what our own request asked for.
+    own = {said.receipt for said in callbacks if said.provider_reference == attempt.provider_reference}
+    unnamed = own <= {None}
+    if unnamed and any(c.vouched is Vouched.RECORDED and not c.names & receipts for c in here):
+        # Nobody reported what a person recorded, nor another receipt of what our own request asked for.
         counted.add(attempt.provider_reference or "")
+    names: dict[str, None] = {}
     for said in reversed(callbacks):
         name = said.provider_reference
         if said.claim is Claim.PAID and name is not None and not counted & {name, said.receipt or name}:
-            return name
-    return None
+            names[name] = None
+    return tuple(names)
 
 
 def _report(callbacks: tuple[Callback, ...], name: str | None) -> Report | None:
@@ -365,6 +370,8 @@ class Application:
         settlement = settle(found.payment, await self._finding(transaction, reviews, now))
         done = Change(settlement.payment, (*found.events, *settlement.events))
         wanted = self.surplus_refund if settlement.rule is Rule.SURPLUS else None
+        if wanted is not None and _may_be_recorded(locked, present.reference):
+            wanted = attrs.evolve(wanted, awaiting_approval=True)
         if wanted is not None:
             done = set_aside(done, self.evidence_id, wanted, now=now)
         decided, told = _gave_way(locked, done.payment, reviews, now)
@@ -443,6 +450,11 @@ class Application:
             rule=rule,
             observed_at=now,
         )
+
+
+def _may_be_recorded(payment: Payment, reference: str) -> bool:
+    """Whether surplus of this attempt may be what a person recorded by a name of their own."""
+    return any(c.reference == reference and c.vouched is Vouched.RECORDED for c in payment.captures)
 
 
 def _gave_way(

@@ -61,7 +61,7 @@ class SettleRefund:
             reference=refund.reference,
             attempt=capture.paid_on,
             capture_key=capture.key,
-            receipt=capture.receipt,
+            receipt=capture.known_receipt,
             amount=refund.amount,
             provider_reference=refund.provider_reference,
             requested_at=refund.requested_at or refund.created_at,

@@ -72,7 +72,7 @@ FULL_PAYMENT = a_payment(
     ),
     captures=(
         a_capture(1, receipt="SGH1234567"),
-        a_capture(3, disposition=Disposition.SURPLUS, vouched=Vouched.ATTACHED),
+        a_capture(3, disposition=Disposition.SURPLUS, vouched=Vouched.ATTACHED, accepted=True),
         a_capture(2, disposition=Disposition.HELD, amount=Money.of("123456789012.345", "KWD")),
     ),
     refunds=(
