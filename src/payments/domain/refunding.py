@@ -305,8 +305,9 @@ def failed(
 
 def _asked_about_soon(change: Change, refund: Refund, now: datetime) -> Change:
     """Have the money of a refund that failed asked about: what went back of it was taken for that refund."""
-    attempt = change.payment.attempt(capture_of(change.payment, refund.capture_id).reference)
-    if refund.requested_at is None or attempt.watch_until is None:
+    capture = capture_of(change.payment, refund.capture_id)
+    attempt = change.payment.attempt(capture.reference)
+    if refund.requested_at is None or attempt.watch_until is None or capture.attached:
         return change
     return change.then(attrs.evolve(attempt, next_check_at=now))
 

@@ -108,9 +108,11 @@ def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change
     when = None if has_own_money else next_check(attempt, finding.now)
     if when is None and not has_own_money and ended_by_one_look(known, attempt):
         when = finding.now + HOURLY
-    if has_own_money and known.next_check_at is not None and settlement.rule is Rule.NO_INFORMATION:
+    planned_again = known.next_check_at is not None and known.watch_until is not None
+    if has_own_money and planned_again and settlement.rule is Rule.NO_INFORMATION:
         # A refund of it failed, and nobody said yet whether what had gone back was another one.
-        when = finding.now + HOURLY
+        later = finding.now + HOURLY
+        when = later if known.watch_until is not None and later < known.watch_until else None
     if finding.vouched is Vouched.ATTACHED and not has_own_money:
         when = known.next_check_at
     if when is not None and not finding.answer.asked:
@@ -383,6 +385,12 @@ def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
         # refund's own query may speak; else it is all of the money. One that failed gave nothing back.
         if under_way or any(r.status is RefundStatus.SUCCEEDED for r in ours):
             return Settlement(Change(payment), known)
+        if any(r.status is RefundStatus.FAILED and r.requested_at is not None for r in ours):
+            # Providers go on saying so of a refund that failed, or came back.
+            detail = "It says that money went back and not how much, and a refund of ours had failed."
+            change = Change(payment)
+            asked = _ask_once(change, ReviewKind.DISPUTE, finding, detail, subject=str(capture.capture_id))
+            return Settlement(asked, Rule.RETURN_KNOWN)
         gone = capture.amount
     # What is more than all of ours together went back without us, whether or not ours has gone by now.
     excess = min(gone.minor, capture.amount.minor) - refunded(capture, payment.refunds).minor - under_way

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from payments.application.ports.providers import CheckoutRequest
+from payments.application.ports.providers import CheckoutRequest, RefundOutcome
 from payments.application.records import Claim
 from payments.domain.errors import PaymentInFlight, PaymentInReview
 from payments.domain.events import Reason
@@ -277,3 +277,16 @@ async def test_a_page_that_opens_after_money_was_attached_to_its_claim_is_not_ha
 
     shop.provider.after_opening = attach
     await shop.initiate_refused(PaymentInReview)
+
+
+async def test_a_failed_refund_of_attached_money_asks_nobody_about_the_page(shop: Shop) -> None:
+    reference = await attached(shop)
+    await shop.pass_hours(24 * 4)
+    shop.provider.answers(reference, NOTHING)
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.answer = RefundOutcome.FAILED
+    payment_id = (await shop.payment()).payment_id
+    await shop.kit.payments.refund(payment_id, amount="300.00", reason="late", actor="operator:anna")
+    await shop.pass_hours(5)
+
+    assert await shop.reviews() == []

@@ -17,6 +17,7 @@ from payments.domain.refund import Refund
 from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
 from tests.unit.use_cases.deciding import resolve, the_review
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import Shop, birr
 from tests.unit.use_cases.test_reconcile import reconciled
 
@@ -288,3 +289,51 @@ async def test_missing_money_is_asked_about_although_a_bank_claimed_it_once(shop
     shop.provider.forgets(opened.reference)
     await reconciled(shop, apply=True)
     assert await shop.reviews() == ["dispute"]
+
+
+@pytest.mark.parametrize("part", ["300.00", "1000.00"])
+@pytest.mark.parametrize("came_back", [False, True])
+async def test_of_a_refund_that_failed_no_money_is_taken_for_gone_where_nobody_says_how_much(
+    shop: Shop,
+    part: str,
+    came_back: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    """Chapa goes on saying "refunded" of a transaction whose refund was reversed."""
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.answer = RefundOutcome.PENDING
+    mine = await shop.kit.payments.refund(
+        payment.payment_id, amount=part, reason="late", actor="operator:anna"
+    )
+    await shop.attests_returned(opened.reference)
+    if came_back:
+        shop.provider.refunds.ends(mine.reference, RefundOutcome.SUCCEEDED)
+        await shop.pass_minutes(30)
+    shop.provider.refunds.ends(mine.reference, RefundOutcome.FAILED)
+    await shop.hear(mine.reference, Claim.OTHER)
+    await shop.pass_hours(3)
+
+    assert (await shop.payment()).given_back == birr("0.00")
+    assert "dispute" in await shop.reviews()
+    assert "refunded" not in (await shop.told())[-1:]
+    await everything_holds(shop.kit)
+
+
+async def test_what_may_have_gone_back_is_not_asked_about_for_ever(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    await shop.kit.work()
+    shop.skip(days=30)
+    shop.provider.silent = True
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.answer = RefundOutcome.FAILED
+    await shop.kit.payments.refund(payment.payment_id, amount="300.00", reason="late", actor="operator:anna")
+    before = shop.provider.calls["check"]
+
+    await shop.pass_hours(24)
+
+    assert shop.provider.calls["check"] - before <= 1
+    assert (await shop.attempt(opened.reference)).next_check_at is None

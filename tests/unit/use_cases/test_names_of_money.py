@@ -307,3 +307,22 @@ async def test_money_that_counts_is_attached_to_no_second_order(shop: Shop) -> N
     with suppress(DecisionNotPossible):
         await resolve(shop, asked, "attach", reference=second.reference, paid_under=reference)
     assert (await shop.payment("order_2")).captures == ()
+
+
+async def test_a_second_payment_under_one_reference_is_attached_to_another_order(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    await shop.kit.work()
+    shop.skip(minutes=10)
+    shop.provider.lists(opened.reference)
+    shop.provider.lists(opened.reference, capture_key="T-second")
+    await reconciled(shop, apply=True)
+    (asked,) = await orphans(shop)
+    await shop.attests(opened.reference, capture_key="T-second", provider_reference="T-second")
+    shop.kit.order("order_2")
+    second = await shop.initiate("order_2")
+
+    await resolve(shop, asked, "attach", reference=second.reference, paid_under=opened.reference)
+
+    assert (await shop.payment("order_2")).status is PaymentStatus.SUCCESS

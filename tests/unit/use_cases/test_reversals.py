@@ -110,3 +110,26 @@ async def test_a_refund_that_was_reported_done_is_not_sent_again() -> None:
     await prompted.pass_time(minutes=5)
     assert prompts.refunds.calls["request"] == 0
     assert [r.status for r in (await prompted.payment()).refunds] == [RefundStatus.SUCCEEDED]
+
+
+async def test_a_receipt_that_was_recorded_for_another_order_is_a_question_when_it_is_learnt() -> None:
+    prompted, prompts = reversing()
+    prompted.kit.order("order_2", amount="1000.00", currency="KES")
+    first = await prompted.initiate()
+    prompts.pays(first.reference)
+    await prompted.ask(first.reference)
+    prompted.skip(seconds=11)
+    await prompted.ask(first.reference)
+    await prompted.initiate("order_2")
+    prompts.silent = True
+    await prompted.pass_time(hours=26)
+    await record(prompted, RECEIPT)
+    prompts.silent = False
+    for _ in range(2):
+        await prompted.reports(first.reference, receipt=RECEIPT)
+        await prompted.pass_time(hours=1)
+
+    (capture,) = (await prompted.payment()).captures
+    assert capture.receipt is None
+    assert await prompted.reviews() == ["dispute"]
+    await everything_holds(prompted.kit)

@@ -154,16 +154,21 @@ class AttachMoney:
             raise DecisionNotPossible("No notice names what this review is about.")
         _require_one_provider(notices[-1].provider, provider)
         asked_about = paid_under or review.subject
-        known = await self._unit_of_work.reads.payment_with_reference(asked_about)
-        if known is not None and known.has_own_money(asked_about):
-            raise DecisionNotPossible(f"What was paid under {asked_about} counts for it already.")
         question = Question(reference=asked_about, provider_reference=None, amount=attempt.amount)
         answer = await answer_of(provider, question, ANSWERED_WITHIN_S)
         if answer.reference not in (None, asked_about):
             raise DecisionNotPossible(f"{provider.name} answered about another reference.")
         if paid_under is not None and answer.capture_key != review.subject:
             raise DecisionNotPossible(f"What {provider.name} knows as {paid_under} is other money.")
+        await self._require_uncounted(asked_about, answer)
         return answer
+
+    async def _require_uncounted(self, asked_about: str, answer: Answer) -> None:
+        """Return if what was paid under a reference is not here; what a person recorded has any name."""
+        known = await self._unit_of_work.reads.payment_with_reference(asked_about)
+        own = [c for c in known.captures if c.paid_on == asked_about] if known else []
+        if any(c.vouched is Vouched.RECORDED or answer.capture_key in c.names for c in own):
+            raise DecisionNotPossible(f"What was paid under {asked_about} counts for it already.")
 
 
 def _require_one_provider(origin: str, provider: Provider) -> None:

@@ -105,8 +105,6 @@ class InitiatePayment:
         while True:
             payment = await self._unit_of_work.reads.payment_of_order(order_id)
             _refuse_settled(payment, user_id)
-            if payment is not None and self._clock.monotonic() >= give_up_at:
-                raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))
             order = await self._order(order_id, user_id, payment)
             gateway.takes(order.amount)
             phone = (
@@ -126,6 +124,8 @@ class InitiatePayment:
             initiated = await self._until_open(run, payment)
             if initiated is not None:
                 return initiated
+            if payment is not None and self._clock.monotonic() >= give_up_at:
+                raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))
 
     async def _order(self, order_id: str, user_id: str, payment: Payment | None) -> Order:
         try:

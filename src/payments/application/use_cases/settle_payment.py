@@ -30,7 +30,7 @@ from payments.domain.payment import Change, Payment, lost
 from payments.domain.refund import Refund, failed_since
 from payments.domain.refunding import Wanted
 from payments.domain.review import Review, ReviewState
-from payments.domain.reviewing import after_refund
+from payments.domain.reviewing import after_refund, was_asked
 from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus, Disposition
 from payments.domain.watching import CLAIM_LIFETIME, said_paid_lately
@@ -219,6 +219,8 @@ class SettlePayment:
             now, change = self._clock.now(), Change(locked)
             for report in reports:
                 free = await _with_free_receipt(transaction, attempt, report)
+                if free != report:
+                    change = await _asked_whose(transaction, change, attempt, report)
                 learnt = receipt_learnt(change.payment, reference, free, now=now)
                 change = Change(learnt.payment, (*change.events, *learnt.events))
             if change.events:
@@ -311,8 +313,25 @@ async def _with_free_receipt(transaction: Transaction, attempt: Attempt, report:
     """The report, without a receipt that other money has already."""
     if report.receipt is None:
         return report
-    holder = await transaction.attempt_with_receipt(attempt.provider, attempt.mode, report.receipt)
+    holder = await _holder_of_receipt(transaction, attempt, report.receipt)
     return report if holder in (None, attempt.reference) else attrs.evolve(report, receipt=None)
+
+
+async def _asked_whose(transaction: Transaction, change: Change, attempt: Attempt, report: Report) -> Change:
+    """Ask a person, once, about a receipt that is reported of this money and counts for another attempt."""
+    detail = f"Its receipt {report.receipt} counts for another attempt, which may be paid by the same money."
+    question = happened.ReviewOpened(
+        kind=ReviewKind.DISPUTE, subject=f"{attempt.reference}:{report.receipt}", detail=detail
+    )
+    if was_asked(question, await transaction.reviews_of(change.payment.payment_id)):
+        return change
+    return Change(change.payment, (*change.events, question))
+
+
+async def _holder_of_receipt(transaction: Transaction, attempt: Attempt, receipt: str) -> str | None:
+    """The attempt whose money has this receipt, or was recorded by it."""
+    recorded = await transaction.attempt_holding(attempt.provider, attempt.mode, receipt, None)
+    return recorded or await transaction.attempt_with_receipt(attempt.provider, attempt.mode, receipt)
 
 
 @attrs.frozen(kw_only=True)

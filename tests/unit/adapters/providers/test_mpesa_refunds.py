@@ -162,6 +162,8 @@ def test_without_an_initiator_nobody_can_reverse() -> None:
     "changed",
     [
         {"receipt": None},
+        {"receipt": "ws_CO_260520250949"},
+        {"receipt": "as the portal has it"},
         {"callback_url": None},
         {"amount": Money.of("100.00", "KES")},
         {"amount": Money.of("200.50", "KES"), "captured": Money.of("200.50", "KES")},

@@ -35,7 +35,7 @@ UNREADABLE: Final = Callback(claim=Claim.OTHER, word="unreadable")
 _UNTIMELY: Final = "1"
 _CLAIMS: Final = {Outcome.PAID: Claim.PAID, Outcome.DECLINED: Claim.FAILED}
 _NAME: Final = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
-_RECEIPT: Final = re.compile(r"[A-Z0-9]{6,20}", re.ASCII)
+RECEIPT: Final = re.compile(r"[A-Z0-9]{6,20}", re.ASCII)
 _LONGEST_WORD_CHARACTERS: Final = 80
 
 
@@ -68,7 +68,7 @@ def _push(said: Mapping[str, Any]) -> Callback:
         word=code[:_LONGEST_WORD_CHARACTERS] or "no code",
         provider_reference=_named(said.get("CheckoutRequestID"), _NAME),
         amount=_amount(items.get("Amount")),
-        receipt=_named(items.get("MpesaReceiptNumber"), _RECEIPT),
+        receipt=_named(items.get("MpesaReceiptNumber"), RECEIPT),
     )
 
 
@@ -87,7 +87,7 @@ def _reversal(said: Mapping[str, Any]) -> Callback:
         word=code[:_LONGEST_WORD_CHARACTERS] or "no code",
         provider_reference=_named(said.get("ConversationID"), _NAME),
         amount=_amount(items.get("Amount")),
-        receipt=_named(said.get("TransactionID"), _RECEIPT),
+        receipt=_named(said.get("TransactionID"), RECEIPT),
     )
 
 

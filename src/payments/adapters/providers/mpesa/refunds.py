@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from payments.adapters.providers.mpesa.api import MpesaApi
-from payments.adapters.providers.mpesa.callbacks import REVERSAL_REFUSALS
+from payments.adapters.providers.mpesa.callbacks import RECEIPT, REVERSAL_REFUSALS
 from payments.adapters.providers.mpesa.checkouts import shillings_of
 from payments.adapters.providers.mpesa.credentials import security_credential
 from payments.adapters.providers.mpesa.refusals import refusal_of
@@ -90,6 +90,9 @@ def reversal_fields(
         raise ProviderRejected(
             "M-Pesa reverses a receipt, and reports to an address; one of them is missing."
         )
+    if not RECEIPT.fullmatch(request.receipt):
+        # A person recorded the money by another name.
+        raise ProviderRejected("That is no receipt of M-Pesa; reverse it in its portal, and record that.")
     shillings = shillings_of(request.amount, settings)
     if shillings is None or request.amount != request.captured:
         raise ProviderRejected("M-Pesa sends back the whole amount or nothing.")
