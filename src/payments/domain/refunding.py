@@ -35,6 +35,9 @@ ASKED_HOURLY_FOR: Final = timedelta(days=7)
 DAILY: Final = timedelta(days=1)
 """Older refunds are asked about daily, without end: only the provider, or a person, can end one."""
 
+ASKED_ABOUT_FOR: Final = timedelta(hours=24)
+"""So long after a refund failed its money is asked about until there is an answer."""
+
 UNKNOWN_FOR: Final = timedelta(hours=24)
 """A refund that is unknown, or cannot be sent, for this long becomes a question for a person, once."""
 
@@ -309,7 +312,8 @@ def _asked_about_soon(change: Change, refund: Refund, now: datetime) -> Change:
     attempt = change.payment.attempt(capture.reference)
     if refund.requested_at is None or attempt.watch_until is None or capture.attached:
         return change
-    return change.then(attrs.evolve(attempt, next_check_at=now))
+    until = max(attempt.watch_until, now + ASKED_ABOUT_FOR)
+    return change.then(attrs.evolve(attempt, next_check_at=now, watch_until=until))
 
 
 def question(refund: Refund, *, needs_attention: bool, now: datetime) -> happened.ReviewOpened | None:

@@ -385,11 +385,12 @@ def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
         # refund's own query may speak; else it is all of the money. One that failed gave nothing back.
         if under_way or any(r.status is RefundStatus.SUCCEEDED for r in ours):
             return Settlement(Change(payment), known)
-        if any(r.status is RefundStatus.FAILED and r.requested_at is not None for r in ours):
+        if any(r.status is RefundStatus.FAILED and r.provider_reference is not None for r in ours):
             # Providers go on saying so of a refund that failed, or came back.
             detail = "It says that money went back and not how much, and a refund of ours had failed."
             change = Change(payment)
-            asked = _ask_once(change, ReviewKind.DISPUTE, finding, detail, subject=str(capture.capture_id))
+            subject = f"{capture.capture_id}:{finding.answer.word}"
+            asked = _ask_once(change, ReviewKind.DISPUTE, finding, detail, subject=subject)
             return Settlement(asked, Rule.RETURN_KNOWN)
         gone = capture.amount
     # What is more than all of ours together went back without us, whether or not ours has gone by now.

@@ -10,6 +10,7 @@ from payments.application.ports.providers import Question, RefundOutcome
 from payments.application.records import Claim
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
+from payments.domain.errors import ProviderRejected
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Mode, Outcome, Rule
 from payments.domain.payment import Customer, Payment
@@ -18,7 +19,7 @@ from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
 from tests.unit.use_cases.deciding import resolve, the_review
 from tests.unit.use_cases.kept import everything_holds
-from tests.unit.use_cases.shop import Shop, birr
+from tests.unit.use_cases.shop import NOTHING, Shop, birr
 from tests.unit.use_cases.test_reconcile import reconciled
 
 pytestmark = pytest.mark.anyio
@@ -333,7 +334,80 @@ async def test_what_may_have_gone_back_is_not_asked_about_for_ever(shop: Shop) -
     await shop.kit.payments.refund(payment.payment_id, amount="300.00", reason="late", actor="operator:anna")
     before = shop.provider.calls["check"]
 
-    await shop.pass_hours(24)
+    await shop.pass_hours(30)
 
-    assert shop.provider.calls["check"] - before <= 1
+    assert 20 <= shop.provider.calls["check"] - before <= 25
     assert (await shop.attempt(opened.reference)).next_check_at is None
+
+
+@pytest.mark.parametrize("claim", [Claim.RETURNED, Claim.CHARGED_BACK])
+@pytest.mark.parametrize("came_back", [True, False])
+async def test_a_reversal_after_a_refund_that_failed_is_a_question_whatever_was_decided_before(
+    shop: Shop,
+    came_back: bool,  # noqa: FBT001 -- a row's field
+    claim: Claim,
+) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.answer = RefundOutcome.PENDING
+    mine = await shop.kit.payments.refund(
+        payment.payment_id, amount="300.00", reason="late", actor="operator:anna"
+    )
+    if came_back:
+        shop.provider.refunds.ends(mine.reference, RefundOutcome.SUCCEEDED)
+        await shop.pass_minutes(30)
+    else:
+        await shop.attests_returned(opened.reference)
+    shop.provider.refunds.ends(mine.reference, RefundOutcome.FAILED)
+    await shop.hear(mine.reference, Claim.OTHER)
+    await shop.pass_hours(3)
+    await resolve(shop, await the_review(shop), "dismiss")
+    shop.skip(days=20)
+
+    await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="reversed")
+    await shop.hear(opened.reference, claim)
+    await shop.pass_hours(26)
+
+    assert "dispute" in await shop.reviews()
+
+
+async def test_what_went_back_beside_a_refund_that_was_refused_outright_is_taken_in(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.trouble = [ProviderRejected("insufficient balance")]
+    await shop.kit.payments.refund(payment.payment_id, amount="1000.00", reason="late", actor="operator:anna")
+    await shop.pass_hours(3)
+    await shop.attests_returned(opened.reference)
+    await shop.hear(opened.reference, Claim.RETURNED)
+    await shop.pass_hours(3)
+
+    assert (await shop.payment()).given_back == birr("1000.00")
+    assert await shop.told() == ["paid", "refunded"]
+
+
+async def test_one_bad_answer_long_after_the_watch_ends_no_question_about_what_went_back(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    await shop.kit.work()
+    shop.skip(days=4)
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.answer = RefundOutcome.PENDING
+    mine = await shop.kit.payments.refund(
+        payment.payment_id, amount="300.00", reason="late", actor="operator:anna"
+    )
+    await shop.attests_returned(opened.reference)
+    await shop.hear(opened.reference, Claim.RETURNED)
+    await shop.pass_minutes(5)
+    shop.provider.answers(opened.reference, NOTHING)
+    shop.provider.refunds.ends(mine.reference, RefundOutcome.FAILED)
+    await shop.hear(mine.reference, Claim.OTHER)
+    await shop.pass_minutes(5)
+    await shop.attests_returned(opened.reference)
+    await shop.pass_hours(5)
+
+    assert await shop.reviews() == ["dispute"]

@@ -326,3 +326,23 @@ async def test_a_second_payment_under_one_reference_is_attached_to_another_order
     await resolve(shop, asked, "attach", reference=second.reference, paid_under=opened.reference)
 
     assert (await shop.payment("order_2")).status is PaymentStatus.SUCCESS
+
+
+async def test_a_difference_that_is_reported_is_asked_about_once_whatever_was_decided(
+    prompted: PromptsShop,
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    await prompted.ask(opened.reference)
+    prompted.skip(seconds=11)
+    await prompted.ask(opened.reference)
+    prompted.prompts.silent = True
+    await prompted.reports(opened.reference, receipt=RECEIPT, amount="900.00")
+    await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
+    asked = 0
+    for _ in range(10):
+        await prompted.pass_time(hours=2)
+        for review in (await prompted.kit.payments.reviews()).items:
+            asked += 1
+            await prompted.kit.payments.resolve(review.review_id, "dismiss", "seen", "operator:boss")
+    assert asked == 1

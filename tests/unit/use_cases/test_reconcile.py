@@ -421,3 +421,17 @@ async def test_a_second_payment_under_one_reference_is_asked_about(shop: Shop) -
     shop.provider.lists(opened.reference, capture_key="T-second")
     await reconciled(shop, apply=True)
     assert [asked.subject for asked in await orphans(shop)] == ["T-second"]
+
+
+async def test_money_is_asked_about_once_an_open_question_about_a_failure_is_answered(shop: Shop) -> None:
+    await shop.hear(LOST, Claim.FAILED)
+    await shop.pass_hours(25)
+    lost(shop)
+    await reconciled(shop, apply=True)
+    (about_the_failure,) = await orphans(shop)
+    await resolve(shop, about_the_failure, "dismiss")
+
+    await reconciled(shop, apply=True)
+
+    (about_money,) = await orphans(shop)
+    assert "lists" in about_money.detail

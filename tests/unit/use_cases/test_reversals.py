@@ -128,6 +128,7 @@ async def test_a_receipt_that_was_recorded_for_another_order_is_a_question_when_
     for _ in range(2):
         await prompted.reports(first.reference, receipt=RECEIPT)
         await prompted.pass_time(hours=1)
+        await prompted.ask(first.reference)
 
     (capture,) = (await prompted.payment()).captures
     assert capture.receipt is None

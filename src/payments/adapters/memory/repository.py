@@ -298,9 +298,11 @@ class MemoryTransaction(Transaction):
             if not self._decide(review):
                 raise StaleVersion(f"The review {review.review_id} is resolved already.")
 
-    async def add_review(self, opened: StoredReview) -> None:
-        if self._open(opened.review):
-            self._tell(opened.link)
+    async def add_review(self, opened: StoredReview) -> bool:
+        if not self._open(opened.review):
+            return False
+        self._tell(opened.link)
+        return True
 
     def _open(self, review: Review) -> bool:
         for known in self.tables.reviews.values():

@@ -355,9 +355,11 @@ class SqlTransaction(SqlSingleWrites, Transaction):
         if known is not None:
             self._unproven = None
 
-    async def add_review(self, opened: StoredReview) -> None:
-        if await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(opened.review)):
-            await self._tell(opened.link)
+    async def add_review(self, opened: StoredReview) -> bool:
+        if not await self._runner.run(statements.ADD_REVIEW, record_mapping.review_values(opened.review)):
+            return False
+        await self._tell(opened.link)
+        return True
 
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         rows = await self._runner.fetch(statements.REVIEWS_OF, {"payment_id": str(payment_id)})

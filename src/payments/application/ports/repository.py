@@ -227,10 +227,10 @@ class Transaction(SingleWrites, Protocol):
         """
 
     @abstractmethod
-    async def add_review(self, opened: StoredReview) -> None:
-        """Open a review about no payment of ours unless one is open for the same kind and subject.
+    async def add_review(self, opened: StoredReview) -> bool:
+        """Open a review about no payment of ours; False if one is open for the same kind and subject.
 
-        Without it its link is not stored either. A review about a payment is opened with a change of it.
+        Then its link is not stored either. A review about a payment is opened with a change of it.
         """
 
     @abstractmethod

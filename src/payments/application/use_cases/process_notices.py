@@ -221,7 +221,7 @@ class ProcessNotices:
         await self._ask_once(
             settled.payment.payment_id,
             notice.provider,
-            lambda locked: question if _asked_for(locked, settled.reference) else None,
+            lambda locked: question if _asked_for(locked, settled.reference, failed=True) else None,
         )
 
     async def _ask_once(
@@ -346,14 +346,19 @@ def _alike(notices: tuple[Notice, ...]) -> list[tuple[Notice, ...]]:
     return [tuple(alike) for alike in together.values()]
 
 
-def _asked_for(payment: Payment, reference: str | None) -> tuple[Refund, ...]:
-    """Refunds of this attempt's money that its provider was asked for and may have news about."""
+def _asked_for(payment: Payment, reference: str | None, *, failed: bool = False) -> tuple[Refund, ...]:
+    """Refunds of this attempt's money that its provider was asked for and may have news about.
+
+    Of one that ``failed`` it may have none, and a claim of the payer's bank may be about it all the same.
+    """
     captures = {c.capture_id for c in payment.captures if c.paid_on == reference}
     speaks = (RefundStatus.REQUESTED, RefundStatus.UNKNOWN, RefundStatus.SUCCEEDED)
     return tuple(
         r
         for r in payment.refunds
-        if r.capture_id in captures and r.requested_at is not None and r.status in speaks
+        if r.capture_id in captures
+        and r.requested_at is not None
+        and (r.status in speaks or (failed and r.status is RefundStatus.FAILED))
     )
 
 

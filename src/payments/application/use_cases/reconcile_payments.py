@@ -53,6 +53,10 @@ _PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 120.0
 
 
+class _OtherwiseAsked(Exception):
+    """A question about this reference is open already, and not about this money: nothing is written."""
+
+
 @attrs.frozen
 class ReconcilePayments:
     """Walk over a provider's ledger page by page, and over our own payments; nothing is kept of either.
@@ -219,13 +223,17 @@ class ReconcilePayments:
             opened_at=now,
         )
 
-        async def write(transaction: Transaction) -> bool:
-            mine = await transaction.add_notice(notice)
-            if mine:
-                await transaction.add_review(opened_alone(review, actor=f"provider:{name}", cause=CAUSE))
-            return mine
+        alone = opened_alone(review, actor=f"provider:{name}", cause=CAUSE)
 
-        await self._unit_of_work.write(write)
+        async def write(transaction: Transaction) -> None:
+            # Without its question the line must not be on record as one that was put before a person.
+            if await transaction.add_notice(notice) and not await transaction.add_review(alone):
+                raise _OtherwiseAsked
+
+        try:
+            await self._unit_of_work.write(write)
+        except _OtherwiseAsked:
+            return Came.ASKED_BEFORE
         return Came.ASKED_A_PERSON
 
     async def _not_shown(self, run: "_Run") -> AsyncIterator[Compared]:

@@ -222,7 +222,9 @@ class SettlePayment:
                 if free != report:
                     change = await _asked_whose(transaction, change, attempt, report)
                 learnt = receipt_learnt(change.payment, reference, free, now=now)
-                change = Change(learnt.payment, (*change.events, *learnt.events))
+                asked = await transaction.reviews_of(locked.payment_id) if learnt.events else ()
+                news = (e for e in learnt.events if not _repeats(e, asked))
+                change = Change(learnt.payment, (*change.events, *news))
             if change.events:
                 actor = f"provider:{attempt.provider}"
                 await transaction.save(record(locked, change, actor=actor, cause="webhook", now=now))
@@ -317,6 +319,11 @@ async def _with_free_receipt(transaction: Transaction, attempt: Attempt, report:
     return report if holder in (None, attempt.reference) else attrs.evolve(report, receipt=None)
 
 
+def _repeats(event: happened.Event, asked: tuple[Review, ...]) -> bool:
+    """Whether it is a question that was asked before, whatever was decided."""
+    return isinstance(event, happened.ReviewOpened) and was_asked(event, asked)
+
+
 async def _asked_whose(transaction: Transaction, change: Change, attempt: Attempt, report: Report) -> Change:
     """Ask a person, once, about a receipt that is reported of this money and counts for another attempt."""
     detail = f"Its receipt {report.receipt} counts for another attempt, which may be paid by the same money."
@@ -386,7 +393,7 @@ class Application:
         if present.status is AttemptStatus.CLAIMED and now - present.claimed_at > CLAIM_LIFETIME:
             found = lost(locked, present.reference, detail="Its claim grew too old.", now=now)
         reviews = await self._reviews(transaction, locked)
-        settlement = settle(found.payment, await self._finding(transaction, reviews, now))
+        settlement = settle(found.payment, await self._finding(transaction, locked, reviews, now))
         done = Change(settlement.payment, (*found.events, *settlement.events))
         wanted = self.surplus_refund if settlement.rule is Rule.SURPLUS else None
         if wanted is not None and _may_be_recorded(locked, present.reference):
@@ -424,7 +431,9 @@ class Application:
             return ()
         return await transaction.reviews_of(self.payment_id)
 
-    async def _finding(self, transaction: Transaction, reviews: tuple[Review, ...], now: datetime) -> Finding:
+    async def _finding(
+        self, transaction: Transaction, locked: Payment, reviews: tuple[Review, ...], now: datetime
+    ) -> Finding:
         holder = None
         if self.answer.capture_key or self.answer.provider_reference:
             holder = await transaction.attempt_holding(
@@ -439,7 +448,9 @@ class Application:
             recorded = await transaction.attempt_holding(
                 self.attempt.provider, self.attempt.mode, report.receipt, None
             )
-            holder = recorded or holder
+            named = (self.attempt.reference, self.answer.capture_key)
+            here = any((c.reference, c.key) == named for c in locked.captures)
+            holder = holder if here else recorded or holder
         if report is not None:
             report = await _with_free_receipt(transaction, self.attempt, report)
         return Finding(

@@ -160,8 +160,8 @@ class RecordsContract(ABC):
         async with self.stage() as units:
             first = a_review_alone(1)
             again = a_review_alone(2, subject=first.review.subject)
-            for opened in (first, first, again):
-                await units.write(partial(_add_review, opened))
+            news = [await units.write(partial(_add_review, opened)) for opened in (first, first, again)]
+            promise(f"it says whether it was opened; it said {news}.", kept=news == [True, False, False])
             trail = await units.reads.review_trail(first.review.review_id)
             promise(f"the trail begins with its opening; it is {trail!r}.", kept=trail == (first.link,))
             none = await units.reads.review_trail(again.review.review_id)
@@ -349,8 +349,8 @@ async def _stored(units: UnitOfWork, notice: Notice) -> None:
     await units.write(lambda transaction: transaction.add_notice(notice))
 
 
-async def _add_review(opened: StoredReview, transaction: Transaction) -> None:
-    await transaction.add_review(opened)
+async def _add_review(opened: StoredReview, transaction: Transaction) -> bool:
+    return await transaction.add_review(opened)
 
 
 async def _decide_review(decided: StoredReview, transaction: Transaction) -> bool:

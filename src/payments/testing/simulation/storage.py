@@ -301,10 +301,10 @@ class SimulatedTransaction(Transaction):
         self._written.learn(view, inner.tables)
         return stored
 
-    async def add_review(self, opened: StoredReview) -> None:
+    async def add_review(self, opened: StoredReview) -> bool:
         new = opened.review
         keys: tuple[Key, ...] = (("question", new.kind, new.subject), ("review", new.review_id))
-        await self._do("add_review", lambda t: t.add_review(opened), *keys)
+        return await self._do("add_review", lambda t: t.add_review(opened), *keys)
 
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
         return await self._do("reviews_of", lambda t: t.reviews_of(payment_id))

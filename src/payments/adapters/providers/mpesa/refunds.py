@@ -92,7 +92,7 @@ def reversal_fields(
         )
     if not RECEIPT.fullmatch(request.receipt):
         # A person recorded the money by another name.
-        raise ProviderRejected("That is no receipt of M-Pesa; reverse it in its portal, and record that.")
+        raise ProviderRejected(f"M-Pesa reverses receipts, and {request.receipt!r} has not the form of one.")
     shillings = shillings_of(request.amount, settings)
     if shillings is None or request.amount != request.captured:
         raise ProviderRejected("M-Pesa sends back the whole amount or nothing.")
