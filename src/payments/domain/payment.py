@@ -10,7 +10,7 @@ from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
 from payments.domain.errors import IllegalTransition
-from payments.domain.events import Reason, ReviewKind
+from payments.domain.events import Reason
 from payments.domain.money import Money, zero
 from payments.domain.refund import Refund, refunded
 from payments.domain.transitions import PAYMENT, AttemptStatus, Disposition, PaymentStatus, following
@@ -231,18 +231,6 @@ def expire(payment: Payment, reference: str, *, reason: Reason, page_closed: boo
     if attempt.live:
         change = _expired(change, change.payment.attempt(reference), reason, now)
     return projected(change, now)
-
-
-def give_up(payment: Payment, reference: str, *, now: datetime) -> Change:
-    """End a live attempt whose watch ended without an answer, and ask a person about it."""
-    change = expire(payment, reference, reason=Reason.TIMED_OUT, page_closed=False, now=now)
-    asked = happened.ReviewOpened(
-        kind=ReviewKind.STUCK_UNKNOWN,
-        subject=reference,
-        detail="Its watch ended and the provider never said whether it was paid.",
-    )
-    ended = attrs.evolve(change.payment.attempt(reference), next_check_at=None)
-    return change.then(ended, asked)
 
 
 def close_page(payment: Payment, reference: str, *, now: datetime) -> Change:

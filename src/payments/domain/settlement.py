@@ -101,32 +101,46 @@ _SILENT: Final = frozenset({Outcome.NOT_FOUND, Outcome.NOTHING})
 
 
 def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change:
-    """The change with the next check planned: none once money came on the attempt's own page, else by age."""
-    change = settlement.change
+    """The change with the next look planned. Where there is none after silence, a person is asked."""
+    change, rule = settlement.change, settlement.rule
     attempt = change.payment.attempt(finding.reference)
-    has_own_money = change.payment.has_own_money(attempt.reference)
-    when = None if has_own_money else next_check(attempt, finding.now)
-    if when is None and not has_own_money and ended_by_one_look(known, attempt):
-        when = finding.now + HOURLY
-    planned_again = known.next_check_at is not None and known.watch_until is not None
-    if has_own_money and planned_again and settlement.rule is Rule.NO_INFORMATION:
-        # A refund of it failed, and nobody said yet whether what had gone back was another one.
-        later = finding.now + HOURLY
-        when = later if known.watch_until is not None and later < known.watch_until else None
-    if finding.vouched is Vouched.ATTACHED and not has_own_money:
-        when = known.next_check_at
-    if when is not None and not finding.answer.asked:
-        when = next_turn(attempt, finding.now, when)
-    if settlement.rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
-        when = max(finding.now, attempt.said_paid_at + finding.confirmed_after)
-    events = change.events
-    ended = attempt.next_check_at is not None and when is None and not has_own_money
-    known_money = _money_meant(change.payment, finding) is not None
-    if ended and not known_money and _ends_in_silence(attempt, settlement.rule):
+    when = _next_look(change.payment, rule, finding, known)
+    ended = attempt.next_check_at is not None and when is None
+    money_here = change.payment.has_own_money(attempt.reference) or _money_meant(change.payment, finding)
+    if ended and not money_here and _ends_in_silence(attempt, rule):
         detail = "Its watch ended, and the provider's last answer does not say whether it was paid."
-        events = _stuck(Change(change.payment, events), finding, detail).events
+        change = _stuck(change, finding, detail)
     planned = attrs.evolve(attempt, next_check_at=when)
-    return projected(Change(change.payment.with_attempt(planned), events), finding.now)
+    return projected(Change(change.payment.with_attempt(planned), change.events), finding.now)
+
+
+def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -> datetime | None:
+    """When the attempt is asked about next: never once money came on its own page, else by its age."""
+    now, attempt = finding.now, payment.attempt(finding.reference)
+    if rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
+        return max(now, attempt.said_paid_at + finding.confirmed_after)
+    if payment.has_own_money(attempt.reference):
+        when = _look_for_what_went_back(rule, known, now)
+    elif finding.vouched is Vouched.ATTACHED:
+        when = known.next_check_at
+    else:
+        when = next_check(attempt, now)
+        if when is None and ended_by_one_look(known, attempt):
+            when = now + HOURLY
+    if when is not None and not finding.answer.asked:
+        return next_turn(attempt, now, when)
+    return when
+
+
+def _look_for_what_went_back(rule: Rule, known: Attempt, now: datetime) -> datetime | None:
+    """When to ask again about money that is here: a refund of it failed, and until its watch ends only.
+
+    Nobody said yet whether what had gone back was another refund.
+    """
+    if rule is not Rule.NO_INFORMATION or known.next_check_at is None or known.watch_until is None:
+        return None
+    later = now + HOURLY
+    return later if later < known.watch_until else None
 
 
 _SAYS_NOTHING: Final = frozenset(

@@ -7,9 +7,10 @@ from typing import Final
 
 import attrs
 
+from payments.domain import events as happened
 from payments.domain.attempt import Attempt
-from payments.domain.events import Reason
-from payments.domain.payment import Payment
+from payments.domain.events import Reason, ReviewKind
+from payments.domain.payment import Change, Payment, expire
 from payments.domain.transitions import AttemptStatus
 
 SCHEDULE: Final = (
@@ -142,6 +143,22 @@ def chore(attempt: Attempt, *, has_own_money: bool, still_payable: bool, now: da
     if (expired_by_us or by_a_person) and not attempt.page_closed and not ended:
         return Chore.CANCEL_PAGE
     return Chore.NONE
+
+
+def give_up(payment: Payment, reference: str, *, now: datetime) -> Change:
+    """End a live attempt whose watch ended without an answer, and ask a person about it.
+
+    It is looked at once more, whatever they say of it before that: the clock that claimed it may have been
+    behind, and its watch no longer than this look (ADR 0032).
+    """
+    change = expire(payment, reference, reason=Reason.TIMED_OUT, page_closed=False, now=now)
+    asked = happened.ReviewOpened(
+        kind=ReviewKind.STUCK_UNKNOWN,
+        subject=reference,
+        detail="Its watch ended and the provider never said whether it was paid.",
+    )
+    ended = attrs.evolve(change.payment.attempt(reference), next_check_at=now + HOURLY)
+    return change.then(ended, asked)
 
 
 @attrs.frozen

@@ -21,7 +21,6 @@ from payments.domain.payment import (
     claim,
     close_page,
     expire,
-    give_up,
     lost,
     not_opened,
     opened,
@@ -36,6 +35,7 @@ from payments.domain.transitions import (
     PaymentStatus,
     following,
 )
+from payments.domain.watching import give_up
 
 START = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 NAMESPACE = UUID(int=1)

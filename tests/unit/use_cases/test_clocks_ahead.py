@@ -1,4 +1,4 @@
-"""A process whose clock is hours or days ahead, beside others: no money is lost by it (docs/adr/0032)."""
+"""A process whose clock is hours or days off, beside others: no money is lost by it (docs/adr/0032)."""
 
 from datetime import timedelta
 
@@ -74,19 +74,58 @@ async def test_a_final_decline_stays_final_when_its_report_comes_afterwards(
     assert await prompted.reviews() == []
 
 
-async def test_what_a_person_decided_of_what_was_given_up_is_not_asked_about_again(
+async def _recorded_as_not_paid(prompted: PromptsShop) -> None:
+    payment = await prompted.payment()
+    (review,) = await prompted.kit.unit_of_work.reads.reviews_of(payment.payment_id)
+    not_paid = Details(outcome="not_paid")
+    await prompted.kit.payments.resolve(review.review_id, "record", "looked it up", "operator:ann", not_paid)
+
+
+async def test_what_a_person_recorded_at_once_of_what_was_given_up_is_looked_at_once_more(
+    prompted: PromptsShop,
+) -> None:
+    """Simulated history 6003588: claimed by a clock that was behind, its watch was over for all others."""
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    prompted.skip(hours=25)
+    await prompted.kit.payments.sweep()
+    prompted.skip(seconds=60)
+    await _recorded_as_not_paid(prompted)
+    prompted.prompts.silent = False
+
+    prompted.prompts.pays(opened.reference)
+    await prompted.pass_time(hours=2)
+
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_a_person_is_asked_again_of_what_was_given_up_where_the_look_after_theirs_finds_silence(
+    prompted: PromptsShop,
+) -> None:
+    await prompted.initiate()
+    prompted.prompts.silent = True
+    prompted.skip(hours=25)
+    await prompted.kit.payments.sweep()
+    prompted.skip(seconds=60)
+    await _recorded_as_not_paid(prompted)
+
+    await prompted.pass_time(hours=3)
+
+    assert await prompted.reviews() == ["stuck_unknown"]
+
+
+async def test_what_a_person_decided_an_hour_after_it_was_given_up_is_not_asked_about_again(
     prompted: PromptsShop,
 ) -> None:
     opened = await prompted.initiate()
     prompted.prompts.silent = True
     prompted.skip(hours=25)
     await prompted.kit.payments.sweep()
-    payment = await prompted.payment()
-    (review,) = await prompted.kit.unit_of_work.reads.reviews_of(payment.payment_id)
-    prompted.skip(seconds=60)
-    not_paid = Details(outcome="not_paid")
-    await prompted.kit.payments.resolve(review.review_id, "record", "looked it up", "operator:ann", not_paid)
+    await prompted.pass_time(hours=2)
+    await _recorded_as_not_paid(prompted)
+
     await prompted.pass_time(hours=5)
+
     assert (await prompted.attempt(opened.reference)).next_check_at is None
     assert await prompted.reviews() == []
 

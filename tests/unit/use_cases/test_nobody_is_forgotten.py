@@ -38,7 +38,9 @@ async def test_an_answer_after_the_end_of_the_watch_does_not_keep_the_sweep_from
 
     attempt = await shop.attempt(opened.reference)
     assert (attempt.status, attempt.reason) == (AttemptStatus.EXPIRED, Reason.TIMED_OUT)
-    assert attempt.next_check_at is None
+    assert await shop.reviews() == ["stuck_unknown"]
+    await shop.pass_minutes(61)
+    assert (await shop.attempt(opened.reference)).next_check_at is None, "the second look ends it"
     assert await shop.reviews() == ["stuck_unknown"]
 
 

@@ -218,7 +218,8 @@ class SettlePayment:
                 raise PaymentNotFound
             now, change = self._clock.now(), Change(locked)
             for report in reports:
-                free = await _with_free_receipt(transaction, attempt, report)
+                recorded = await _recorded_by(transaction, attempt, report.receipt)
+                free = await _with_free_receipt(transaction, attempt, report, recorded)
                 if free != report:
                     change = await _asked_whose(transaction, change, attempt, report)
                 learnt = receipt_learnt(change.payment, reference, free, now=now)
@@ -311,11 +312,22 @@ def _report(callbacks: tuple[Callback, ...], name: str | None) -> Report | None:
     return None
 
 
-async def _with_free_receipt(transaction: Transaction, attempt: Attempt, report: Report) -> Report:
-    """The report, without a receipt that other money has already."""
+async def _recorded_by(transaction: Transaction, attempt: Attempt, receipt: str | None) -> str | None:
+    """The attempt whose money bears this receipt as its key: a person recorded it by that."""
+    if receipt is None:
+        return None
+    return await transaction.attempt_holding(attempt.provider, attempt.mode, receipt, None)
+
+
+async def _with_free_receipt(
+    transaction: Transaction, attempt: Attempt, report: Report, recorded: str | None
+) -> Report:
+    """The report, without a receipt that other money has already, or was ``recorded`` by."""
     if report.receipt is None:
         return report
-    holder = await _holder_of_receipt(transaction, attempt, report.receipt)
+    holder = recorded or await transaction.attempt_with_receipt(
+        attempt.provider, attempt.mode, report.receipt
+    )
     return report if holder in (None, attempt.reference) else attrs.evolve(report, receipt=None)
 
 
@@ -333,12 +345,6 @@ async def _asked_whose(transaction: Transaction, change: Change, attempt: Attemp
     if was_asked(question, await transaction.reviews_of(change.payment.payment_id)):
         return change
     return Change(change.payment, (*change.events, question))
-
-
-async def _holder_of_receipt(transaction: Transaction, attempt: Attempt, receipt: str) -> str | None:
-    """The attempt whose money has this receipt, or was recorded by it."""
-    recorded = await transaction.attempt_holding(attempt.provider, attempt.mode, receipt, None)
-    return recorded or await transaction.attempt_with_receipt(attempt.provider, attempt.mode, receipt)
 
 
 @attrs.frozen(kw_only=True)
@@ -443,16 +449,14 @@ class Application:
                 self.answer.provider_reference,
             )
         provider, report = self.provider, self.report
-        if report is not None and report.receipt is not None and self.answer.capture_key:
+        if report is not None and report.receipt is not None:
             # A person may have recorded it by its receipt, for whichever attempt.
-            recorded = await transaction.attempt_holding(
-                self.attempt.provider, self.attempt.mode, report.receipt, None
-            )
+            recorded = await _recorded_by(transaction, self.attempt, report.receipt)
             named = (self.attempt.reference, self.answer.capture_key)
             here = any((c.reference, c.key) == named for c in locked.captures)
-            holder = holder if here else recorded or holder
-        if report is not None:
-            report = await _with_free_receipt(transaction, self.attempt, report)
+            if self.answer.capture_key and not here:
+                holder = recorded or holder
+            report = await _with_free_receipt(transaction, self.attempt, report, recorded)
         return Finding(
             evidence_id=self.evidence_id,
             reference=self.attempt.reference,

@@ -19,8 +19,8 @@ from payments.domain.attempt import Attempt
 from payments.domain.errors import PaymentNotFound
 from payments.domain.events import Reason
 from payments.domain.evidence import Outcome
-from payments.domain.payment import Payment, give_up
-from payments.domain.watching import Chore, chore
+from payments.domain.payment import Payment
+from payments.domain.watching import Chore, chore, give_up
 
 LEASE: Final = timedelta(seconds=60)
 BATCH: Final = 20
