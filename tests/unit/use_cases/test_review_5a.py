@@ -1,0 +1,174 @@
+"""A fifth review: money that was lost, or counted twice, by what several rules made of it together."""
+
+from datetime import timedelta
+
+import pytest
+
+from payments.application.ports.providers import Question, RefundOutcome, Span
+from payments.application.records import Claim
+from payments.application.review_details import Details
+from payments.domain.evidence import Outcome
+from payments.domain.transitions import PaymentStatus, RefundStatus
+from payments.testing import in_memory_payments
+from tests.unit.use_cases.deciding import decide, stuck
+from tests.unit.use_cases.kept import everything_holds
+from tests.unit.use_cases.prompts_shop import PromptsShop
+from tests.unit.use_cases.shop import HesitatingProvider, InterruptedStorage, Shop, birr
+from tests.unit.use_cases.test_attached_money import FORGOTTEN, attached, forgotten_money
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_went_back_beside_a_failed_refund_is_found_although_another_refund_was_under_way(
+    shop: Shop,
+) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.answer = RefundOutcome.PENDING
+    how = {"amount": "300.00", "reason": "late", "actor": "operator:anna"}
+    first = await shop.kit.payments.refund(payment.payment_id, **how)
+    # Somebody sends as much back at the provider, which is taken for ours.
+    await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="refunded", returned=birr("300.00"))
+    await shop.ask(opened.reference)
+    shop.provider.refunds.ends(first.reference, RefundOutcome.FAILED)
+    shop.skip(seconds=40)
+    await shop.hear(first.reference, Claim.OTHER)
+    await shop.kit.payments.process_notices()
+    assert [r.status for r in (await shop.payment()).refunds] == [RefundStatus.FAILED]
+    # It is tried again before the sweep had its turn.
+    second = await shop.kit.payments.refund(payment.payment_id, **how)
+    await shop.pass_minutes(5)
+    shop.provider.refunds.ends(second.reference, RefundOutcome.SUCCEEDED)
+    await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="refunded", returned=birr("600.00"))
+    await shop.pass_hours(30)
+
+    assert (await shop.payment()).given_back == birr("600.00")
+
+
+async def test_what_went_back_while_a_refund_could_not_be_sent_is_found_once_it_is_recorded_as_failed() -> (
+    None
+):
+    provider = HesitatingProvider(refunds=None)
+    kit = in_memory_payments(provider)
+    kit.order()
+    shop = Shop(kit=kit, provider=provider, other=provider)
+    opened = await shop.initiate()
+    provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    await kit.payments.refund(payment.payment_id, amount="300.00", reason="late", actor="operator:anna")
+    # As much goes back there for another reason.
+    await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="refunded", returned=birr("300.00"))
+    await shop.hear(opened.reference, Claim.RETURNED)
+    await shop.pass_minutes(5)
+    await decide(shop, "record", outcome="failed")
+    await shop.pass_hours(30)
+
+    assert (await shop.payment()).given_back == birr("300.00")
+    await everything_holds(kit)
+
+
+@pytest.mark.parametrize("claim", [Claim.RETURNED, Claim.CHARGED_BACK])
+async def test_that_money_went_back_is_not_handled_by_an_answer_that_nothing_went_yet(
+    shop: Shop, claim: Claim
+) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    await shop.attests(
+        opened.reference, outcome=Outcome.RETURNED, word="reversal-pending", returned=birr("0.00")
+    )
+    await shop.hear(opened.reference, claim)
+    await shop.pass_minutes(2)
+    await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="reversed")
+    await shop.pass_hours(30)
+
+    assert (await shop.payment()).given_back == birr("1000.00")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PAID, Outcome.RETURNED])
+async def test_what_a_person_recorded_is_not_counted_again_because_its_payer_bore_the_fees(
+    shop: Shop, outcome: Outcome
+) -> None:
+    reference = await stuck(shop)
+    await decide(shop, "record", outcome="paid", provider_reference="slip 7")
+
+    await shop.attests(
+        reference, outcome=outcome, word="said", amount=birr("1000.00"), captured=birr("1030.00")
+    )
+    await shop.ask(reference)
+
+    assert [capture.key for capture in (await shop.payment()).captures] == ["slip 7"]
+
+
+@pytest.mark.parametrize("seconds", [3570, 3700])
+async def test_what_a_person_records_when_the_last_look_is_due_does_not_take_its_place(
+    prompted: PromptsShop, seconds: int
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    prompted.skip(hours=25)
+    await prompted.kit.payments.sweep()
+    prompted.skip(seconds=seconds)
+    (review,) = (await prompted.kit.payments.reviews()).items
+    not_paid = Details(outcome="not_paid")
+    await prompted.kit.payments.resolve(review.review_id, "record", "seen", "operator:ann", not_paid)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+    await prompted.pass_time(hours=2)
+
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_what_is_said_to_be_paid_when_its_watch_is_over_is_not_given_up_before_it_is_said_again(
+    prompted: PromptsShop,
+) -> None:
+    """Nobody was at work for a day."""
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    prompted.skip(hours=25)
+    await prompted.pass_time(minutes=1)
+
+    assert await prompted.told() == ["paid"]
+    assert await prompted.reviews() == []
+
+
+async def test_a_late_notice_is_not_handled_by_an_old_decline_because_a_commit_was_in_doubt() -> None:
+    storage, provider = InterruptedStorage(), HesitatingProvider()
+    kit = in_memory_payments(provider, unit_of_work=storage)
+    kit.order()
+    shop = Shop(kit=kit, provider=provider, other=provider)
+    opened = await shop.initiate()
+    await shop.pass_hours(80)
+    provider.declines(opened.reference)
+    await shop.hear(opened.reference)
+
+    async def nobody_else() -> None:
+        return None
+
+    async def lose_the_next_commit(_question: Question) -> None:
+        storage.unheard, storage.meanwhile = True, nobody_else
+        provider.before_answering = None
+
+    provider.before_answering = lose_the_next_commit
+    await kit.payments.process_notices()
+    provider.pays(opened.reference)
+    await shop.pass_hours(30)
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+    await everything_holds(kit)
+
+
+async def test_attached_money_that_its_provider_lists_as_returned_is_put_before_a_person(shop: Shop) -> None:
+    await attached(shop)
+    back = forgotten_money(outcome=Outcome.RETURNED)
+    shop.provider.answers(FORGOTTEN, back)
+    shop.provider.ledger.lists(back)
+    await shop.pass_hours(80)
+    now = shop.kit.clock.now()
+    span = Span(since=now - timedelta(days=9), until=now)
+    told = [each async for each in shop.kit.payments.reconcile("scripted", span, apply=True)]
+
+    assert [each.came.value for each in told] == ["asked_a_person"]
+    assert [review.subject for review in (await shop.kit.payments.reviews()).items] == ["4711"]
