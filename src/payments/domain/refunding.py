@@ -310,7 +310,7 @@ def _asked_about_soon(change: Change, refund: Refund, now: datetime) -> Change:
     """Have the money of a refund that failed asked about: what went back of it was taken for that refund."""
     capture = capture_of(change.payment, refund.capture_id)
     attempt = change.payment.attempt(capture.reference)
-    if refund.requested_at is None or attempt.watch_until is None or capture.attached:
+    if attempt.watch_until is None or capture.attached:
         return change
     until = max(attempt.watch_until, now + ASKED_ABOUT_FOR)
     return change.then(attrs.evolve(attempt, next_check_at=now, watch_until=until))

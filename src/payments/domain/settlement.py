@@ -79,8 +79,8 @@ class Settlement:
 def settle(payment: Payment, finding: Finding) -> Settlement:
     """Apply ``finding`` to the attempt it is about. Every answer has a verdict, and success is absorbing."""
     attempt = payment.attempt(finding.reference)
-    # Whoever attached money has not looked at the attempt's own page.
-    looked = finding.answer.asked and finding.vouched is not Vouched.ATTACHED
+    # Whoever attached or recorded money did not have the provider asked about the attempt.
+    looked = finding.answer.asked and finding.vouched is None
     checked = _checked(attempt, finding) if looked else attempt
     effect = _not_ours if _differs(attempt, finding.answer) else _EFFECTS[finding.answer.outcome]
     settlement = effect(payment.with_attempt(checked), checked, finding)
@@ -121,7 +121,7 @@ def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -
         return max(now, attempt.said_paid_at + finding.confirmed_after)
     if payment.has_own_money(attempt.reference):
         when = _look_for_what_went_back(rule, known, now)
-    elif finding.vouched is Vouched.ATTACHED:
+    elif finding.vouched is not None:
         when = known.next_check_at
     else:
         when = next_check(attempt, now)
@@ -137,12 +137,14 @@ def _look_for_what_went_back(rule: Rule, known: Attempt, now: datetime) -> datet
 
     Nobody said yet whether what had gone back was another refund.
     """
-    if rule is not Rule.NO_INFORMATION or known.next_check_at is None or known.watch_until is None:
+    if rule not in _TELLS_NOT_WHAT_WENT or known.next_check_at is None or known.watch_until is None:
         return None
     later = now + HOURLY
     return later if later < known.watch_until else None
 
 
+# What went back may be hidden behind another refund of ours that is under way.
+_TELLS_NOT_WHAT_WENT: Final = frozenset({Rule.NO_INFORMATION, Rule.NOT_ATTESTED, Rule.RETURN_OF_OURS})
 _SAYS_NOTHING: Final = frozenset(
     {Rule.NO_INFORMATION, Rule.NOT_ATTESTED, Rule.NOT_OURS, Rule.SAID_ONCE, Rule.IN_FLIGHT}
 )
@@ -163,8 +165,10 @@ def _money_meant(payment: Payment, finding: Finding) -> Capture | None:
             return capture
     if finding.vouched is not None or finding.answer.capture_key is None or receipt is not None:
         return None
-    arrived = finding.answer.arrived or payment.attempt(finding.reference).amount
-    return next((c for c in here if c.vouched is Vouched.RECORDED and c.amount == arrived), None)
+    asked_for = payment.attempt(finding.reference).amount
+    # Whoever saw it may have recorded it with the fees that were passed on, or without.
+    meant = {finding.answer.arrived or asked_for, finding.answer.amount or asked_for}
+    return next((c for c in here if c.vouched is Vouched.RECORDED and c.amount in meant), None)
 
 
 def _ends_in_silence(attempt: Attempt, rule: Rule) -> bool:

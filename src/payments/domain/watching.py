@@ -131,7 +131,8 @@ def chore(attempt: Attempt, *, has_own_money: bool, still_payable: bool, now: da
     """What the sweep does about ``attempt`` at ``now``; ``still_payable`` is what the provider just said."""
     if has_own_money:
         return Chore.NONE
-    if attempt.live and attempt.watch_until is not None and now >= attempt.watch_until:
+    over = attempt.watch_until is not None and now >= attempt.watch_until
+    if attempt.live and over and not said_paid_lately(attempt, now):
         return Chore.GIVE_UP
     ended = attempt.payable_until is not None and now >= attempt.payable_until
     unpaid = still_payable and not said_paid_lately(attempt, now)

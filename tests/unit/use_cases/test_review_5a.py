@@ -161,7 +161,7 @@ async def test_a_late_notice_is_not_handled_by_an_old_decline_because_a_commit_w
 
 
 async def test_attached_money_that_its_provider_lists_as_returned_is_put_before_a_person(shop: Shop) -> None:
-    await attached(shop)
+    reference = await attached(shop)
     back = forgotten_money(outcome=Outcome.RETURNED)
     shop.provider.answers(FORGOTTEN, back)
     shop.provider.ledger.lists(back)
@@ -172,3 +172,5 @@ async def test_attached_money_that_its_provider_lists_as_returned_is_put_before_
 
     assert [each.came.value for each in told] == ["asked_a_person"]
     assert [review.subject for review in (await shop.kit.payments.reviews()).items] == ["4711"]
+    await decide(shop, "attach", reference=reference, paid_under=FORGOTTEN)
+    assert (await shop.payment()).given_back == birr("1000.00")

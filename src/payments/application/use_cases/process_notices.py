@@ -188,7 +188,8 @@ class ProcessNotices:
         )
         if notice.claim in _BY_THE_BANK and settled.rule in _SAYS_NOT_WHOSE:
             await self._ask_about_dispute(notice, settled)
-        if settled.outcome in _NOT_YET.get(notice.claim, frozenset()) or self._contradicts(notice, settled):
+        not_yet = settled.outcome in _NOT_YET.get(notice.claim, frozenset()) or _went_nowhere(notice, settled)
+        if not_yet or self._contradicts(notice, settled):
             explained = went if notice.claim is Claim.RETURNED else None
             if explained is None and not settled.answer.asked:
                 raise _NotOurTurn
@@ -330,6 +331,12 @@ class ProcessNotices:
             detail=f"{notice.provider} said {notice.word!r}, and never confirmed it when asked.",
             opened_at=now,
         )
+
+
+def _went_nowhere(notice: Notice, settled: Settled) -> bool:
+    """Whether money is said to have gone back of which, asked, the provider says that nothing went yet."""
+    gone = settled.answer.returned
+    return notice.claim in (Claim.RETURNED, Claim.CHARGED_BACK) and gone is not None and gone.minor == 0
 
 
 def left_to_review(kind: ReviewKind) -> str:

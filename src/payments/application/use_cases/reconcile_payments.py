@@ -107,7 +107,8 @@ class ReconcilePayments:
             key = answer.capture_key or ""
             if recorded:
                 # A person recorded it, perhaps by a name that its provider does not list.
-                if answer.outcome in MONEY and (answer.arrived or attempt.amount) in recorded:
+                meant = {answer.arrived or attempt.amount, answer.amount or attempt.amount}
+                if answer.outcome in MONEY and not meant.isdisjoint(recorded):
                     run.remember(key)
                 continue
             if after.has_own_money(attempt.reference):
@@ -153,6 +154,10 @@ class ReconcilePayments:
             return _compared(run, Kind.AGREES, reference, line.name)
         if not run.apply:
             return _compared(run, Kind.DIFFERS, reference, line.name, what)
+        if any((c.reference, c.key) == (reference, line.name) and c.attached for c in payment.captures):
+            # The attempt that it counts for is not the one it was paid on, and says nothing about it.
+            came = await self._put_before_a_person(run, line, line.name, what)
+            return _compared(run, Kind.DIFFERS, reference, line.name, what, came=came)
         after, answer = await self._asked(run, payment, payment.attempt(reference))
         if answer.outcome is Outcome.NOTHING:
             return _compared(
