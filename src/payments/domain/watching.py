@@ -131,11 +131,11 @@ def chore(attempt: Attempt, *, has_own_money: bool, still_payable: bool, now: da
     """What the sweep does about ``attempt`` at ``now``; ``still_payable`` is what the provider just said."""
     if has_own_money:
         return Chore.NONE
-    over = attempt.watch_until is not None and now >= attempt.watch_until
-    if attempt.live and over and not said_paid_lately(attempt, now):
+    said_paid = said_paid_lately(attempt, now)
+    if attempt.live and attempt.watch_until is not None and now >= attempt.watch_until and not said_paid:
         return Chore.GIVE_UP
     ended = attempt.payable_until is not None and now >= attempt.payable_until
-    unpaid = still_payable and not said_paid_lately(attempt, now)
+    unpaid = still_payable and not said_paid
     if attempt.live and attempt.status is not AttemptStatus.CLAIMED and ended and unpaid:
         return Chore.TIME_OUT
     expired_by_us = attempt.status is AttemptStatus.EXPIRED and attempt.reason in CLOSED_BY_US

@@ -50,7 +50,12 @@ class CancelPayment:
         present = asked.attempt(live.reference)
         if not present.live:
             return asked
-        return await self._close(asked, present, reason=reason, actor=actor, cause=cause)
+        closed = await self._close(asked, present, reason=reason, actor=actor, cause=cause)
+        _refuse_settled(closed)
+        if not closed.attempt(live.reference).live:
+            return closed
+        # It was said to be paid meanwhile: asked about once more, which proves it or refuses.
+        return await self.live_attempt(closed, reason=reason, actor=actor, cause=cause)
 
 
 def _refuse_settled(payment: Payment) -> None:

@@ -205,7 +205,7 @@ class ProcessNotices:
         """
         if settled.rule in _PUT_BEFORE_A_PERSON:
             return False
-        if settled.rule is Rule.NO_LONGER_LIVE and settled.attempt.next_check_at is None:
+        if settled.rule is Rule.NO_LONGER_LIVE and not settled.attempt.watched(self._clock.now()):
             return not settled.payment.has_own_money(settled.reference)
         return not await self._settle.reported_money_is_here(settled.payment, settled.reference)
 

@@ -154,6 +154,12 @@ class ReconcilePayments:
             return _compared(run, Kind.AGREES, reference, line.name)
         if not run.apply:
             return _compared(run, Kind.DIFFERS, reference, line.name, what)
+        return await self._differing(run, line, payment, reference, what)
+
+    async def _differing(
+        self, run: "_Run", line: LedgerLine, payment: Payment, reference: str, what: str
+    ) -> Compared:
+        """What came of a line that differs: asked about, or put before a person."""
         if any((c.reference, c.key) == (reference, line.name) and c.attached for c in payment.captures):
             # The attempt that it counts for is not the one it was paid on, and says nothing about it.
             came = await self._put_before_a_person(run, line, line.name, what)

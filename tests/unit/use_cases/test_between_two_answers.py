@@ -1,4 +1,4 @@
-"""A fifth review: money that was lost, or counted twice, by what several rules made of it together."""
+"""Money that was lost, or counted twice, by what several rules made of it together."""
 
 from datetime import timedelta
 
