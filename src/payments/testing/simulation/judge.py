@@ -242,8 +242,8 @@ class Judge:
     def _asked_whether_the_same(self, one: Capture, other: Capture) -> bool:
         """Whether money that counts twice is a person's question, and had to be one.
 
-        What they recorded of a prompt by a name of their own, and what is then reported with a receipt, only a
-        person can tell apart (ADR 0034).
+        What they recorded of a prompt by a name of their own, and what is then reported with a receipt, only
+        a person can tell apart (ADR 0034).
         """
         surplus = {r.subject for r in self.tables.reviews.values() if r.kind is ReviewKind.SURPLUS}
         by_name = [c for c in (one, other) if (c.provider, c.key) in self._ledger.recorded]
