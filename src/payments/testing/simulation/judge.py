@@ -296,7 +296,10 @@ class Judge:
                     self._broken("I10", taken.reference, f"{taken_in} counts as gone, and {gone} went.")
                 known = self._gone_before.get(capture.capture_id, 0)
                 ended = all(r.status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED) for r in of_it)
-                if taken_in < known and ended and payment.payment_id not in disputed:
+                ours = any(r.status is RefundStatus.SUCCEEDED and not _taken_in(r) for r in of_it)
+                # Of whom does not say how much, only a refund's own answer counts once one of ours went.
+                told = self._ledger.says_how_much or not ours
+                if taken_in < known and ended and told and payment.payment_id not in disputed:
                     self._broken("I10", taken.reference, f"{known} went, and {taken_in} counts as gone.")
 
     def _all_is_told(self, refused: frozenset[str]) -> None:

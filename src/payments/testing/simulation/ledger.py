@@ -55,6 +55,8 @@ class Ledger:
 
     recorded: dict[tuple[str, str], Taken] = attrs.field(factory=dict, init=False)
     """By provider and a name that an operator gave it: the money that they saw there."""
+    says_how_much: bool = attrs.field(default=True, init=False)
+    """Whether the pages' provider tells how much of some money went back."""
     unheard: dict[tuple[str, str], None] = attrs.field(factory=dict, init=False)
     """Money of a prompt that came twice which no report named to us: we may never have got its name."""
     heard: set[tuple[str, str]] = attrs.field(factory=set, init=False)

@@ -479,12 +479,20 @@ class People:
             return Details()
         if review.kind is ReviewKind.REFUND_UNKNOWN:
             return self._seen_refund(payment, review.subject)
-        seen = [t for t in world.ledger.taken.values() if t.reference == review.subject]
+        return self._seen_money(payment, review.subject)
+
+    def _seen_money(self, payment: Payment, reference: str) -> Details | None:
+        """What a person says of an attempt: the truth, as far as it can be said here."""
+        world = self._world
+        seen = [t for t in world.ledger.taken.values() if t.reference == reference]
         if not seen:
             return Details(outcome="not_paid")
+        if self._counted_elsewhere(seen, payment):
+            # A person put it to another order, and whoever looks it up is shown that one.
+            return None
         here = {world.ledger.meant(c.provider, c.key) for c in payment.captures}
         taken = next((money for money in seen if money not in here), seen[0])
-        attempt = next(a for a in payment.attempts if a.reference == review.subject)
+        attempt = next(a for a in payment.attempts if a.reference == reference)
         if taken.amount.currency != attempt.amount.currency:
             # It cannot be said here: what is recorded is in the currency that was due.
             return None
@@ -494,6 +502,11 @@ class People:
             provider_reference=self._named(taken),
             amount=None if all_of_it else taken.amount.decimal,
         )
+
+    def _counted_elsewhere(self, seen: list[Taken], payment: Payment) -> bool:
+        world = self._world
+        others = (p for p in world.database.committed.payments.values() if p.payment_id != payment.payment_id)
+        return any(world.ledger.meant(c.provider, c.key) in seen for other in others for c in other.captures)
 
     def _named(self, money: Taken) -> str:
         """What an operator calls the money that they see: as its provider does, or otherwise."""

@@ -112,6 +112,7 @@ class Plan:
             at_s = tabs.between(0, span_s / 4)
             actions.append(Action(at_s=at_s, deed=Deed.TWO_TABS, order_id="order_1", provider=second))
         payable = drawn.one_of((6, 10, 15))
+        processes = 1 if one_writer else 1 + drawn.below(3)
         watched = _watched(drawn)
         # Drawn apart as well.
         more = Chance.of(seed, "sequences")
@@ -130,7 +131,7 @@ class Plan:
                 actions.append(Action(at_s=at_s, deed=deed, order_id="order_1", provider=through))
         return cls(
             seed=seed,
-            processes=1 if one_writer else 1 + drawn.below(3),
+            processes=processes,
             one_writer=one_writer,
             orders=orders,
             watched_for=timedelta(minutes=payable + watched),

@@ -89,7 +89,7 @@ class World(Host):
         self.pages = SimulatedProvider(*doubles, outage(Fault.PROVIDER_DOWN))
         self.prompts = SimulatedPrompts(*doubles, outage(Fault.PROVIDER_DOWN))
         self.pages.moods = Chance.of(seed, "moods")
-        self.pages.says_how_much = self.plan.says_how_much
+        self.pages.says_how_much = self.ledger.says_how_much = self.plan.says_how_much
         self.orders = SimulatedOrdersService(self.steps, outage(Fault.ORDERS_DOWN), self._told)
         self.mail = SimulatedMail(self.steps, outage(Fault.MAIL_DOWN), self._told)
         self.machines = tuple(Machine(name, self) for name in "abc"[: self.plan.processes])
