@@ -1,6 +1,7 @@
 """Money that was lost, or counted twice, by what several rules made of it together."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -27,8 +28,10 @@ async def test_what_went_back_beside_a_failed_refund_is_found_although_another_r
     payment = await shop.ask(opened.reference)
     assert shop.provider.refunds is not None
     shop.provider.refunds.answer = RefundOutcome.PENDING
-    how = {"amount": "300.00", "reason": "late", "actor": "operator:anna"}
-    first = await shop.kit.payments.refund(payment.payment_id, **how)
+    again = partial(
+        shop.kit.payments.refund, payment.payment_id, amount="300.00", reason="late", actor="operator:anna"
+    )
+    first = await again()
     # Somebody sends as much back at the provider, which is taken for ours.
     await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="refunded", returned=birr("300.00"))
     await shop.ask(opened.reference)
@@ -38,7 +41,7 @@ async def test_what_went_back_beside_a_failed_refund_is_found_although_another_r
     await shop.kit.payments.process_notices()
     assert [r.status for r in (await shop.payment()).refunds] == [RefundStatus.FAILED]
     # It is tried again before the sweep had its turn.
-    second = await shop.kit.payments.refund(payment.payment_id, **how)
+    second = await again()
     await shop.pass_minutes(5)
     shop.provider.refunds.ends(second.reference, RefundOutcome.SUCCEEDED)
     await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="refunded", returned=birr("600.00"))
