@@ -168,7 +168,10 @@ def _no_change_without_evidence(case: Case) -> Iterator[str]:
     for attempt in case.payment.attempts:
         # Evidence that names a reference is younger than its claim, whatever the clock said at either moment.
         outcomes = {e.answer.outcome for e in case.evidence if e.reference == attempt.reference}
-        if attempt.status is AttemptStatus.SUCCEEDED and Outcome.PAID not in outcomes:
+        # Of accepted money, a part may have gone back before any answer was heard: that is all it ever said.
+        accepted = any(c.accepted and c.reference == attempt.reference for c in case.payment.captures)
+        money = {Outcome.PAID, Outcome.RETURNED} if accepted else {Outcome.PAID}
+        if attempt.status is AttemptStatus.SUCCEEDED and not money & outcomes:
             yield f"The attempt {attempt.reference} succeeded without evidence of money."
         if attempt.reason is Reason.DECLINED and Outcome.DECLINED not in outcomes:
             yield f"The attempt {attempt.reference} is declined without evidence."

@@ -17,6 +17,7 @@ from payments.domain.capture import Capture, Vouched
 from payments.domain.confirming import confirmed, receipt_of
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Outcome, Report, Rule
+from payments.domain.money import Money
 from payments.domain.payment import Change, Payment, failed_once_empty, projected, supersede
 from payments.domain.refund import PENDING, Refund, refundable, refunded
 from payments.domain.refunding import refuse
@@ -152,10 +153,11 @@ _NEVER_PAYABLE: Final = frozenset({Reason.REFUSED, Reason.NOT_SENT, Reason.NEVER
 
 
 def _money_meant(payment: Payment, finding: Finding) -> Capture | None:
-    """The money that is here and that the answer is about: by a name of it, else what a person recorded.
+    """The money that is here and that the answer is about: by a name of it, else by who said what of it.
 
-    What they recorded may bear a name of their own. It is taken for the same if the amount is, unless a
-    report gives its receipt and that is another.
+    A person and the provider may call one money by different names. Where one of them has told of it, what
+    the other says of the same amount is taken for the same, unless a report gives its receipt and that is
+    another (ADR 0034).
     """
     here = [capture for capture in payment.captures if capture.reference == finding.reference]
     receipt = receipt_of(finding.answer.capture_key, finding.report)
@@ -163,12 +165,19 @@ def _money_meant(payment: Payment, finding: Finding) -> Capture | None:
     for capture in here:
         if named & capture.names:
             return capture
-    if finding.vouched is not None or finding.answer.capture_key is None or receipt is not None:
+    if finding.vouched is Vouched.ATTACHED or finding.answer.capture_key is None or receipt is not None:
         return None
     asked_for = payment.attempt(finding.reference).amount
     # Whoever saw it may have recorded it with the fees that were passed on, or without.
     meant = {finding.answer.arrived or asked_for, finding.answer.amount or asked_for}
+    if finding.vouched is Vouched.RECORDED:
+        return next((c for c in here if c.vouched is None and _is_of(c, meant, asked_for)), None)
     return next((c for c in here if c.vouched is Vouched.RECORDED and c.amount in meant), None)
+
+
+def _is_of(capture: Capture, meant: set[Money], asked_for: Money) -> bool:
+    """Whether attested money is of one of these amounts; what is not held is of what was asked for."""
+    return capture.amount in meant or (capture.disposition is not Disposition.HELD and asked_for in meant)
 
 
 def _ends_in_silence(attempt: Attempt, rule: Rule) -> bool:

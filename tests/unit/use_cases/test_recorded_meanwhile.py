@@ -1,0 +1,72 @@
+"""What a person records of money that came while the question was open, and what they accept of it."""
+
+import pytest
+
+from payments.application.review_details import Details
+from payments.domain.evidence import Outcome
+from tests.unit.use_cases.deciding import decide, stuck
+from tests.unit.use_cases.kept import everything_holds
+from tests.unit.use_cases.prompts_shop import PromptsShop
+from tests.unit.use_cases.shop import Shop, birr
+
+pytestmark = pytest.mark.anyio
+
+RECEIPT = "SGH1111111"
+
+
+@pytest.mark.parametrize("name", ["slip 1", "our reference"])
+async def test_money_that_came_while_the_question_was_open_is_not_recorded_again(
+    shop: Shop, name: str
+) -> None:
+    """Found by histories in which operators record money under names of their own."""
+    reference = await stuck(shop)
+    shop.provider.pays(reference)
+    await shop.ask(reference)
+    assert len((await shop.payment()).captures) == 1
+
+    await decide(
+        shop,
+        "record",
+        outcome="paid",
+        provider_reference=reference if name == "our reference" else name,
+    )
+
+    assert len((await shop.payment()).captures) == 1
+    await everything_holds(shop.kit)
+
+
+async def test_money_that_came_without_its_receipt_is_not_recorded_again_by_it(
+    prompted: PromptsShop,
+) -> None:
+    """Its receipt is reported late, and then one money has two captures (I9)."""
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=26)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+    await prompted.ask(opened.reference)
+    prompted.skip(seconds=11)
+    await prompted.ask(opened.reference)
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    seen = Details(outcome="paid", provider_reference=RECEIPT)
+    await prompted.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+
+    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.pass_time(hours=1)
+
+    await everything_holds(prompted.kit)
+    assert len((await prompted.payment()).captures) == 1
+
+
+async def test_money_of_which_part_went_back_unseen_is_accepted(shop: Shop) -> None:
+    """What is left is accepted, and no evidence says "paid", but "returned" (I8)."""
+    opened = await shop.initiate()
+    await shop.attests(
+        opened.reference, outcome=Outcome.RETURNED, word="reversal-pending", returned=birr("500.00")
+    )
+    await shop.ask(opened.reference)
+    assert await shop.reviews() == ["amount_mismatch"]
+
+    await decide(shop, "accept")
+
+    await everything_holds(shop.kit)
