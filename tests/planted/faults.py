@@ -607,6 +607,22 @@ FORGOTTEN: Final = (
         "::test_what_a_person_recorded_by_another_name_than_its_provider_attests_is_counted_once",
     ),
     Fault(
+        "what was just said to be paid is given up",
+        "domain/watching.py",
+        "now >= attempt.watch_until and not said_paid:",
+        "now >= attempt.watch_until:",
+        f"{CASES}/test_at_the_end_of_a_watch.py"
+        "::test_what_is_said_to_be_paid_at_the_look_that_gives_up_is_made_sure_of_at_once",
+    ),
+    Fault(
+        "money that came meanwhile is recorded again",
+        "domain/settlement.py",
+        "if finding.vouched is Vouched.RECORDED:",
+        "if False:",
+        f"{CASES}/test_recorded_meanwhile.py"
+        "::test_money_that_came_while_the_question_was_open_is_not_recorded_again",
+    ),
+    Fault(
         "paid news that is refused is put before nobody",
         f"{USE_CASES}/deliver_messages.py",
         "        if not await self._refused_money(after):\n",

@@ -75,6 +75,10 @@ class Answer:
         """The money as it came, fees passed on included."""
         return self.captured or self.amount
 
+    def amounts(self, asked_for: Money) -> frozenset[Money]:
+        """How much a person may say that it is, with the fees that were passed on or without."""
+        return frozenset({self.arrived or asked_for, self.amount or asked_for})
+
 
 @attrs.frozen(kw_only=True)
 class Report:

@@ -168,14 +168,13 @@ def _money_meant(payment: Payment, finding: Finding) -> Capture | None:
     if finding.vouched is Vouched.ATTACHED or finding.answer.capture_key is None or receipt is not None:
         return None
     asked_for = payment.attempt(finding.reference).amount
-    # Whoever saw it may have recorded it with the fees that were passed on, or without.
-    meant = {finding.answer.arrived or asked_for, finding.answer.amount or asked_for}
+    meant = finding.answer.amounts(asked_for)
     if finding.vouched is Vouched.RECORDED:
         return next((c for c in here if c.vouched is None and _is_of(c, meant, asked_for)), None)
     return next((c for c in here if c.vouched is Vouched.RECORDED and c.amount in meant), None)
 
 
-def _is_of(capture: Capture, meant: set[Money], asked_for: Money) -> bool:
+def _is_of(capture: Capture, meant: frozenset[Money], asked_for: Money) -> bool:
     """Whether attested money is of one of these amounts; what is not held is of what was asked for."""
     return capture.amount in meant or (capture.disposition is not Disposition.HELD and asked_for in meant)
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from payments.application.ports.providers import CheckoutRequest, RefundOutcome
+from payments.application.ports.providers import CheckoutRequest, RefundOutcome, Span
 from payments.application.records import Claim
 from payments.domain.errors import PaymentInFlight, PaymentInReview
 from payments.domain.events import Reason
@@ -290,3 +290,19 @@ async def test_a_failed_refund_of_attached_money_asks_nobody_about_the_page(shop
     await shop.pass_hours(5)
 
     assert await shop.reviews() == []
+
+
+async def test_attached_money_that_its_provider_lists_as_returned_is_put_before_a_person(shop: Shop) -> None:
+    reference = await attached(shop)
+    back = forgotten_money(outcome=Outcome.RETURNED)
+    shop.provider.answers(FORGOTTEN, back)
+    shop.provider.ledger.lists(back)
+    await shop.pass_hours(80)
+    now = shop.kit.clock.now()
+    span = Span(since=now - timedelta(days=9), until=now)
+    told = [each async for each in shop.kit.payments.reconcile("scripted", span, apply=True)]
+
+    assert [each.came.value for each in told] == ["asked_a_person"]
+    assert [review.subject for review in (await shop.kit.payments.reviews()).items] == ["4711"]
+    await decide(shop, "attach", reference=reference, paid_under=FORGOTTEN)
+    assert (await shop.payment()).given_back == birr("1000.00")

@@ -1,21 +1,17 @@
 """Money that was lost, or counted twice, by what several rules made of it together."""
 
-from datetime import timedelta
 from functools import partial
 
 import pytest
 
-from payments.application.ports.providers import Question, RefundOutcome, Span
+from payments.application.ports.providers import Question, RefundOutcome
 from payments.application.records import Claim
-from payments.application.review_details import Details
 from payments.domain.evidence import Outcome
 from payments.domain.transitions import PaymentStatus, RefundStatus
 from payments.testing import in_memory_payments
 from tests.unit.use_cases.deciding import decide, stuck
 from tests.unit.use_cases.kept import everything_holds
-from tests.unit.use_cases.prompts_shop import PromptsShop
 from tests.unit.use_cases.shop import HesitatingProvider, InterruptedStorage, Shop, birr
-from tests.unit.use_cases.test_attached_money import FORGOTTEN, attached, forgotten_money
 
 pytestmark = pytest.mark.anyio
 
@@ -105,38 +101,6 @@ async def test_what_a_person_recorded_is_not_counted_again_because_its_payer_bor
     assert [capture.key for capture in (await shop.payment()).captures] == ["slip 7"]
 
 
-@pytest.mark.parametrize("seconds", [3570, 3700])
-async def test_what_a_person_records_when_the_last_look_is_due_does_not_take_its_place(
-    prompted: PromptsShop, seconds: int
-) -> None:
-    opened = await prompted.initiate()
-    prompted.prompts.silent = True
-    prompted.skip(hours=25)
-    await prompted.kit.payments.sweep()
-    prompted.skip(seconds=seconds)
-    (review,) = (await prompted.kit.payments.reviews()).items
-    not_paid = Details(outcome="not_paid")
-    await prompted.kit.payments.resolve(review.review_id, "record", "seen", "operator:ann", not_paid)
-    prompted.prompts.silent = False
-    prompted.prompts.pays(opened.reference)
-    await prompted.pass_time(hours=2)
-
-    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
-
-
-async def test_what_is_said_to_be_paid_when_its_watch_is_over_is_not_given_up_before_it_is_said_again(
-    prompted: PromptsShop,
-) -> None:
-    """Nobody was at work for a day."""
-    opened = await prompted.initiate()
-    prompted.prompts.pays(opened.reference)
-    prompted.skip(hours=25)
-    await prompted.pass_time(minutes=1)
-
-    assert await prompted.told() == ["paid"]
-    assert await prompted.reviews() == []
-
-
 async def test_a_late_notice_is_not_handled_by_an_old_decline_because_a_commit_was_in_doubt() -> None:
     storage, provider = InterruptedStorage(), HesitatingProvider()
     kit = in_memory_payments(provider, unit_of_work=storage)
@@ -161,19 +125,3 @@ async def test_a_late_notice_is_not_handled_by_an_old_decline_because_a_commit_w
 
     assert (await shop.payment()).status is PaymentStatus.SUCCESS
     await everything_holds(kit)
-
-
-async def test_attached_money_that_its_provider_lists_as_returned_is_put_before_a_person(shop: Shop) -> None:
-    reference = await attached(shop)
-    back = forgotten_money(outcome=Outcome.RETURNED)
-    shop.provider.answers(FORGOTTEN, back)
-    shop.provider.ledger.lists(back)
-    await shop.pass_hours(80)
-    now = shop.kit.clock.now()
-    span = Span(since=now - timedelta(days=9), until=now)
-    told = [each async for each in shop.kit.payments.reconcile("scripted", span, apply=True)]
-
-    assert [each.came.value for each in told] == ["asked_a_person"]
-    assert [review.subject for review in (await shop.kit.payments.reviews()).items] == ["4711"]
-    await decide(shop, "attach", reference=reference, paid_under=FORGOTTEN)
-    assert (await shop.payment()).given_back == birr("1000.00")

@@ -74,26 +74,32 @@ async def test_a_final_decline_stays_final_when_its_report_comes_afterwards(
     assert await prompted.reviews() == []
 
 
-async def _recorded_as_not_paid(prompted: PromptsShop) -> None:
-    payment = await prompted.payment()
-    (review,) = await prompted.kit.unit_of_work.reads.reviews_of(payment.payment_id)
-    not_paid = Details(outcome="not_paid")
-    await prompted.kit.payments.resolve(review.review_id, "record", "looked it up", "operator:ann", not_paid)
-
-
-async def test_what_a_person_recorded_at_once_of_what_was_given_up_is_looked_at_once_more(
-    prompted: PromptsShop,
-) -> None:
-    """Simulated history 6003588: claimed by a clock that was behind, its watch was over for all others."""
+async def _given_up(prompted: PromptsShop) -> str:
+    """The reference of an attempt of which its provider said nothing until its watch was over."""
     opened = await prompted.initiate()
     prompted.prompts.silent = True
     prompted.skip(hours=25)
     await prompted.kit.payments.sweep()
-    prompted.skip(seconds=60)
+    return opened.reference
+
+
+async def _recorded_as_not_paid(prompted: PromptsShop) -> None:
+    (review,) = (await prompted.kit.payments.reviews()).items
+    not_paid = Details(outcome="not_paid")
+    await prompted.kit.payments.resolve(review.review_id, "record", "looked it up", "operator:ann", not_paid)
+
+
+@pytest.mark.parametrize("seconds", [60, 3570, 3700])
+async def test_what_was_given_up_is_looked_at_once_more_whatever_a_person_recorded_before(
+    prompted: PromptsShop, seconds: int
+) -> None:
+    """Simulated history 6003588: claimed by a clock that was behind, its watch was over for all others."""
+    reference = await _given_up(prompted)
+    prompted.skip(seconds=seconds)
     await _recorded_as_not_paid(prompted)
     prompted.prompts.silent = False
 
-    prompted.prompts.pays(opened.reference)
+    prompted.prompts.pays(reference)
     await prompted.pass_time(hours=2)
 
     assert (await prompted.payment()).status is PaymentStatus.SUCCESS
@@ -102,10 +108,7 @@ async def test_what_a_person_recorded_at_once_of_what_was_given_up_is_looked_at_
 async def test_a_person_is_asked_again_of_what_was_given_up_where_the_look_after_theirs_finds_silence(
     prompted: PromptsShop,
 ) -> None:
-    await prompted.initiate()
-    prompted.prompts.silent = True
-    prompted.skip(hours=25)
-    await prompted.kit.payments.sweep()
+    await _given_up(prompted)
     prompted.skip(seconds=60)
     await _recorded_as_not_paid(prompted)
 
@@ -117,16 +120,13 @@ async def test_a_person_is_asked_again_of_what_was_given_up_where_the_look_after
 async def test_what_a_person_decided_an_hour_after_it_was_given_up_is_not_asked_about_again(
     prompted: PromptsShop,
 ) -> None:
-    opened = await prompted.initiate()
-    prompted.prompts.silent = True
-    prompted.skip(hours=25)
-    await prompted.kit.payments.sweep()
+    reference = await _given_up(prompted)
     await prompted.pass_time(hours=2)
     await _recorded_as_not_paid(prompted)
 
     await prompted.pass_time(hours=5)
 
-    assert (await prompted.attempt(opened.reference)).next_check_at is None
+    assert (await prompted.attempt(reference)).next_check_at is None
     assert await prompted.reviews() == []
 
 

@@ -107,7 +107,7 @@ class ReconcilePayments:
             key = answer.capture_key or ""
             if recorded:
                 # A person recorded it, perhaps by a name that its provider does not list.
-                meant = {answer.arrived or attempt.amount, answer.amount or attempt.amount}
+                meant = answer.amounts(attempt.amount)
                 if answer.outcome in MONEY and not meant.isdisjoint(recorded):
                     run.remember(key)
                 continue

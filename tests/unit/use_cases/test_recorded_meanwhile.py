@@ -1,4 +1,4 @@
-"""Sequences that simulated histories found once operators, refunds, tabs and prompts were drawn anew."""
+"""What a person records of money that came while the question was open, and what they accept of it."""
 
 import pytest
 
@@ -18,7 +18,7 @@ RECEIPT = "SGH1111111"
 async def test_money_that_came_while_the_question_was_open_is_not_recorded_again(
     shop: Shop, name: str
 ) -> None:
-    """Histories 7001786, 7002132, 7002555, 7004213, 7004391 and 7004477."""
+    """Found by histories in which operators record money under names of their own."""
     reference = await stuck(shop)
     shop.provider.pays(reference)
     await shop.ask(reference)
@@ -38,7 +38,7 @@ async def test_money_that_came_while_the_question_was_open_is_not_recorded_again
 async def test_money_that_came_without_its_receipt_is_not_recorded_again_by_it(
     prompted: PromptsShop,
 ) -> None:
-    """History 7004220: its receipt is reported late, and then one money has two captures (I9)."""
+    """Its receipt is reported late, and then one money has two captures (I9)."""
     opened = await prompted.initiate()
     prompted.prompts.silent = True
     await prompted.pass_time(hours=26)
@@ -59,7 +59,7 @@ async def test_money_that_came_without_its_receipt_is_not_recorded_again_by_it(
 
 
 async def test_money_of_which_part_went_back_unseen_is_accepted(shop: Shop) -> None:
-    """History 7001578: what is left is accepted, and no evidence says "paid", but "returned" (I8)."""
+    """What is left is accepted, and no evidence says "paid", but "returned" (I8)."""
     opened = await shop.initiate()
     await shop.attests(
         opened.reference, outcome=Outcome.RETURNED, word="reversal-pending", returned=birr("500.00")
