@@ -117,7 +117,8 @@ class Judge:
                 continue
             capture = next(c for c in after.captures if c.capture_id == refund.capture_id)
             taken = self._ledger.meant(capture.provider, capture.key)
-            if taken is not None and taken.provider == PAGES and not capture.attached:
+            own = taken is not None and taken.reference == capture.reference
+            if taken is not None and own and taken.provider == PAGES:
                 gone = self._ledger.without_us(PAGES, taken.key)
                 self._gone_before[capture.capture_id] = gone
 

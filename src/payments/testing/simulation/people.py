@@ -473,8 +473,9 @@ class People:
         """What the person saw at the provider, which is the truth; None where nothing can be told yet."""
         world = self._world
         if way is WayOut.ATTACH:
-            reference = review.subject.partition(":")[0]
-            return Details(reference=reference) if reference in world.database.committed.references else None
+            reference, _, key = review.subject.partition(":")
+            known = reference in world.database.committed.references and not self._was_recorded(key)
+            return Details(reference=reference) if known else None
         if way is not WayOut.RECORD or payment is None:
             return Details()
         if review.kind is ReviewKind.REFUND_UNKNOWN:
@@ -487,8 +488,8 @@ class People:
         seen = [t for t in world.ledger.taken.values() if t.reference == reference]
         if not seen:
             return Details(outcome="not_paid")
-        if self._counted_elsewhere(seen, payment):
-            # A person put it to another order, and whoever looks it up is shown that one.
+        if self._counted_elsewhere(seen, reference):
+            # It was put to another attempt, and whoever looks it up is shown that one.
             return None
         here = {world.ledger.meant(c.provider, c.key) for c in payment.captures}
         taken = next((money for money in seen if money not in here), seen[0])
@@ -503,10 +504,18 @@ class People:
             amount=None if all_of_it else taken.amount.decimal,
         )
 
-    def _counted_elsewhere(self, seen: list[Taken], payment: Payment) -> bool:
-        world = self._world
-        others = (p for p in world.database.committed.payments.values() if p.payment_id != payment.payment_id)
-        return any(world.ledger.meant(c.provider, c.key) in seen for other in others for c in other.captures)
+    def _counted_elsewhere(self, seen: list[Taken], reference: str) -> bool:
+        ledger = self._world.ledger
+        return any(
+            ledger.meant(capture.provider, capture.key) in seen
+            for payment in self._world.database.committed.payments.values()
+            for capture in payment.captures
+            if capture.reference != reference
+        )
+
+    def _was_recorded(self, key: str) -> bool:
+        """Whether money that its provider calls ``key`` was recorded by another name: it is here already."""
+        return any(money.key == key for money in self._world.ledger.recorded.values())
 
     def _named(self, money: Taken) -> str:
         """What an operator calls the money that they see: as its provider does, or otherwise."""
