@@ -623,6 +623,14 @@ FORGOTTEN: Final = (
         "::test_money_that_came_while_the_question_was_open_is_not_recorded_again",
     ),
     Fault(
+        "what a person recorded is asked again because of an older report",
+        f"{USE_CASES}/process_notices.py",
+        "locked is not None and _is_answered(locked, after)",
+        "False",
+        f"{CASES}/test_recorded_meanwhile.py"
+        "::test_what_was_reported_before_a_person_recorded_the_money_is_not_asked_afterwards",
+    ),
+    Fault(
         "paid news that is refused is put before nobody",
         f"{USE_CASES}/deliver_messages.py",
         "        if not await self._refused_money(after):\n",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from payments.application.records import Claim
 from payments.application.review_details import Details
 from payments.domain.evidence import Outcome
 from tests.unit.use_cases.deciding import decide, stuck
@@ -56,6 +57,25 @@ async def test_money_that_came_without_its_receipt_is_not_recorded_again_by_it(
 
     await everything_holds(prompted.kit)
     assert len((await prompted.payment()).captures) == 1
+
+
+async def test_what_was_reported_before_a_person_recorded_the_money_is_not_asked_afterwards(
+    prompted: PromptsShop,
+) -> None:
+    """Whoever is asked again whether it was paid says so again, under another name, and it counts twice."""
+    reference = (await prompted.initiate()).reference
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=26)
+    await prompted.reports(reference, Claim.FAILED)
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    seen = Details(outcome="paid", provider_reference=RECEIPT)
+    await prompted.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+
+    await prompted.pass_time(hours=30)
+
+    assert await prompted.reviews() == []
+    assert [notice.outcome for notice in await prompted.notices(reference)] == ["known already"]
+    await everything_holds(prompted.kit)
 
 
 async def test_money_of_which_part_went_back_unseen_is_accepted(shop: Shop) -> None:

@@ -42,6 +42,9 @@ AGAIN: Final = tuple(
 KEPT_FOR: Final = timedelta(hours=24)
 """After this long an unhandled notice becomes a question for a person."""
 
+KNOWN: Final = "known already"
+"""What became of a notice that the money which is here has answered."""
+
 _NOT_YET: Final[dict[Claim, frozenset[Outcome]]] = {
     Claim.PAID: frozenset({Outcome.PAYABLE, Outcome.IN_FLIGHT, Outcome.NOT_FOUND, Outcome.NOTHING}),
     Claim.FAILED: frozenset({Outcome.NOTHING}),
@@ -151,7 +154,9 @@ class ProcessNotices:
         async def write(transaction: Transaction) -> None:
             about = question.payment_id
             locked = await transaction.lock_payment(about) if about else None
-            if not await transaction.finish_notice(after, token=token):
+            answered = locked is not None and _is_answered(locked, after)
+            handled = attrs.evolve(after, outcome=KNOWN) if answered else after
+            if not await transaction.finish_notice(handled, token=token) or answered:
                 return
             if locked is None:
                 alone = opened_alone(question, actor=f"provider:{after.provider}", cause=CAUSE)
@@ -179,7 +184,7 @@ class ProcessNotices:
         if notice.claim is Claim.PAID and payment.was_paid_on(notice.reference):
             all_is_here = await self._settle.learn_receipt(payment, notice.reference)
             if all_is_here and self._settle.was_paid_for_good(payment, notice.reference):
-                return "known already"
+                return KNOWN
         failed_at = notice.received_at if notice.claim is Claim.FAILED else None
         went = await self._refunds_of(payment, notice)
         urgency = Urgency.SUCCESS_NOTICED if notice.claim is Claim.PAID else Urgency.PAYER
@@ -337,6 +342,16 @@ def _went_nowhere(notice: Notice, settled: Settled) -> bool:
     """Whether money is said to have gone back of which, asked, the provider says that nothing went yet."""
     gone = settled.answer.returned
     return notice.claim in (Claim.RETURNED, Claim.CHARGED_BACK) and gone is not None and gone.minor == 0
+
+
+def _is_answered(payment: Payment, notice: Notice) -> bool:
+    """Whether money that is here answers what this notice leaves open: a person recorded it meanwhile.
+
+    One that says "paid" may be about more money, and a refund's reference is no attempt's.
+    """
+    about = notice.reference
+    ours = about is not None and any(attempt.reference == about for attempt in payment.attempts)
+    return notice.claim in (Claim.FAILED, Claim.OTHER) and ours and payment.has_own_money(about or "")
 
 
 def left_to_review(kind: ReviewKind) -> str:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from payments.testing.simulation.behaviours import Behaviour
 from payments.testing.simulation.code_state import code_state
 from payments.testing.simulation.coverage import Coverage, every_edge
 from payments.testing.simulation.faults import Fault
@@ -86,12 +87,16 @@ def _report(coverage: Coverage) -> None:
     for fault in Fault:
         at = {step: count for (each, step), count in coverage.faults.items() if each is fault}
         _say(f"{fault.name.lower():20} {sum(at.values()):8}  {len(at):8}")
+    _say(f"\n{'behaviour':24} seen")
+    for done in Behaviour:
+        _say(f"{done.name.lower():24} {coverage.behaviours[done]:8}")
     _say(f"\n{'edge':50} walked")
     for edge in every_edge():
         _say(f"{edge:50} {coverage.edges[edge]:8}")
     rare = [f"{step} ({count})" for step, count in sorted(coverage.steps.items()) if count < RARE]
     _say(f"\n{len(coverage.steps)} steps; seldom: {', '.join(rare) or 'none'}")
     _say(f"edges never walked: {', '.join(coverage.edges_missed) or 'none'}")
+    _say(f"behaviours never seen: {', '.join(b.name.lower() for b in coverage.behaviours_missed) or 'none'}")
     _say(f"faults never struck: {', '.join(f.name.lower() for f in coverage.faults_missed) or 'none'}")
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import attrs
 
 from payments.domain.transitions import ATTEMPT, CAPTURE, PAYMENT, REFUND
+from payments.testing.simulation.behaviours import Behaviour
 from payments.testing.simulation.faults import Fault
 
 EDGES: Final[dict[str, Mapping[Any, Any]]] = {
@@ -29,6 +30,8 @@ class Coverage:
     """How often each edge of the state machines was walked."""
     answers: Counter[str] = attrs.field(factory=Counter)
     """What requests were answered: the name of the use-case, and ``ok`` or the code of the error."""
+    behaviours: Counter[Behaviour] = attrs.field(factory=Counter)
+    """What people and providers did."""
 
     def add(self, other: "Coverage") -> None:
         """Count what ``other`` counted, too."""
@@ -36,6 +39,7 @@ class Coverage:
         self.faults.update(other.faults)
         self.edges.update(other.edges)
         self.answers.update(other.answers)
+        self.behaviours.update(other.behaviours)
 
     @property
     def edges_missed(self) -> tuple[str, ...]:
@@ -47,6 +51,11 @@ class Coverage:
         """Faults that never struck."""
         struck = {fault for fault, _ in self.faults}
         return tuple(fault for fault in Fault if fault not in struck)
+
+    @property
+    def behaviours_missed(self) -> tuple[Behaviour, ...]:
+        """What nobody did."""
+        return tuple(done for done in Behaviour if not self.behaviours[done])
 
 
 def every_edge() -> tuple[str, ...]:

@@ -137,6 +137,8 @@ RATES: Final = {
     Fault.STORAGE_DOWN: (0.0005, 0.01),
     Fault.COMMIT_REFUSED: (0.003, 0.3),
     Fault.COMMIT_UNCONFIRMED: (0.003, 0.3),
+    Fault.REFUND_PENDING: (0.1, 0.8),
+    Fault.REFUND_BOUNCED: (0.05, 0.5),
     Fault.OTHER_AMOUNT: (0.05, 0.5),
     Fault.OTHER_CURRENCY: (0.05, 0.3),
     Fault.ANSWER_SLOW: (0.05, 0.5),

@@ -14,6 +14,7 @@ from payments.application.ports.unit_of_work import UnitOfWork
 from payments.bootstrap import assemble
 from payments.domain.review import ReviewState
 from payments.domain.transitions import RefundStatus
+from payments.testing.simulation.behaviours import Behaviour
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.coverage import Coverage
 from payments.testing.simulation.faults import Weather
@@ -101,6 +102,7 @@ class Theatre:
             self._stage.show(None)
         world.coverage.steps.update(world.steps.taken)
         world.coverage.faults.update(weather.struck)
+        world.coverage.behaviours.update(world.steps.noted)
         return History(
             seed=plan.seed,
             violations=tuple(world.judge.found),
@@ -162,6 +164,8 @@ async def ended(world: World, people: People) -> None:
             break
         round_s = min(round_s * 1.5, LONGEST_ROUND_S)
     await _looked_over(world)
+    for _, key in world.ledger.unheard:
+        world.steps.note(Behaviour.NEVER_REPORTED, key)
     world.judge.at_rest(frozenset(world.orders.refused))
 
 

@@ -22,13 +22,15 @@ from payments.application.trail_walk import (
 )
 from payments.domain import events as happened
 from payments.domain.attempt import Attempt
+from payments.domain.capture import Capture
 from payments.domain.errors import IllegalTransition, StorageError
-from payments.domain.events import Reason
+from payments.domain.events import Reason, ReviewKind
 from payments.domain.payment import Payment
+from payments.domain.refund import Refund
 from payments.domain.review import ReviewState
 from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
 from payments.testing.simulation.coverage import Coverage, edge_name
-from payments.testing.simulation.ledger import Ledger
+from payments.testing.simulation.ledger import PAGES, PROMPTS, Ledger
 from payments.testing.simulation.processes import BEGINNING
 
 AT_REST_ONLY: Final = frozenset({"I13"})
@@ -66,6 +68,8 @@ class Judge:
     _believed: dict[str, Message] = attrs.field(factory=dict, init=False)
     """By order: the newest message that the orders service was told."""
     _walks: dict[UUID, TrailWalk] = attrs.field(factory=dict, init=False)
+    _gone_before: dict[UUID, int] = attrs.field(factory=dict, init=False)
+    """By capture: what had gone back without us when a refund of ours failed, in minor units."""
     _closed_before: dict[tuple[str, str], frozenset[UUID]] = attrs.field(factory=dict, init=False)
     """By money that was taken: the questions that were answered already. They were about other money."""
 
@@ -83,12 +87,40 @@ class Judge:
             known = before.payments.get(payment_id)
             if known is payment:
                 continue
+            self._no_older_order(known, payment)
+            self._a_refund_failed(known, payment)
             if known is not None and known.version == payment.version:
                 self._told_apart(known, payment)
                 continue
             self.found += [
                 v for v in violations_of(case_of(after, payment)) if v.invariant not in AT_REST_ONLY
             ]
+
+    def _no_older_order(self, before: Payment | None, after: Payment) -> None:
+        """X7: nothing is handed out by an older order than what was handed out before."""
+        if before is None or after.attempts is before.attempts:
+            return
+        known = {(a.reference, a.reopened_at) for a in before.attempts}
+        newest = max((_version(a) for a in before.attempts), default=0)
+        for attempt in after.attempts:
+            if (attempt.reference, attempt.reopened_at) not in known and _version(attempt) < newest:
+                self._broken("X7", attempt.reference, f"It follows {attempt.order_version}, not v{newest}.")
+
+    def _a_refund_failed(self, before: Payment | None, after: Payment) -> None:
+        """Note what had gone back of its money without us when a refund that was asked for fails."""
+        if before is None or after.refunds is before.refunds:
+            return
+        status = {refund.refund_id: refund.status for refund in before.refunds}
+        for refund in after.refunds:
+            failed = refund.status is RefundStatus.FAILED and refund.requested_at is not None
+            if not failed or status.get(refund.refund_id) in (None, RefundStatus.FAILED):
+                continue
+            capture = next(c for c in after.captures if c.capture_id == refund.capture_id)
+            taken = self._ledger.meant(capture.provider, capture.key)
+            own = taken is not None and taken.reference == capture.reference
+            if taken is not None and own and taken.provider == PAGES:
+                gone = self._ledger.without_us(PAGES, taken.key)
+                self._gone_before[capture.capture_id] = gone
 
     def _told_apart(self, before: Payment, after: Payment) -> None:
         """X6: what changes without a version is seen all the same by whoever knows how it was before.
@@ -155,6 +187,7 @@ class Judge:
         self._failed_only_where_said()
         self._nothing_was_asked_twice()
         self._refunds_are_what_went_back()
+        self._went_back_as_counted()
         self._all_is_told(refused)
         self._all_has_ended()
 
@@ -174,14 +207,17 @@ class Judge:
 
     def _money_is_what_was_taken(self) -> None:
         reviews = self.tables.reviews.values()
-        counted = {}
+        counted: dict[tuple[str, str], Capture] = {}
         for payment in self.tables.payments.values():
             by_a_person = {r.subject for r in reviews if r.decision in ("record", "attach")}
             for capture in payment.captures:
                 if capture.provider == "cash":
                     continue
-                counted[capture.provider, capture.key] = capture
-                taken = self._ledger.taken.get((capture.provider, capture.key))
+                taken = self._ledger.meant(capture.provider, capture.key)
+                if taken is not None:
+                    before = counted.setdefault((taken.provider, taken.key), capture)
+                    if before is not capture and not self._asked_whether_the_same(before, capture):
+                        self._broken("I10", taken.reference, f"{taken.amount} was paid and counts twice.")
                 if taken is None:
                     if not by_a_person:
                         self._broken("I10", capture.key, f"{capture.amount} is counted and nobody paid it.")
@@ -189,16 +225,32 @@ class Judge:
                     self._broken(
                         "I10", capture.key, f"{taken.amount} was paid and {capture.amount} is counted."
                     )
+        names = {a.provider_reference for p in self.tables.payments.values() for a in p.attempts}
         for (provider, key), taken in self._ledger.taken.items():
             closed = self._closed_before.get((provider, key), frozenset())
             about = {r.subject for r in reviews if r.review_id not in closed}
             asked = taken.reference in about or any(s.endswith(f":{key}") for s in about)
+            if (provider, key) in self._ledger.unheard and key not in names:
+                # Neither our request nor a report was ever told its name: only a list would.
+                continue
             if (provider, key) not in counted and not asked:
                 self._broken(
                     "I10",
                     taken.reference,
                     f"{taken.amount} was paid, is counted nowhere and asked of nobody.",
                 )
+
+    def _asked_whether_the_same(self, one: Capture, other: Capture) -> bool:
+        """Whether money that counts twice is a person's question, and had to be one.
+
+        What they recorded of a prompt by a name of their own, and what is then reported with a receipt, only
+        a person can tell apart (ADR 0034).
+        """
+        surplus = {r.subject for r in self.tables.reviews.values() if r.kind is ReviewKind.SURPLUS}
+        by_name = [c for c in (one, other) if (c.provider, c.key) in self._ledger.recorded]
+        reported = [c for c in (one, other) if c.receipt is not None]
+        asked = surplus & {str(c.capture_id) for c in (one, other)}
+        return one.provider == PROMPTS and bool(by_name and reported and asked)
 
     def _failed_only_where_said(self) -> None:
         for payment in self.tables.payments.values():
@@ -226,6 +278,30 @@ class Judge:
                     self._broken("I10", refund.reference, "The refund succeeded, and nothing went back.")
                 if refund.status is RefundStatus.FAILED and back:
                     self._broken("I10", refund.reference, "The refund failed, and the money went back.")
+
+    def _went_back_as_counted(self) -> None:
+        """What went back without us counts for no more than that; beside a refund that failed, for no less.
+
+        Once ours has failed, its money is asked about until there is an answer (docs/model.md section 9).
+        """
+        disputed = {r.payment_id for r in self.tables.reviews.values() if r.kind is ReviewKind.DISPUTE}
+        for payment in self.tables.payments.values():
+            for capture in payment.captures:
+                taken = self._ledger.meant(capture.provider, capture.key)
+                if taken is None:
+                    continue
+                of_it = [r for r in payment.refunds if r.capture_id == capture.capture_id]
+                taken_in = sum(r.amount.minor for r in of_it if r.requested_at is None and _taken_in(r))
+                gone = self._ledger.without_us(taken.provider, taken.key)
+                if taken_in > gone:
+                    self._broken("I10", taken.reference, f"{taken_in} counts as gone, and {gone} went.")
+                known = self._gone_before.get(capture.capture_id, 0)
+                ended = all(r.status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED) for r in of_it)
+                ours = any(r.status is RefundStatus.SUCCEEDED and not _taken_in(r) for r in of_it)
+                # Of whom does not say how much, only a refund's own answer counts once one of ours went.
+                told = self._ledger.says_how_much or not ours
+                if taken_in < known and ended and told and payment.payment_id not in disputed:
+                    self._broken("I10", taken.reference, f"{known} went, and {taken_in} counts as gone.")
 
     def _all_is_told(self, refused: frozenset[str]) -> None:
         newest: dict[str, Message] = {}
@@ -258,6 +334,15 @@ class Judge:
                 waits = refund.status in (RefundStatus.RESERVED, RefundStatus.REQUESTED, RefundStatus.UNKNOWN)
                 if waits and str(refund.refund_id) not in asked:
                     self._broken("I13", refund.reference, f"The refund is still {refund.status.value}.")
+
+
+def _version(attempt: Attempt) -> int:
+    return int(attempt.order_version.removeprefix("v") or 0)
+
+
+def _taken_in(refund: Refund) -> bool:
+    """Whether it is no refund of ours, and went back at the provider."""
+    return refund.status is RefundStatus.SUCCEEDED and refund.actor.startswith("provider:")
 
 
 def case_of(tables: Tables, payment: Payment) -> Case:

@@ -22,6 +22,8 @@ class Taken:
     reference: str
     """What the payer paid on."""
     amount: Money
+    receipt: str | None = None
+    """By which the books know it, where that is another name."""
 
 
 @attrs.frozen(kw_only=True)
@@ -51,9 +53,33 @@ class Ledger:
     refunds_asked: Counter[str] = attrs.field(factory=Counter, init=False)
     """By refund reference: how often it was asked for."""
 
+    recorded: dict[tuple[str, str], Taken] = attrs.field(factory=dict, init=False)
+    """By provider and a name that an operator gave it: the money that they saw there."""
+    says_how_much: bool = attrs.field(default=True, init=False)
+    """Whether the pages' provider tells how much of some money went back."""
+    unheard: dict[tuple[str, str], None] = attrs.field(factory=dict, init=False)
+    """Money of a prompt that came twice which no report named to us: we may never have got its name."""
+    heard: set[tuple[str, str]] = attrs.field(factory=set, init=False)
+    """Names that reports told us of money that was paid."""
+
     def take(self, money: Taken) -> None:
         """A payer paid."""
         self.taken[money.provider, money.key] = money
+
+    def meant(self, provider: str, name: str) -> Taken | None:
+        """The money that is called so: by its provider, by a receipt, or by the operator who recorded it."""
+        direct = self.taken.get((provider, name)) or self.recorded.get((provider, name))
+        if direct is not None:
+            return direct
+        return next((t for t in self.taken.values() if (t.provider, t.receipt) == (provider, name)), None)
+
+    def without_us(self, provider: str, key: str) -> int:
+        """How much of it the provider gave back by itself, or in its dashboard, in minor units."""
+        return sum(
+            one.amount.minor
+            for one in self.given_back
+            if (one.provider, one.key, one.reference) == (provider, key, None)
+        )
 
     def give_back(self, money: GivenBack) -> None:
         """Money went back."""

@@ -1,6 +1,7 @@
 """The orders service: down for days, asked twice, edited and cancelled, and not always willing to be told."""
 
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 
@@ -10,11 +11,15 @@ from payments.application.records import Message
 from payments.domain.errors import DeliveryFailed, MessageRefused, OrdersUnavailable
 from payments.domain.money import Money
 from payments.domain.payment import Customer
+from payments.testing.simulation.behaviours import Behaviour
 from payments.testing.simulation.faults import Fault
 from payments.testing.simulation.outages import Outage
 from payments.testing.simulation.processes import Steps
 
 TIMEOUT_S = 3.0
+
+SLOW_TAB: Final = "slow tab"
+"""What requests are called that are held once they have read the order."""
 
 
 @attrs.define(eq=False)
@@ -28,6 +33,8 @@ class SimulatedOrdersService(Orders):
     inside: MemoryOrders = attrs.field(factory=MemoryOrders)
     refused: set[str] = attrs.field(factory=set, init=False)
     """Orders of which it refused a message for good."""
+    holds_s: list[float] = attrs.field(factory=list, init=False)
+    """For how long the next answers to slow tabs are held."""
     _versions: dict[str, int] = attrs.field(factory=dict, init=False)
 
     def put(self, order_id: str, user_id: str, amount: Money, *, payable: bool = True) -> None:
@@ -53,6 +60,10 @@ class SimulatedOrdersService(Orders):
             raise OrdersUnavailable("not JSON")
         order = await self.inside.get(order_id)
         self._steps.after(label)
+        if self.holds_s and label.startswith(SLOW_TAB):
+            # What it says is as old as that when it arrives, and nobody is told.
+            self._steps.note(Behaviour.SLOW_TAB, order_id)
+            await self._steps.rest(self.holds_s.pop(0))
         return order
 
     async def tell(self, message: Message) -> None:

@@ -9,6 +9,7 @@ import attrs
 from payments.application.answers import Answered, Initiated
 from payments.application.ports.providers import Flow, RawNotice, RefundOutcome
 from payments.application.review_details import Details
+from payments.domain.capture import Capture
 from payments.domain.collection import AtTheDoor, CashRecord
 from payments.domain.errors import PaymentsError, StorageError
 from payments.domain.events import ReviewKind
@@ -17,13 +18,24 @@ from payments.domain.payment import Payment
 from payments.domain.review import Review
 from payments.domain.reviewing import WayOut, ways_out
 from payments.domain.transitions import RefundStatus
-from payments.testing.simulation.ledger import PAGES
+from payments.testing.simulation.behaviours import Behaviour
+from payments.testing.simulation.ledger import PAGES, PROMPTS, Taken
+from payments.testing.simulation.orders import SLOW_TAB
 from payments.testing.simulation.plan import Action, Deed
 from payments.testing.simulation.processes import Fenced, Machine, calling
+from payments.testing.simulation.refunds import Fate
 from payments.testing.simulation.world import World
 
 T = TypeVar("T")
 PAYER = "user_1"
+
+_NAMES = (
+    Behaviour.RECORDED_BY_NAME,
+    Behaviour.RECORDED_BY_RECEIPT,
+    Behaviour.RECORDED_BY_OTHER_NAME,
+    Behaviour.RECORDED_BY_OTHER_NAME,
+)
+"""By what operators call money that they see at its provider; not all of it has a receipt."""
 
 
 @attrs.define(eq=False)
@@ -59,6 +71,9 @@ class People:
             Deed.HAND_OVER: self._hand_over,
             Deed.MONEY_RETURNS: self._money_returns,
             Deed.TWO_TABS: self._two_tabs,
+            Deed.FALL_SILENT: self._fall_silent,
+            Deed.REFUND_BESIDE: self._refund_beside,
+            Deed.SLOW_TAB: self._slow_tab,
             Deed.KILL: self._kill,
             Deed.RESTART: self._restart,
         }
@@ -118,10 +133,10 @@ class People:
 
     # Payers.
 
-    async def _initiate(self, action: Action) -> None:
+    async def _initiate(self, action: Action, *, flow: str = "initiate") -> None:
         payments = self._world.payments
         initiated = await self.request(
-            "initiate", lambda: payments.initiate(action.order_id, PAYER, action.provider)
+            flow, lambda: payments.initiate(action.order_id, PAYER, action.provider)
         )
         if initiated is not None:
             self._world.judge.acknowledge("attempt", initiated.reference)
@@ -193,6 +208,13 @@ class People:
             prompts.confirmed(reference)
         elif world.minds.happens(0.7):
             prompts.refused(reference)
+        else:
+            return
+        if world.habits.happens(world.plan.second_prompts):
+            world.soon(world.habits.spread(2, 280), self._prompted_again, reference)
+
+    async def _prompted_again(self, reference: str) -> None:
+        self._world.prompts.confirmed_again(reference)
 
     async def _redirected(self, reference: str) -> None:
         payments = self._world.payments
@@ -219,6 +241,46 @@ class People:
             asked = pages.opened[first.reference].amount
             wrong = Money(asked.minor + 100, asked.currency)
             pages.pays(first.reference, world.minds.one_of((asked, wrong)))
+
+    async def _fall_silent(self, action: Action) -> None:
+        """Have the provider answer no question from now on; its payer pays all the same."""
+        world, payments = self._world, self._world.payments
+        (world.prompts if action.provider == PROMPTS else world.pages).mute = True
+        begun = await self.request(
+            "initiate", lambda: payments.initiate(action.order_id, PAYER, action.provider)
+        )
+        if begun is None:
+            return
+        world.judge.acknowledge("attempt", begun.reference)
+        if begun.flow is Flow.HOSTED_PAGE:
+            await asyncio.sleep(world.habits.spread(5, 300))
+            if world.pages.payable(begun.reference):
+                world.pages.pays(begun.reference)
+
+    async def _slow_tab(self, action: Action) -> None:
+        """Be held once the order is read; meanwhile it changes, and another tab asks."""
+        world, payments, habits = self._world, self._world.payments, self._world.habits
+        if habits.happens(0.5):
+            await self._initiate(action)
+            await asyncio.sleep(habits.spread(1, 200))
+        hold_s = habits.spread(0.5, 40)
+        world.orders.holds_s.append(hold_s)
+        slow = attrs.evolve(action, provider=habits.one_of(("pages", "prompts", "cash")))
+        begun = world.loop.create_task(self._initiate(slow, flow=SLOW_TAB))
+        await asyncio.sleep(hold_s * habits.between(0.1, 0.5))
+        first = next(amount for order_id, amount in world.plan.orders if order_id == action.order_id)
+        times = habits.one_of((1, 2, 3))
+        world.orders.put(action.order_id, PAYER, Money(times * first.minor, first.currency))
+        other = await self.request(
+            "initiate", lambda: payments.initiate(action.order_id, PAYER, action.provider)
+        )
+        if other is None:
+            return
+        if not begun.done():
+            world.steps.note(Behaviour.OVERTAKEN, action.order_id)
+        self._handed_out(other, action.order_id)
+        if habits.happens(0.3) and world.pages.payable(other.reference):
+            world.pages.pays(other.reference)
 
     async def _return(self, action: Action) -> None:
         reference = self._newest(action.order_id)
@@ -259,6 +321,10 @@ class People:
         capture = world.minds.one_of(payment.captures)
         part = world.minds.one_of((1, 1, 2, 3))
         amount = Money(max(1, capture.amount.minor // part), capture.amount.currency)
+        await self._sends_back(payment, capture, amount)
+
+    async def _sends_back(self, payment: Payment, capture: Capture, amount: Money) -> None:
+        world = self._world
         refund_id = world.identifiers.unique()
         twice = world.minds.happens(0.2)
         for _ in range(2 if twice else 1):
@@ -275,6 +341,64 @@ class People:
             )
             if refund is not None:
                 world.judge.acknowledge("refund", refund_id)
+
+    async def _refund_beside(self, action: Action) -> None:
+        """Send money back through us, where it may fail or come back, and in the dashboard beside it."""
+        world, habits = self._world, self._world.habits
+        paid = await self._paid(action)
+        if paid is None:
+            return
+        payment, capture = paid
+        money = world.ledger.meant(capture.provider, capture.key)
+        if money is None:
+            return
+        double = world.pages if money.provider == PAGES else world.prompts
+        fate = habits.one_of((Fate.FAILS, Fate.FAILS, Fate.COMES_BACK, None))
+        if fate is not None:
+            double.refunds.fates[money.key] = fate
+        if habits.happens(0.2):
+            self._in_the_dashboard(money)
+        whole = money.provider == PROMPTS or habits.happens(0.5)
+        amount = Money(max(1, capture.amount.minor // (1 if whole else 2)), capture.amount.currency)
+        await self._sends_back(payment, capture, amount)
+        for _ in range(1 + habits.below(3)):
+            await asyncio.sleep(habits.spread(1, 7200))
+            if habits.happens(0.7):
+                self._in_the_dashboard(money)
+            else:
+                await self._refund(action)
+
+    def _in_the_dashboard(self, money: Taken) -> None:
+        world = self._world
+        if money.provider == PAGES:
+            world.pages.returns(money.reference, part=world.habits.one_of((1, 2, 3)))
+        else:
+            world.prompts.returns(money.key)
+
+    async def _paid(self, action: Action) -> tuple[Payment, Capture] | None:
+        """Money of the order that is here; if there is none, somebody pays."""
+        found = self._money(action.order_id)
+        if found is not None:
+            return found
+        payments, world = self._world.payments, self._world
+        begun = await self.request(
+            "initiate", lambda: payments.initiate(action.order_id, PAYER, action.provider)
+        )
+        if begun is None:
+            return None
+        if world.pages.payable(begun.reference):
+            world.pages.pays(begun.reference)
+        for _ in range(10):
+            await asyncio.sleep(60)
+            found = self._money(action.order_id)
+            if found is not None:
+                return found
+        return None
+
+    def _money(self, order_id: str) -> tuple[Payment, Capture] | None:
+        payment = self._payment(order_id)
+        here = [c for c in payment.captures if c.provider != "cash"] if payment is not None else []
+        return (payment, self._world.habits.one_of(here)) if payment is not None and here else None
 
     async def _decide(self, action: Action) -> None:
         del action
@@ -328,21 +452,85 @@ class People:
         )
         if resolved is not None and way is not WayOut.ASK_AGAIN:
             world.judge.acknowledge("review", review.review_id)
+        if resolved is not None and details.outcome == "paid":
+            self._speaks_afterwards(review.subject)
+
+    def _speaks_afterwards(self, reference: str) -> None:
+        """Have the provider say by its own name what a person recorded: it is asked, or it reports late."""
+        world, habits = self._world, self._world.habits
+        if habits.happens(0.6):
+            world.soon(habits.spread(1, 600), self._asked_about, reference)
+        if habits.happens(0.4):
+            double = world.pages if reference in world.pages.opened else world.prompts
+            world.loop.call_later(habits.spread(1, 250), double.says_again, reference)
+
+    async def _asked_about(self, reference: str) -> None:
+        for _ in range(2):
+            await self.request("ask", lambda: self._world.payments.settle(reference))
+            await asyncio.sleep(20)
 
     def _details(self, review: Review, way: WayOut, payment: Payment | None) -> Details | None:
         """What the person saw at the provider, which is the truth; None where nothing can be told yet."""
         world = self._world
         if way is WayOut.ATTACH:
-            reference = review.subject.partition(":")[0]
-            return Details(reference=reference) if reference in world.database.committed.references else None
+            reference, _, key = review.subject.partition(":")
+            known = reference in world.database.committed.references and not self._was_recorded(key)
+            return Details(reference=reference) if known else None
         if way is not WayOut.RECORD or payment is None:
             return Details()
         if review.kind is ReviewKind.REFUND_UNKNOWN:
             return self._seen_refund(payment, review.subject)
-        taken = next((t for t in world.ledger.taken.values() if t.reference == review.subject), None)
-        if taken is None:
+        return self._seen_money(payment, review.subject)
+
+    def _seen_money(self, payment: Payment, reference: str) -> Details | None:
+        """What a person says of an attempt: the truth, as far as it can be said here."""
+        world = self._world
+        seen = [t for t in world.ledger.taken.values() if t.reference == reference]
+        if not seen:
             return Details(outcome="not_paid")
-        return Details(outcome="paid", provider_reference=taken.key, amount=taken.amount.decimal)
+        if self._counted_elsewhere(seen, reference):
+            # It was put to another attempt, and whoever looks it up is shown that one.
+            return None
+        here = {world.ledger.meant(c.provider, c.key) for c in payment.captures}
+        taken = next((money for money in seen if money not in here), seen[0])
+        attempt = next(a for a in payment.attempts if a.reference == reference)
+        if taken.amount.currency != attempt.amount.currency:
+            # It cannot be said here: what is recorded is in the currency that was due.
+            return None
+        all_of_it = taken.amount == attempt.amount and world.habits.happens(0.3)
+        return Details(
+            outcome="paid",
+            provider_reference=self._named(taken),
+            amount=None if all_of_it else taken.amount.decimal,
+        )
+
+    def _counted_elsewhere(self, seen: list[Taken], reference: str) -> bool:
+        ledger = self._world.ledger
+        return any(
+            ledger.meant(capture.provider, capture.key) in seen
+            for payment in self._world.database.committed.payments.values()
+            for capture in payment.captures
+            if capture.reference != reference
+        )
+
+    def _was_recorded(self, key: str) -> bool:
+        """Whether money that its provider calls ``key`` was recorded by another name: it is here already."""
+        return any(money.key == key for money in self._world.ledger.recorded.values())
+
+    def _named(self, money: Taken) -> str:
+        """What an operator calls the money that they see: as its provider does, or otherwise."""
+        world = self._world
+        drawn = world.habits.one_of(_NAMES)
+        if drawn is Behaviour.RECORDED_BY_RECEIPT and money.receipt is not None:
+            name = money.receipt
+        elif drawn is Behaviour.RECORDED_BY_OTHER_NAME:
+            self._counted += 1
+            name = world.habits.one_of((money.reference, f"slip {self._counted}"))
+            world.ledger.recorded[money.provider, name] = money
+        else:
+            name, drawn = money.key, Behaviour.RECORDED_BY_NAME
+        world.steps.note(drawn, name)
+        return name
 
     def _seen_refund(self, payment: Payment, refund_id: str) -> Details | None:
         refund = next((r for r in payment.refunds if str(r.refund_id) == refund_id), None)
@@ -417,9 +605,10 @@ class People:
 
     async def _money_returns(self, action: Action) -> None:
         del action
-        paid = [taken.reference for (name, _), taken in self._world.ledger.taken.items() if name == "pages"]
+        world = self._world
+        paid = [taken.reference for (name, _), taken in world.ledger.taken.items() if name == PAGES]
         if paid:
-            self._world.pages.returns(self._world.minds.one_of(paid))
+            world.pages.returns(world.minds.one_of(paid), part=world.habits.one_of((1, 1, 2)))
 
     async def _kill(self, action: Action) -> None:
         del action

@@ -16,6 +16,18 @@ LARGE: Final = 0.02
 TWO_TABS: Final = 0.05
 """In how many histories a payer pays twice, the first time perhaps another amount than is owed."""
 
+SILENCE: Final = 0.05
+"""In how many histories a provider answers nothing until people were asked whether it was paid."""
+
+BESIDE: Final = 0.07
+"""In how many money goes back through us and in the provider's dashboard, and ours may fail."""
+
+SLOW_TAB: Final = 0.07
+"""In how many a tab is held between the order and its claim, while the order changes."""
+
+SECOND_PROMPTS: Final = 0.15
+"""In how many prompts come twice."""
+
 
 class Deed(enum.Enum):
     """What somebody does. The value says it in a story."""
@@ -34,6 +46,9 @@ class Deed(enum.Enum):
     HAND_OVER = "a collector brings cash in"
     MONEY_RETURNS = "the provider gives money back by itself"
     TWO_TABS = "the payer pays on the page of one tab and through another provider in the next"
+    FALL_SILENT = "the provider answers no question any more, and the payer pays"
+    REFUND_BESIDE = "money goes back through us and in the provider's dashboard"
+    SLOW_TAB = "a slow tab reads the order, and it changes"
     KILL = "a process is killed"
     RESTART = "a process is asked to stop"
 
@@ -70,6 +85,10 @@ class Plan:
     actions: tuple[Action, ...]
     chaos_s: float
     """How long things go wrong; then everything heals."""
+    says_how_much: bool = True
+    """The pages' provider tells how much of some money went back; else only that it did."""
+    second_prompts: float = 0.0
+    """How likely a prompt comes twice."""
 
     @classmethod
     def of(cls, seed: int) -> "Plan":
@@ -93,17 +112,36 @@ class Plan:
             at_s = tabs.between(0, span_s / 4)
             actions.append(Action(at_s=at_s, deed=Deed.TWO_TABS, order_id="order_1", provider=second))
         payable = drawn.one_of((6, 10, 15))
+        processes = 1 if one_writer else 1 + drawn.below(3)
+        watched = _watched(drawn)
+        # Drawn apart as well.
+        more = Chance.of(seed, "sequences")
+        silence = more.happens(SILENCE)
+        if silence:
+            # People have to be asked, and to answer, before everything heals.
+            watched = min(watched, 15)
+            began_s = more.between(0, span_s / 4)
+            ends_s = began_s + 60.0 * (payable + watched)
+            span_s = max(span_s, ends_s + more.spread(600, 7200))
+            actions += _silence(more, began_s, ends_s, span_s)
+        for deed, likely in ((Deed.REFUND_BESIDE, BESIDE), (Deed.SLOW_TAB, SLOW_TAB)):
+            if more.happens(likely):
+                through = more.one_of(("pages", "pages", "prompts"))
+                at_s = more.between(0, span_s / 2)
+                actions.append(Action(at_s=at_s, deed=deed, order_id="order_1", provider=through))
         return cls(
             seed=seed,
-            processes=1 if one_writer else 1 + drawn.below(3),
+            processes=processes,
             one_writer=one_writer,
             orders=orders,
-            watched_for=timedelta(minutes=payable + _watched(drawn)),
+            watched_for=timedelta(minutes=payable + watched),
             payable_for=timedelta(minutes=payable),
             refunds_by_receipt=drawn.happens(0.3) or two_tabs,
             rules=drawn.below(len(RULES)),
             actions=tuple(sorted(actions, key=lambda action: action.at_s)),
             chaos_s=span_s,
+            says_how_much=more.happens(0.6),
+            second_prompts=more.one_of((0.3, 0.8)) if more.happens(SECOND_PROMPTS) else 0.0,
         )
 
 
@@ -136,6 +174,16 @@ _SOMETIMES: Final = (
     (Deed.HAND_OVER, 0.1),
     (Deed.MONEY_RETURNS, 0.08),
 )
+
+
+def _silence(drawn: Chance, began_s: float, ends_s: float, until_s: float) -> list[Action]:
+    """A provider falls silent, and operators look when the watch has ended, and asked about it afterwards."""
+    through = drawn.one_of(("pages", "prompts"))
+    silent = Action(at_s=began_s, deed=Deed.FALL_SILENT, order_id="order_1", provider=through)
+    looks = [
+        Action(at_s=drawn.between(ends_s, until_s), deed=Deed.DECIDE, order_id="order_1") for _ in range(2)
+    ]
+    return [silent, *looks]
 
 
 def _watched(drawn: Chance) -> int:

@@ -8,6 +8,7 @@ the tasks are cancelled, and ``finally`` counts.
 
 import asyncio
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Coroutine, Generator
 from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from payments.testing.simulation.behaviours import Behaviour
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.faults import Fault, Weather
 from payments.testing.simulation.trace import Trace
@@ -80,6 +82,8 @@ class Steps:
     machines: "tuple[Machine, ...]" = ()
     taken: dict[str, int] = attrs.field(factory=dict, init=False)
     """How often each labelled point was passed."""
+    noted: Counter[Behaviour] = attrs.field(factory=Counter, init=False)
+    """What people and providers did."""
     turns: "Turns | None" = attrs.field(default=None, init=False)
     """Where two flows go on one after the other, and not as chance has it."""
 
@@ -128,6 +132,11 @@ class Steps:
     def tell(self, who: str, what: str) -> None:
         """Have the trace tell what somebody outside did."""
         self.trace.add(self.loop.time(), who.replace(" ", "-"), what)
+
+    def note(self, done: Behaviour, about: str) -> None:
+        """Count what somebody did, and have the trace tell it."""
+        self.noted[done] += 1
+        self.trace.add(self.loop.time(), "behaviour", f"{about}: {done.value}")
 
     def struck(self, fault: Fault, at: str) -> bool:
         """Whether ``fault`` happens at this opportunity; told in the trace."""

@@ -23,10 +23,12 @@ from payments.application.ports.providers import (
 from payments.application.records import Claim
 from payments.domain.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
 from payments.domain.evidence import Answer, Outcome, not_asked, nothing
+from payments.domain.money import Money
 from payments.testing.prompts import ScriptedPrompts
+from payments.testing.simulation.behaviours import Behaviour
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.faults import Fault
-from payments.testing.simulation.ledger import PROMPTS, Ledger, Taken
+from payments.testing.simulation.ledger import PROMPTS, GivenBack, Ledger, Taken
 from payments.testing.simulation.outages import Outage
 from payments.testing.simulation.post import Post
 from payments.testing.simulation.processes import Steps
@@ -49,6 +51,8 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
     """Told whenever a phone shows a prompt."""
     silent: set[str] = attrs.field(factory=set, init=False)
     """Prompts whose report never comes."""
+    mute: bool = attrs.field(default=False, init=False)
+    """Answers no question until everything heals."""
     _ended: set[str] = attrs.field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -93,6 +97,8 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
 
     async def check(self, question: Question) -> Answer:
         label = await self.steps.before("prompts.check")
+        if self.mute and not self.steps.weather.healed:
+            return nothing("HTTP 503")
         if self.steps.struck(Fault.NO_TURN, label):
             return not_asked("waits for its turn to ask")
         if self.outage.at(label) or self.steps.struck(Fault.NOT_REACHED, label):
@@ -103,6 +109,11 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
         if self.steps.struck(Fault.MALFORMED, label):
             raise ValueError("not JSON")
         answer = await self.scripted.check(question)
+        if answer.outcome is Outcome.PAID and any(
+            (money.provider, money.key) == (PROMPTS, answer.capture_key)
+            for money in self.ledger.recorded.values()
+        ):
+            self.steps.note(Behaviour.ATTESTED_AFTERWARDS, question.reference)
         if answer.outcome is Outcome.PAID and self.steps.struck(Fault.STALE_ANSWER, label):
             answer = Answer(outcome=Outcome.IN_FLIGHT, word="4999")
         elif answer.outcome is Outcome.PAID and self.steps.struck(Fault.PAID_AND_DECLINED, label):
@@ -134,8 +145,50 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
         self.scripted.pays(reference)
         name = self.scripted.named(reference)
         amount = self.scripted.opened[reference].amount
-        self.ledger.take(Taken(provider=PROMPTS, key=name, reference=reference, amount=amount))
+        self._took(reference, name, amount)
         self._report(reference, Claim.PAID, receipt=f"RCPT{name}")
+
+    def confirmed_again(self, reference: str) -> None:
+        """The payer gives the PIN to a prompt that came second, which bears a name of its own.
+
+        The first one was confirmed, or refused. That name is never an answer to our request: whoever is not
+        reported it cannot ask about that money.
+        """
+        name, amount = f"{self.scripted.named(reference)}-again", self.scripted.opened[reference].amount
+        if (PROMPTS, name) in self.ledger.taken:
+            return
+        twice = (PROMPTS, self.scripted.named(reference)) in self.ledger.taken
+        self.steps.note(Behaviour.CONFIRMED_TWICE if twice else Behaviour.SECOND_ALONE, reference)
+        self.scripted.pays(reference)
+        self.scripted.twice(reference, name)
+        if not twice:
+            self.scripted.declines(reference, detail="Cancelled on the phone.", final=False)
+        self._took(reference, name, amount)
+        for each in (self.scripted.named(reference), name):
+            if (PROMPTS, each) in self.ledger.taken and (PROMPTS, each) not in self.ledger.heard:
+                self.ledger.unheard[PROMPTS, each] = None
+        self._report(reference, Claim.PAID, name=name, receipt=f"RCPT{name}")
+
+    def _took(self, reference: str, name: str, amount: Money) -> None:
+        self.ledger.take(
+            Taken(provider=PROMPTS, key=name, reference=reference, amount=amount, receipt=f"RCPT{name}")
+        )
+
+    def says_again(self, reference: str) -> None:
+        """It reports the money of its own prompt, late or once more."""
+        name = self.scripted.named(reference)
+        if (PROMPTS, name) in self.ledger.taken:
+            self._report(reference, Claim.PAID, receipt=f"RCPT{name}")
+
+    def returns(self, key: str) -> None:
+        """Somebody reverses the money in the portal. Its query goes on saying "paid"."""
+        taken = self.ledger.taken[PROMPTS, key]
+        if self.refunds.sent_back(key) > 0:
+            return
+        self.steps.note(Behaviour.IN_THE_DASHBOARD, key)
+        if self.refunds.of(key):
+            self.steps.note(Behaviour.BESIDE_OURS, key)
+        self.ledger.give_back(GivenBack(provider=PROMPTS, key=key, reference=None, amount=taken.amount))
 
     def refused(self, reference: str) -> None:
         """The payer dismisses it, or lets it go by."""

@@ -4,7 +4,7 @@ It takes money truly or not at all, and the ledger says which. What it answers m
 something else, or without sense; what it promises and its contract does not, it breaks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -20,6 +20,7 @@ from payments.application.ports.providers import (
     Provider,
     Question,
     RawNotice,
+    RefundOutcome,
     StatusChecks,
     Webhooks,
 )
@@ -28,6 +29,7 @@ from payments.domain.errors import OutcomeUnknown, ProviderRejected, ProviderUna
 from payments.domain.evidence import Answer, Mode, Outcome, nothing
 from payments.domain.money import Money
 from payments.testing.provider import ScriptedProvider
+from payments.testing.simulation.behaviours import Behaviour
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.faults import Fault
 from payments.testing.simulation.ledger import PAGES, GivenBack, Ledger, Taken
@@ -54,10 +56,18 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
     outage: Outage
     scripted: ScriptedProvider = attrs.field(factory=lambda: ScriptedProvider(name=PAGES))
     refunds: LedgerRefunds = attrs.field(init=False)
+    moods: Chance | None = None
+    """Whether it goes on speaking of a refund that failed; None: it never does."""
+    says_how_much: bool = True
+    """Of money that went back, how much; else only that it did."""
+    mute: bool = attrs.field(default=False, init=False)
+    """Answers no question until everything heals."""
     outlive: set[str] = attrs.field(factory=set, init=False)
     """Pages that can be paid on though they were cancelled."""
     _said: dict[str, list[Answer]] = attrs.field(factory=dict, init=False)
     """What could truly be answered about each page before, oldest first."""
+    _goes_on: dict[str, bool] = attrs.field(factory=dict, init=False)
+    """By page: whether it speaks of refunds that have only begun, or failed."""
     _opened_s: dict[str, float] = attrs.field(factory=dict, init=False)
     _closed: set[str] = attrs.field(factory=set, init=False)
     _payable_s: float = attrs.field(default=0.0, init=False)
@@ -108,6 +118,8 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
 
     async def check(self, question: Question) -> Answer:
         label = await self.steps.before("provider.check")
+        if self.mute and not self.steps.weather.healed:
+            return nothing("HTTP 503")
         if self.outage.at(label) or self.steps.struck(Fault.NOT_REACHED, label):
             return nothing("connection refused")
         if self.steps.struck(Fault.REQUEST_LOST, label) or self.steps.struck(Fault.ANSWER_LOST, label):
@@ -121,15 +133,17 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
 
     async def _answer(self, question: Question, label: str) -> Answer:
         reference, struck = question.reference, self.steps.struck
-        truth = await self.scripted.check(question)
+        truth = self._with_what_went_back(reference, await self.scripted.check(question))
         said = self._said.setdefault(reference, [])
         if not said or said[-1] != truth:
             said.append(truth)
         if truth.outcome is Outcome.PAYABLE and struck(Fault.NOT_FOUND, label):
             young = self.steps.loop.time() - self._opened_s.get(reference, 0.0) < YOUNG_S
             return Answer(outcome=Outcome.NOT_FOUND, word="not found") if young else truth
-        if len(said) > 1 and struck(Fault.STALE_ANSWER, label):
-            return self.chance.one_of(said[:-1])
+        # What went back and came back again is in no list that is old: refunds are listed anew each time.
+        before = [old for old in said[:-1] if not _counts_more(old, truth)]
+        if before and struck(Fault.STALE_ANSWER, label):
+            return self.chance.one_of(before)
         if truth.capture_key is not None and struck(Fault.OTHER_MODE, label):
             return attrs.evolve(truth, mode=Mode.LIVE)
         others = [name for name in self.opened if name != reference]
@@ -145,7 +159,41 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
 
     async def _truth(self, reference: str) -> Answer:
         asked = Question(reference=reference, provider_reference=None, amount=self.opened[reference].amount)
-        return await self.scripted.check(asked)
+        return self._with_what_went_back(reference, await self.scripted.check(asked))
+
+    def _with_what_went_back(self, reference: str, answer: Answer) -> Answer:
+        """``answer`` as its refunds make it: ours, and those made in the dashboard."""
+        key = f"T-{reference}"
+        if answer.outcome is not Outcome.PAID or (PAGES, key) not in self.ledger.taken:
+            return answer
+        amount = self.ledger.taken[PAGES, key].amount
+        if any(known == (PAGES, reference) for known in self._recorded_otherwise()):
+            self.steps.note(Behaviour.ATTESTED_AFTERWARDS, reference)
+        ours, without_us = self.refunds.of(key), self.ledger.without_us(PAGES, key)
+        if not ours and not without_us:
+            return answer
+        gone = without_us + sum(minor for outcome, minor in ours if outcome is RefundOutcome.SUCCEEDED)
+        if gone == 0 and not self._speaks_of_nothing(reference):
+            return answer
+        if gone == 0 and not self.refunds.under_way(key):
+            self.steps.note(Behaviour.STILL_RETURNED, reference)
+        if self.says_how_much:
+            self.steps.note(Behaviour.RETURNED_SO_MUCH, reference)
+            word = "reversed" if gone >= amount.minor else "reversal-pending"
+            back: Money | None = Money(gone, amount.currency)
+        else:
+            self.steps.note(Behaviour.RETURNED_BARELY, reference)
+            word, back = "refunded", None
+        return attrs.evolve(answer, outcome=Outcome.RETURNED, word=word, returned=back)
+
+    def _recorded_otherwise(self) -> Iterable[tuple[str, str]]:
+        return ((money.provider, money.reference) for money in self.ledger.recorded.values())
+
+    def _speaks_of_nothing(self, reference: str) -> bool:
+        """Whether it says that money went back while nothing has: a refund began, or failed."""
+        if reference not in self._goes_on:
+            self._goes_on[reference] = self.moods is not None and self.moods.happens(0.5)
+        return self._goes_on[reference]
 
     async def cancel(self, reference: str) -> Cancelled:
         label = await self.steps.before("provider.cancel")
@@ -213,22 +261,30 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
         self.scripted.declines(reference, fingerprint=f"{reference}:{tried}", detail="Not enough money.")
         self._tell(reference, Claim.FAILED)
 
-    def returns(self, reference: str) -> None:
-        """The provider gives the money back, all that is left of it, without being asked."""
+    def returns(self, reference: str, *, part: int = 1) -> None:
+        """The provider gives the money back, what is left of it or a ``part``, without being asked by us.
+
+        A provider that does not say how much gives back all that is left.
+        """
         key = f"T-{reference}"
         taken = self.ledger.taken[PAGES, key]
         left = taken.amount.minor - self.refunds.sent_back(key)
         if left <= 0:
             return
+        if self.says_how_much:
+            left = max(1, left // part)
+        self.steps.note(Behaviour.IN_THE_DASHBOARD, reference)
+        if self.refunds.of(key):
+            self.steps.note(Behaviour.BESIDE_OURS, reference)
         self.ledger.give_back(
             GivenBack(provider=PAGES, key=key, reference=None, amount=Money(left, taken.amount.currency))
         )
         self.steps.tell("the provider", f"gives back {left} minor units of {reference} by itself")
-        gone = Money(self.refunds.sent_back(key), taken.amount.currency)
-        self.scripted.pays(
-            reference, amount=taken.amount, outcome=Outcome.RETURNED, word="reversed", returned=gone
-        )
         self._tell(reference, Claim.RETURNED)
+
+    def says_again(self, reference: str) -> None:
+        """It sends a notice of money that it took, late or once more."""
+        self._tell(reference, Claim.PAID)
 
     def _refund_news(self, reference: str, claim: Claim) -> None:
         if not self.steps.struck(Fault.NOTICE_LOST, "refunds"):
@@ -242,3 +298,12 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
         self.post.notice(PAGES, notice)
         if self.steps.struck(Fault.NOTICE_FORGED, "page"):
             self.post.notice(PAGES, attrs.evolve(notice, body=notice.body + b" "))
+
+
+def _counts_more(old: Answer, truth: Answer) -> bool:
+    """Whether an ``old`` answer has more gone back than went by now."""
+    if old.outcome is not Outcome.RETURNED:
+        return False
+    if truth.outcome is not Outcome.RETURNED or old.returned is None or truth.returned is None:
+        return True
+    return old.returned > truth.returned

@@ -1,5 +1,6 @@
 """Refunds at a simulated provider: money goes back once for each of our references, or not at all."""
 
+import enum
 from collections.abc import Callable
 
 import attrs
@@ -15,13 +16,21 @@ from payments.application.records import Claim
 from payments.domain.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
 from payments.domain.money import Money
 from payments.testing.provider import ScriptedRefunds
+from payments.testing.simulation.behaviours import Behaviour
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.faults import Fault
-from payments.testing.simulation.ledger import GivenBack, Ledger
+from payments.testing.simulation.ledger import PAGES, GivenBack, Ledger, Taken
 from payments.testing.simulation.outages import Outage
 from payments.testing.simulation.processes import BEGINNING, Steps
 
 TIMEOUT_S = 10.0
+
+
+class Fate(enum.Enum):
+    """What becomes of the next refund of some money, whatever the weather."""
+
+    FAILS = "fails"
+    COMES_BACK = "comes back"
 
 
 @attrs.define(kw_only=True)
@@ -30,14 +39,39 @@ class LedgerRefunds(ScriptedRefunds):
 
     provider: str
     ledger: Ledger
+    fates: dict[str, Fate] = attrs.field(factory=dict, init=False)
+    """By the provider's own name for some money."""
+
+    async def request(self, request: RefundRequest) -> RefundAnswer:
+        money = self._found(request)
+        if money is None or money.amount.currency != request.amount.currency:
+            raise ProviderRejected("no such money")
+        return await super().request(attrs.evolve(request, capture_key=money.key, captured=money.amount))
+
+    def _found(self, request: RefundRequest) -> Taken | None:
+        """The money, by its name or its receipt; on a page, by our reference, too. No name of a person's."""
+        for name in (request.capture_key, request.receipt):
+            found = self.ledger.meant(self.provider, name) if name is not None else None
+            if found is not None and name in (found.key, found.receipt):
+                return found
+        if self.provider == PAGES and request.attempt is not None:
+            return self.ledger.taken.get((PAGES, f"T-{request.attempt}"))
+        return None
 
     def sent_back(self, capture_key: str) -> int:
-        by_itself = sum(
-            one.amount.minor
-            for one in self.ledger.given_back
-            if (one.provider, one.key, one.reference) == (self.provider, capture_key, None)
+        return self.ledger.without_us(self.provider, capture_key) + super().sent_back(capture_key)
+
+    def of(self, capture_key: str) -> tuple[tuple[RefundOutcome, int], ...]:
+        """What became of each refund of ours of this money, as of now, and how much it is."""
+        return tuple(
+            (self._outcomes[reference].outcome, request.amount.minor)
+            for reference, request in self.requests.items()
+            if request.capture_key == capture_key
         )
-        return by_itself + super().sent_back(capture_key)
+
+    def under_way(self, capture_key: str) -> bool:
+        """Whether a refund of ours was taken on and has not ended."""
+        return any(outcome is RefundOutcome.PENDING for outcome, _ in self.of(capture_key))
 
     def outcome(self, reference: str) -> RefundOutcome | None:
         """What truly became of our refund called so; None where it never arrived."""
@@ -87,10 +121,11 @@ class SimulatedRefunds(Refunds):
         pending = self._steps.struck(Fault.REFUND_PENDING, label)
         self._inside.answer = RefundOutcome.PENDING
         await self._inside.request(request)
-        if pending:
-            self._later(request.reference)
+        fate = self._inside.fates.pop(self._inside.requests[request.reference].capture_key, None)
+        if pending or fate is Fate.FAILS:
+            self._later(request.reference, fate)
         else:
-            self._done(request.reference)
+            self._done(request.reference, fate)
         self._steps.after(label)
         if self._steps.struck(Fault.ANSWER_LOST, label):
             await self._steps.rest(TIMEOUT_S)
@@ -110,24 +145,26 @@ class SimulatedRefunds(Refunds):
         self._steps.after(label)
         return answer
 
-    def _later(self, reference: str) -> None:
+    def _later(self, reference: str, fate: Fate | None) -> None:
         def ends() -> None:
-            if self._chance.happens(0.2):
+            if fate is Fate.FAILS or self._chance.happens(0.2):
+                self._steps.note(Behaviour.REFUND_FAILED, reference)
                 self._inside.ends(reference, RefundOutcome.FAILED, word="refused")
                 self._tell(reference, Claim.FAILED)
             else:
-                self._done(reference)
+                self._done(reference, fate)
 
         self._steps.loop.call_later(self._chance.spread(5, 36_000), ends)
 
-    def _done(self, reference: str) -> None:
+    def _done(self, reference: str, fate: Fate | None) -> None:
         self._inside.goes_through(reference)
         self._tell(reference, Claim.RETURNED)
-        if self._steps.struck(Fault.REFUND_BOUNCED, "refunds"):
+        if self._steps.struck(Fault.REFUND_BOUNCED, "refunds") or fate is Fate.COMES_BACK:
             delay_s = self._chance.spread(60, 36_000)
             self._steps.loop.call_later(delay_s, self._bounced, reference)
 
     def _bounced(self, reference: str) -> None:
+        self._steps.note(Behaviour.REFUND_CAME_BACK, reference)
         self._inside.bounces(reference)
         self._tell(reference, Claim.FAILED)
 

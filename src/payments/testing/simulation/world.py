@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -12,10 +13,11 @@ from payments.adapters.memory.shared_state import MemorySharedState
 from payments.application.payments import Payments
 from payments.application.ports.clock import Clock
 from payments.application.ports.providers import Provider
-from payments.application.records import Message
+from payments.application.records import Claim, Message
 from payments.application.tokens import hash_of
 from payments.testing.cash import cash_on_delivery
 from payments.testing.identifiers import CountingIdentifiers
+from payments.testing.simulation.behaviours import Behaviour
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.coverage import Coverage
 from payments.testing.simulation.faults import Fault, Weather
@@ -61,6 +63,8 @@ class World(Host):
     workers: Workers = attrs.field(init=False)
     minds: Chance = attrs.field(init=False)
     """What people make up their minds to do."""
+    habits: Chance = attrs.field(init=False)
+    """Names that operators give, prompts that come twice, and what else was drawn apart from the minds."""
     pauses: Chance = attrs.field(init=False)
     _life: Chance = attrs.field(init=False)
 
@@ -68,7 +72,7 @@ class World(Host):
         seed = self.plan.seed
         self.loop = VirtualLoop(self.pick)
         self.minds, self.pauses = Chance.of(seed, "minds"), Chance.of(seed, "pauses")
-        self._life = Chance.of(seed, "life")
+        self._life, self.habits = Chance.of(seed, "life"), Chance.of(seed, "habits")
         outside = Chance.of(seed, "outside")
         self.steps = Steps(self.loop, self.weather, self.trace, self._life)
         self.judge = Judge(self.ledger, self.coverage)
@@ -84,6 +88,8 @@ class World(Host):
         doubles = (self.steps, outside, self.ledger, self.post)
         self.pages = SimulatedProvider(*doubles, outage(Fault.PROVIDER_DOWN))
         self.prompts = SimulatedPrompts(*doubles, outage(Fault.PROVIDER_DOWN))
+        self.pages.moods = Chance.of(seed, "moods")
+        self.pages.says_how_much = self.ledger.says_how_much = self.plan.says_how_much
         self.orders = SimulatedOrdersService(self.steps, outage(Fault.ORDERS_DOWN), self._told)
         self.mail = SimulatedMail(self.steps, outage(Fault.MAIL_DOWN), self._told)
         self.machines = tuple(Machine(name, self) for name in "abc"[: self.plan.processes])
@@ -137,11 +143,23 @@ class World(Host):
     def acknowledged_callback(self, provider: str, token: str, body: bytes) -> None:
         """A callback with this body was answered 2xx."""
         token_hash = hash_of(token)
+        self._heard(provider, body)
         for payment in self.database.committed.payments.values():
             for attempt in payment.attempts:
                 if attempt.callback_token_hash == token_hash:
                     identity = b"\x00".join((provider.encode(), attempt.reference.encode(), body))
                     self.judge.acknowledge("notice", hashlib.sha256(identity).hexdigest())
+
+    def _heard(self, provider: str, body: bytes) -> None:
+        """Whatever a report names as paid can be asked about from now on."""
+        said = json.loads(body)
+        name = (provider, said["name"] or "")
+        if said["claim"] != Claim.PAID.value or name not in self.ledger.taken:
+            return
+        self.ledger.heard.add(name)
+        if self.prompts.scripted.named(self.ledger.taken[name].reference) != name[1]:
+            self.steps.note(Behaviour.OTHER_NAME_REPORTED, name[1])
+        self.ledger.unheard.pop(name, None)
 
     def _told(self, message: Message) -> None:
         self.judge.told(message)
