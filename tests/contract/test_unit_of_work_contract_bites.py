@@ -25,7 +25,7 @@ from payments.application.records import (
     StoredAnswer,
     StoredChange,
 )
-from payments.domain.evidence import Evidence, Mode
+from payments.domain.evidence import Evidence, Mode, Rule
 from payments.domain.payment import Payment
 from payments.domain.review import Review
 from payments.testing.contracts.promises import BrokenPromise
@@ -210,8 +210,8 @@ class EternalAnswers(MemoryTransaction):
 
 
 class Forgetful(MemoryTransaction):
-    async def has_evidence(self, evidence_id: UUID) -> bool:
-        return False
+    async def verdict_of(self, evidence_id: UUID) -> Rule | None:
+        return None
 
 
 class Unsorted(MemoryReads):

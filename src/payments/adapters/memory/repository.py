@@ -36,7 +36,7 @@ from payments.application.records import (
 )
 from payments.domain.collection import AtTheDoor, CashResult, Collection, Handover
 from payments.domain.errors import InboxFull, StaleVersion
-from payments.domain.evidence import Evidence, Mode
+from payments.domain.evidence import Evidence, Mode, Rule
 from payments.domain.payment import Customer, Payment
 from payments.domain.refund import PENDING
 from payments.domain.review import Review, ReviewState
@@ -268,8 +268,9 @@ class MemoryTransaction(Transaction):
                     return capture.reference
         return None
 
-    async def has_evidence(self, evidence_id: UUID) -> bool:
-        return evidence_id in self.tables.evidence
+    async def verdict_of(self, evidence_id: UUID) -> Rule | None:
+        stored = self.tables.evidence.get(evidence_id)
+        return None if stored is None else stored.rule
 
     async def save(self, change: StoredChange) -> None:
         after = change.after

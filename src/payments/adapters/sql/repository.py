@@ -37,7 +37,7 @@ from payments.application.records import (
 )
 from payments.domain.collection import Collection, Handover
 from payments.domain.errors import InboxFull, StaleVersion
-from payments.domain.evidence import Evidence, Mode
+from payments.domain.evidence import Evidence, Mode, Rule
 from payments.domain.payment import Payment
 from payments.domain.review import Review
 from payments.domain.transitions import PaymentStatus
@@ -331,9 +331,9 @@ class SqlTransaction(SqlSingleWrites, Transaction):
         row = await self._runner.fetch_one(statements.ATTEMPT_WITH_RECEIPT, values)
         return None if row is None else row["reference"]
 
-    async def has_evidence(self, evidence_id: UUID) -> bool:
-        values = {"evidence_id": str(evidence_id)}
-        return await self._runner.fetch_one(statements.HAS_EVIDENCE, values) is not None
+    async def verdict_of(self, evidence_id: UUID) -> Rule | None:
+        row = await self._runner.fetch_one(statements.VERDICT_OF, {"evidence_id": str(evidence_id)})
+        return None if row is None else Rule[row["rule"].upper()]
 
     async def save(self, change: StoredChange) -> None:
         known = self._unproven

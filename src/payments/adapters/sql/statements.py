@@ -221,7 +221,7 @@ UNKNOWN_BEYOND: Final = (
     .limit(literal_column("1"))
 )
 
-HAS_EVIDENCE: Final = select(EVIDENCE.c.evidence_id).where(EVIDENCE.c.evidence_id == bindparam("evidence_id"))
+VERDICT_OF: Final = select(EVIDENCE.c.rule).where(EVIDENCE.c.evidence_id == bindparam("evidence_id"))
 ATTEMPT_HOLDING: Final = union_all(
     select(CAPTURES.c.reference, literal_column("1").label("rank")).where(
         CAPTURES.c.provider == bindparam("provider"),

@@ -23,7 +23,7 @@ from payments.application.records import (
     StoredReview,
 )
 from payments.domain.collection import Collection, Handover
-from payments.domain.evidence import Evidence, Mode
+from payments.domain.evidence import Evidence, Mode, Rule
 from payments.domain.payment import Payment
 from payments.domain.review import Review
 
@@ -214,8 +214,8 @@ class Transaction(SingleWrites, Protocol):
         """The reference of the attempt whose money has this receipt, if any."""
 
     @abstractmethod
-    async def has_evidence(self, evidence_id: UUID) -> bool:
-        """Whether this evidence is stored: how a unit of work that runs again recognises itself."""
+    async def verdict_of(self, evidence_id: UUID) -> Rule | None:
+        """The verdict on this evidence, if it is stored: a unit of work that runs again recognises itself."""
 
     @abstractmethod
     async def save(self, change: StoredChange) -> None:

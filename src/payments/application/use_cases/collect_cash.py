@@ -131,7 +131,7 @@ class _Taking:
         if payment is None or attempt is None:
             return await self._without_attempt(transaction, payment)
         if self._needs_code(attempt):
-            counted = await transaction.has_evidence(self.evidence_id)
+            counted = await transaction.verdict_of(self.evidence_id) is not None
             if not counted and locked(attempt):
                 await self._put_before_a_person(transaction, payment, attempt)
             if counted or locked(attempt) or self.record.delivery_code is None:

@@ -376,21 +376,20 @@ class Application:
     """Those that were known before the provider was asked."""
     known: Payment | None = None
     """The payment as it was read, to begin from."""
-    _verdicts: list[Rule] = attrs.field(factory=list, init=False)
-    """Of each run so far: the last one stands, if its commit turns out to have been stored."""
 
     async def __call__(self, transaction: Transaction) -> tuple[Payment, Rule]:
         locked = await transaction.lock_payment(self.payment_id, known=self.known)
         if locked is None:
             raise PaymentNotFound
         # What is taken as known is so on the first run alone: nothing of this can be stored yet.
-        if locked is not self.known and await transaction.has_evidence(self.evidence_id):
-            return locked, self._verdicts[-1] if self._verdicts else Rule.ALREADY_COUNTED
+        if locked is not self.known:
+            verdict = await transaction.verdict_of(self.evidence_id)
+            if verdict is not None:
+                return locked, verdict
         if self.answer.outcome is Outcome.RETURNED and failed_since(self.refunds, locked.refunds):
             # What it counts as gone may be our refund, whose money is here: only a newer answer can tell.
             return locked, Rule.NO_INFORMATION
         change, rule = await self.decide(transaction, locked)
-        self._verdicts.append(rule)
         await transaction.save(change)
         return change.after, rule
 

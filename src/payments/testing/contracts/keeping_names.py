@@ -133,11 +133,11 @@ class NamesContract(ABC):
     async def test_a_unit_that_runs_again_recognises_itself(self) -> None:
         async with self.stage() as units:
             evidence = some_evidence()
-            known = await units.write(lambda transaction: transaction.has_evidence(evidence.evidence_id))
-            promise("evidence that is not stored is not known.", kept=not known)
+            told = await units.write(lambda transaction: transaction.verdict_of(evidence.evidence_id))
+            promise("evidence that is not stored has no verdict.", kept=told is None)
             await keep(units, a_payment(attempts=(an_attempt(status=FAILED),)), evidence=evidence)
-            known = await units.write(lambda transaction: transaction.has_evidence(evidence.evidence_id))
-            promise("stored evidence is known.", kept=known)
+            told = await units.write(lambda transaction: transaction.verdict_of(evidence.evidence_id))
+            promise("stored evidence is known by its verdict.", kept=told is evidence.rule)
 
 
 async def _holding(

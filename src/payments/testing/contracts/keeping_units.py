@@ -94,8 +94,9 @@ class UnitsContract(ABC):
                 before = await transaction.open_payment(a_payment())
                 after = attrs.evolve(before, version=1, attempts=(an_attempt(),))
                 await transaction.save(StoredChange(before=before, after=after, evidence=some_evidence()))
-                evident = await transaction.has_evidence(some_evidence().evidence_id)
-                promise("a unit of work sees the evidence it just stored.", kept=evident)
+                verdict = await transaction.verdict_of(some_evidence().evidence_id)
+                kept = verdict is some_evidence().rule
+                promise("a unit of work sees the evidence it just stored.", kept=kept)
                 return await transaction.lock_payment(before.payment_id)
 
             seen = await units.write(work)

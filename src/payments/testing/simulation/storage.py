@@ -31,7 +31,7 @@ from payments.application.records import (
 )
 from payments.domain.collection import Collection, Handover
 from payments.domain.errors import StaleVersion, StorageUnavailable
-from payments.domain.evidence import Mode
+from payments.domain.evidence import Mode, Rule
 from payments.domain.payment import Payment
 from payments.domain.review import Review
 from payments.testing.simulation.chance import Chance
@@ -255,8 +255,8 @@ class SimulatedTransaction(Transaction):
             "attempt_with_receipt", lambda t: t.attempt_with_receipt(provider, mode, receipt)
         )
 
-    async def has_evidence(self, evidence_id: UUID) -> bool:
-        return await self._do("has_evidence", lambda t: t.has_evidence(evidence_id))
+    async def verdict_of(self, evidence_id: UUID) -> Rule | None:
+        return await self._do("verdict_of", lambda t: t.verdict_of(evidence_id))
 
     async def save(self, change: StoredChange) -> None:
         if self._unproven is None or self._unproven.payment_id != change.after.payment_id:
