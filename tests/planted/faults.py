@@ -324,6 +324,21 @@ WHO_SAYS_SO: Final = (
         f"{CASES}/test_prompts.py"
         "::TestSaidAgain::test_paid_said_once_without_a_callback_counts_for_nothing_yet",
     ),
+    Fault(
+        "two words in a second are a proof by two clocks",
+        "domain/confirming.py",
+        "not after <= now - attempt.said_paid_at < SAID_LATELY:",
+        "not after <= now - attempt.said_paid_at:",
+        f"{CASES}/test_clocks_ahead.py"
+        "::test_a_clock_that_is_behind_does_not_make_two_words_in_a_second_a_proof",
+    ),
+    Fault(
+        "what is said under its own name waits for all others",
+        f"{USE_CASES}/settle_payment.py",
+        "    first = attempt.live or said_paid_lately(attempt, now)\n",
+        "    first = attempt.live\n",
+        f"{CASES}/test_clocks_ahead.py::test_what_many_names_are_reported_of_is_made_sure_of_under_its_own",
+    ),
 )
 
 WHETHER_IT_MATCHES: Final = (

@@ -185,3 +185,69 @@ async def test_a_clock_that_is_days_ahead_costs_no_money_on_a_page(shop: Shop) -
     await shop.kit.pass_time(timedelta(hours=100))
 
     assert (await shop.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_a_clock_that_is_behind_does_not_make_two_words_in_a_second_a_proof(
+    prompted: PromptsShop,
+) -> None:
+    opened = await prompted.initiate()
+    prompted.skip(seconds=20)
+    prompted.prompts.pays(opened.reference)
+    prompted.kit.clock.step_back(timedelta(hours=2))
+    await prompted.ask(opened.reference)
+    prompted.kit.clock.advance(timedelta(hours=2, seconds=1))
+    await prompted.ask(opened.reference)
+    prompted.prompts.declines(opened.reference)
+    await prompted.pass_time(minutes=1)
+
+    assert (await prompted.payment()).status is not PaymentStatus.SUCCESS
+    assert await prompted.reviews() == ["stuck_unknown"]
+
+
+@pytest.mark.parametrize("hours", [1, 23, 30])
+async def test_what_is_said_again_after_a_long_silence_is_made_sure_of_at_once(
+    prompted: PromptsShop, hours: int
+) -> None:
+    """Whether its watch is over or not, the second word is a first one again, and the third is heard soon."""
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    await prompted.ask(opened.reference)
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=1)
+    prompted.skip(hours=hours - 1)
+    prompted.prompts.silent = False
+
+    await prompted.ask(opened.reference)
+    assert (await prompted.payment()).status is not PaymentStatus.SUCCESS
+    await prompted.pass_time(seconds=15)
+
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_what_is_said_again_at_the_last_look_of_a_watch_is_made_sure_of(prompted: PromptsShop) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    await prompted.ask(opened.reference)
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=24, minutes=30)
+    prompted.prompts.silent = False
+
+    await prompted.pass_time(hours=1)
+
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_what_many_names_are_reported_of_is_made_sure_of_under_its_own(prompted: PromptsShop) -> None:
+    """The reports are of nothing that their provider knows, and it is asked about each name in turns."""
+    opened = await prompted.initiate()
+    for name in range(12):
+        await prompted.reports(opened.reference, name=f"C-none-{name}")
+    prompted.prompts.silent = True
+    await prompted.pass_time(minutes=30)
+    assert not (await prompted.attempt(opened.reference)).live
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+
+    await prompted.pass_time(hours=23)
+
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
