@@ -333,6 +333,22 @@ WHO_SAYS_SO: Final = (
         "::test_a_clock_that_is_behind_does_not_make_two_words_in_a_second_a_proof",
     ),
     Fault(
+        "a prompt that was ended while it was pushed is followed by another",
+        f"{USE_CASES}/initiate_payment.py",
+        "        if run.gateway.flow is Flow.PROMPT:\n",
+        "        if False:\n",
+        f"{CASES}/test_clocks_ahead.py"
+        "::test_a_prompt_that_is_declined_while_its_push_is_answered_is_followed_by_none",
+    ),
+    Fault(
+        "a prompt that a clock ahead timed out is forgotten",
+        f"{USE_CASES}/replace_attempt.py",
+        "            if prompt and ended_early(payment, attempt, self._clock.now()):\n",
+        "            if False:\n",
+        f"{CASES}/test_clocks_ahead.py"
+        "::test_a_prompt_that_a_clock_ahead_timed_out_is_still_on_the_phone[prompts]",
+    ),
+    Fault(
         "what is said under its own name waits for all others",
         f"{USE_CASES}/settle_payment.py",
         "    first = attempt.live or said_paid_lately(attempt, now)\n",
