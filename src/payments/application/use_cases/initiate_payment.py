@@ -42,7 +42,17 @@ from payments.domain.errors import (
 )
 from payments.domain.events import Reason
 from payments.domain.initiation import Step, Wish, pages_to_close, plan
-from payments.domain.payment import Change, Payment, claim, close_page, lost, not_opened, opened, reopen
+from payments.domain.payment import (
+    Change,
+    Payment,
+    claim,
+    close_page,
+    lost,
+    named_late,
+    not_opened,
+    opened,
+    reopen,
+)
 from payments.domain.transitions import AttemptStatus, PaymentStatus
 from payments.domain.watching import looked_at_soon, next_check, unproven
 
@@ -346,8 +356,7 @@ class InitiatePayment:
             present, now = locked.attempt(attempt.reference), self._clock.now()
             if present.handed_out_at and present.checkout_url == url:
                 # Its payer was seen meanwhile; by which name to ask only the answer to our request tells.
-                name = present.provider_reference or checkout.provider_reference
-                return Change(locked).then(attrs.evolve(present, provider_reference=name))
+                return named_late(locked, attempt.reference, checkout.provider_reference)
             recorded = opened(
                 locked,
                 attempt.reference,
