@@ -324,6 +324,37 @@ WHO_SAYS_SO: Final = (
         f"{CASES}/test_prompts.py"
         "::TestSaidAgain::test_paid_said_once_without_a_callback_counts_for_nothing_yet",
     ),
+    Fault(
+        "two words in a second are a proof by two clocks",
+        "domain/confirming.py",
+        "not after <= now - attempt.said_paid_at < SAID_LATELY:",
+        "not after <= now - attempt.said_paid_at:",
+        f"{CASES}/test_clocks_ahead.py"
+        "::test_a_clock_that_is_behind_or_ahead_does_not_make_two_words_in_a_second_a_proof[2]",
+    ),
+    Fault(
+        "a prompt that was ended while it was pushed is followed by another",
+        f"{USE_CASES}/initiate_payment.py",
+        "        if run.gateway.flow is Flow.PROMPT:\n",
+        "        if False:\n",
+        f"{CASES}/test_clocks_ahead.py"
+        "::test_a_prompt_that_is_declined_while_its_push_is_answered_is_followed_by_none",
+    ),
+    Fault(
+        "a prompt that a clock ahead timed out is forgotten",
+        f"{USE_CASES}/replace_attempt.py",
+        "            if prompt and ended_early(payment, attempt, self._clock.now()):\n",
+        "            if False:\n",
+        f"{CASES}/test_clocks_ahead.py"
+        "::test_a_prompt_that_a_clock_ahead_timed_out_is_still_on_the_phone[prompts]",
+    ),
+    Fault(
+        "what is said under its own name waits for all others",
+        f"{USE_CASES}/settle_payment.py",
+        "    first = attempt.live or said_paid_lately(attempt, now)\n",
+        "    first = attempt.live\n",
+        f"{CASES}/test_clocks_ahead.py::test_what_many_names_are_reported_of_is_made_sure_of_under_its_own",
+    ),
 )
 
 WHETHER_IT_MATCHES: Final = (

@@ -49,7 +49,7 @@ _EVENTS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "AttemptReopened": lambda _: "The same checkout was handed out again.",
     "AttemptSucceeded": lambda _: "Money arrived for this attempt.",
     "PageClosed": lambda _: "Nobody can pay on its checkout any more.",
-    "CheckoutFoundLate": lambda _: "A checkout came back too late and was handed to nobody.",
+    "CheckoutFoundLate": lambda _: "A checkout came back late, when its attempt was no longer claimed.",
     "CaptureRecorded": lambda e: (
         f"{e['amount']} arrived (transaction {e['key']}); it {_DISPOSITIONS[e['disposition']]}."
     ),

@@ -150,7 +150,7 @@ class PageClosed:
 
 @attrs.frozen(kw_only=True)
 class CheckoutFoundLate:
-    """A checkout came back for an attempt that was no longer claimed; it was handed to nobody."""
+    """A checkout came back for an attempt that was no longer claimed; that hands it to nobody."""
 
     reference: str
 

@@ -205,6 +205,15 @@ def opened(
     return projected(Change(payment).then(ready, event), now)
 
 
+def named_late(payment: Payment, reference: str, provider_reference: str | None) -> Change:
+    """Record the provider's name for a checkout whose payer was seen before its provider answered us."""
+    attempt = payment.attempt(reference)
+    if provider_reference is None or attempt.provider_reference is not None:
+        return Change(payment)
+    named = attrs.evolve(attempt, provider_reference=provider_reference)
+    return Change(payment).then(named, happened.CheckoutFoundLate(reference=reference))
+
+
 def lost(payment: Payment, reference: str, *, detail: str, now: datetime) -> Change:
     """Record that the provider's answer was lost: a claimed attempt becomes unknown."""
     attempt = payment.attempt(reference)

@@ -14,7 +14,7 @@ import attrs
 from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture, Vouched
-from payments.domain.confirming import confirmed, receipt_of
+from payments.domain.confirming import confirmed, first_said, receipt_of
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Outcome, Report, Rule
 from payments.domain.money import Money
@@ -239,8 +239,7 @@ def _counted(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement
 
 def _unconfirmed(payment: Payment, attempt: Attempt, finding: Finding, rule: Rule) -> Settlement:
     if rule is Rule.SAID_ONCE:
-        # A clock that was ahead when it was said first must not put off what it takes to believe it.
-        attempt = attrs.evolve(attempt, said_paid_at=min(attempt.said_paid_at or finding.now, finding.now))
+        attempt = attrs.evolve(attempt, said_paid_at=first_said(attempt, finding.now))
     change = Change(payment.with_attempt(attempt))
     if rule is Rule.NOT_ATTESTED:
         # It is said under a name that our own request never got, and the next answer may be a decline.

@@ -93,6 +93,25 @@ def said_paid_lately(attempt: Attempt, now: datetime) -> bool:
     return attempt.said_paid_at is not None and now - attempt.said_paid_at < SAID_LATELY
 
 
+def ended_early(payment: Payment, attempt: Attempt, now: datetime) -> bool:
+    """Whether it was ended by a clock, or by us, while it could still be paid on by this one.
+
+    A page is closed where that is possible; a prompt stays on the phone, and nobody is to get a second one.
+    """
+    if attempt.status is not AttemptStatus.EXPIRED or payment.has_own_money(attempt.reference):
+        return False
+    return attempt.payable_until is not None and not attempt.page_closed and now < attempt.payable_until
+
+
+def looked_at_soon(change: Change, reference: str, *, now: datetime) -> Change:
+    """The change with the next look no later than this clock has it: whoever ended it may have been ahead."""
+    attempt = change.payment.attempt(reference)
+    soon = next_check(attempt, now)
+    if attempt.next_check_at is None or soon is None:
+        return change
+    return change.then(attrs.evolve(attempt, next_check_at=min(attempt.next_check_at, soon)))
+
+
 def unproven(payment: Payment, now: datetime) -> Attempt | None:
     """The attempt that was said of late to be paid and whose money is not here: nobody is to pay again."""
     said = (attempt for attempt in payment.attempts if said_paid_lately(attempt, now))

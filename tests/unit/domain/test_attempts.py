@@ -10,13 +10,22 @@ from payments.domain.events import CheckoutFoundLate, CheckoutOpened, PaymentIni
 from payments.domain.evidence import Outcome
 from payments.domain.initiation import Plan, Step, Wish, pages_to_close, plan
 from payments.domain.money import Money
-from payments.domain.payment import Payment, opened
+from payments.domain.payment import Change, Payment, named_late, opened
 from payments.domain.refund import Refund
 from payments.domain.refund_rules import RefundRules, SurplusPolicy
 from payments.domain.refunding import left_behind
 from payments.domain.refunding import next_check as next_look
 from payments.domain.transitions import AttemptStatus, RefundStatus
-from payments.domain.watching import Chore, chore, ended_by_one_look, next_check, next_turn, said_paid_lately
+from payments.domain.watching import (
+    Chore,
+    chore,
+    ended_by_one_look,
+    ended_early,
+    looked_at_soon,
+    next_check,
+    next_turn,
+    said_paid_lately,
+)
 from tests.unit.domain.one_page import (
     DUE,
     LATER,
@@ -379,3 +388,39 @@ def test_a_page_that_comes_too_late_is_known_and_handed_to_nobody() -> None:
     assert change.events == (CheckoutFoundLate(reference=OURS),)
     attempt = change.payment.attempt(OURS)
     assert attempt == attrs.evolve(DECLINED.attempt(OURS), checkout_url="https://x/2", provider_reference="R")
+
+
+def test_a_name_that_comes_after_its_payer_was_seen_is_kept_and_told() -> None:
+    change = named_late(DECLINED, OURS, "R")
+    assert change.events == (CheckoutFoundLate(reference=OURS),)
+    assert change.payment.attempt(OURS) == attrs.evolve(DECLINED.attempt(OURS), provider_reference="R")
+    assert named_late(change.payment, OURS, "S") == Change(change.payment)
+    assert named_late(DECLINED, OURS, None) == Change(DECLINED)
+
+
+def test_what_expired_before_its_time_may_still_be_paid_on() -> None:
+    ends = START + HOUR
+    expired = attrs.evolve(EXPIRED, payable_until=ends, page_closed=False)
+    payment = OPEN.with_attempt(expired)
+    assert ended_early(payment, expired, ends - TICK)
+    assert not ended_early(payment, expired, ends)
+    for other in (
+        attrs.evolve(expired, page_closed=True),
+        attrs.evolve(expired, payable_until=None),
+        attrs.evolve(expired, status=AttemptStatus.FAILED),
+    ):
+        assert not ended_early(OPEN.with_attempt(other), other, START)
+    settled = paid()
+    assert not ended_early(settled, attrs.evolve(expired, reference=OURS), START)
+
+
+@pytest.mark.parametrize(
+    ("planned", "then"),
+    [(None, None), (START + SECOND, START + SECOND), (START + HOUR, START + 30 * SECOND)],
+)
+def test_what_was_ended_meanwhile_is_looked_at_no_later_than_this_clock_has_it(
+    planned: datetime | None, then: datetime | None
+) -> None:
+    ended = attrs.evolve(EXPIRED, claimed_at=START, watch_until=START + 24 * HOUR, next_check_at=planned)
+    change = looked_at_soon(Change(OPEN.with_attempt(ended)), OURS, now=START)
+    assert change.payment.attempt(OURS).next_check_at == then

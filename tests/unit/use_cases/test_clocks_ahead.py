@@ -1,12 +1,19 @@
 """A process whose clock is hours or days off, beside others: no money is lost by it (docs/adr/0032)."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
+import attrs
 import pytest
 
+from payments.application.ports.providers import Checkout, CheckoutRequest
 from payments.application.records import Claim
 from payments.application.review_details import Details
-from payments.domain.transitions import PaymentStatus
+from payments.domain.errors import OutcomeUnknown, PaymentAlreadyProcessed, PaymentInFlight
+from payments.domain.transitions import AttemptStatus, PaymentStatus
+from payments.testing import ScriptedPrompts, in_memory_payments
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.prompts_shop import PromptsShop
 from tests.unit.use_cases.shop import Shop
 
@@ -185,3 +192,284 @@ async def test_a_clock_that_is_days_ahead_costs_no_money_on_a_page(shop: Shop) -
     await shop.kit.pass_time(timedelta(hours=100))
 
     assert (await shop.payment()).status is PaymentStatus.SUCCESS
+
+
+@pytest.mark.parametrize("hours", [2, -2])
+async def test_a_clock_that_is_behind_or_ahead_does_not_make_two_words_in_a_second_a_proof(
+    prompted: PromptsShop, hours: int
+) -> None:
+    opened = await prompted.initiate()
+    prompted.skip(seconds=20)
+    prompted.prompts.pays(opened.reference)
+    prompted.kit.clock.step_back(timedelta(hours=hours))
+    await prompted.ask(opened.reference)
+    prompted.kit.clock.step_back(timedelta(hours=-hours))
+    prompted.skip(seconds=1)
+    await prompted.ask(opened.reference)
+    prompted.prompts.declines(opened.reference)
+    await prompted.pass_time(minutes=1)
+
+    assert (await prompted.payment()).status is not PaymentStatus.SUCCESS
+    assert await prompted.reviews() == ["stuck_unknown"]
+
+
+@pytest.mark.parametrize("hours", [1, 23, 30])
+async def test_what_is_said_again_after_a_long_silence_is_made_sure_of_at_once(
+    prompted: PromptsShop, hours: int
+) -> None:
+    """Whether its watch is over or not, the second word is a first one again, and the third is heard soon."""
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    await prompted.ask(opened.reference)
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=1)
+    prompted.skip(hours=hours - 1)
+    prompted.prompts.silent = False
+
+    await prompted.ask(opened.reference)
+    assert (await prompted.payment()).status is not PaymentStatus.SUCCESS
+    await prompted.pass_time(seconds=15)
+
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_what_is_said_again_at_the_last_look_of_a_watch_is_made_sure_of(prompted: PromptsShop) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    await prompted.ask(opened.reference)
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=24, minutes=30)
+    prompted.prompts.silent = False
+
+    await prompted.pass_time(hours=1)
+
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_what_many_names_are_reported_of_is_made_sure_of_under_its_own(prompted: PromptsShop) -> None:
+    """The reports are of nothing that their provider knows, and it is asked about each name in turns."""
+    opened = await prompted.initiate()
+    for name in range(12):
+        await prompted.reports(opened.reference, name=f"C-none-{name}")
+    prompted.prompts.silent = True
+    await prompted.pass_time(minutes=30)
+    assert not (await prompted.attempt(opened.reference)).live
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+
+    await prompted.pass_time(hours=23)
+
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
+
+
+@attrs.define
+class SlowPrompts(ScriptedPrompts):
+    """Prompts that somebody else acts beside, while the push is answered."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def open(self, request: CheckoutRequest) -> Checkout:
+        checkout = await super().open(request)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return checkout
+
+
+@attrs.frozen
+class TimedOut:
+    """A shop whose first prompt a process times out, by a clock that is ahead, while its push is answered."""
+
+    shop: PromptsShop
+    prompts: SlowPrompts
+
+    async def reference(self) -> str:
+        (attempt,) = (await self.shop.payment()).attempts
+        return attempt.reference
+
+
+@pytest.fixture(params=[2, 30])
+async def timed_out(request: pytest.FixtureRequest) -> TimedOut:
+    prompts = SlowPrompts()
+    kit = in_memory_payments(prompts=prompts)
+    kit.order(amount="1000.00", currency="KES")
+    shop = PromptsShop(kit=kit, prompts=prompts)
+    ahead = timedelta(hours=request.param)
+
+    async def sweep_by_a_clock_that_is_ahead() -> None:
+        kit.clock.step_back(-ahead)
+        await kit.payments.sweep()
+        kit.clock.step_back(ahead)
+
+    prompts.meanwhile = sweep_by_a_clock_that_is_ahead
+    with pytest.raises(PaymentInFlight) as refused:
+        await shop.initiate()
+    assert refused.value.retry_after_s
+    (attempt,) = (await shop.payment()).attempts
+    assert (attempt.status, attempt.provider_reference) == (AttemptStatus.EXPIRED, "C-1")
+    return TimedOut(shop=shop, prompts=prompts)
+
+
+class TestTimedOutWhileItsPushIsAnswered:
+    async def test_it_brings_no_second_prompt_to_the_phone(self, timed_out: TimedOut) -> None:
+        shop = timed_out.shop
+        shop.skip(seconds=30)
+        with pytest.raises(PaymentInFlight):
+            await shop.initiate()
+
+        assert timed_out.prompts.calls["open"] == 1, "two prompts are on the phone"
+        await everything_holds(shop.kit)
+
+    async def test_its_money_is_found_soon(self, timed_out: TimedOut) -> None:
+        shop = timed_out.shop
+        timed_out.prompts.pays(await timed_out.reference())
+        await shop.pass_time(minutes=2)
+
+        assert (await shop.payment()).status is PaymentStatus.SUCCESS
+        await everything_holds(shop.kit)
+
+    async def test_its_payer_is_asked_again_once_they_declined(self, timed_out: TimedOut) -> None:
+        shop = timed_out.shop
+        timed_out.prompts.declines(await timed_out.reference())
+        shop.skip(seconds=30)
+        again = await shop.initiate()
+
+        assert again.reference != await _first(shop)
+        await everything_holds(shop.kit)
+
+    async def test_its_payer_is_asked_again_once_it_is_off_the_phone(self, timed_out: TimedOut) -> None:
+        shop = timed_out.shop
+        timed_out.prompts.silent = True
+        shop.skip(seconds=301)
+        again = await shop.initiate()
+
+        assert again.reference != await _first(shop)
+        await everything_holds(shop.kit)
+
+
+def _slow() -> PromptsShop:
+    prompts = SlowPrompts()
+    kit = in_memory_payments(prompts=prompts)
+    kit.order(amount="1000.00", currency="KES")
+    return PromptsShop(kit=kit, prompts=prompts)
+
+
+async def _while_its_push_is_answered(shop: PromptsShop, act: Callable[[str], Awaitable[object]]) -> None:
+    """``act`` on the reference of the prompt whose push is just being answered."""
+    assert isinstance(shop.prompts, SlowPrompts)
+
+    async def meanwhile() -> None:
+        await act(await _first(shop))
+
+    shop.prompts.meanwhile = meanwhile
+    await shop.initiate()
+
+
+async def test_a_prompt_that_is_declined_while_its_push_is_answered_is_followed_by_none() -> None:
+    shop = _slow()
+
+    async def declined(reference: str) -> None:
+        shop.prompts.declines(reference)
+        await shop.reports(reference, Claim.FAILED)
+        await shop.kit.work()
+
+    with pytest.raises(PaymentInFlight):
+        await _while_its_push_is_answered(shop, declined)
+
+    first = await shop.attempt(await _first(shop))
+    assert (first.status, first.provider_reference) == (AttemptStatus.FAILED, "C-1")
+    assert shop.prompts.calls["open"] == 1
+    assert (await shop.initiate()).reference != first.reference
+    await everything_holds(shop.kit)
+
+
+async def test_a_prompt_that_is_paid_while_its_push_is_answered_is_followed_by_none() -> None:
+    shop = _slow()
+
+    async def paid(reference: str) -> None:
+        shop.prompts.pays(reference)
+        await shop.reports(reference)
+        await shop.kit.work()
+
+    with pytest.raises(PaymentAlreadyProcessed):
+        await _while_its_push_is_answered(shop, paid)
+
+    assert shop.prompts.calls["open"] == 1
+    await everything_holds(shop.kit)
+
+
+@pytest.mark.parametrize("seen", [False, True])
+async def test_a_prompt_whose_claim_grew_too_old_by_another_clock_keeps_its_name(
+    seen: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    shop = _slow()
+
+    async def look(reference: str) -> None:
+        shop.kit.clock.step_back(-timedelta(minutes=2))
+        if seen:
+            await shop.reports(reference, Claim.FAILED)
+            await shop.kit.work()
+        await shop.kit.payments.sweep()
+        shop.kit.clock.step_back(timedelta(minutes=2))
+
+    with suppress(PaymentInFlight):
+        await _while_its_push_is_answered(shop, look)
+    shop.prompts.pays(await _first(shop))
+    await shop.pass_time(minutes=4)
+
+    assert shop.prompts.calls["open"] == 1
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+    await everything_holds(shop.kit)
+
+
+async def _first(shop: PromptsShop) -> str:
+    return (await shop.payment()).attempts[0].reference
+
+
+async def _timed_out_by_a_clock_that_is_ahead(shop: PromptsShop) -> None:
+    shop.prompts.silent = True
+    shop.kit.clock.step_back(-timedelta(hours=2))
+    await shop.kit.payments.sweep()
+    shop.kit.clock.step_back(timedelta(hours=2))
+    (attempt,) = (await shop.payment()).attempts
+    assert attempt.status is AttemptStatus.EXPIRED
+
+
+@pytest.mark.parametrize("provider", ["prompts", "scripted"])
+async def test_a_prompt_that_a_clock_ahead_timed_out_is_still_on_the_phone(
+    prompted: PromptsShop, provider: str
+) -> None:
+    await prompted.initiate()
+    prompted.skip(seconds=20)
+    await _timed_out_by_a_clock_that_is_ahead(prompted)
+
+    with pytest.raises(PaymentInFlight):
+        await prompted.initiate(provider=provider)
+
+
+async def test_a_prompt_whose_answer_was_lost_is_still_on_the_phone_though_a_clock_ahead_timed_it_out(
+    prompted: PromptsShop,
+) -> None:
+    await prompted.lost()
+    prompted.skip(seconds=20)
+    await _timed_out_by_a_clock_that_is_ahead(prompted)
+
+    with pytest.raises(OutcomeUnknown):
+        await prompted.initiate()
+
+
+async def test_a_prompt_that_a_clock_ahead_timed_out_and_that_was_paid_is_paid_once(
+    prompted: PromptsShop,
+) -> None:
+    opened = await prompted.initiate()
+    prompted.skip(seconds=20)
+    await _timed_out_by_a_clock_that_is_ahead(prompted)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+
+    with pytest.raises(PaymentInFlight):
+        await prompted.initiate()
+    await prompted.pass_time(seconds=15)
+
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
+    assert prompted.prompts.calls["open"] == 1

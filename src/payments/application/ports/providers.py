@@ -354,7 +354,7 @@ class Provider:
     """It reports to a secret address of each attempt instead of signing what it sends."""
     confirmed_after: timedelta | None = None
     """Its answer "paid" attests no facts, and counts when a callback agrees or it is given again this much
-    later; None: its answer attests the facts itself."""
+    later, and within five minutes; None: its answer attests the facts itself."""
     phones: Phones | None = None
     """It prompts on a phone."""
     emails: Emails | None = None

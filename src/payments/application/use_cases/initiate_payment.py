@@ -42,9 +42,19 @@ from payments.domain.errors import (
 )
 from payments.domain.events import Reason
 from payments.domain.initiation import Step, Wish, pages_to_close, plan
-from payments.domain.payment import Change, Payment, claim, close_page, lost, not_opened, opened, reopen
+from payments.domain.payment import (
+    Change,
+    Payment,
+    claim,
+    close_page,
+    lost,
+    named_late,
+    not_opened,
+    opened,
+    reopen,
+)
 from payments.domain.transitions import AttemptStatus, PaymentStatus
-from payments.domain.watching import next_check, unproven
+from payments.domain.watching import looked_at_soon, next_check, unproven
 
 DEADLINE_S: Final = 12.0
 """A request that waits for another one's checkout, or meets races, gives up after this long."""
@@ -163,6 +173,7 @@ class InitiatePayment:
         """
         while True:
             self._refuse(run, payment)
+            payment = await self._off_the_phone(run, payment)
             planned = plan(payment, run.wish, self._clock.now())
             attempt = planned.attempt
             if planned.step in _FOLLOWS_THE_ORDER and _handed_out(payment) != run.began:
@@ -201,6 +212,14 @@ class InitiatePayment:
             raise OrderNotFound
         _refuse_settled(payment, run.order.user_id)
         self._refuse_unproven(payment)
+
+    async def _off_the_phone(self, run: "_Run", payment: Payment | None) -> Payment | None:
+        """The payment, none of whose ended prompts may still be paid on."""
+        if payment is None or payment.live_attempt is not None:
+            return payment
+        known = await self._replace.off_the_phone(payment, "initiate")
+        self._refuse(run, known)
+        return known
 
     def _refuse_unproven(self, payment: Payment | None) -> None:
         """Nobody gets a checkout while one that ended is said to be paid. A live one is asked about first."""
@@ -334,11 +353,11 @@ class InitiatePayment:
         url = checkout.url or attempt.checkout_url
 
         def change(locked: Payment) -> Change:
-            present = locked.attempt(attempt.reference)
+            present, now = locked.attempt(attempt.reference), self._clock.now()
             if present.handed_out_at and present.checkout_url == url:
-                return Change(locked)
-            now = self._clock.now()
-            return opened(
+                # Its payer was seen meanwhile; by which name to ask only the answer to our request tells.
+                return named_late(locked, attempt.reference, checkout.provider_reference)
+            recorded = opened(
                 locked,
                 attempt.reference,
                 checkout_url=url,
@@ -346,11 +365,17 @@ class InitiatePayment:
                 payable_until=now + lifetime if lifetime else None,
                 now=now,
             )
+            in_time = present.status is AttemptStatus.CLAIMED
+            return recorded if in_time else looked_at_soon(recorded, attempt.reference, now=now)
 
         after = await self._write(payment, change, actor=f"provider:{attempt.provider}")
         present = after.attempt(attempt.reference)
         if present.status is AttemptStatus.OPEN:
             return after
+        if run.gateway.flow is Flow.PROMPT:
+            # It is on the phone, whoever ended it meanwhile, and nobody is prompted twice.
+            _refuse_settled(after, run.order.user_id)
+            raise self._replace.in_the_way(after, present)
         # Somebody ended the claim meanwhile: what came back is handed to nobody and closed again.
         return await self._close(after, present, reason=None, actor="system", cause="initiate")
 

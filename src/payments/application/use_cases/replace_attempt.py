@@ -13,7 +13,7 @@ from payments.domain.errors import AttemptInFlight, OutcomeUnknown, PaymentInFli
 from payments.domain.evidence import Outcome
 from payments.domain.payment import Payment
 from payments.domain.transitions import AttemptStatus
-from payments.domain.watching import CLAIM_LIFETIME, said_paid_lately
+from payments.domain.watching import CLAIM_LIFETIME, ended_early, said_paid_lately
 
 _MAY_GIVE_WAY = frozenset({Outcome.PAYABLE, Outcome.NOT_FOUND, Outcome.CLOSED, Outcome.DECLINED})
 _RETRY_AFTER_S = 30.0
@@ -41,10 +41,36 @@ class ReplaceAttempt:
         if attempt.status is AttemptStatus.CLAIMED and now - attempt.claimed_at <= CLAIM_LIFETIME:
             raise AttemptInFlight(retry_after_s=1.0, facts={"payment_id": str(payment.payment_id)})
         settled = await self._settle.ask(payment, attempt.reference, cause)
-        present = settled.attempt
-        if not present.live or settled.payment.held_captures:
+        if not settled.attempt.live:
             return settled.payment
-        now = self._clock.now()
+        return self._gave_way(settled)
+
+    async def off_the_phone(self, payment: Payment, cause: str) -> Payment:
+        """The payment once no prompt of it that had ended may still be on the payer's phone.
+
+        A clock that was ahead may have timed one out before its time, and a phone goes by no clock of ours.
+
+        Raises:
+            PaymentInFlight, OutcomeUnknown: one may be, as far as its provider and our clock tell.
+        """
+        for attempt in payment.attempts:
+            provider = self._providers.by_name.get(attempt.provider)
+            prompt = provider is not None and provider.flow is Flow.PROMPT
+            if prompt and ended_early(payment, attempt, self._clock.now()):
+                settled = await self._settle.ask(payment, attempt.reference, cause)
+                payment = settled.payment
+                if ended_early(payment, settled.attempt, self._clock.now()):
+                    self._gave_way(settled)
+        return payment
+
+    def in_the_way(self, payment: Payment, attempt: Attempt) -> PaymentInFlight:
+        """Why nobody gets another checkout while ``attempt`` may be paid on; the payer may go on with it."""
+        return self._in_flight(payment, attempt, self._clock.now())
+
+    def _gave_way(self, settled: Settled) -> Payment:
+        present, now = settled.attempt, self._clock.now()
+        if settled.payment.held_captures:
+            return settled.payment
         if said_paid_lately(present, now):
             raise self._in_flight(settled.payment, present, now)
         if self._may_give_way(settled):
@@ -54,7 +80,8 @@ class ReplaceAttempt:
         return settled.payment
 
     def _waiting(self, payment: Payment, attempt: Attempt, now: datetime) -> OutcomeUnknown | PaymentInFlight:
-        if attempt.status is AttemptStatus.UNKNOWN and attempt.provider_reference is None:
+        lost = attempt.status in {AttemptStatus.UNKNOWN, AttemptStatus.EXPIRED}
+        if lost and attempt.provider_reference is None:
             # Only a report to its own address can tell what became of it.
             return OutcomeUnknown(
                 "The request may be on the payer's phone; its answer was lost.",
