@@ -473,3 +473,9 @@ async def test_a_prompt_that_a_clock_ahead_timed_out_and_that_was_paid_is_paid_o
 
     assert (await prompted.payment()).status is PaymentStatus.SUCCESS
     assert prompted.prompts.calls["open"] == 1
+
+
+def test_a_provider_whose_second_word_would_come_too_late_is_refused() -> None:
+    """It would be a first word again each time, and its money would never count."""
+    with pytest.raises(ValueError, match="confirmed_after is 0:05:00; choose less than 0:05:00"):
+        attrs.evolve(ScriptedPrompts().provider(), confirmed_after=timedelta(minutes=5))
