@@ -662,6 +662,22 @@ FORGOTTEN: Final = (
         "::test_what_was_reported_before_a_person_recorded_the_money_is_not_asked_afterwards",
     ),
     Fault(
+        "one old answer ends the looks for what went back",
+        "domain/settlement.py",
+        "rule not in _TELLS_NOT_WHAT_WENT and not began_lately(known, now)",
+        "rule not in _TELLS_NOT_WHAT_WENT",
+        f"{CASES}/test_between_two_answers.py"
+        "::test_one_answer_does_not_end_the_looks_for_what_went_back_beside_a_failed_refund",
+    ),
+    Fault(
+        "money under another name ends the watch of a prompt's own",
+        "domain/settlement.py",
+        "finding.confirmed_after is not None and change.payment.was_paid_under_other_names(present)",
+        "False",
+        f"{CASES}/test_names_of_money.py"
+        "::test_a_prompt_that_was_paid_under_another_name_is_asked_about_by_its_own_too",
+    ),
+    Fault(
         "paid news that is refused is put before nobody",
         f"{USE_CASES}/deliver_messages.py",
         "        if not await self._refused_money(after):\n",

@@ -74,6 +74,13 @@ class Payment:
         """Whether money came on this attempt's own page; beside what a person put to it, it still may."""
         return any(capture.reference == reference and not capture.attached for capture in self.captures)
 
+    def was_paid_under_other_names(self, attempt: Attempt) -> bool:
+        """Whether money of ``attempt`` was attested, and none under the name that our request got."""
+        own = attempt.provider_reference
+        here = [c for c in self.captures if c.reference == attempt.reference and not c.attached]
+        recorded = any(capture.vouched is not None for capture in here)
+        return own is not None and bool(here) and not recorded and all(own not in c.names for c in here)
+
     @property
     def held_captures(self) -> tuple[Capture, ...]:
         """Money that did not match and was not wholly given back: it blocks new attempts."""

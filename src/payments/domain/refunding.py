@@ -24,7 +24,7 @@ from payments.domain.payment import Change, Payment, failed_once_empty, projecte
 from payments.domain.persons import person, refuse_payer
 from payments.domain.refund import Refund, refundable
 from payments.domain.transitions import REFUND, Disposition, RefundStatus, following
-from payments.domain.watching import HOURLY, SCHEDULE
+from payments.domain.watching import HOURLY, SCHEDULE, watched_for_the_rest
 
 ANSWERED_WITHIN: Final = timedelta(seconds=60)
 """A request without a recorded answer for this long has lost its process: its outcome is unknown."""
@@ -34,9 +34,6 @@ ASKED_HOURLY_FOR: Final = timedelta(days=7)
 
 DAILY: Final = timedelta(days=1)
 """Older refunds are asked about daily, without end: only the provider, or a person, can end one."""
-
-ASKED_ABOUT_FOR: Final = timedelta(hours=24)
-"""So long after a refund failed its money is asked about until there is an answer."""
 
 UNKNOWN_FOR: Final = timedelta(hours=24)
 """A refund that is unknown, or cannot be sent, for this long becomes a question for a person, once."""
@@ -312,8 +309,7 @@ def _asked_about_soon(change: Change, refund: Refund, now: datetime) -> Change:
     attempt = change.payment.attempt(capture.reference)
     if attempt.watch_until is None or capture.attached:
         return change
-    until = max(attempt.watch_until, now + ASKED_ABOUT_FOR)
-    return change.then(attrs.evolve(attempt, next_check_at=now, watch_until=until))
+    return change.then(watched_for_the_rest(attempt, now))
 
 
 def question(refund: Refund, *, needs_attention: bool, now: datetime) -> happened.ReviewOpened | None:

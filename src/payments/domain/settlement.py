@@ -26,9 +26,11 @@ from payments.domain.watching import (
     HOLD_WINDOW,
     HOURLY,
     NOT_FOUND_APART,
+    began_lately,
     ended_by_one_look,
     next_check,
     next_turn,
+    watched_for_the_rest,
 )
 
 
@@ -57,6 +59,8 @@ class Finding:
     """What people were asked about this payment, by kind and subject, and are not to be asked again."""
     vouched: Vouched | None = None
     """What a person says of this money, if that is how it is known."""
+    asked_by: str | None = None
+    """The provider's name by which it was asked."""
 
 
 @attrs.frozen
@@ -111,16 +115,19 @@ def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change
     if ended and not money_here and _ends_in_silence(attempt, rule):
         detail = "Its watch ended, and the provider's last answer does not say whether it was paid."
         change = _stuck(change, finding, detail)
+    if ended and _own_name_is_open(change.payment, rule, finding):
+        detail = f"It was paid under another name, and nothing says whether {attempt.provider_reference} was."
+        change = _stuck(change, finding, detail)
     planned = attrs.evolve(attempt, next_check_at=when)
     return projected(Change(change.payment.with_attempt(planned), change.events), finding.now)
 
 
 def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -> datetime | None:
-    """When the attempt is asked about next: never once money came on its own page, else by its age."""
+    """When the attempt is asked about next: by its age, and for the rest only once money is here."""
     now, attempt = finding.now, payment.attempt(finding.reference)
     if rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
         return max(now, attempt.said_paid_at + finding.confirmed_after)
-    if payment.has_own_money(attempt.reference):
+    if payment.has_own_money(attempt.reference) and not _own_name_is_open(payment, rule, finding):
         when = _look_for_what_went_back(rule, known, now)
     elif finding.vouched is not None:
         when = known.next_check_at
@@ -136,18 +143,35 @@ def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -
 def _look_for_what_went_back(rule: Rule, known: Attempt, now: datetime) -> datetime | None:
     """When to ask again about money that is here: a refund of it failed, and until its watch ends only.
 
-    Nobody said yet whether what had gone back was another refund.
+    Nobody said yet whether what had gone back was another refund; or one answer did, which may be an old one,
+    and another has to say so an hour later.
     """
-    if rule not in _TELLS_NOT_WHAT_WENT or known.next_check_at is None or known.watch_until is None:
+    if rule in _BRINGS_MONEY or known.next_check_at is None or known.watch_until is None:
+        return None
+    if rule not in _TELLS_NOT_WHAT_WENT and not began_lately(known, now):
         return None
     later = now + HOURLY
     return later if later < known.watch_until else None
 
 
-# What went back may be hidden behind another refund of ours that is under way.
-_TELLS_NOT_WHAT_WENT: Final = frozenset({Rule.NO_INFORMATION, Rule.NOT_ATTESTED, Rule.RETURN_OF_OURS})
+def _own_name_is_open(payment: Payment, rule: Rule, finding: Finding) -> bool:
+    """Whether money of a prompt came by other names than its own, and its provider never told of that one.
+
+    The prompt may have come twice and been paid under both names.
+    """
+    attempt = payment.attempt(finding.reference)
+    if finding.confirmed_after is None or not payment.was_paid_under_other_names(attempt):
+        return False
+    return finding.asked_by != attempt.provider_reference or rule in _SAYS_NOTHING
+
+
 _SAYS_NOTHING: Final = frozenset(
     {Rule.NO_INFORMATION, Rule.NOT_ATTESTED, Rule.NOT_OURS, Rule.SAID_ONCE, Rule.IN_FLIGHT}
+)
+# What went back may be hidden behind another refund of ours that is under way.
+_TELLS_NOT_WHAT_WENT: Final = _SAYS_NOTHING | {Rule.RETURN_OF_OURS}
+_BRINGS_MONEY: Final = frozenset(
+    {Rule.SETTLED, Rule.SURPLUS, Rule.AMOUNT_DIFFERS, Rule.CURRENCY_DIFFERS, Rule.RETURNED}
 )
 _NEVER_PAYABLE: Final = frozenset({Reason.REFUSED, Reason.NOT_SENT, Reason.NEVER_CREATED, Reason.RETURNED})
 
@@ -309,19 +333,10 @@ def _captured(payment: Payment, attempt: Attempt, finding: Finding, disposition:
         change = change.then(learnt.after(event), event)
     if disposition is Disposition.SETTLES:
         change = supersede(change, finding.now)
-    if finding.vouched is None and _was_said_of_other_money(change.payment, attempt):
-        # Its watch ends with this money, and nobody asks by that name any more.
-        detail = f"The provider said that {attempt.provider_reference} was paid, too, which is not proven."
-        change = _stuck(change, finding, detail)
+    present = change.payment.attempt(attempt.reference)
+    if finding.confirmed_after is not None and change.payment.was_paid_under_other_names(present):
+        change = change.then(watched_for_the_rest(present, finding.now))
     return change
-
-
-def _was_said_of_other_money(payment: Payment, attempt: Attempt) -> bool:
-    """Whether it was said to be paid under its own name, and none of its money bears that."""
-    if attempt.said_paid_at is None or attempt.provider_reference is None:
-        return False
-    here = (capture for capture in payment.captures if capture.reference == attempt.reference)
-    return not any(attempt.provider_reference in capture.names for capture in here)
 
 
 def _declined(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:

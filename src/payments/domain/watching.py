@@ -43,6 +43,10 @@ within 20 s (ADR 0017)."""
 SAID_LATELY: Final = timedelta(minutes=5)
 """So long after its provider said that it is paid an attempt comes before all others."""
 
+WATCHED_FOR_THE_REST: Final = timedelta(hours=24)
+"""So long an attempt whose money is here is asked about what else there may be: what went back beside a
+refund that failed, or money under another name."""
+
 NOT_FOUND_APART: Final = timedelta(seconds=60)
 """Two "not found" this far apart, past the hold window, prove that it was never created."""
 
@@ -86,6 +90,17 @@ def ended_by_one_look(known: Attempt, attempt: Attempt) -> bool:
     if before is None or last is None or before < known.watch_until:
         return True
     return abs(last - before) < LOOKS_APART or known.next_check_at - last > LOOKED_EARLY
+
+
+def watched_for_the_rest(attempt: Attempt, now: datetime) -> Attempt:
+    """``attempt``, whose money is here, asked about from now on."""
+    return attrs.evolve(attempt, next_check_at=now, watch_until=now + WATCHED_FOR_THE_REST)
+
+
+def began_lately(attempt: Attempt, now: datetime) -> bool:
+    """Whether that began less than an hour ago: one answer may be an old one, and another has to say so."""
+    until = attempt.watch_until
+    return until is not None and now < until - WATCHED_FOR_THE_REST + HOURLY
 
 
 def said_paid_lately(attempt: Attempt, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from payments.domain.transitions import PaymentStatus, RefundStatus
 from payments.testing import in_memory_payments
 from tests.unit.use_cases.deciding import decide, stuck
 from tests.unit.use_cases.kept import everything_holds
-from tests.unit.use_cases.shop import HesitatingProvider, InterruptedStorage, Shop, birr
+from tests.unit.use_cases.shop import OTHER_MODE, HesitatingProvider, InterruptedStorage, Shop, birr
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +44,36 @@ async def test_what_went_back_beside_a_failed_refund_is_found_although_another_r
     await shop.pass_hours(30)
 
     assert (await shop.payment()).given_back == birr("600.00")
+
+
+@pytest.mark.parametrize("first", ["as it was before", "about another mode"])
+async def test_one_answer_does_not_end_the_looks_for_what_went_back_beside_a_failed_refund(
+    shop: Shop, first: str
+) -> None:
+    """Of the look after the failure: from a cache, or of other money (seeds 10512901 and 10001737)."""
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.answer = RefundOutcome.PENDING
+    refund = await shop.kit.payments.refund(
+        payment.payment_id, amount="300.00", reason="late", actor="operator:anna"
+    )
+    # As much goes back in the dashboard, and its notice is taken for ours.
+    await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="refunded", returned=birr("300.00"))
+    await shop.hear(opened.reference, Claim.RETURNED)
+    await shop.pass_minutes(1)
+    shop.provider.refunds.ends(refund.reference, RefundOutcome.FAILED)
+    if first == "as it was before":
+        shop.provider.pays(opened.reference)
+    else:
+        await shop.attests(opened.reference, mode=OTHER_MODE)
+    await shop.pass_minutes(10)
+    assert [r.status for r in (await shop.payment()).refunds] == [RefundStatus.FAILED]
+    await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="refunded", returned=birr("300.00"))
+    await shop.pass_hours(30)
+
+    assert (await shop.payment()).given_back == birr("300.00")
 
 
 async def test_what_went_back_while_a_refund_could_not_be_sent_is_found_once_it_is_recorded_as_failed() -> (

@@ -15,7 +15,7 @@ from payments.testing import in_memory_payments
 from tests.unit.use_cases.deciding import decide, resolve, stuck
 from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.prompts_shop import PromptsShop
-from tests.unit.use_cases.shop import IN_FLIGHT, HesitatingProvider, Shop, birr
+from tests.unit.use_cases.shop import IN_FLIGHT, NOTHING, HesitatingProvider, Shop, birr
 from tests.unit.use_cases.test_reconcile import orphans, reconciled
 
 pytestmark = pytest.mark.anyio
@@ -231,6 +231,35 @@ async def test_what_was_said_once_is_not_forgotten_for_money_of_another_name(
     await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
     await prompted.pass_time(hours=26)
     assert len((await prompted.payment()).captures) == 2 or await prompted.reviews()
+
+
+@pytest.mark.parametrize("own", ["paid", "declined", "silence"])
+async def test_a_prompt_that_was_paid_under_another_name_is_asked_about_by_its_own_too(
+    prompted: PromptsShop, own: str
+) -> None:
+    """It came twice, its watch was over, and only the second was ever reported (seeds 10008707, 10506519)."""
+    reference = (await prompted.initiate()).reference
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=30)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(reference)
+    prompted.prompts.twice(reference, "C-again")
+    if own == "declined":
+        prompted.prompts.declines(reference)
+    elif own == "silence":
+        prompted.prompts.answers(reference, NOTHING)
+    await prompted.reports(reference, name="C-again", receipt=OTHER)
+    await prompted.kit.payments.process_notices()
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    await prompted.kit.payments.resolve(asked.review_id, "ask_again", "look", "operator:ann")
+    await prompted.pass_time(hours=30)
+
+    payment = await prompted.payment()
+    reviews = {"paid": ["stuck_unknown", "surplus"], "declined": [], "silence": ["stuck_unknown"]}
+    assert await prompted.reviews() == reviews[own]
+    assert [c.key for c in payment.captures] == (["C-again", "C-1"] if own == "paid" else ["C-again"])
+    assert (await prompted.attempt(reference)).next_check_at is None
+    await everything_holds(prompted.kit)
 
 
 @pytest.mark.parametrize("asked", [1, 2])

@@ -188,6 +188,7 @@ class SettlePayment:
             surplus_refund=self._reserve.of_surplus(attempt, answer, evidence_id),
             refunds=payment.refunds,
             known=payment,
+            asked_by=question.provider_reference,
         )
         after, rule = await self._unit_of_work.write(apply)
         return Settled(payment=after, reference=reference, answer=answer, rule=rule)
@@ -279,7 +280,8 @@ def _name_to_ask_by(
     first = attempt.live or said_paid_lately(attempt, now)
     if own is not None and first and not payment.has_own_money(attempt.reference):
         return own
-    if own is not None and own not in names and not payment.has_own_money(attempt.reference):
+    open_still = not payment.has_own_money(attempt.reference) or payment.was_paid_under_other_names(attempt)
+    if own is not None and own not in names and open_still:
         names = (*names, own)
     if not names:
         return own or _name_given(callbacks)
@@ -380,6 +382,8 @@ class Application:
     """Those that were known before the provider was asked."""
     known: Payment | None = None
     """The payment as it was read, to begin from."""
+    asked_by: str | None = None
+    """The provider's name by which it was asked."""
 
     async def __call__(self, transaction: Transaction) -> tuple[Payment, Rule]:
         locked = await transaction.lock_payment(self.payment_id, known=self.known)
@@ -474,6 +478,7 @@ class Application:
             one_try=provider is not None and provider.flow is Flow.PROMPT,
             key_holder=holder,
             failure_noticed_at=self.failure_noticed_at,
+            asked_by=self.asked_by,
             asked=frozenset(
                 (r.kind, r.subject) for r in reviews if r.kind in _ASKED_ONCE or r.state is ReviewState.OPEN
             ),

@@ -246,10 +246,11 @@ class Judge:
         What they recorded of a prompt by a name of their own, and what is then reported with a receipt, only
         a person can tell apart (ADR 0034).
         """
-        surplus = {r.subject for r in self.tables.reviews.values() if r.kind is ReviewKind.SURPLUS}
+        kinds = (ReviewKind.SURPLUS, ReviewKind.AMOUNT_MISMATCH)
+        asked_about = {r.subject for r in self.tables.reviews.values() if r.kind in kinds}
         by_name = [c for c in (one, other) if (c.provider, c.key) in self._ledger.recorded]
         reported = [c for c in (one, other) if c.receipt is not None]
-        asked = surplus & {str(c.capture_id) for c in (one, other)}
+        asked = asked_about & {str(c.capture_id) for c in (one, other)}
         return one.provider == PROMPTS and bool(by_name and reported and asked)
 
     def _failed_only_where_said(self) -> None:
