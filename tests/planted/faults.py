@@ -672,8 +672,8 @@ FORGOTTEN: Final = (
     Fault(
         "money under another name ends the watch of a prompt's own",
         "domain/settlement.py",
-        "finding.confirmed_after is not None and change.payment.was_paid_under_other_names(present)",
-        "False",
+        "return watched_for_its_own_name(change, attempt.reference, now=finding.now)",
+        "return change",
         f"{CASES}/test_names_of_money.py"
         "::test_a_prompt_that_was_paid_under_another_name_is_asked_about_by_its_own_too",
     ),

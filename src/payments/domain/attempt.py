@@ -27,7 +27,7 @@ class Attempt:
     payable_until: datetime | None
     """Until when the payer can pay on it; None: no end of its own."""
     next_check_at: datetime | None
-    """When the sweep asks next; None: it has money of its own, or its watch ended."""
+    """When the sweep asks next; None: its watch ended, or its money is here and nothing is open."""
     status: AttemptStatus = AttemptStatus.CLAIMED
     reason: Reason | None = None
     detail: str = ""

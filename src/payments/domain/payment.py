@@ -75,8 +75,11 @@ class Payment:
         return any(capture.reference == reference and not capture.attached for capture in self.captures)
 
     def was_paid_under_other_names(self, attempt: Attempt) -> bool:
-        """Whether money of ``attempt`` was attested, and none under the name that our request got."""
-        own = attempt.provider_reference
+        """Whether money of a prompt was attested, and none under the name that our request got.
+
+        Only where a provider reports to an address of each attempt may one have several names.
+        """
+        own = attempt.provider_reference if attempt.callback_token_hash else None
         here = [c for c in self.captures if c.reference == attempt.reference and not c.attached]
         recorded = any(capture.vouched is not None for capture in here)
         return own is not None and bool(here) and not recorded and all(own not in c.names for c in here)
@@ -213,9 +216,14 @@ def opened(
 
 
 def named_late(payment: Payment, reference: str, provider_reference: str | None) -> Change:
-    """Record the provider's name for a checkout whose payer was seen before its provider answered us."""
+    """Record the provider's name for a checkout whose payer was seen before its provider answered us.
+
+    Where a report gave another name before that, only this one is known to be of our own request.
+    """
     attempt = payment.attempt(reference)
-    if provider_reference is None or attempt.provider_reference is not None:
+    known = attempt.provider_reference
+    reported = attempt.callback_token_hash is not None and known != provider_reference
+    if provider_reference is None or not (known is None or reported):
         return Change(payment)
     named = attrs.evolve(attempt, provider_reference=provider_reference)
     return Change(payment).then(named, happened.CheckoutFoundLate(reference=reference))

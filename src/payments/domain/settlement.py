@@ -30,7 +30,7 @@ from payments.domain.watching import (
     ended_by_one_look,
     next_check,
     next_turn,
-    watched_for_the_rest,
+    watched_for_its_own_name,
 )
 
 
@@ -128,11 +128,15 @@ def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -
     if rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
         return max(now, attempt.said_paid_at + finding.confirmed_after)
     if payment.has_own_money(attempt.reference) and not _own_name_is_open(payment, rule, finding):
-        when = _look_for_what_went_back(rule, known, now)
+        when = _look_for_what_went_back(rule, known, attempt, now)
     elif finding.vouched is not None:
         when = known.next_check_at
     else:
         when = next_check(attempt, now)
+        over = attempt.watch_until is not None and now >= attempt.watch_until
+        if over and payment.has_own_money(attempt.reference):
+            # No sweep gives up what has money, live or not.
+            when = None
         if when is None and ended_by_one_look(known, attempt):
             when = now + HOURLY
     if when is not None and not finding.answer.asked:
@@ -140,7 +144,7 @@ def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -
     return when
 
 
-def _look_for_what_went_back(rule: Rule, known: Attempt, now: datetime) -> datetime | None:
+def _look_for_what_went_back(rule: Rule, known: Attempt, attempt: Attempt, now: datetime) -> datetime | None:
     """When to ask again about money that is here: a refund of it failed, and until its watch ends only.
 
     Nobody said yet whether what had gone back was another refund; or one answer did, which may be an old one,
@@ -148,10 +152,11 @@ def _look_for_what_went_back(rule: Rule, known: Attempt, now: datetime) -> datet
     """
     if rule in _BRINGS_MONEY or known.next_check_at is None or known.watch_until is None:
         return None
-    if rule not in _TELLS_NOT_WHAT_WENT and not began_lately(known, now):
+    over = now >= known.watch_until
+    if rule not in _TELLS_NOT_WHAT_WENT and not began_lately(known, now) and not over:
         return None
     later = now + HOURLY
-    return later if later < known.watch_until else None
+    return later if later < known.watch_until or (over and ended_by_one_look(known, attempt)) else None
 
 
 def _own_name_is_open(payment: Payment, rule: Rule, finding: Finding) -> bool:
@@ -160,7 +165,7 @@ def _own_name_is_open(payment: Payment, rule: Rule, finding: Finding) -> bool:
     The prompt may have come twice and been paid under both names.
     """
     attempt = payment.attempt(finding.reference)
-    if finding.confirmed_after is None or not payment.was_paid_under_other_names(attempt):
+    if not payment.was_paid_under_other_names(attempt):
         return False
     return finding.asked_by != attempt.provider_reference or rule in _SAYS_NOTHING
 
@@ -191,10 +196,16 @@ def _money_meant(payment: Payment, finding: Finding) -> Capture | None:
             return capture
     if finding.vouched is Vouched.ATTACHED or finding.answer.capture_key is None or receipt is not None:
         return None
-    asked_for = payment.attempt(finding.reference).amount
+    attempt = payment.attempt(finding.reference)
+    asked_for = attempt.amount
     meant = finding.answer.amounts(asked_for)
     if finding.vouched is Vouched.RECORDED:
-        return next((c for c in here if c.vouched is None and _is_of(c, meant, asked_for)), None)
+        # Under the name that our request got, or beside money whose receipt is known, they saw other money.
+        own = finding.answer.capture_key == attempt.provider_reference
+        if own and payment.was_paid_under_other_names(attempt):
+            return None
+        unnamed = (c for c in here if c.vouched is None and c.receipt is None)
+        return next((c for c in unnamed if _is_of(c, meant, asked_for)), None)
     return next((c for c in here if c.vouched is Vouched.RECORDED and c.amount in meant), None)
 
 
@@ -333,15 +344,15 @@ def _captured(payment: Payment, attempt: Attempt, finding: Finding, disposition:
         change = change.then(learnt.after(event), event)
     if disposition is Disposition.SETTLES:
         change = supersede(change, finding.now)
-    present = change.payment.attempt(attempt.reference)
-    if finding.confirmed_after is not None and change.payment.was_paid_under_other_names(present):
-        change = change.then(watched_for_the_rest(present, finding.now))
-    return change
+    if finding.vouched is not None:
+        return change
+    return watched_for_its_own_name(change, attempt.reference, now=finding.now)
 
 
 def _declined(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
     if not attempt.live:
-        return Settlement(Change(payment.with_attempt(_learnt(attempt, finding))), Rule.NO_LONGER_LIVE)
+        change = Change(payment.with_attempt(_learnt(attempt, finding)))
+        return Settlement(_off_the_phone(change, finding), Rule.NO_LONGER_LIVE)
     fingerprint = finding.answer.fingerprint
     if fingerprint is not None:
         known = fingerprint in attempt.declines
@@ -360,15 +371,22 @@ def _declined(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
         said_paid_at=None,
         watch_until=finding.now if finding.answer.final else attempt.watch_until,
     )
-    change = Change(payment).then(failed, event)
-    if finding.one_try and not failed.page_closed:
-        closed = happened.PageClosed(reference=attempt.reference)
-        change = change.then(failed.closed(finding.now), closed)
+    change = _off_the_phone(Change(payment).then(failed, event), finding)
     if attempt.said_paid_at is not None:
         # It said that it was paid, and was not believed yet: only one of the two can be true.
         detail = "The provider said that it was paid, and then that it was declined."
         change = _ask(change, ReviewKind.STUCK_UNKNOWN, finding, detail, subject=attempt.reference)
     return Settlement(change, Rule.DECLINED)
+
+
+def _off_the_phone(change: Change, finding: Finding) -> Change:
+    """The change with a declined prompt closed: it takes one try. Of another name that says nothing."""
+    attempt = change.payment.attempt(finding.reference)
+    about_it = finding.asked_by is None or attempt.provider_reference in (None, finding.asked_by)
+    if not finding.one_try or attempt.page_closed or not about_it:
+        return change
+    closed = happened.PageClosed(reference=attempt.reference)
+    return change.then(attempt.closed(finding.now), closed)
 
 
 def _payable(payment: Payment, attempt: Attempt, _finding: Finding) -> Settlement:

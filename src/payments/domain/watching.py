@@ -97,6 +97,14 @@ def watched_for_the_rest(attempt: Attempt, now: datetime) -> Attempt:
     return attrs.evolve(attempt, next_check_at=now, watch_until=now + WATCHED_FOR_THE_REST)
 
 
+def watched_for_its_own_name(change: Change, reference: str, *, now: datetime) -> Change:
+    """The change with the attempt watched for the name that our request got, if others were paid."""
+    attempt = change.payment.attempt(reference)
+    if not change.payment.was_paid_under_other_names(attempt):
+        return change
+    return change.then(watched_for_the_rest(attempt, now))
+
+
 def began_lately(attempt: Attempt, now: datetime) -> bool:
     """Whether that began less than an hour ago: one answer may be an old one, and another has to say so."""
     until = attempt.watch_until

@@ -54,7 +54,7 @@ from payments.domain.payment import (
     reopen,
 )
 from payments.domain.transitions import AttemptStatus, PaymentStatus
-from payments.domain.watching import looked_at_soon, next_check, unproven
+from payments.domain.watching import looked_at_soon, next_check, unproven, watched_for_its_own_name
 
 DEADLINE_S: Final = 12.0
 """A request that waits for another one's checkout, or meets races, gives up after this long."""
@@ -173,7 +173,8 @@ class InitiatePayment:
         """
         while True:
             self._refuse(run, payment)
-            payment = await self._off_the_phone(run, payment)
+            if payment is not None and payment.live_attempt is None:
+                payment = await self._off_the_phone(run, payment)
             planned = plan(payment, run.wish, self._clock.now())
             attempt = planned.attempt
             if planned.step in _FOLLOWS_THE_ORDER and _handed_out(payment) != run.began:
@@ -187,14 +188,7 @@ class InitiatePayment:
             elif planned.step is Step.WAIT:
                 payment, mine = await self._reread(payment), None
             else:
-                payment = await self._replace(payment, attempt, "initiate")
-                mine = None
-                if payment.live_attempt and payment.live_attempt.reference == attempt.reference:
-                    _refuse_settled(payment, run.order.user_id)
-                    closed = await self._close.cancel_page(payment.live_attempt)
-                    payment, mine = await self._claim(
-                        run, payment, superseding=attempt.reference, page_closed=closed
-                    )
+                payment, mine = await self._claim_instead(run, payment, attempt)
             if mine is not None:
                 payment = await self._open(run, payment, mine)
                 opened_now = payment.attempt(mine.reference)
@@ -206,6 +200,18 @@ class InitiatePayment:
             if mine is not None:
                 return None
 
+    async def _claim_instead(
+        self, run: "_Run", payment: Payment, attempt: Attempt
+    ) -> tuple[Payment, Attempt | None]:
+        """A new attempt in place of the live one, if that and every prompt before it give way."""
+        asked = await self._replace(payment, attempt, "initiate")
+        self._refuse(run, asked)
+        asked = await self._off_the_phone(run, asked)
+        if asked.live_attempt is None or asked.live_attempt.reference != attempt.reference:
+            return asked, None
+        closed = await self._close.cancel_page(asked.live_attempt)
+        return await self._claim(run, asked, superseding=attempt.reference, page_closed=closed)
+
     def _refuse(self, run: "_Run", payment: Payment | None) -> None:
         if payment is not None and payment.payer != run.order.user_id:
             # Whoever owned the order before began to pay in this very moment.
@@ -213,10 +219,8 @@ class InitiatePayment:
         _refuse_settled(payment, run.order.user_id)
         self._refuse_unproven(payment)
 
-    async def _off_the_phone(self, run: "_Run", payment: Payment | None) -> Payment | None:
+    async def _off_the_phone(self, run: "_Run", payment: Payment) -> Payment:
         """The payment, none of whose ended prompts may still be paid on."""
-        if payment is None or payment.live_attempt is not None:
-            return payment
         known = await self._replace.off_the_phone(payment, "initiate")
         self._refuse(run, known)
         return known
@@ -356,7 +360,8 @@ class InitiatePayment:
             present, now = locked.attempt(attempt.reference), self._clock.now()
             if present.handed_out_at and present.checkout_url == url:
                 # Its payer was seen meanwhile; by which name to ask only the answer to our request tells.
-                return named_late(locked, attempt.reference, checkout.provider_reference)
+                named = named_late(locked, attempt.reference, checkout.provider_reference)
+                return watched_for_its_own_name(named, attempt.reference, now=now) if named.events else named
             recorded = opened(
                 locked,
                 attempt.reference,

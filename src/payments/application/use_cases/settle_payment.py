@@ -421,7 +421,9 @@ class Application:
         # records is always something new.
         by_a_person = self.channel is Channel.COLLECTOR
         said = self.answer.asked and self.answer.word != present.last_word
-        news = done.events or by_a_person or said
+        # As a unit of work that runs again it must find its first word, and not take it for the second.
+        first_word = settlement.rule is Rule.SAID_ONCE
+        news = done.events or by_a_person or said or first_word
         change = record(
             locked,
             Change(done.payment, (*done.events, *told)),
