@@ -343,7 +343,7 @@ WHO_SAYS_SO: Final = (
     Fault(
         "a prompt that a clock ahead timed out is forgotten",
         f"{USE_CASES}/replace_attempt.py",
-        "            if prompt and ended_early(payment, attempt, self._clock.now()):\n",
+        "            if prompt and self._may_be_paid(payment, attempt):\n",
         "            if False:\n",
         f"{CASES}/test_clocks_ahead.py"
         "::test_a_prompt_that_a_clock_ahead_timed_out_is_still_on_the_phone[prompts]",
@@ -674,8 +674,7 @@ FORGOTTEN: Final = (
         "domain/settlement.py",
         "return watched_for_its_own_name(change, attempt.reference, now=finding.now)",
         "return change",
-        f"{CASES}/test_names_of_money.py"
-        "::test_a_prompt_that_was_paid_under_another_name_is_asked_about_by_its_own_too",
+        f"{CASES}/test_review_6a.py::test_a_watch_that_was_over_begins_again_for_the_own_name",
     ),
     Fault(
         "paid news that is refused is put before nobody",

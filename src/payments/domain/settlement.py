@@ -351,7 +351,9 @@ def _captured(payment: Payment, attempt: Attempt, finding: Finding, disposition:
 
 def _declined(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
     if not attempt.live:
-        change = Change(payment.with_attempt(_learnt(attempt, finding)))
+        said = attempt.said_paid_at and min(attempt.said_paid_at, finding.now)
+        ended = attrs.evolve(_learnt(attempt, finding), said_paid_at=said)
+        change = Change(payment.with_attempt(ended))
         return Settlement(_off_the_phone(change, finding), Rule.NO_LONGER_LIVE)
     fingerprint = finding.answer.fingerprint
     if fingerprint is not None:

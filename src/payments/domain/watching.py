@@ -126,6 +126,17 @@ def ended_early(payment: Payment, attempt: Attempt, now: datetime) -> bool:
     return attempt.payable_until is not None and not attempt.page_closed and now < attempt.payable_until
 
 
+def said_by_another_clock(payment: Payment, attempt: Attempt, now: datetime) -> bool:
+    """Whether it ended and was said to be paid, and this clock cannot tell how long ago that was.
+
+    It is still to come by this clock, or was long ago: one that is behind may have heard it in this second.
+    """
+    said = attempt.said_paid_at
+    if said is None or attempt.live or payment.has_own_money(attempt.reference) or not attempt.watched(now):
+        return False
+    return not said <= now < said + SAID_LATELY
+
+
 def looked_at_soon(change: Change, reference: str, *, now: datetime) -> Change:
     """The change with the next look no later than this clock has it: whoever ended it may have been ahead."""
     attempt = change.payment.attempt(reference)

@@ -143,7 +143,6 @@ async def test_no_clock_ends_with_one_look_the_watch_for_what_went_back(shop: Sh
     assert (await shop.payment()).given_back == birr("300.00")
 
 
-@pytest.mark.xfail(strict=True, reason="not mended: the word of a clock ahead is late-proof until that time")
 async def test_what_a_clock_ahead_heard_and_is_then_denied_keeps_nobody_from_paying_for_hours(
     prompted: PromptsShop,
 ) -> None:
@@ -158,7 +157,27 @@ async def test_what_a_clock_ahead_heard_and_is_then_denied_keeps_nobody_from_pay
     prompted.kit.clock.step_back(timedelta(hours=20))
     prompted.prompts.declines(opened.reference)
     await prompted.pass_time(hours=3)
+    with suppress(PaymentInFlight):
+        await prompted.initiate()
+    prompted.skip(minutes=5)
     assert (await prompted.initiate()).reference != opened.reference
+
+
+async def test_what_a_clock_ahead_heard_is_made_sure_of_when_its_payer_comes_back(
+    prompted: PromptsShop,
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.pass_time(minutes=10)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+    prompted.kit.clock.step_back(-timedelta(hours=20))
+    await prompted.ask(opened.reference)
+    prompted.kit.clock.step_back(timedelta(hours=20))
+    with pytest.raises(PaymentInFlight):
+        await prompted.initiate()
+    await prompted.pass_time(seconds=15)
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
 
 
 async def test_a_person_is_asked_about_the_own_name_though_its_provider_was_switched_off(
@@ -245,3 +264,48 @@ async def test_a_prompt_that_ended_and_was_declined_keeps_nobody_from_paying(
     prompted.skip(minutes=10)
 
     assert (await prompted.initiate()).reference != opened.reference
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+async def test_a_watch_that_was_over_begins_again_for_the_own_name(prompted: PromptsShop, asked: int) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.declines(opened.reference)
+    for _ in range(asked + 1):
+        await prompted.ask(opened.reference)
+    await prompted.pass_time(hours=25)
+    assert (await prompted.attempt(opened.reference)).next_check_at is None
+    prompted.prompts.pays(opened.reference)
+    prompted.prompts.twice(opened.reference, "C-again")
+    prompted.prompts.answers(opened.reference, NOTHING)
+    await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
+    await prompted.pass_time(minutes=5)
+    assert [c.key for c in (await prompted.payment()).captures] == ["C-again"]
+    await prompted.pass_time(hours=20)
+    prompted.prompts.pays(opened.reference)
+    await prompted.pass_time(hours=2)
+
+    assert [c.key for c in (await prompted.payment()).captures] == ["C-again", "C-1"]
+
+
+@pytest.mark.parametrize("hours", [2, 20])
+async def test_nobody_is_prompted_again_because_a_clock_behind_heard_that_it_is_paid(
+    prompted: PromptsShop, hours: int
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.pass_time(minutes=30)
+    prompted.prompts.silent = False
+    assert (await prompted.attempt(opened.reference)).status is AttemptStatus.EXPIRED
+    prompted.prompts.pays(opened.reference)
+    await prompted.ask(opened.reference)
+    prompted.skip(seconds=1)
+    prompted.kit.clock.step_back(timedelta(hours=hours))
+    await prompted.ask(opened.reference)
+    prompted.kit.clock.step_back(-timedelta(hours=hours))
+    prompted.skip(seconds=1)
+
+    with pytest.raises(PaymentInFlight):
+        await prompted.initiate()
+    await prompted.pass_time(seconds=15)
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS
+    assert prompted.prompts.calls["open"] == 1

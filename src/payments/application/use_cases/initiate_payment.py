@@ -172,9 +172,7 @@ class InitiatePayment:
         be handed out, or somebody went by the order after we had read it, and ours may be the older one.
         """
         while True:
-            self._refuse(run, payment)
-            if payment is not None and payment.live_attempt is None:
-                payment = await self._off_the_phone(run, payment)
+            payment = await self._unpaid(run, payment)
             planned = plan(payment, run.wish, self._clock.now())
             attempt = planned.attempt
             if planned.step in _FOLLOWS_THE_ORDER and _handed_out(payment) != run.began:
@@ -207,17 +205,26 @@ class InitiatePayment:
         asked = await self._replace(payment, attempt, "initiate")
         self._refuse(run, asked)
         asked = await self._off_the_phone(run, asked)
+        self._refuse_unproven(asked)
         if asked.live_attempt is None or asked.live_attempt.reference != attempt.reference:
             return asked, None
         closed = await self._close.cancel_page(asked.live_attempt)
         return await self._claim(run, asked, superseding=attempt.reference, page_closed=closed)
 
-    def _refuse(self, run: "_Run", payment: Payment | None) -> None:
-        if payment is not None and payment.payer != run.order.user_id:
+    def _refuse(self, run: "_Run", payment: Payment) -> None:
+        if payment.payer != run.order.user_id:
             # Whoever owned the order before began to pay in this very moment.
             raise OrderNotFound
         _refuse_settled(payment, run.order.user_id)
-        self._refuse_unproven(payment)
+
+    async def _unpaid(self, run: "_Run", payment: Payment | None) -> Payment | None:
+        """The payment, if it may be paid on; where none is live, its ended prompts are asked about first."""
+        if payment is None:
+            return None
+        self._refuse(run, payment)
+        known = payment if payment.live_attempt else await self._off_the_phone(run, payment)
+        self._refuse_unproven(known)
+        return known
 
     async def _off_the_phone(self, run: "_Run", payment: Payment) -> Payment:
         """The payment, none of whose ended prompts may still be paid on."""
@@ -225,10 +232,8 @@ class InitiatePayment:
         self._refuse(run, known)
         return known
 
-    def _refuse_unproven(self, payment: Payment | None) -> None:
+    def _refuse_unproven(self, payment: Payment) -> None:
         """Nobody gets a checkout while one that ended is said to be paid. A live one is asked about first."""
-        if payment is None:
-            return
         awaited = unproven(payment, self._clock.now())
         if awaited is not None and not awaited.live:
             raise PaymentInFlight(

@@ -10,10 +10,10 @@ from payments.application.tokens import Tokens
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.domain.attempt import Attempt
 from payments.domain.errors import AttemptInFlight, OutcomeUnknown, PaymentInFlight
-from payments.domain.evidence import Outcome
+from payments.domain.evidence import Outcome, Rule
 from payments.domain.payment import Payment
 from payments.domain.transitions import AttemptStatus
-from payments.domain.watching import CLAIM_LIFETIME, ended_early, said_paid_lately
+from payments.domain.watching import CLAIM_LIFETIME, ended_early, said_by_another_clock, said_paid_lately
 
 _MAY_GIVE_WAY = frozenset({Outcome.PAYABLE, Outcome.NOT_FOUND, Outcome.CLOSED, Outcome.DECLINED})
 _RETRY_AFTER_S = 30.0
@@ -49,6 +49,7 @@ class ReplaceAttempt:
         """The payment once no prompt of it that had ended may still be on the payer's phone.
 
         A clock that was ahead may have timed one out before its time, and a phone goes by no clock of ours.
+        Or another clock than this one heard that it is paid.
 
         Raises:
             PaymentInFlight, OutcomeUnknown: one may be, as far as its provider and our clock tell.
@@ -56,12 +57,16 @@ class ReplaceAttempt:
         for attempt in payment.attempts:
             provider = self._providers.by_name.get(attempt.provider)
             prompt = provider is not None and provider.flow is Flow.PROMPT
-            if prompt and ended_early(payment, attempt, self._clock.now()):
+            if prompt and self._may_be_paid(payment, attempt):
                 settled = await self._settle.ask(payment, attempt.reference, cause)
                 payment = settled.payment
-                if ended_early(payment, settled.attempt, self._clock.now()):
+                if settled.rule is Rule.SAID_ONCE or ended_early(payment, settled.attempt, self._clock.now()):
                     self._gave_way(settled)
         return payment
+
+    def _may_be_paid(self, payment: Payment, attempt: Attempt) -> bool:
+        now = self._clock.now()
+        return ended_early(payment, attempt, now) or said_by_another_clock(payment, attempt, now)
 
     def in_the_way(self, payment: Payment, attempt: Attempt) -> PaymentInFlight:
         """Why nobody gets another checkout while ``attempt`` may be paid on; the payer may go on with it."""
