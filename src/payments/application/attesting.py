@@ -11,11 +11,14 @@ from payments.domain.capture import Vouched
 from payments.domain.errors import DecisionNotPossible
 from payments.domain.evidence import Answer, Channel, Evidence, Rule
 from payments.domain.payment import Change, Payment
+from payments.domain.review import Review
+from payments.domain.reviewing import gave_way
 from payments.domain.settlement import Finding, settle
 
 CAUSE: Final = "review"
 """Why a decision's changes and evidence came about, as the trail names it."""
 
+_NOBODY: Final[tuple[Review, ...]] = ()
 _PROVES_NOTHING: Final = frozenset({Rule.NOT_OURS, Rule.KEY_TAKEN, Rule.NOT_ATTESTED, Rule.SAID_ONCE})
 
 
@@ -25,6 +28,8 @@ class Attested:
 
     change: Change
     evidence: Evidence
+    others: tuple[Review, ...] = ()
+    """What becomes of other questions of the payment, as the change tells."""
 
 
 async def attest(
@@ -68,6 +73,11 @@ async def attest(
     )
     if settlement.rule in _PROVES_NOTHING:
         raise DecisionNotPossible(f"This money cannot count here: {settlement.rule.value}.")
+    change, others = settlement.change, _NOBODY
+    if change.payment.refunds is not payment.refunds:
+        reviews = await transaction.reviews_of(payment.payment_id)
+        others, told = gave_way(payment, change.payment, reviews, now)
+        change = Change(change.payment, (*change.events, *told))
     evidence = Evidence(
         evidence_id=evidence_id,
         payment_id=payment.payment_id,
@@ -78,4 +88,4 @@ async def attest(
         rule=settlement.rule,
         observed_at=now,
     )
-    return Attested(change=settlement.change, evidence=evidence)
+    return Attested(change=change, evidence=evidence, others=others)

@@ -412,6 +412,19 @@ def after_refund(
     return _resolved_by_refund(waiting, now)
 
 
+def gave_way(
+    before: Payment, after: Payment, reviews: tuple[Review, ...], now: datetime
+) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:
+    """What becomes of the questions behind refunds that gave way to money which was gone already."""
+    known = {refund.refund_id: refund.status for refund in before.refunds}
+    ended = [r for r in after.refunds if known.get(r.refund_id) not in (None, r.status)]
+    each = [after_refund(reviews, after, refund, now=now) for refund in ended]
+    return (
+        tuple(review for decided, _ in each for review in decided),
+        tuple(event for _, events in each for event in events),
+    )
+
+
 def _resolved_by_refund(
     waiting: list[Review], now: datetime
 ) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:

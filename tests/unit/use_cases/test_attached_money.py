@@ -7,12 +7,14 @@ import pytest
 from payments.application.ports.providers import CheckoutRequest, RefundOutcome, Span
 from payments.application.records import Claim
 from payments.domain.errors import PaymentInFlight, PaymentInReview
-from payments.domain.events import Reason
+from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Mode, Outcome
+from payments.domain.refund_rules import RefundRules
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
-from tests.unit.use_cases.deciding import decide, dispositions, resolve
+from payments.testing import in_memory_payments
+from tests.unit.use_cases.deciding import decide, dispositions, resolve, the_review
 from tests.unit.use_cases.kept import everything_holds
-from tests.unit.use_cases.shop import IN_FLIGHT, NOTHING, PAYABLE, Shop, birr
+from tests.unit.use_cases.shop import IN_FLIGHT, NOTHING, OTHER_MODE, PAYABLE, HesitatingProvider, Shop, birr
 
 pytestmark = pytest.mark.anyio
 
@@ -306,3 +308,28 @@ async def test_attached_money_that_its_provider_lists_as_returned_is_put_before_
     assert [review.subject for review in (await shop.kit.payments.reviews()).items] == ["4711"]
     await decide(shop, "attach", reference=reference, paid_under=FORGOTTEN)
     assert (await shop.payment()).given_back == birr("1000.00")
+
+
+async def test_a_question_whose_refund_gives_way_to_attached_money_that_went_back_is_asked_again() -> None:
+    """It waited for that refund, and nobody else would ever have been asked (seed 10532703)."""
+    provider = HesitatingProvider()
+    kit = in_memory_payments(provider, refund_rules=RefundRules(approval_above={"ETB": birr("500.00")}))
+    kit.order()
+    shop = Shop(kit=kit, provider=provider, other=provider)
+    reference = (await shop.initiate()).reference
+    await shop.attests(reference, mode=OTHER_MODE)
+    await shop.ask(reference)
+    await shop.attests(reference, amount=birr("900.00"))
+    await shop.ask(reference)
+    held = await the_review(shop, ReviewKind.AMOUNT_MISMATCH)
+    await resolve(shop, held, "refund")
+    await shop.attests(reference, outcome=Outcome.RETURNED, word="refunded")
+
+    orphan = await the_review(shop, ReviewKind.ORPHAN)
+    await resolve(shop, orphan, "attach", reference=reference)
+
+    (refund, _) = (await shop.payment()).refunds
+    assert refund.status is RefundStatus.FAILED
+    asked = await the_review(shop, ReviewKind.AMOUNT_MISMATCH)
+    assert (asked.decision, asked.refund_id) == (None, None)
+    await everything_holds(kit)

@@ -251,12 +251,14 @@ class _Attaching:
         asker = present.payment_id
         if asker is None or asker == self.payment_id:
             decided = resolved(attested.change, present, self.decision, now=now)
-            decided = attrs.evolve(decided, evidence=attested.evidence)
+            decided = attrs.evolve(decided, evidence=attested.evidence, others=attested.others)
             await self._save(transaction, payment, decided, now)
             if asker is None:
                 await self._tell(transaction, decided.review, now)
             return decided.review
-        brought = Decided(change=attested.change, review=present, evidence=attested.evidence)
+        brought = Decided(
+            change=attested.change, review=present, evidence=attested.evidence, others=attested.others
+        )
         await self._save(transaction, payment, brought, now)
         answered = resolved(Change(locked[asker]), present, self.decision, now=now)
         await self._save(transaction, locked[asker], answered, now)
@@ -297,6 +299,6 @@ class _Attaching:
                 cause=CAUSE,
                 now=now,
                 evidence=decided.evidence,
-                decided=() if waiting else (decided.review,),
+                decided=(*(() if waiting else (decided.review,)), *decided.others),
             )
         )

@@ -199,7 +199,7 @@ class ResolveReview:
                 now=now,
             )
             decided = reviewing.resolved(attested.change, present, decision, now=now)
-            return attrs.evolve(decided, evidence=attested.evidence)
+            return attrs.evolve(decided, evidence=attested.evidence, others=attested.others)
 
         return apply
 

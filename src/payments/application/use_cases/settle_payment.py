@@ -30,7 +30,7 @@ from payments.domain.payment import Change, Payment, lost
 from payments.domain.refund import Refund, failed_since
 from payments.domain.refunding import Wanted
 from payments.domain.review import Review, ReviewState
-from payments.domain.reviewing import after_refund, was_asked
+from payments.domain.reviewing import gave_way, was_asked
 from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus, Disposition
 from payments.domain.watching import CLAIM_LIFETIME, said_paid_lately
@@ -416,7 +416,7 @@ class Application:
             wanted = attrs.evolve(wanted, awaiting_approval=True)
         if wanted is not None:
             done = set_aside(done, self.evidence_id, wanted, now=now)
-        decided, told = _gave_way(locked, done.payment, reviews, now)
+        decided, told = gave_way(locked, done.payment, reviews, now)
         # A repeated answer that changes nothing is counted on the attempt and not stored again. What a person
         # records is always something new.
         by_a_person = self.channel is Channel.COLLECTOR
@@ -502,16 +502,3 @@ class Application:
 def _may_be_recorded(payment: Payment, reference: str) -> bool:
     """Whether surplus of this attempt may be what a person recorded by a name of their own."""
     return any(c.reference == reference and c.vouched is Vouched.RECORDED for c in payment.captures)
-
-
-def _gave_way(
-    before: Payment, after: Payment, reviews: tuple[Review, ...], now: datetime
-) -> tuple[tuple[Review, ...], tuple[happened.Event, ...]]:
-    """What becomes of the questions behind refunds that gave way to money which was gone already."""
-    known = {refund.refund_id: refund.status for refund in before.refunds}
-    ended = [r for r in after.refunds if known.get(r.refund_id) not in (None, r.status)]
-    each = [after_refund(reviews, after, refund, now=now) for refund in ended]
-    return (
-        tuple(review for decided, _ in each for review in decided),
-        tuple(event for _, events in each for event in events),
-    )

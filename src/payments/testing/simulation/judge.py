@@ -299,8 +299,10 @@ class Judge:
                 known = self._gone_before.get(capture.capture_id, 0)
                 ended = all(r.status in (RefundStatus.SUCCEEDED, RefundStatus.FAILED) for r in of_it)
                 ours = any(r.status is RefundStatus.SUCCEEDED and not _taken_in(r) for r in of_it)
+                # What came back untold is as much as what went without us: the sum of both is right.
+                bounced = any(r.reference in self._ledger.bounced for r in of_it if not _taken_in(r))
                 # Of whom does not say how much, only a refund's own answer counts once one of ours went.
-                told = self._ledger.says_how_much or not ours
+                told = not bounced and (self._ledger.says_how_much or not ours)
                 if taken_in < known and ended and told and payment.payment_id not in disputed:
                     self._broken("I10", taken.reference, f"{known} went, and {taken_in} counts as gone.")
 
