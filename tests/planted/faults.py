@@ -674,7 +674,7 @@ FORGOTTEN: Final = (
         "domain/settlement.py",
         "return watched_for_its_own_name(change, attempt.reference, now=finding.now)",
         "return change",
-        f"{CASES}/test_review_6a.py::test_a_watch_that_was_over_begins_again_for_the_own_name",
+        f"{CASES}/test_own_names_and_clocks.py::test_a_watch_that_was_over_begins_again_for_the_own_name",
     ),
     Fault(
         "paid news that is refused is put before nobody",

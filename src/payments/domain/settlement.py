@@ -128,7 +128,9 @@ def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -
     if rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
         return max(now, attempt.said_paid_at + finding.confirmed_after)
     if payment.has_own_money(attempt.reference) and not _own_name_is_open(payment, rule, finding):
-        when = _look_for_what_went_back(rule, known, attempt, now)
+        own = [c for c in payment.captures if c.reference == attempt.reference and not c.attached]
+        first_money = rule in _BRINGS_MONEY and len(own) == 1
+        when = None if first_money else _look_for_what_went_back(rule, known, attempt, now)
     elif finding.vouched is not None:
         when = known.next_check_at
     else:
@@ -150,7 +152,7 @@ def _look_for_what_went_back(rule: Rule, known: Attempt, attempt: Attempt, now: 
     Nobody said yet whether what had gone back was another refund; or one answer did, which may be an old one,
     and another has to say so an hour later.
     """
-    if rule in _BRINGS_MONEY or known.next_check_at is None or known.watch_until is None:
+    if known.next_check_at is None or known.watch_until is None:
         return None
     over = now >= known.watch_until
     if rule not in _TELLS_NOT_WHAT_WENT and not began_lately(known, now) and not over:

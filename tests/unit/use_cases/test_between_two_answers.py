@@ -76,6 +76,27 @@ async def test_one_answer_does_not_end_the_looks_for_what_went_back_beside_a_fai
     assert (await shop.payment()).given_back == birr("300.00")
 
 
+async def test_money_that_comes_again_does_not_end_the_looks_for_what_went_back(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.answer = RefundOutcome.PENDING
+    refund = await shop.kit.payments.refund(
+        payment.payment_id, amount="300.00", reason="late", actor="operator:anna"
+    )
+    shop.provider.refunds.ends(refund.reference, RefundOutcome.FAILED)
+    await shop.attests(opened.reference, outcome=Outcome.NOTHING, word="HTTP 503")
+    await shop.pass_minutes(10)
+    await shop.attests(opened.reference, capture_key="another")
+    await shop.ask(opened.reference)
+    assert len((await shop.payment()).captures) == 2
+    await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="refunded", returned=birr("300.00"))
+    await shop.pass_hours(30)
+
+    assert (await shop.payment()).given_back == birr("300.00")
+
+
 async def test_what_went_back_while_a_refund_could_not_be_sent_is_found_once_it_is_recorded_as_failed() -> (
     None
 ):

@@ -1,4 +1,4 @@
-"""What a review of the mends up to 217ffde found: each is a story of money or of a payer."""
+"""The name that a prompt got, beside others under which it was paid; and clocks that are apart."""
 
 from contextlib import suppress
 from datetime import timedelta
