@@ -663,9 +663,9 @@ FORGOTTEN: Final = (
     ),
     Fault(
         "one old answer ends the looks for what went back",
-        "domain/settlement.py",
-        "rule not in _TELLS_NOT_WHAT_WENT and not began_lately(known, now)",
-        "rule not in _TELLS_NOT_WHAT_WENT",
+        "domain/watching.py",
+        "(told and _is_second_look(known, attempt))",
+        "told",
         f"{CASES}/test_between_two_answers.py"
         "::test_one_answer_does_not_end_the_looks_for_what_went_back_beside_a_failed_refund",
     ),

@@ -19,7 +19,10 @@ CAUSE: Final = "review"
 """Why a decision's changes and evidence came about, as the trail names it."""
 
 _NOBODY: Final[tuple[Review, ...]] = ()
-_PROVES_NOTHING: Final = frozenset({Rule.NOT_OURS, Rule.KEY_TAKEN, Rule.NOT_ATTESTED, Rule.SAID_ONCE})
+_PROVES_NOTHING: Final = frozenset(
+    # Of money that is only about to go back nobody can tell yet how much stays.
+    {Rule.NOT_OURS, Rule.KEY_TAKEN, Rule.NOT_ATTESTED, Rule.SAID_ONCE, Rule.IN_FLIGHT}
+)
 
 
 @attrs.frozen(kw_only=True)

@@ -24,11 +24,9 @@ from payments.domain.refunding import refuse
 from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
 from payments.domain.watching import (
     HOLD_WINDOW,
-    HOURLY,
     NOT_FOUND_APART,
-    began_lately,
-    ended_by_one_look,
-    next_check,
+    next_look,
+    next_look_for_the_rest,
     next_turn,
     watched_for_its_own_name,
 )
@@ -123,42 +121,26 @@ def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change
 
 
 def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -> datetime | None:
-    """When the attempt is asked about next: by its age, and for the rest only once money is here."""
+    """When the attempt is asked about next; None once its watch is over.
+
+    The first money of its own ends it, but for a name of a prompt that may have been paid, too. What comes
+    after that is asked about only if somebody has begun to (``watched_for_the_rest``).
+    """
     now, attempt = finding.now, payment.attempt(finding.reference)
     if rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
         return max(now, attempt.said_paid_at + finding.confirmed_after)
-    if payment.has_own_money(attempt.reference) and not _own_name_is_open(payment, rule, finding):
-        own = [c for c in payment.captures if c.reference == attempt.reference and not c.attached]
-        first_money = rule in _BRINGS_MONEY and len(own) == 1
-        when = None if first_money else _look_for_what_went_back(rule, known, attempt, now)
-    elif finding.vouched is not None:
-        when = known.next_check_at
+    own = [c.capture_id for c in payment.captures if c.reference == attempt.reference and not c.attached]
+    own_name_is_open = _own_name_is_open(payment, rule, finding)
+    if own == [finding.evidence_id] and not own_name_is_open:
+        return None
+    if finding.vouched is not None:
+        # A person's word is no look.
+        return known.next_check_at
+    if own and not own_name_is_open:
+        when = next_look_for_the_rest(known, attempt, now, told=rule not in _TELLS_NOT_WHAT_WENT)
     else:
-        when = next_check(attempt, now)
-        over = attempt.watch_until is not None and now >= attempt.watch_until
-        if over and payment.has_own_money(attempt.reference):
-            # No sweep gives up what has money, live or not.
-            when = None
-        if when is None and ended_by_one_look(known, attempt):
-            when = now + HOURLY
-    if when is not None and not finding.answer.asked:
-        return next_turn(attempt, now, when)
-    return when
-
-
-def _look_for_what_went_back(rule: Rule, known: Attempt, attempt: Attempt, now: datetime) -> datetime | None:
-    """When to ask again about money that is here: a refund of it failed, and until its watch ends only.
-
-    Nobody said yet whether what had gone back was another refund; or one answer did, which may be an old one,
-    and another has to say so an hour later.
-    """
-    if known.next_check_at is None or known.watch_until is None:
-        return None
-    over = now >= known.watch_until
-    if rule not in _TELLS_NOT_WHAT_WENT and not began_lately(known, now) and not over:
-        return None
-    later = now + HOURLY
-    return later if later < known.watch_until or (over and ended_by_one_look(known, attempt)) else None
+        when = next_look(known, attempt, now, has_money=bool(own))
+    return when if when is None or finding.answer.asked else next_turn(attempt, now, when)
 
 
 def _own_name_is_open(payment: Payment, rule: Rule, finding: Finding) -> bool:
@@ -177,9 +159,6 @@ _SAYS_NOTHING: Final = frozenset(
 )
 # What went back may be hidden behind another refund of ours that is under way.
 _TELLS_NOT_WHAT_WENT: Final = _SAYS_NOTHING | {Rule.RETURN_OF_OURS}
-_BRINGS_MONEY: Final = frozenset(
-    {Rule.SETTLED, Rule.SURPLUS, Rule.AMOUNT_DIFFERS, Rule.CURRENCY_DIFFERS, Rule.RETURNED}
-)
 _NEVER_PAYABLE: Final = frozenset({Reason.REFUSED, Reason.NOT_SENT, Reason.NEVER_CREATED, Reason.RETURNED})
 
 

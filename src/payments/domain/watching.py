@@ -77,24 +77,57 @@ def next_check(attempt: Attempt, now: datetime) -> datetime | None:
     return min(now + step, attempt.watch_until)
 
 
+def next_look(known: Attempt, attempt: Attempt, now: datetime, *, has_money: bool) -> datetime | None:
+    """When to ask again about what may be paid yet: by its age, and past the end of its watch an hour later.
+
+    ``known`` is how it was before this look. No sweep gives up what has money, live or not.
+    """
+    over = attempt.watch_until is not None and now >= attempt.watch_until
+    when = None if over and has_money else next_check(attempt, now)
+    return now + HOURLY if when is None and ended_by_one_look(known, attempt) else when
+
+
+def next_look_for_the_rest(known: Attempt, attempt: Attempt, now: datetime, *, told: bool) -> datetime | None:
+    """When to ask again what became of money that is here: hourly, if anybody asks at all.
+
+    One answer that tells it may be an old one, so that it takes another an hour later. Where none does, the
+    watch ends like any other.
+    """
+    if known.next_check_at is None or known.watch_until is None:
+        return None
+    over = now >= known.watch_until and not ended_by_one_look(known, attempt)
+    return None if over or (told and _is_second_look(known, attempt)) else now + HOURLY
+
+
 def ended_by_one_look(known: Attempt, attempt: Attempt) -> bool:
     """Whether the watch of ``attempt`` would end with the first look past its end.
 
     ``known`` is how it was before that look. The clock that says so may be hours ahead, so it takes another
-    look an hour later, which is an hour on every clock (ADR 0032), and which is the one that was planned: of
-    two clocks that are apart, any two looks are. Where an answer ended it, no clock did.
+    look (ADR 0032). Where an answer ended it, no clock did.
     """
     if known.next_check_at is None or known.watch_until is None or attempt.watch_until != known.watch_until:
         return False
-    before, last = known.last_checked_at, attempt.last_checked_at
-    if before is None or last is None or before < known.watch_until:
-        return True
-    return abs(last - before) < LOOKS_APART or known.next_check_at - last > LOOKED_EARLY
+    before = known.last_checked_at
+    return before is None or before < known.watch_until or not _is_second_look(known, attempt)
+
+
+def _is_second_look(known: Attempt, attempt: Attempt) -> bool:
+    """Whether there was a look before this one, and this is the one that was planned an hour after it.
+
+    That is an hour on every clock. Of two clocks that are apart, any two looks are an hour apart; but whoever
+    looks by the other one does not wait for the look that was planned.
+    """
+    before, last, planned = known.last_checked_at, attempt.last_checked_at, known.next_check_at
+    if before is None or last is None or planned is None:
+        return False
+    return abs(last - before) >= LOOKS_APART and planned - last <= LOOKED_EARLY
 
 
 def watched_for_the_rest(attempt: Attempt, now: datetime) -> Attempt:
-    """``attempt``, whose money is here, asked about from now on."""
-    return attrs.evolve(attempt, next_check_at=now, watch_until=now + WATCHED_FOR_THE_REST)
+    """``attempt``, whose money is here, asked about from now on. Of this nobody has looked at anything yet."""
+    return attrs.evolve(
+        attempt, next_check_at=now, watch_until=now + WATCHED_FOR_THE_REST, last_checked_at=None
+    )
 
 
 def watched_for_its_own_name(change: Change, reference: str, *, now: datetime) -> Change:
@@ -103,12 +136,6 @@ def watched_for_its_own_name(change: Change, reference: str, *, now: datetime) -
     if not change.payment.was_paid_under_other_names(attempt):
         return change
     return change.then(watched_for_the_rest(attempt, now))
-
-
-def began_lately(attempt: Attempt, now: datetime) -> bool:
-    """Whether that began less than an hour ago: one answer may be an old one, and another has to say so."""
-    until = attempt.watch_until
-    return until is not None and now < until - WATCHED_FOR_THE_REST + HOURLY
 
 
 def said_paid_lately(attempt: Attempt, now: datetime) -> bool:

@@ -1,0 +1,156 @@
+"""What ends the looks for what went back beside a refund, and what does not."""
+
+from datetime import timedelta
+
+import attrs
+import pytest
+
+from payments.application.ports.providers import RefundOutcome
+from payments.application.records import Claim
+from payments.domain.errors import DecisionNotPossible
+from payments.domain.evidence import Outcome
+from payments.domain.refund import Refund
+from tests.unit.use_cases.deciding import decide, decide_refused, resolve, stuck, the_review
+from tests.unit.use_cases.shop import NOTHING, Shop, birr
+from tests.unit.use_cases.test_attached_money import FORGOTTEN, forgotten_money
+
+pytestmark = pytest.mark.anyio
+
+
+async def returned(shop: Shop, reference: str, amount: str) -> None:
+    """The provider says that so much of the money of ``reference`` went back, all together."""
+    await shop.attests(reference, outcome=Outcome.RETURNED, word=f"refunded {amount}", returned=birr(amount))
+
+
+async def under_way(shop: Shop, reference: str, amount: str = "300.00") -> Refund:
+    """A refund of ours of the paid attempt that its provider has not ended."""
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.answer = RefundOutcome.PENDING
+    payment = await shop.kit.unit_of_work.reads.payment_with_reference(reference)
+    assert payment is not None
+    return await shop.kit.payments.refund(
+        payment.payment_id, amount=amount, reason="late", actor="operator:anna"
+    )
+
+
+async def paid(shop: Shop) -> str:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    await shop.kit.work()
+    return opened.reference
+
+
+async def ends(shop: Shop, refund: Refund, outcome: RefundOutcome) -> None:
+    """The provider ends the refund, and whoever asks about refunds hears of it; nobody asks about the money."""
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.ends(refund.reference, outcome)
+    await shop.hear(refund.reference, Claim.OTHER)
+    await shop.kit.payments.process_notices()
+
+
+async def hidden(shop: Shop, amount: str = "300.00") -> str:
+    """Money of which a part went back at the provider while as much was on its way by us, which then failed."""
+    reference = await paid(shop)
+    mine = await under_way(shop, reference)
+    await returned(shop, reference, amount)
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.kit.work()
+    assert (await shop.payment()).given_back == birr("0.00")
+    await ends(shop, mine, RefundOutcome.FAILED)
+    return reference
+
+
+async def test_money_that_is_put_to_an_attempt_ends_no_look_for_what_went_back(shop: Shop) -> None:
+    await shop.hear(FORGOTTEN)
+    await shop.pass_hours(36)
+    reference = await hidden(shop)
+    shop.provider.answers(FORGOTTEN, forgotten_money())
+    await decide(shop, "attach", reference=reference)
+
+    await shop.pass_hours(3)
+
+    assert (await shop.payment()).given_back == birr("300.00")
+
+
+async def test_what_a_person_records_ends_no_look_for_what_went_back(shop: Shop) -> None:
+    reference = await stuck(shop)
+    shop.provider.pays(reference)
+    await shop.ask(reference)
+    mine = await under_way(shop, reference)
+    await returned(shop, reference, "300.00")
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.kit.work()
+    shop.provider.silent = True
+    await ends(shop, mine, RefundOutcome.FAILED)
+    await shop.pass_hours(2)
+    await resolve(shop, await the_review(shop), "record", outcome="paid", provider_reference="seen")
+
+    shop.provider.silent = False
+    await shop.pass_hours(3)
+
+    assert (await shop.payment()).given_back == birr("300.00")
+
+
+async def test_what_went_back_in_parts_beside_a_failed_refund_is_seen_to_the_last(shop: Shop) -> None:
+    reference = await hidden(shop, "100.00")
+    await shop.kit.payments.sweep()
+    assert (await shop.payment()).given_back == birr("100.00"), "that is what an older answer knows"
+    await returned(shop, reference, "300.00")
+
+    await shop.pass_hours(3)
+
+    assert (await shop.payment()).given_back == birr("300.00")
+
+
+async def test_a_clock_that_is_ahead_does_not_end_the_looks_for_what_went_back_with_one(shop: Shop) -> None:
+    reference = await hidden(shop)
+    shop.provider.pays(reference)
+    shop.skip(hours=2)
+    await shop.kit.payments.sweep()
+    shop.kit.clock.advance(-timedelta(hours=2))
+    await returned(shop, reference, "300.00")
+
+    await shop.pass_hours(5)
+
+    assert (await shop.payment()).given_back == birr("300.00")
+
+
+async def test_a_clock_that_is_almost_a_day_ahead_does_not_end_them_with_a_silent_one(shop: Shop) -> None:
+    reference = await hidden(shop)
+    shop.provider.answers(reference, NOTHING)
+    shop.skip(hours=23.5)
+    await shop.kit.payments.sweep()
+    shop.kit.clock.advance(-timedelta(hours=23.5))
+    await returned(shop, reference, "300.00")
+
+    await shop.pass_hours(26)
+
+    assert (await shop.payment()).given_back == birr("300.00")
+
+
+async def test_what_went_back_beside_a_refund_that_succeeded_is_taken_in(shop: Shop) -> None:
+    reference = await paid(shop)
+    mine = await under_way(shop, reference)
+    await returned(shop, reference, "300.00")
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.kit.work()
+    await returned(shop, reference, "600.00")
+    await ends(shop, mine, RefundOutcome.SUCCEEDED)
+
+    await shop.pass_hours(3)
+
+    assert (await shop.payment()).given_back == birr("600.00")
+
+
+async def test_money_that_is_about_to_go_back_is_not_attached_to_nothing(shop: Shop) -> None:
+    await shop.hear(FORGOTTEN)
+    await shop.pass_hours(36)
+    opened = await shop.initiate()
+    begun = attrs.evolve(forgotten_money(outcome=Outcome.RETURNED), returned=birr("0.00"))
+    shop.provider.answers(FORGOTTEN, begun)
+    await decide_refused(shop, DecisionNotPossible, "attach", reference=opened.reference)
+
+    shop.provider.answers(FORGOTTEN, forgotten_money())
+    await decide(shop, "attach", reference=opened.reference)
+    assert (await shop.payment()).received == birr("1000.00")
