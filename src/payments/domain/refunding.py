@@ -22,7 +22,7 @@ from payments.domain.events import ReviewKind
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment, failed_once_empty, projected
 from payments.domain.persons import person, refuse_payer
-from payments.domain.refund import Refund, refundable
+from payments.domain.refund import Refund, refundable, refunded
 from payments.domain.transitions import REFUND, Disposition, RefundStatus, following
 from payments.domain.watching import HOURLY, SCHEDULE, watched_for_the_rest
 
@@ -269,6 +269,8 @@ def succeeded(
         next_check_at=None,
     )
     capture = capture_of(payment, refund.capture_id)
+    if refunded(capture, change.payment.refunds) < capture.amount:
+        change = _asked_about_soon(change, refund, now)
     return projected(failed_once_empty(change, capture.reference), now)
 
 
@@ -304,7 +306,7 @@ def failed(
 
 
 def _asked_about_soon(change: Change, refund: Refund, now: datetime) -> Change:
-    """Have the money of a refund that failed asked about: what went back of it was taken for that refund."""
+    """Have the money of a refund that ended asked about: what went back of it was taken for that refund."""
     capture = capture_of(change.payment, refund.capture_id)
     attempt = change.payment.attempt(capture.reference)
     if attempt.watch_until is None or capture.attached:

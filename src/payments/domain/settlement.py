@@ -157,8 +157,11 @@ def _own_name_is_open(payment: Payment, rule: Rule, finding: Finding) -> bool:
 _SAYS_NOTHING: Final = frozenset(
     {Rule.NO_INFORMATION, Rule.NOT_ATTESTED, Rule.NOT_OURS, Rule.SAID_ONCE, Rule.IN_FLIGHT}
 )
+_OF_OTHER_MONEY: Final = frozenset(
+    {Rule.SETTLED, Rule.SURPLUS, Rule.AMOUNT_DIFFERS, Rule.CURRENCY_DIFFERS, Rule.KEY_TAKEN}
+)
 # What went back may be hidden behind another refund of ours that is under way.
-_TELLS_NOT_WHAT_WENT: Final = _SAYS_NOTHING | {Rule.RETURN_OF_OURS}
+_TELLS_NOT_WHAT_WENT: Final = _SAYS_NOTHING | _OF_OTHER_MONEY | {Rule.RETURN_OF_OURS}
 _NEVER_PAYABLE: Final = frozenset({Reason.REFUSED, Reason.NOT_SENT, Reason.NEVER_CREATED, Reason.RETURNED})
 
 

@@ -124,7 +124,7 @@ def _is_second_look(known: Attempt, attempt: Attempt) -> bool:
 
 
 def watched_for_the_rest(attempt: Attempt, now: datetime) -> Attempt:
-    """``attempt``, whose money is here, asked about from now on. Of this nobody has looked at anything yet."""
+    """``attempt``, whose money is here, asked about from now on. No look before this counts."""
     return attrs.evolve(
         attempt, next_check_at=now, watch_until=now + WATCHED_FOR_THE_REST, last_checked_at=None
     )

@@ -42,7 +42,7 @@ async def paid(shop: Shop) -> str:
 
 
 async def ends(shop: Shop, refund: Refund, outcome: RefundOutcome) -> None:
-    """The provider ends the refund, and whoever asks about refunds hears of it; nobody asks about the money."""
+    """The provider ends the refund, and nobody asks about its money yet."""
     assert shop.provider.refunds is not None
     shop.provider.refunds.ends(refund.reference, outcome)
     await shop.hear(refund.reference, Claim.OTHER)
@@ -50,7 +50,7 @@ async def ends(shop: Shop, refund: Refund, outcome: RefundOutcome) -> None:
 
 
 async def hidden(shop: Shop, amount: str = "300.00") -> str:
-    """Money of which a part went back at the provider while as much was on its way by us, which then failed."""
+    """Money of which a part went back, and was taken for a refund of ours that then failed."""
     reference = await paid(shop)
     mine = await under_way(shop, reference)
     await returned(shop, reference, amount)
@@ -154,3 +154,38 @@ async def test_money_that_is_about_to_go_back_is_not_attached_to_nothing(shop: S
     shop.provider.answers(FORGOTTEN, forgotten_money())
     await decide(shop, "attach", reference=opened.reference)
     assert (await shop.payment()).received == birr("1000.00")
+
+
+async def test_other_money_tells_nothing_of_what_went_back(shop: Shop) -> None:
+    reference = await hidden(shop)
+    shop.provider.answers(reference, NOTHING)
+    await shop.pass_minutes(30)
+    await shop.attests(reference, capture_key="another")
+    await shop.pass_minutes(60)
+    assert len((await shop.payment()).captures) == 2
+    await returned(shop, reference, "300.00")
+
+    await shop.pass_hours(5)
+
+    assert (await shop.payment()).given_back == birr("300.00")
+
+
+@pytest.mark.parametrize("silent", ["about the payment", "about everything"])
+async def test_a_refund_of_ours_explains_no_other_money_that_went_back_where_the_provider_is_silent(
+    shop: Shop, silent: str
+) -> None:
+    reference = await paid(shop)
+    payment = await shop.payment()
+    await shop.kit.payments.refund(payment.payment_id, amount="300.00", reason="late", actor="operator:anna")
+    await returned(shop, reference, "300.00")
+    await shop.pass_hours(30)
+    await returned(shop, reference, "600.00")
+    assert shop.provider.refunds is not None
+    shop.provider.silent, shop.provider.refunds.silent = True, silent == "about everything"
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.kit.work()
+    shop.provider.silent = shop.provider.refunds.silent = False
+
+    await shop.pass_hours(3)
+
+    assert (await shop.payment()).given_back == birr("600.00")

@@ -195,7 +195,9 @@ class ProcessNotices:
             await self._ask_about_dispute(notice, settled)
         not_yet = settled.outcome in _NOT_YET.get(notice.claim, frozenset()) or _went_nowhere(notice, settled)
         if not_yet or self._contradicts(notice, settled):
-            explained = went if notice.claim is Claim.RETURNED else None
+            # Silence tells nothing of the money, whatever went back of it before.
+            told = settled.outcome is not Outcome.NOTHING
+            explained = went if notice.claim is Claim.RETURNED and told else None
             if explained is None and not settled.answer.asked:
                 raise _NotOurTurn
             return explained
