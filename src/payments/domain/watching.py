@@ -11,6 +11,7 @@ from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.payment import Change, Payment, expire
+from payments.domain.refund import refunded
 from payments.domain.transitions import AttemptStatus
 
 SCHEDULE: Final = (
@@ -128,6 +129,16 @@ def watched_for_the_rest(attempt: Attempt, now: datetime) -> Attempt:
     return attrs.evolve(
         attempt, next_check_at=now, watch_until=now + WATCHED_FOR_THE_REST, last_checked_at=None
     )
+
+
+def watched_for_more_that_went(payment: Payment, reference: str, *, now: datetime) -> Change:
+    """The payment with an attempt watched some money of which is left, unless it is watched already."""
+    attempt, change = payment.attempt(reference), Change(payment)
+    own = (c for c in payment.captures if c.reference == reference and not c.attached)
+    left = any(refunded(capture, payment.refunds) < capture.amount for capture in own)
+    if not left or attempt.watch_until is None or attempt.next_check_at is not None:
+        return change
+    return change.then(watched_for_the_rest(attempt, now))
 
 
 def watched_for_its_own_name(change: Change, reference: str, *, now: datetime) -> Change:

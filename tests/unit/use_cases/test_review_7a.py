@@ -189,3 +189,31 @@ async def test_a_refund_of_ours_explains_no_other_money_that_went_back_where_the
     await shop.pass_hours(3)
 
     assert (await shop.payment()).given_back == birr("600.00")
+
+
+async def test_an_old_answer_does_not_hide_that_more_went_back(shop: Shop) -> None:
+    reference = await paid(shop)
+    await returned(shop, reference, "300.00")
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.pass_hours(30)
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.kit.work()
+    await returned(shop, reference, "600.00")
+
+    await shop.pass_hours(3)
+
+    assert (await shop.payment()).given_back == birr("600.00")
+
+
+async def test_what_went_back_and_is_told_again_is_not_asked_about_for_ever(shop: Shop) -> None:
+    reference = await paid(shop)
+    await returned(shop, reference, "300.00")
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.pass_hours(30)
+    before = shop.provider.calls["check"]
+    await shop.hear(reference, Claim.RETURNED)
+
+    await shop.pass_hours(30)
+
+    assert shop.provider.calls["check"] - before <= 3
+    assert (await shop.attempt(reference)).next_check_at is None
