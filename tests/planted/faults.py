@@ -343,7 +343,7 @@ WHO_SAYS_SO: Final = (
     Fault(
         "a prompt that a clock ahead timed out is forgotten",
         f"{USE_CASES}/replace_attempt.py",
-        "            if prompt and self._may_be_paid(payment, attempt):\n",
+        "            if attempt.prompted and self._may_be_paid(payment, attempt):\n",
         "            if False:\n",
         f"{CASES}/test_clocks_ahead.py"
         "::test_a_prompt_that_a_clock_ahead_timed_out_is_still_on_the_phone[prompts]",

@@ -122,7 +122,13 @@ class InitiatePayment:
             )
             if gateway.emails:
                 gateway.emails.usable(order.customer.email)
-            wish = Wish(provider=provider, amount=order.amount, order_version=order.version, phone=phone)
+            wish = Wish(
+                provider=provider,
+                mode=gateway.mode,
+                amount=order.amount,
+                order_version=order.version,
+                phone=phone,
+            )
             run = _Run(
                 order=order,
                 wish=wish,
@@ -269,8 +275,10 @@ class InitiatePayment:
 
         async def write(transaction: Transaction) -> tuple[Payment, Attempt | None]:
             locked = await _locked(transaction, payment, new)
-            if any(a.reference == attempt.reference for a in locked.attempts):
-                return locked, attempt
+            mine = next((a for a in locked.attempts if a.reference == attempt.reference), None)
+            if mine is not None:
+                # It runs again: its commit was in doubt, and what came meanwhile is seen to below.
+                return locked, mine
             live = locked.live_attempt
             raced = (live.reference if live else None) != superseding
             if raced or locked.settling_capture or locked.held_captures or locked.payer != new.payer:
@@ -289,7 +297,10 @@ class InitiatePayment:
             return stored.after, attempt
 
         after, mine = await self._unit_of_work.write(write)
-        if mine is not None and self._clock.monotonic() - claimed_at > CALL_WITHIN_S:
+        if mine is None:
+            return after, None
+        late = self._clock.monotonic() - claimed_at > CALL_WITHIN_S
+        if late or not mine.live or after.held_captures or unproven(after, self._clock.now()):
             return await self._refused(after, mine, Reason.NOT_SENT, "The claim took too long."), None
         return after, mine
 

@@ -5,12 +5,12 @@ from datetime import datetime
 import attrs
 
 from payments.application.ports.clock import Clock
-from payments.application.ports.providers import Flow, Providers
+from payments.application.ports.providers import Providers
 from payments.application.tokens import Tokens
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.domain.attempt import Attempt
 from payments.domain.errors import AttemptInFlight, OutcomeUnknown, PaymentInFlight
-from payments.domain.evidence import Outcome, Rule
+from payments.domain.evidence import Mode, Outcome, Rule
 from payments.domain.payment import Payment
 from payments.domain.transitions import AttemptStatus
 from payments.domain.watching import CLAIM_LIFETIME, ended_early, said_by_another_clock, said_paid_lately
@@ -55,9 +55,7 @@ class ReplaceAttempt:
             PaymentInFlight, OutcomeUnknown: one may be, as far as its provider and our clock tell.
         """
         for attempt in payment.attempts:
-            provider = self._providers.by_name.get(attempt.provider)
-            prompt = provider is not None and provider.flow is Flow.PROMPT
-            if prompt and self._may_be_paid(payment, attempt):
+            if attempt.prompted and self._may_be_paid(payment, attempt):
                 settled = await self._settle.ask(payment, attempt.reference, cause)
                 payment = settled.payment
                 if settled.rule is Rule.SAID_ONCE or ended_early(payment, settled.attempt, self._clock.now()):
@@ -100,9 +98,11 @@ class ReplaceAttempt:
             return True
         # A hosted page whose address we never received cannot be paid by anyone: it gives way without an
         # answer. That the payer was seen acting is what moves it from unknown to open.
+        lost = settled.attempt.status is AttemptStatus.UNKNOWN
         provider = self._providers.by_name.get(settled.attempt.provider)
-        hosted = provider is None or provider.flow is Flow.HOSTED_PAGE
-        return hosted and settled.attempt.status is AttemptStatus.UNKNOWN
+        # On a page of the test world nobody pays anything in live mode.
+        worthless = provider is not None and provider.mode is Mode.LIVE and settled.attempt.mode is Mode.TEST
+        return not settled.attempt.prompted and (lost or worthless)
 
     def _in_flight(self, payment: Payment, attempt: Attempt, now: datetime) -> PaymentInFlight:
         provider = self._providers.by_name.get(attempt.provider)

@@ -1,0 +1,147 @@
+"""What a seventh reading found about how payers get something to pay with, and about prompts."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+
+import attrs
+import pytest
+
+from payments.adapters.cipher import AesGcmCipher
+from payments.adapters.memory.shared_state import MemorySharedState
+from payments.adapters.providers.mpesa.queries import Queries
+from payments.application.addresses import Addresses
+from payments.application.payments import Payments
+from payments.application.ports.providers import Provider, Providers, Question
+from payments.bootstrap import assemble
+from payments.domain.errors import OutcomeUnknown, PaymentAlreadyProcessed, PaymentInFlight
+from payments.domain.evidence import Answer, Mode, not_asked
+from payments.domain.transitions import PaymentStatus
+from payments.testing import InMemoryPayments, ScriptedPrompts, in_memory_payments
+from payments.testing.prompts import PHONE
+from tests.unit.adapters.providers.mpesa_account import SETTINGS
+from tests.unit.use_cases.kept import everything_holds
+from tests.unit.use_cases.prompts_shop import PromptsShop
+from tests.unit.use_cases.shop import HesitatingProvider, InterruptedStorage, Shop
+
+pytestmark = pytest.mark.anyio
+
+
+def restarted(kit: InMemoryPayments, providers: Mapping[str, Provider]) -> Payments:
+    """The same shop with other settings: the same store and clock, and these ``providers``."""
+    return assemble(
+        Addresses("http://payments.example"),
+        cipher=AesGcmCipher.of([b"in-memory-payments-key-0001"]),
+        clock=kit.clock,
+        identifiers=kit.payments.settle._identifiers,
+        notifier=kit.notifier,
+        orders=kit.orders,
+        providers=Providers(providers),
+        shared_state=MemorySharedState(kit.clock),
+        unit_of_work=kit.unit_of_work,
+    )
+
+
+async def test_nobody_is_prompted_for_what_was_paid_while_the_commit_of_the_claim_was_in_doubt() -> None:
+    storage, prompts = InterruptedStorage(), ScriptedPrompts()
+    kit = in_memory_payments(prompts=prompts, unit_of_work=storage)
+    kit.order(amount="1000.00", currency="KES")
+    shop = PromptsShop(kit=kit, prompts=prompts)
+    first = await shop.initiate()
+    prompts.silent = True
+    await shop.pass_time(seconds=330)
+    prompts.silent = False
+
+    async def the_first_is_paid() -> None:
+        prompts.pays(first.reference)
+        await shop.reports(first.reference)
+        await kit.work()
+
+    storage.unheard, storage.meanwhile = True, the_first_is_paid
+    with pytest.raises(PaymentAlreadyProcessed):
+        await shop.initiate()
+
+    assert prompts.calls["open"] == 1, "the payer of a paid order was prompted"
+    await everything_holds(kit)
+
+
+@pytest.fixture
+async def both() -> AsyncIterator[PromptsShop]:
+    """A shop with a provider of pages beside the prompts."""
+    prompts = ScriptedPrompts()
+    kit = in_memory_payments(HesitatingProvider(), prompts=prompts)
+    kit.order(amount="1000.00", currency="KES")
+    yield PromptsShop(kit=kit, prompts=prompts)
+    await everything_holds(kit)
+
+
+class TestPromptsThatAreSwitchedOff:
+    async def test_one_whose_answer_was_lost_is_still_on_the_phone(self, both: PromptsShop) -> None:
+        await both.lost()
+        both.skip(seconds=20)
+        off = restarted(both.kit, {"scripted": both.kit.provider.provider()})
+
+        with pytest.raises(OutcomeUnknown):
+            await off.initiate("order_1", "user_1", "scripted")
+        with pytest.raises(OutcomeUnknown):
+            await off.cancel((await both.payment()).payment_id, "user_1", "payer:user_1")
+
+    async def test_one_that_a_clock_ahead_timed_out_is_still_on_the_phone(self, both: PromptsShop) -> None:
+        await both.initiate()
+        both.prompts.silent = True
+        both.skip(hours=2)
+        await both.kit.payments.sweep()
+        both.kit.clock.step_back(timedelta(hours=2))
+        off = restarted(both.kit, {"scripted": both.kit.provider.provider()})
+
+        with pytest.raises(PaymentInFlight):
+            await off.initiate("order_1", "user_1", "scripted")
+
+
+async def test_a_page_for_test_money_is_handed_out_to_nobody_in_live_mode(shop: Shop) -> None:
+    first = await shop.initiate()
+    live = restarted(
+        shop.kit, {"scripted": attrs.evolve(shop.kit.payments.providers.by_name["scripted"], mode=Mode.LIVE)}
+    )
+
+    second = await live.initiate("order_1", "user_1", "scripted")
+
+    assert second.reference != first.reference
+    assert (await shop.attempt(second.reference)).mode is Mode.LIVE
+
+
+@attrs.define
+class PromptsInTurns(ScriptedPrompts):
+    """Prompts about which there are five questions a minute, as at M-Pesa."""
+
+    queries: Queries | None = None
+
+    async def check(self, question: Question) -> Answer:
+        assert self.queries is not None
+        if question.provider_reference is not None and not await self.queries.may_ask(question.urgency):
+            return not_asked("waits for its turn to ask")
+        return await super().check(question)
+
+
+@pytest.mark.parametrize("final", [True, False])
+async def test_whoever_has_the_reference_of_a_prompt_that_ended_does_not_use_up_the_questions(
+    final: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    prompts = PromptsInTurns()
+    kit = in_memory_payments(prompts=prompts)
+    prompts.queries = Queries(settings=SETTINGS, shared_state=kit.payments.settle._shared_state)
+    kit.order(amount="1000.00", currency="KES")
+    kit.order("order_2", amount="500.00", currency="KES")
+    strangers = await kit.payments.initiate("order_2", "user_1", "prompts", phone_number=PHONE)
+    prompts.declines(strangers.reference, final=final)
+    await kit.pass_time(timedelta(seconds=60))
+    shop = PromptsShop(kit=kit, prompts=prompts)
+    opened = await shop.initiate()
+    prompts.pays(opened.reference)
+
+    for _ in range(360):
+        kit.clock.advance(timedelta(seconds=10))
+        await kit.payments.settle(strangers.reference, "redirect", coalesce_s=10.0)
+        await kit.work()
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+    await everything_holds(kit)
