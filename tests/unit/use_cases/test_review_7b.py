@@ -1,17 +1,21 @@
 """What a seventh reading found about how payers get something to pay with, and about prompts."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
+from typing import TypeVar
 
 import attrs
 import pytest
 
 from payments.adapters.cipher import AesGcmCipher
 from payments.adapters.memory.shared_state import MemorySharedState
+from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.adapters.providers.mpesa.queries import Queries
 from payments.application.addresses import Addresses
 from payments.application.payments import Payments
 from payments.application.ports.providers import Provider, Providers, Question
+from payments.application.ports.repository import Transaction
 from payments.bootstrap import assemble
 from payments.domain.errors import OutcomeUnknown, PaymentAlreadyProcessed, PaymentInFlight
 from payments.domain.evidence import Answer, Mode, not_asked
@@ -21,7 +25,9 @@ from payments.testing.prompts import PHONE
 from tests.unit.adapters.providers.mpesa_account import SETTINGS
 from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.prompts_shop import PromptsShop
-from tests.unit.use_cases.shop import HesitatingProvider, InterruptedStorage, Shop
+from tests.unit.use_cases.shop import HesitatingProvider, InterruptedStorage, Shop, turns
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.anyio
 
@@ -143,5 +149,42 @@ async def test_whoever_has_the_reference_of_a_prompt_that_ended_does_not_use_up_
         await kit.payments.settle(strangers.reference, "redirect", coalesce_s=10.0)
         await kit.work()
 
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+    await everything_holds(kit)
+
+
+@attrs.define
+class SlowStorage(MemoryUnitOfWork):
+    """Takes until ``goes_on`` over what is written once the provider has answered."""
+
+    prompts: ScriptedPrompts | None = None
+    goes_on: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        if self.prompts is not None and self.prompts.calls["open"]:
+            await self.goes_on.wait()
+        return await super().write(work)
+
+
+async def test_the_name_of_a_prompt_is_kept_though_its_request_is_cut_off() -> None:
+    """The push was answered; without its name nobody could ask whether it was paid."""
+    prompts = ScriptedPrompts()
+    storage = SlowStorage(prompts=prompts)
+    kit = in_memory_payments(prompts=prompts, unit_of_work=storage)
+    kit.order(amount="1000.00", currency="KES")
+    shop = PromptsShop(kit=kit, prompts=prompts)
+    task = asyncio.create_task(shop.initiate())
+    await turns()
+
+    task.cancel()
+    await turns()
+    storage.goes_on.set()
+    await asyncio.wait({task})
+
+    assert task.cancelled()
+    (attempt,) = (await shop.payment()).attempts
+    assert attempt.provider_reference == "C-1"
+    prompts.pays(attempt.reference)
+    await shop.pass_time(minutes=2)
     assert (await shop.payment()).status is PaymentStatus.SUCCESS
     await everything_holds(kit)

@@ -1,10 +1,10 @@
 """Initiate: order -> claim (commit) -> provider -> record (commit) -> checkout (docs/model.md section 4)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import attrs
 
@@ -35,6 +35,7 @@ from payments.domain.errors import (
     PaymentInFlight,
     PaymentInReview,
     PaymentNotFound,
+    PaymentsError,
     PaymentSettled,
     ProviderRejected,
     ProviderUnavailable,
@@ -70,6 +71,8 @@ _FOLLOWS_THE_ORDER: Final = frozenset({Step.CLAIM, Step.REOPEN, Step.REPLACE, St
 
 _REREAD_S: Final = 0.05
 _SHIELDED_S: Final = 2.0
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -351,8 +354,8 @@ class InitiatePayment:
                 )
             raise
         except GatewayError as trouble:
-            await self._not_opened(payment, attempt, trouble)
-        return await self._record(run, payment, attempt, checkout)
+            await _to_its_end(self._not_opened(payment, attempt, trouble))
+        return await _to_its_end(self._record(run, payment, attempt, checkout))
 
     async def _not_opened(self, payment: Payment, attempt: Attempt, trouble: GatewayError) -> NoReturn:
         detail = without_card_numbers(trouble.detail)
@@ -457,6 +460,17 @@ class InitiatePayment:
             expires_at=attempt.payable_until,
             phone=masked_phone(attempt.phone),
         )
+
+
+async def _to_its_end(recording: Coroutine[Any, Any, T]) -> T:
+    """What ``recording`` comes to. Whoever cuts us off waits a while, as nobody else knows it."""
+    task = asyncio.ensure_future(recording)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(TimeoutError, PaymentsError):
+            await asyncio.wait_for(asyncio.shield(task), _SHIELDED_S)
+        raise
 
 
 async def _locked(transaction: Transaction, known: Payment | None, new: Payment) -> Payment:
