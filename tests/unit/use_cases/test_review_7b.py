@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from payments.application.ports.repository import Transaction
 from payments.bootstrap import assemble
 from payments.domain.errors import OutcomeUnknown, PaymentAlreadyProcessed, PaymentInFlight
 from payments.domain.evidence import Answer, Mode, not_asked
-from payments.domain.transitions import PaymentStatus
+from payments.domain.transitions import AttemptStatus, PaymentStatus
 from payments.testing import InMemoryPayments, ScriptedPrompts, in_memory_payments
 from payments.testing.prompts import PHONE
 from tests.unit.adapters.providers.mpesa_account import SETTINGS
@@ -188,3 +189,46 @@ async def test_the_name_of_a_prompt_is_kept_though_its_request_is_cut_off() -> N
     await shop.pass_time(minutes=2)
     assert (await shop.payment()).status is PaymentStatus.SUCCESS
     await everything_holds(kit)
+
+
+async def test_a_prompt_that_nobody_was_asked_about_is_not_timed_out() -> None:
+    """After an outage all are due at once, and few questions are answered (docs/adr/0017)."""
+    prompts = PromptsInTurns()
+    kit = in_memory_payments(prompts=prompts)
+    prompts.queries = Queries(settings=SETTINGS, shared_state=kit.payments.settle._shared_state)
+    kit.order(amount="1000.00", currency="KES")
+    kit.order("order_2", amount="500.00", currency="KES")
+    shop = PromptsShop(kit=kit, prompts=prompts)
+    for order_id in ("order_1", "order_2"):
+        prompts.pays((await shop.initiate(order_id)).reference)
+    shop.skip(hours=3)
+    await kit.work()
+    assert prompts.calls["check"] == 1, "the other one has to wait"
+    shop.skip(seconds=13)
+
+    for order_id in ("order_1", "order_2"):
+        with suppress(PaymentInFlight, PaymentAlreadyProcessed):
+            await shop.initiate(order_id)
+        shop.skip(seconds=13)
+
+    assert prompts.calls["open"] == 2, "who had paid was prompted again"
+    assert "failed" not in await shop.told()
+    await everything_holds(kit)
+
+
+async def test_a_prompt_that_timed_out_in_silence_is_asked_about_before_there_is_another(
+    prompted: PromptsShop,
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.pass_time(seconds=330)
+    assert (await prompted.attempt(opened.reference)).status is AttemptStatus.EXPIRED
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+
+    with pytest.raises(PaymentInFlight):
+        await prompted.initiate()
+
+    assert prompted.prompts.calls["open"] == 1, "who had paid was prompted again"
+    await prompted.pass_time(seconds=30)
+    assert (await prompted.payment()).status is PaymentStatus.SUCCESS

@@ -13,7 +13,13 @@ from payments.domain.errors import AttemptInFlight, OutcomeUnknown, PaymentInFli
 from payments.domain.evidence import Mode, Outcome, Rule
 from payments.domain.payment import Payment
 from payments.domain.transitions import AttemptStatus
-from payments.domain.watching import CLAIM_LIFETIME, ended_early, said_by_another_clock, said_paid_lately
+from payments.domain.watching import (
+    CLAIM_LIFETIME,
+    ended_early,
+    ended_in_silence,
+    said_by_another_clock,
+    said_paid_lately,
+)
 
 _MAY_GIVE_WAY = frozenset({Outcome.PAYABLE, Outcome.NOT_FOUND, Outcome.CLOSED, Outcome.DECLINED})
 _RETRY_AFTER_S = 30.0
@@ -49,12 +55,12 @@ class ReplaceAttempt:
         """The payment once no prompt of it that had ended may still be on the payer's phone.
 
         A clock that was ahead may have timed one out before its time, and a phone goes by no clock of ours.
-        Or another clock than this one heard that it is paid.
+        Or another clock than this one heard that it is paid; or nobody heard what became of it.
 
         Raises:
             PaymentInFlight, OutcomeUnknown: one may be, as far as its provider and our clock tell.
         """
-        for attempt in payment.attempts:
+        for attempt in reversed(payment.attempts):
             if attempt.prompted and self._may_be_paid(payment, attempt):
                 settled = await self._settle.ask(payment, attempt.reference, cause)
                 payment = settled.payment
@@ -64,7 +70,11 @@ class ReplaceAttempt:
 
     def _may_be_paid(self, payment: Payment, attempt: Attempt) -> bool:
         now = self._clock.now()
-        return ended_early(payment, attempt, now) or said_by_another_clock(payment, attempt, now)
+        return (
+            ended_early(payment, attempt, now)
+            or said_by_another_clock(payment, attempt, now)
+            or ended_in_silence(payment, attempt, now)
+        )
 
     def in_the_way(self, payment: Payment, attempt: Attempt) -> PaymentInFlight:
         """Why nobody gets another checkout while ``attempt`` may be paid on; the payer may go on with it."""
