@@ -124,7 +124,8 @@ class PromptsInTurns(ScriptedPrompts):
 
     async def check(self, question: Question) -> Answer:
         assert self.queries is not None
-        if question.provider_reference is not None and not await self.queries.may_ask(question.urgency):
+        name = question.provider_reference
+        if name is not None and not await self.queries.may_ask(question.urgency, name):
             return not_asked("waits for its turn to ask")
         return await super().check(question)
 
@@ -232,3 +233,31 @@ async def test_a_prompt_that_timed_out_in_silence_is_asked_about_before_there_is
     assert prompted.prompts.calls["open"] == 1, "who had paid was prompted again"
     await prompted.pass_time(seconds=30)
     assert (await prompted.payment()).status is PaymentStatus.SUCCESS
+
+
+@pytest.mark.parametrize("deed", ["looks at the page", "tries to cancel"])
+async def test_a_payer_who_had_a_turn_does_not_keep_the_others_from_theirs(deed: str) -> None:
+    """They wait on a page for one prompt after the other; of the other money no report came."""
+    prompts = PromptsInTurns()
+    kit = in_memory_payments(prompts=prompts)
+    prompts.queries = Queries(settings=SETTINGS, shared_state=kit.payments.settle._shared_state)
+    kit.order(amount="1000.00", currency="KES")
+    for number in range(5):
+        kit.order(f"other_{number}", amount="500.00", currency="KES")
+    shop = PromptsShop(kit=kit, prompts=prompts)
+    prompts.pays((await shop.initiate()).reference)
+
+    for number in range(5):
+        theirs = await shop.initiate(f"other_{number}")
+        for second in range(240):
+            kit.clock.advance(timedelta(seconds=1))
+            if deed == "looks at the page":
+                await kit.payments.settle(theirs.reference, "page", coalesce_s=10.0)
+            else:
+                with suppress(PaymentInFlight):
+                    await kit.payments.cancel(theirs.payment_id, "user_1", "payer:user_1")
+            if second % 5 == 0:
+                await kit.work()
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+    await everything_holds(kit)
