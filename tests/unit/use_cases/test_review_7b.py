@@ -18,7 +18,7 @@ from payments.application.payments import Payments
 from payments.application.ports.providers import Provider, Providers, Question
 from payments.application.ports.repository import Transaction
 from payments.bootstrap import assemble
-from payments.domain.errors import OutcomeUnknown, PaymentAlreadyProcessed, PaymentInFlight
+from payments.domain.errors import AttemptInFlight, OutcomeUnknown, PaymentAlreadyProcessed, PaymentInFlight
 from payments.domain.evidence import Answer, Mode, not_asked
 from payments.domain.transitions import AttemptStatus, PaymentStatus
 from payments.testing import InMemoryPayments, ScriptedPrompts, in_memory_payments
@@ -261,3 +261,16 @@ async def test_a_payer_who_had_a_turn_does_not_keep_the_others_from_theirs(deed:
 
     assert (await shop.payment()).status is PaymentStatus.SUCCESS
     await everything_holds(kit)
+
+
+async def test_a_claim_whose_process_died_with_its_clock_ahead_keeps_nobody_from_paying_for_hours(
+    shop: Shop,
+) -> None:
+    shop.kit.clock.step_back(-timedelta(hours=2))
+    died = await shop.died_while_claiming(accepted=False)
+    shop.kit.clock.step_back(timedelta(hours=2))
+    await shop.initiate_refused(AttemptInFlight)
+
+    opened = await shop.initiate()
+
+    assert opened.reference != died

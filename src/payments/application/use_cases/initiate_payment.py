@@ -55,7 +55,13 @@ from payments.domain.payment import (
     reopen,
 )
 from payments.domain.transitions import AttemptStatus, PaymentStatus
-from payments.domain.watching import looked_at_soon, next_check, unproven, watched_for_its_own_name
+from payments.domain.watching import (
+    CLAIM_LIFETIME,
+    looked_at_soon,
+    next_check,
+    unproven,
+    watched_for_its_own_name,
+)
 
 DEADLINE_S: Final = 12.0
 """A request that waits for another one's checkout, or meets races, gives up after this long."""
@@ -203,9 +209,22 @@ class InitiatePayment:
                     _refuse_settled(payment, run.order.user_id)
                     return self._initiated(payment, opened_now, run.gateway)
             if self._clock.monotonic() >= run.give_up_at:
+                await self._not_by_its_clock(run, payment)
                 raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))
             if mine is not None:
                 return None
+
+    async def _not_by_its_clock(self, run: "_Run", payment: Payment) -> None:
+        """Take a claim for lost that is to come by this clock, and was waited for as long as anybody waits.
+
+        How old it is nobody can tell, and its process may have died: hours may go by until its time.
+        """
+        live = payment.live_attempt
+        if live is None or live.status is not AttemptStatus.CLAIMED:
+            return
+        waited_for = (live.reference, live.reopened_at) in run.began
+        if waited_for and live.claimed_at - self._clock.now() > CLAIM_LIFETIME:
+            await self._lost(payment, live, "Its claim is dated in the future.")
 
     async def _claim_instead(
         self, run: "_Run", payment: Payment, attempt: Attempt
