@@ -341,9 +341,24 @@ WHO_SAYS_SO: Final = (
         "::test_a_prompt_that_is_declined_while_its_push_is_answered_is_followed_by_none",
     ),
     Fault(
+        "a claim that was in doubt is sent though money came meanwhile",
+        f"{USE_CASES}/initiate_payment.py",
+        "        if late or not mine.live or after.held_captures or unproven(after, self._clock.now()):\n",
+        "        if late:\n",
+        f"{CASES}/test_review_7b.py"
+        "::test_nobody_is_prompted_for_what_was_paid_while_the_commit_of_the_claim_was_in_doubt",
+    ),
+    Fault(
+        "a prompt is timed out though its question had to wait",
+        f"{USE_CASES}/sweep_payments.py",
+        " and settled.answer.asked\n",
+        "\n",
+        f"{CASES}/test_review_7b.py::test_a_prompt_that_nobody_was_asked_about_is_not_timed_out",
+    ),
+    Fault(
         "a prompt that a clock ahead timed out is forgotten",
         f"{USE_CASES}/replace_attempt.py",
-        "            if prompt and self._may_be_paid(payment, attempt):\n",
+        "            if attempt.prompted and self._may_be_paid(payment, attempt):\n",
         "            if False:\n",
         f"{CASES}/test_clocks_ahead.py"
         "::test_a_prompt_that_a_clock_ahead_timed_out_is_still_on_the_phone[prompts]",

@@ -66,6 +66,11 @@ class Attempt:
         """Whether it can still end by itself: claimed, open or unknown."""
         return self.status in LIVE
 
+    @property
+    def prompted(self) -> bool:
+        """Whether it is a prompt on a phone and no page, as is known though its provider is switched off."""
+        return self.phone is not None
+
     def watched(self, now: datetime) -> bool:
         """Whether its provider is still asked about it, or never was (cash)."""
         return self.watch_until is None or (self.next_check_at is not None and now < self.watch_until)

@@ -8,6 +8,7 @@ import attrs
 from payments.domain.attempt import Attempt
 from payments.domain.collection import locked
 from payments.domain.events import Reason
+from payments.domain.evidence import Mode
 from payments.domain.money import Money
 from payments.domain.payment import Payment
 from payments.domain.transitions import AttemptStatus
@@ -35,6 +36,7 @@ class Wish:
     """What the payer wants to pay, and how."""
 
     provider: str
+    mode: Mode
     amount: Money
     order_version: str
     phone: str | None = None
@@ -42,8 +44,8 @@ class Wish:
     def met_by(self, attempt: Attempt, now: datetime) -> bool:
         """Whether ``attempt``'s checkout still serves this wish for at least a minute."""
         return (
-            (attempt.provider, attempt.amount, attempt.order_version, attempt.phone)
-            == (self.provider, self.amount, self.order_version, self.phone)
+            (attempt.provider, attempt.mode, attempt.amount, attempt.order_version, attempt.phone)
+            == (self.provider, self.mode, self.amount, self.order_version, self.phone)
             and attempt.handed_out_at is not None
             and attempt.checkout_url is not None
             and attempt.payable_for(LEAST_TIME_LEFT, now)

@@ -164,6 +164,17 @@ def ended_early(payment: Payment, attempt: Attempt, now: datetime) -> bool:
     return attempt.payable_until is not None and not attempt.page_closed and now < attempt.payable_until
 
 
+def ended_in_silence(payment: Payment, attempt: Attempt, now: datetime) -> bool:
+    """Whether its time went by and its provider has not said what became of it: it may have been paid.
+
+    What was said of late to be paid is asked about as it is.
+    """
+    untold = attempt.status is AttemptStatus.EXPIRED and not attempt.page_closed
+    if not untold or said_paid_lately(attempt, now):
+        return False
+    return attempt.watched(now) and not payment.has_own_money(attempt.reference)
+
+
 def said_by_another_clock(payment: Payment, attempt: Attempt, now: datetime) -> bool:
     """Whether it ended and was said to be paid, and this clock cannot tell how long ago that was.
 

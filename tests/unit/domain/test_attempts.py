@@ -7,7 +7,7 @@ import pytest
 
 from payments.domain.attempt import Attempt
 from payments.domain.events import CheckoutFoundLate, CheckoutOpened, PaymentInitiated, Reason
-from payments.domain.evidence import Outcome
+from payments.domain.evidence import Mode, Outcome
 from payments.domain.initiation import Plan, Step, Wish, pages_to_close, plan
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment, named_late, opened
@@ -244,7 +244,7 @@ def test_what_was_handed_out_keeps_its_first_time() -> None:
     assert PAGE.handed_out(LATER).handed_out_at == START
 
 
-WISH = Wish(provider="chapa", amount=DUE, order_version="1")
+WISH = Wish(provider="chapa", mode=Mode.TEST, amount=DUE, order_version="1")
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,9 @@ def test_money_counts_when_a_report_agrees_or_our_own_prompt_is_said_paid_twice(
             ),
         )
         payment = settlement.payment
-        if word == "declined" and before.attempt("p-first").live:
-            said_at = None
+        if word == "declined" and said_at is not None:
+            # What was said before a denial was not said after it, whatever the clock of whoever heard it.
+            said_at = None if before.attempt("p-first").live else min(said_at, now)
         if len(payment.captures) == len(before.captures):
             if settlement.rule is Rule.SAID_ONCE:
                 assert name == OURS

@@ -56,7 +56,7 @@ async def test_a_look_by_another_clock_before_the_planned_one_ends_no_watch(prom
     prompted.kit.clock.step_back(timedelta(hours=13, minutes=55))
     prompted.prompts.pays(opened.reference)
     prompted.prompts.declines(opened.reference, final=False)
-    await prompted.kit.payments.settle(opened.reference, "redirect", coalesce_s=3.0)
+    await prompted.ask(opened.reference)
     prompted.prompts.pays(opened.reference)
 
     await prompted.pass_time(hours=3)

@@ -231,7 +231,9 @@ async def test_a_declined_page_that_nobody_asks_about_any_more_is_not_handed_out
     await shop.ask(opened.reference)
     payment, now = await shop.payment(), shop.kit.clock.now()
     (declined,) = payment.attempts
-    wish = Wish(provider="scripted", amount=declined.amount, order_version=declined.order_version)
+    wish = Wish(
+        provider="scripted", mode=declined.mode, amount=declined.amount, order_version=declined.order_version
+    )
     assert plan(payment, wish, now).step is Step.REOPEN
 
     unwatched = attrs.evolve(payment, attempts=(attrs.evolve(declined, next_check_at=None),))

@@ -1,10 +1,10 @@
 """Initiate: order -> claim (commit) -> provider -> record (commit) -> checkout (docs/model.md section 4)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import attrs
 
@@ -35,6 +35,7 @@ from payments.domain.errors import (
     PaymentInFlight,
     PaymentInReview,
     PaymentNotFound,
+    PaymentsError,
     PaymentSettled,
     ProviderRejected,
     ProviderUnavailable,
@@ -54,7 +55,13 @@ from payments.domain.payment import (
     reopen,
 )
 from payments.domain.transitions import AttemptStatus, PaymentStatus
-from payments.domain.watching import looked_at_soon, next_check, unproven, watched_for_its_own_name
+from payments.domain.watching import (
+    CLAIM_LIFETIME,
+    looked_at_soon,
+    next_check,
+    unproven,
+    watched_for_its_own_name,
+)
 
 DEADLINE_S: Final = 12.0
 """A request that waits for another one's checkout, or meets races, gives up after this long."""
@@ -70,6 +77,8 @@ _FOLLOWS_THE_ORDER: Final = frozenset({Step.CLAIM, Step.REOPEN, Step.REPLACE, St
 
 _REREAD_S: Final = 0.05
 _SHIELDED_S: Final = 2.0
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -122,7 +131,13 @@ class InitiatePayment:
             )
             if gateway.emails:
                 gateway.emails.usable(order.customer.email)
-            wish = Wish(provider=provider, amount=order.amount, order_version=order.version, phone=phone)
+            wish = Wish(
+                provider=provider,
+                mode=gateway.mode,
+                amount=order.amount,
+                order_version=order.version,
+                phone=phone,
+            )
             run = _Run(
                 order=order,
                 wish=wish,
@@ -194,9 +209,22 @@ class InitiatePayment:
                     _refuse_settled(payment, run.order.user_id)
                     return self._initiated(payment, opened_now, run.gateway)
             if self._clock.monotonic() >= run.give_up_at:
+                await self._not_by_its_clock(run, payment)
                 raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))
             if mine is not None:
                 return None
+
+    async def _not_by_its_clock(self, run: "_Run", payment: Payment) -> None:
+        """Take a claim for lost that is to come by this clock, and was waited for as long as anybody waits.
+
+        How old it is nobody can tell, and its process may have died: hours may go by until its time.
+        """
+        live = payment.live_attempt
+        if live is None or live.status is not AttemptStatus.CLAIMED:
+            return
+        waited_for = (live.reference, live.reopened_at) in run.began
+        if waited_for and live.claimed_at - self._clock.now() > CLAIM_LIFETIME:
+            await self._lost(payment, live, "Its claim is dated in the future.")
 
     async def _claim_instead(
         self, run: "_Run", payment: Payment, attempt: Attempt
@@ -269,8 +297,10 @@ class InitiatePayment:
 
         async def write(transaction: Transaction) -> tuple[Payment, Attempt | None]:
             locked = await _locked(transaction, payment, new)
-            if any(a.reference == attempt.reference for a in locked.attempts):
-                return locked, attempt
+            mine = next((a for a in locked.attempts if a.reference == attempt.reference), None)
+            if mine is not None:
+                # It runs again: its commit was in doubt, and what came meanwhile is seen to below.
+                return locked, mine
             live = locked.live_attempt
             raced = (live.reference if live else None) != superseding
             if raced or locked.settling_capture or locked.held_captures or locked.payer != new.payer:
@@ -289,7 +319,10 @@ class InitiatePayment:
             return stored.after, attempt
 
         after, mine = await self._unit_of_work.write(write)
-        if mine is not None and self._clock.monotonic() - claimed_at > CALL_WITHIN_S:
+        if mine is None:
+            return after, None
+        late = self._clock.monotonic() - claimed_at > CALL_WITHIN_S
+        if late or not mine.live or after.held_captures or unproven(after, self._clock.now()):
             return await self._refused(after, mine, Reason.NOT_SENT, "The claim took too long."), None
         return after, mine
 
@@ -340,8 +373,8 @@ class InitiatePayment:
                 )
             raise
         except GatewayError as trouble:
-            await self._not_opened(payment, attempt, trouble)
-        return await self._record(run, payment, attempt, checkout)
+            await _to_its_end(self._not_opened(payment, attempt, trouble))
+        return await _to_its_end(self._record(run, payment, attempt, checkout))
 
     async def _not_opened(self, payment: Payment, attempt: Attempt, trouble: GatewayError) -> NoReturn:
         detail = without_card_numbers(trouble.detail)
@@ -446,6 +479,17 @@ class InitiatePayment:
             expires_at=attempt.payable_until,
             phone=masked_phone(attempt.phone),
         )
+
+
+async def _to_its_end(recording: Coroutine[Any, Any, T]) -> T:
+    """What ``recording`` comes to. Whoever cuts us off waits a while, as nobody else knows it."""
+    task = asyncio.ensure_future(recording)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(TimeoutError, PaymentsError):
+            await asyncio.wait_for(asyncio.shield(task), _SHIELDED_S)
+        raise
 
 
 async def _locked(transaction: Transaction, known: Payment | None, new: Payment) -> Payment:

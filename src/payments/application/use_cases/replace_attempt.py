@@ -5,15 +5,21 @@ from datetime import datetime
 import attrs
 
 from payments.application.ports.clock import Clock
-from payments.application.ports.providers import Flow, Providers
+from payments.application.ports.providers import Providers
 from payments.application.tokens import Tokens
 from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.domain.attempt import Attempt
 from payments.domain.errors import AttemptInFlight, OutcomeUnknown, PaymentInFlight
-from payments.domain.evidence import Outcome, Rule
+from payments.domain.evidence import Mode, Outcome, Rule
 from payments.domain.payment import Payment
 from payments.domain.transitions import AttemptStatus
-from payments.domain.watching import CLAIM_LIFETIME, ended_early, said_by_another_clock, said_paid_lately
+from payments.domain.watching import (
+    CLAIM_LIFETIME,
+    ended_early,
+    ended_in_silence,
+    said_by_another_clock,
+    said_paid_lately,
+)
 
 _MAY_GIVE_WAY = frozenset({Outcome.PAYABLE, Outcome.NOT_FOUND, Outcome.CLOSED, Outcome.DECLINED})
 _RETRY_AFTER_S = 30.0
@@ -49,15 +55,13 @@ class ReplaceAttempt:
         """The payment once no prompt of it that had ended may still be on the payer's phone.
 
         A clock that was ahead may have timed one out before its time, and a phone goes by no clock of ours.
-        Or another clock than this one heard that it is paid.
+        Or another clock than this one heard that it is paid; or nobody heard what became of it.
 
         Raises:
             PaymentInFlight, OutcomeUnknown: one may be, as far as its provider and our clock tell.
         """
-        for attempt in payment.attempts:
-            provider = self._providers.by_name.get(attempt.provider)
-            prompt = provider is not None and provider.flow is Flow.PROMPT
-            if prompt and self._may_be_paid(payment, attempt):
+        for attempt in reversed(payment.attempts):
+            if attempt.prompted and self._may_be_paid(payment, attempt):
                 settled = await self._settle.ask(payment, attempt.reference, cause)
                 payment = settled.payment
                 if settled.rule is Rule.SAID_ONCE or ended_early(payment, settled.attempt, self._clock.now()):
@@ -66,7 +70,11 @@ class ReplaceAttempt:
 
     def _may_be_paid(self, payment: Payment, attempt: Attempt) -> bool:
         now = self._clock.now()
-        return ended_early(payment, attempt, now) or said_by_another_clock(payment, attempt, now)
+        return (
+            ended_early(payment, attempt, now)
+            or said_by_another_clock(payment, attempt, now)
+            or ended_in_silence(payment, attempt, now)
+        )
 
     def in_the_way(self, payment: Payment, attempt: Attempt) -> PaymentInFlight:
         """Why nobody gets another checkout while ``attempt`` may be paid on; the payer may go on with it."""
@@ -100,9 +108,11 @@ class ReplaceAttempt:
             return True
         # A hosted page whose address we never received cannot be paid by anyone: it gives way without an
         # answer. That the payer was seen acting is what moves it from unknown to open.
+        lost = settled.attempt.status is AttemptStatus.UNKNOWN
         provider = self._providers.by_name.get(settled.attempt.provider)
-        hosted = provider is None or provider.flow is Flow.HOSTED_PAGE
-        return hosted and settled.attempt.status is AttemptStatus.UNKNOWN
+        # On a page of the test world nobody pays anything in live mode.
+        worthless = provider is not None and provider.mode is Mode.LIVE and settled.attempt.mode is Mode.TEST
+        return not settled.attempt.prompted and (lost or worthless)
 
     def _in_flight(self, payment: Payment, attempt: Attempt, now: datetime) -> PaymentInFlight:
         provider = self._providers.by_name.get(attempt.provider)

@@ -103,8 +103,8 @@ class SettlePayment:
         """The payment after asking about ``reference``; trouble at the provider changes nothing.
 
         With ``coalesce_s`` nothing is asked if somebody asked within that many seconds, if all money that the
-        attempt can bring is already here, or if all such callers together asked too often: anybody may be
-        behind them. ``budget_s`` bounds how long the provider may take.
+        attempt can bring is already here, if it is a prompt that ended, or if all such callers together asked
+        too often: anybody may be behind them. ``budget_s`` bounds how long the provider may take.
 
         Raises:
             ReferenceNotFound: no attempt carries it.
@@ -113,7 +113,9 @@ class SettlePayment:
         if payment is None:
             raise ReferenceNotFound
         if coalesce_s and (
-            self.was_paid_for_good(payment, reference) or not await self._may_ask(reference, coalesce_s)
+            self.was_paid_for_good(payment, reference)
+            or _nobody_waits_for(payment.attempt(reference))
+            or not await self._may_ask(reference, coalesce_s)
         ):
             return payment
         return (await self.ask(payment, reference, cause, budget_s=budget_s)).payment
@@ -239,6 +241,14 @@ class SettlePayment:
         attempt = payment.attempt(reference)
         callbacks = await self._reports(self._providers.by_name.get(attempt.provider), reference)
         return not _uncounted(payment, attempt, callbacks)
+
+
+def _nobody_waits_for(attempt: Attempt) -> bool:
+    """Whether it is a prompt that ended: no phone shows it, and few questions about prompts are answered.
+
+    Reports, the sweep and whoever is to be prompted next ask about it still.
+    """
+    return attempt.prompted and not attempt.live
 
 
 async def _answer(

@@ -77,7 +77,8 @@ class SweepPayments:
         """Outcomes that let a checkout end with its time: nobody has paid, and nobody is acting."""
         provider = self._providers.by_name.get(settled.attempt.provider)
         # A prompt leaves the phone by itself: without an answer it is as gone as with one, and still watched.
-        prompt = provider is not None and provider.flow is Flow.PROMPT
+        # That its question has to wait for its turn says nothing at all: it may be paid.
+        prompt = provider is not None and provider.flow is Flow.PROMPT and settled.answer.asked
         return frozenset({Outcome.PAYABLE, Outcome.NOTHING}) if prompt else frozenset({Outcome.PAYABLE})
 
     async def _give_up(self, payment: Payment, reference: str) -> None:

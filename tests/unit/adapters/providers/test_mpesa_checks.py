@@ -186,9 +186,34 @@ class TestTheBudget:
         asked.clock.advance(timedelta(seconds=12))
         assert await turn(asked, Urgency.SWEEP)
 
-    async def test_the_sweep_is_waited_for_by_nobody(self) -> None:
+    async def test_the_sweep_is_waited_for_by_no_payer_who_had_no_turn_yet(self) -> None:
         asked = processes(1)[0]
         await turn(asked, Urgency.PAYER)
+        assert not await turn(asked, Urgency.SWEEP)
+        asked.clock.advance(timedelta(seconds=12))
+        assert await turn(asked, Urgency.PAYER, "ws_CO_another")
+
+    @pytest.mark.parametrize("other", [Urgency.SWEEP, Urgency.PAYER])
+    async def test_a_payer_who_had_a_turn_lets_all_others_go_first(self, other: Urgency) -> None:
+        one, another = processes(2)
+        assert await turn(one, Urgency.PAYER)
+        assert not await turn(another, other, "ws_CO_another")
+        one.clock.advance(timedelta(seconds=12))
+        assert not await turn(another, Urgency.PAYER), "about the same prompt, wherever it is asked"
+        assert await turn(one, other, "ws_CO_another")
+
+    async def test_a_payer_who_had_a_turn_has_the_next_where_nobody_else_waits(self) -> None:
+        asked = processes(1)[0]
+        assert await turn(asked, Urgency.PAYER)
+        assert not await turn(asked, Urgency.PAYER)
+        asked.clock.advance(timedelta(seconds=12))
+        assert await turn(asked, Urgency.PAYER)
+
+    async def test_a_payer_who_had_a_turn_long_ago_waits_for_no_sweep(self) -> None:
+        asked = processes(1)[0]
+        assert await turn(asked, Urgency.PAYER)
+        asked.clock.advance(timedelta(seconds=29))
+        assert await turn(asked, Urgency.SWEEP)
         assert not await turn(asked, Urgency.SWEEP)
         asked.clock.advance(timedelta(seconds=12))
         assert await turn(asked, Urgency.PAYER)
@@ -210,8 +235,8 @@ def processes(count: int) -> list[Account]:
     return [account(daraja=daraja, shared_state=shared, clock=clock) for _ in range(count)]
 
 
-async def turn(asking: Account, urgency: Urgency) -> bool:
+async def turn(asking: Account, urgency: Urgency, name: str = NAME) -> bool:
     """Whether somebody with this urgency was let through."""
     before = len(asking.requests)
-    await asking.provider.checks.check(question(urgency))
+    await asking.provider.checks.check(question(urgency, name))
     return len(asking.requests) > before

@@ -26,7 +26,7 @@ class MpesaChecks(StatusChecks):
         name = question.provider_reference
         if name is None:
             return nothing("has no CheckoutRequestID to ask by")
-        if not await self._queries.may_ask(question.urgency):
+        if not await self._queries.may_ask(question.urgency, name):
             return not_asked("waits for its turn to ask")
         settings = self._api.settings
         at = timestamp(self._api.surroundings.clock.now())

@@ -1,9 +1,10 @@
 """Who may ask next: Daraja answers so few queries a minute that all processes share one budget (section 5).
 
 A slot every ``60 / N`` seconds. Whoever is refused leaves word for some seconds that it waits, and whoever is
-less urgent lets it go first. docs/adr/0017 says why.
+less urgent lets it go first. So does a payer who has just had a turn. docs/adr/0017 says why.
 """
 
+import hashlib
 from typing import Final
 
 import attrs
@@ -16,6 +17,8 @@ _MINUTE_S: Final = 60.0
 _BY_URGENCY: Final = (Urgency.SUCCESS_NOTICED, Urgency.PAYER, Urgency.SWEEP)
 _COMES_BACK_S: Final = 20.0
 """Whoever waits asks again within this long, or has given up."""
+_HAD_A_TURN_S: Final = 30.0
+"""For so long a payer lets all others go first; anybody may have many questions put about one prompt."""
 
 
 @attrs.frozen(kw_only=True)
@@ -25,16 +28,20 @@ class Queries:
     _settings: MpesaSettings
     _shared_state: SharedState
 
-    async def may_ask(self, urgency: Urgency) -> bool:
-        """Whether it is our turn. A turn that was given is used up."""
+    async def may_ask(self, urgency: Urgency, name: str) -> bool:
+        """Whether it is our turn to ask about the prompt ``name``. A turn that was given is used up."""
         if await self._shared_state.recall(self._key("rest")) is not None:
             return False
-        for higher in _BY_URGENCY[: _BY_URGENCY.index(urgency)]:
-            if await self._shared_state.recall(self._key(f"wanted:{higher.value}")) is not None:
+        turn = self._key(f"turn:{hashlib.sha256(name.encode()).hexdigest()[:16]}")
+        again = urgency is Urgency.PAYER and await self._shared_state.recall(turn) is not None
+        for other in _BY_URGENCY if again else _BY_URGENCY[: _BY_URGENCY.index(urgency)]:
+            if await self._shared_state.recall(self._key(f"wanted:{other.value}")) is not None:
                 return False
         apart_s = _MINUTE_S / self._settings.queries_per_minute
         got = await self._shared_state.spend(self._key("spent"), most=1, window_s=apart_s) == 0
-        if urgency is not _BY_URGENCY[-1]:
+        if got and urgency is Urgency.PAYER:
+            await self._shared_state.remember(turn, b"1", lifetime_s=_HAD_A_TURN_S)
+        if got or not again:
             # Whoever has had its turn waits no more, and others who do say so again.
             await self._shared_state.remember(
                 self._key(f"wanted:{urgency.value}"), b"1", lifetime_s=0.0 if got else _COMES_BACK_S
