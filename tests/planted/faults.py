@@ -345,7 +345,7 @@ WHO_SAYS_SO: Final = (
         f"{USE_CASES}/initiate_payment.py",
         "        if late or not mine.live or after.held_captures or unproven(after, self._clock.now()):\n",
         "        if late:\n",
-        f"{CASES}/test_review_7b.py"
+        f"{CASES}/test_who_is_prompted.py"
         "::test_nobody_is_prompted_for_what_was_paid_while_the_commit_of_the_claim_was_in_doubt",
     ),
     Fault(
@@ -353,7 +353,7 @@ WHO_SAYS_SO: Final = (
         f"{USE_CASES}/sweep_payments.py",
         " and settled.answer.asked\n",
         "\n",
-        f"{CASES}/test_review_7b.py::test_a_prompt_that_nobody_was_asked_about_is_not_timed_out",
+        f"{CASES}/test_who_is_prompted.py::test_a_prompt_that_nobody_was_asked_about_is_not_timed_out",
     ),
     Fault(
         "a prompt that a clock ahead timed out is forgotten",

@@ -29,6 +29,7 @@ from payments.domain.watching import (
     next_look_for_the_rest,
     next_turn,
     watched_for_its_own_name,
+    watched_for_more_that_went,
 )
 
 
@@ -59,6 +60,8 @@ class Finding:
     """What a person says of this money, if that is how it is known."""
     asked_by: str | None = None
     """The provider's name by which it was asked."""
+    return_noticed: bool = False
+    """A notice says that money went back; what it was answered may be older than that."""
 
 
 @attrs.frozen
@@ -116,8 +119,10 @@ def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change
     if ended and _own_name_is_open(change.payment, rule, finding):
         detail = f"It was paid under another name, and nothing says whether {attempt.provider_reference} was."
         change = _stuck(change, finding, detail)
-    planned = attrs.evolve(attempt, next_check_at=when)
-    return projected(Change(change.payment.with_attempt(planned), change.events), finding.now)
+    payment = change.payment.with_attempt(attrs.evolve(attempt, next_check_at=when))
+    if finding.return_noticed and rule in _WENT:
+        payment = watched_for_more_that_went(payment, attempt.reference, now=finding.now)
+    return projected(Change(payment, change.events), finding.now)
 
 
 def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -> datetime | None:
@@ -160,6 +165,7 @@ _SAYS_NOTHING: Final = frozenset(
 _OF_OTHER_MONEY: Final = frozenset(
     {Rule.SETTLED, Rule.SURPLUS, Rule.AMOUNT_DIFFERS, Rule.CURRENCY_DIFFERS, Rule.KEY_TAKEN}
 )
+_WENT: Final = frozenset({Rule.RETURNED, Rule.RETURN_KNOWN})
 # What went back may be hidden behind another refund of ours that is under way.
 _TELLS_NOT_WHAT_WENT: Final = _SAYS_NOTHING | _OF_OTHER_MONEY | {Rule.RETURN_OF_OURS}
 _NEVER_PAYABLE: Final = frozenset({Reason.REFUSED, Reason.NOT_SENT, Reason.NEVER_CREATED, Reason.RETURNED})

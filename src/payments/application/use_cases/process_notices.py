@@ -28,7 +28,7 @@ from payments.domain.refunding import capture_of, contradicted, refund_of
 from payments.domain.review import Review
 from payments.domain.reviewing import was_asked
 from payments.domain.transitions import RefundStatus
-from payments.domain.watching import TURN_AGAIN, watched_for_more_that_went
+from payments.domain.watching import TURN_AGAIN
 
 CAUSE: Final = "webhook"
 LEASE: Final = timedelta(seconds=60)
@@ -65,9 +65,6 @@ _BY_THE_BANK: Final = frozenset({Claim.DISPUTED, Claim.CHARGED_BACK})
 
 _SAYS_NOT_WHOSE: Final = frozenset({Rule.RETURN_KNOWN, Rule.RETURN_OF_OURS})
 """Verdicts on money that went back by a refund we know, which a bank's own claim is not."""
-
-_WENT: Final = frozenset({Rule.RETURNED, Rule.RETURN_KNOWN})
-"""Verdicts on money that went back, of which more may have gone since."""
 
 _PUT_BEFORE_A_PERSON: Final = frozenset({Rule.NOT_OURS, Rule.KEY_TAKEN})
 """Verdicts on money that each open a question of their own."""
@@ -192,12 +189,15 @@ class ProcessNotices:
         went = await self._refunds_of(payment, notice)
         urgency = Urgency.SUCCESS_NOTICED if notice.claim is Claim.PAID else Urgency.PAYER
         settled = await self._settle.ask(
-            payment, notice.reference, CAUSE, failure_noticed_at=failed_at, urgency=urgency
+            payment,
+            notice.reference,
+            CAUSE,
+            failure_noticed_at=failed_at,
+            return_noticed=notice.claim is Claim.RETURNED,
+            urgency=urgency,
         )
         if notice.claim in _BY_THE_BANK and settled.rule in _SAYS_NOT_WHOSE:
             await self._ask_about_dispute(notice, settled)
-        if notice.claim is Claim.RETURNED and settled.rule in _WENT:
-            await self._look_for_more(settled)
         not_yet = settled.outcome in _NOT_YET.get(notice.claim, frozenset()) or _went_nowhere(notice, settled)
         if not_yet or self._contradicts(notice, settled):
             # Silence tells nothing of the money, whatever went back of it before.
@@ -220,20 +220,6 @@ class ProcessNotices:
         if settled.rule is Rule.NO_LONGER_LIVE and not settled.attempt.watched(self._clock.now()):
             return not settled.payment.has_own_money(settled.reference)
         return not await self._settle.reported_money_is_here(settled.payment, settled.reference)
-
-    async def _look_for_more(self, settled: Settled) -> None:
-        """Have the money looked at again later: an answer that knows no more may be older than the notice."""
-
-        async def write(transaction: Transaction) -> None:
-            locked = await transaction.lock_payment(settled.payment.payment_id)
-            if locked is None:
-                raise PaymentNotFound
-            now = self._clock.now()
-            change = watched_for_more_that_went(locked, settled.reference, now=now)
-            if change.payment is not locked:
-                await transaction.save(record(locked, change, actor="system", cause=CAUSE, now=now))
-
-        await self._unit_of_work.write(write)
 
     async def _ask_about_dispute(self, notice: Notice, settled: Settled) -> None:
         """Have a person look, once, whether money that a refund of ours took back is to go a second time.

@@ -136,6 +136,7 @@ class SettlePayment:
         *,
         budget_s: float | None = None,
         failure_noticed_at: datetime | None = None,
+        return_noticed: bool = False,
         urgency: Urgency = Urgency.PAYER,
     ) -> Settled:
         """Ask about an attempt of ``payment`` and apply the answer, whatever it is.
@@ -148,6 +149,7 @@ class SettlePayment:
             cause=cause,
             budget_s=budget_s,
             failure_noticed_at=failure_noticed_at,
+            return_noticed=return_noticed,
             urgency=urgency,
         )
         settled = await once(payment)
@@ -162,6 +164,7 @@ class SettlePayment:
         cause: str,
         budget_s: float | None,
         failure_noticed_at: datetime | None,
+        return_noticed: bool,
         urgency: Urgency,
     ) -> Settled:
         attempt = payment.attempt(reference)
@@ -187,6 +190,7 @@ class SettlePayment:
             report=_report(callbacks, question.provider_reference),
             cause=cause,
             failure_noticed_at=failure_noticed_at,
+            return_noticed=return_noticed,
             surplus_refund=self._reserve.of_surplus(attempt, answer, evidence_id),
             refunds=payment.refunds,
             known=payment,
@@ -394,6 +398,8 @@ class Application:
     """The payment as it was read, to begin from."""
     asked_by: str | None = None
     """The provider's name by which it was asked."""
+    return_noticed: bool = False
+    """A notice says that money went back."""
 
     async def __call__(self, transaction: Transaction) -> tuple[Payment, Rule]:
         locked = await transaction.lock_payment(self.payment_id, known=self.known)
@@ -491,6 +497,7 @@ class Application:
             key_holder=holder,
             failure_noticed_at=self.failure_noticed_at,
             asked_by=self.asked_by,
+            return_noticed=self.return_noticed,
             asked=frozenset(
                 (r.kind, r.subject) for r in reviews if r.kind in _ASKED_ONCE or r.state is ReviewState.OPEN
             ),

@@ -1,4 +1,4 @@
-"""What a seventh reading found about how payers get something to pay with, and about prompts."""
+"""Who is prompted, and who is not: one amount is asked for once, whatever was lost, late or switched off."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
