@@ -47,7 +47,7 @@ HOT = {
     "LOCK_ORDER": "payments_order",
     "SAVE_PAYMENT": "pk_payments",
     "SAVE_ATTEMPT": "pk_attempts",
-    "HAS_EVIDENCE": "pk_evidence",
+    "VERDICT_OF": "pk_evidence",
     "ATTEMPT_HOLDING": "captures_key",
     "ATTEMPT_WITH_MONEY": "captures_key",
     "ATTEMPT_WITH_RECEIPT": "captures_(receipt|key)",

@@ -44,7 +44,7 @@ PLANS = {
     "LOCK_ORDER": r"payments_order \(order_id=\?\)",
     "SAVE_PAYMENT": BY_KEY,
     "SAVE_ATTEMPT": BY_KEY,
-    "HAS_EVIDENCE": BY_KEY,
+    "VERDICT_OF": BY_KEY,
     "ATTEMPT_HOLDING": r"captures_key \(provider=\? AND mode=\? AND key=\?\)",
     "ATTEMPT_WITH_RECEIPT": r"captures_receipt \(provider=\? AND mode=\? AND receipt=\?\)",
     "HISTORY": r"payments_payer \(payer=\? AND created_at>\? AND \(created_at,payment_id\)<\(\?,\?\)\)",
