@@ -448,8 +448,8 @@ TWICE: Final = (
     Fault(
         "a second prompt follows one that may be on the phone",
         f"{USE_CASES}/replace_attempt.py",
-        "        if present.payable_until is not None and now < present.payable_until:",
-        "        if now < attempt.claimed_at:",
+        "        if until is not None and now < until:",
+        "        if now < present.claimed_at:",
         f"{CASES}/test_prompts.py"
         "::TestALostAnswer::test_no_second_prompt_is_sent_while_the_first_may_be_on_the_phone",
     ),
@@ -690,6 +690,22 @@ FORGOTTEN: Final = (
         "return watched_for_its_own_name(change, attempt.reference, now=finding.now)",
         "return change",
         f"{CASES}/test_own_names_and_clocks.py::test_a_watch_that_was_over_begins_again_for_the_own_name",
+    ),
+    Fault(
+        "a word that always comes too late is waited for without end",
+        "domain/confirming.py",
+        "(over is not None and before >= over)",
+        "False",
+        f"{CASES}/test_names_of_money.py"
+        "::test_a_person_is_asked_where_nobody_ever_looks_again_in_time_for_a_second_word",
+    ),
+    Fault(
+        "a prompt gives way while its question waits for a turn",
+        f"{USE_CASES}/replace_attempt.py",
+        "            until += SAID_LATELY",
+        "            until += 0 * SAID_LATELY",
+        f"{CASES}/test_who_is_prompted.py"
+        "::test_nobody_is_prompted_again_while_the_question_about_the_first_waits_for_its_turn",
     ),
     Fault(
         "paid news that is refused is put before nobody",

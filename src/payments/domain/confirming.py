@@ -39,10 +39,13 @@ def first_said(attempt: Attempt, now: datetime) -> datetime:
     """From when "paid" counts that is said ``now`` and not believed yet: from before, if it was said of late.
 
     A clock that was ahead when it was said first must not put off what it takes to believe it, and one that
-    was behind must not hasten it.
+    was behind must not hasten it. Past the end of its watch that is begun anew once only: where nobody looks
+    again in time, each time, a person has to be asked.
     """
-    before = attempt.said_paid_at
-    return before if before is not None and before <= now and said_paid_lately(attempt, now) else now
+    before, over = attempt.said_paid_at, attempt.watch_until
+    if before is None or before > now:
+        return now
+    return before if said_paid_lately(attempt, now) or (over is not None and before >= over) else now
 
 
 def receipt_of(capture_key: str | None, report: Report | None) -> str | None:

@@ -28,6 +28,7 @@ from payments.domain.watching import (
     next_look,
     next_look_for_the_rest,
     next_turn,
+    said_paid_lately,
     watched_for_its_own_name,
     watched_for_more_that_went,
 )
@@ -132,8 +133,9 @@ def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -
     after that is asked about only if somebody has begun to (``watched_for_the_rest``).
     """
     now, attempt = finding.now, payment.attempt(finding.reference)
-    if rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
-        return max(now, attempt.said_paid_at + finding.confirmed_after)
+    said_at = attempt.said_paid_at
+    if rule is Rule.SAID_ONCE and finding.confirmed_after and said_at and said_paid_lately(attempt, now):
+        return max(now, said_at + finding.confirmed_after)
     own = [c.capture_id for c in payment.captures if c.reference == attempt.reference and not c.attached]
     own_name_is_open = _own_name_is_open(payment, rule, finding)
     if own == [finding.evidence_id] and not own_name_is_open:

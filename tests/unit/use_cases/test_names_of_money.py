@@ -375,3 +375,19 @@ async def test_a_difference_that_is_reported_is_asked_about_once_whatever_was_de
             asked += 1
             await prompted.kit.payments.resolve(review.review_id, "dismiss", "seen", "operator:boss")
     assert asked == 1
+
+
+async def test_a_person_is_asked_where_nobody_ever_looks_again_in_time_for_a_second_word(
+    prompted: PromptsShop,
+) -> None:
+    """Whoever embeds this has it sweep every ten minutes, and a first word is old after five."""
+    reference = (await prompted.initiate()).reference
+    prompted.prompts.pays(reference)
+
+    for _ in range(6 * 30):
+        prompted.skip(minutes=10)
+        await prompted.kit.payments.sweep()
+
+    assert await prompted.reviews() == ["stuck_unknown"]
+    assert (await prompted.attempt(reference)).next_check_at is None
+    await everything_holds(prompted.kit)

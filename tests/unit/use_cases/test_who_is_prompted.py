@@ -274,3 +274,33 @@ async def test_a_claim_whose_process_died_with_its_clock_ahead_keeps_nobody_from
     opened = await shop.initiate()
 
     assert opened.reference != died
+
+
+@attrs.define
+class BusyPrompts(ScriptedPrompts):
+    """Prompts about which nobody has a turn to ask while others do."""
+
+    busy: bool = False
+
+    async def check(self, question: Question) -> Answer:
+        return not_asked("waits for its turn to ask") if self.busy else await super().check(question)
+
+
+async def test_nobody_is_prompted_again_while_the_question_about_the_first_waits_for_its_turn() -> None:
+    """Its report was lost, and its time is over; five minutes later nobody is kept waiting any more."""
+    prompts = BusyPrompts()
+    kit = in_memory_payments(prompts=prompts)
+    kit.order(amount="1000.00", currency="KES")
+    shop = PromptsShop(kit=kit, prompts=prompts)
+    opened = await shop.initiate()
+    prompts.pays(opened.reference)
+    prompts.busy = True
+    shop.skip(seconds=301)
+
+    with suppress(PaymentInFlight):
+        await shop.initiate()
+    assert prompts.calls["open"] == 1
+
+    shop.skip(seconds=301)
+    await shop.initiate()
+    assert prompts.calls["open"] == 2

@@ -15,6 +15,7 @@ from payments.domain.payment import Payment
 from payments.domain.transitions import AttemptStatus
 from payments.domain.watching import (
     CLAIM_LIFETIME,
+    SAID_LATELY,
     ended_early,
     ended_in_silence,
     said_by_another_clock,
@@ -88,7 +89,11 @@ class ReplaceAttempt:
             raise self._in_flight(settled.payment, present, now)
         if self._may_give_way(settled):
             return settled.payment
-        if present.payable_until is not None and now < present.payable_until:
+        until = present.payable_until
+        if until is not None and present.prompted and not settled.answer.asked:
+            # It may have been paid while its question waited for a turn; not for ever, if there is none.
+            until += SAID_LATELY
+        if until is not None and now < until:
             raise self._waiting(settled.payment, present, now)
         return settled.payment
 
