@@ -325,14 +325,6 @@ WHO_SAYS_SO: Final = (
         "::TestSaidAgain::test_paid_said_once_without_a_callback_counts_for_nothing_yet",
     ),
     Fault(
-        "two words in a second are a proof by two clocks",
-        "domain/confirming.py",
-        "not after <= now - attempt.said_paid_at < SAID_LATELY:",
-        "not after <= now - attempt.said_paid_at:",
-        f"{CASES}/test_clocks_ahead.py"
-        "::test_a_clock_that_is_behind_or_ahead_does_not_make_two_words_in_a_second_a_proof[2]",
-    ),
-    Fault(
         "a prompt that was ended while it was pushed is followed by another",
         f"{USE_CASES}/initiate_payment.py",
         "        if run.gateway.flow is Flow.PROMPT:\n",
@@ -690,14 +682,6 @@ FORGOTTEN: Final = (
         "return watched_for_its_own_name(change, attempt.reference, now=finding.now)",
         "return change",
         f"{CASES}/test_own_names_and_clocks.py::test_a_watch_that_was_over_begins_again_for_the_own_name",
-    ),
-    Fault(
-        "a word that always comes too late is waited for without end",
-        "domain/confirming.py",
-        "(over is not None and before >= over)",
-        "False",
-        f"{CASES}/test_names_of_money.py"
-        "::test_a_person_is_asked_where_nobody_ever_looks_again_in_time_for_a_second_word",
     ),
     Fault(
         "a prompt gives way while its question waits for a turn",

@@ -14,7 +14,6 @@ from payments.domain.capture import Capture
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Report, Rule
 from payments.domain.payment import Change, Payment
-from payments.domain.watching import SAID_LATELY, said_paid_lately
 
 
 def confirmed(
@@ -24,28 +23,14 @@ def confirmed(
 
     A report about the same money says how much arrived. Without one it is what our own request asked for,
     once the provider has said "paid" again ``after`` the first time, under the name that our request got.
-    What was said long ago may have been heard a moment ago, by a clock that is behind: it is said once.
     """
     if report is not None and report.provider_reference == answer.capture_key and report.amount is not None:
         return attrs.evolve(answer, amount=report.amount)
     if attempt.provider_reference is None or attempt.provider_reference != answer.capture_key:
         return Rule.NOT_ATTESTED
-    if attempt.said_paid_at is None or not after <= now - attempt.said_paid_at < SAID_LATELY:
+    if attempt.said_paid_at is None or now - attempt.said_paid_at < after:
         return Rule.SAID_ONCE
     return answer
-
-
-def first_said(attempt: Attempt, now: datetime) -> datetime:
-    """From when "paid" counts that is said ``now`` and not believed yet: from before, if it was said of late.
-
-    A clock that was ahead when it was said first must not put off what it takes to believe it, and one that
-    was behind must not hasten it. Past the end of its watch that is begun anew once only: where nobody looks
-    again in time, each time, a person has to be asked.
-    """
-    before, over = attempt.said_paid_at, attempt.watch_until
-    if before is None or before > now:
-        return now
-    return before if said_paid_lately(attempt, now) or (over is not None and before >= over) else now
 
 
 def receipt_of(capture_key: str | None, report: Report | None) -> str | None:

@@ -14,7 +14,7 @@ import attrs
 from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture, Vouched
-from payments.domain.confirming import confirmed, first_said, receipt_of
+from payments.domain.confirming import confirmed, receipt_of
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Outcome, Report, Rule
 from payments.domain.money import Money
@@ -28,7 +28,6 @@ from payments.domain.watching import (
     next_look,
     next_look_for_the_rest,
     next_turn,
-    said_paid_lately,
     watched_for_its_own_name,
     watched_for_more_that_went,
 )
@@ -133,9 +132,8 @@ def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -
     after that is asked about only if somebody has begun to (``watched_for_the_rest``).
     """
     now, attempt = finding.now, payment.attempt(finding.reference)
-    said_at = attempt.said_paid_at
-    if rule is Rule.SAID_ONCE and finding.confirmed_after and said_at and said_paid_lately(attempt, now):
-        return max(now, said_at + finding.confirmed_after)
+    if rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
+        return max(now, attempt.said_paid_at + finding.confirmed_after)
     own = [c.capture_id for c in payment.captures if c.reference == attempt.reference and not c.attached]
     own_name_is_open = _own_name_is_open(payment, rule, finding)
     if own == [finding.evidence_id] and not own_name_is_open:
@@ -266,7 +264,8 @@ def _counted(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement
 
 def _unconfirmed(payment: Payment, attempt: Attempt, finding: Finding, rule: Rule) -> Settlement:
     if rule is Rule.SAID_ONCE:
-        attempt = attrs.evolve(attempt, said_paid_at=first_said(attempt, finding.now))
+        # A clock that was ahead when it was said first must not put off what it takes to believe it.
+        attempt = attrs.evolve(attempt, said_paid_at=min(attempt.said_paid_at or finding.now, finding.now))
     change = Change(payment.with_attempt(attempt))
     if rule is Rule.NOT_ATTESTED:
         # It is said under a name that our own request never got, and the next answer may be a decline.

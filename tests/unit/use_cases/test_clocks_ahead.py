@@ -194,30 +194,9 @@ async def test_a_clock_that_is_days_ahead_costs_no_money_on_a_page(shop: Shop) -
     assert (await shop.payment()).status is PaymentStatus.SUCCESS
 
 
-@pytest.mark.parametrize("hours", [2, -2])
-async def test_a_clock_that_is_behind_or_ahead_does_not_make_two_words_in_a_second_a_proof(
-    prompted: PromptsShop, hours: int
-) -> None:
-    opened = await prompted.initiate()
-    prompted.skip(seconds=20)
-    prompted.prompts.pays(opened.reference)
-    prompted.kit.clock.step_back(timedelta(hours=hours))
-    await prompted.ask(opened.reference)
-    prompted.kit.clock.step_back(timedelta(hours=-hours))
-    prompted.skip(seconds=1)
-    await prompted.ask(opened.reference)
-    prompted.prompts.declines(opened.reference)
-    await prompted.pass_time(minutes=1)
-
-    assert (await prompted.payment()).status is not PaymentStatus.SUCCESS
-    assert await prompted.reviews() == ["stuck_unknown"]
-
-
 @pytest.mark.parametrize("hours", [1, 23, 30])
-async def test_what_is_said_again_after_a_long_silence_is_made_sure_of_at_once(
-    prompted: PromptsShop, hours: int
-) -> None:
-    """Whether its watch is over or not, the second word is a first one again, and the third is heard soon."""
+async def test_what_is_said_again_after_a_long_silence_counts(prompted: PromptsShop, hours: int) -> None:
+    """Whether its watch is over or not."""
     opened = await prompted.initiate()
     prompted.prompts.pays(opened.reference)
     await prompted.ask(opened.reference)
@@ -227,8 +206,6 @@ async def test_what_is_said_again_after_a_long_silence_is_made_sure_of_at_once(
     prompted.prompts.silent = False
 
     await prompted.ask(opened.reference)
-    assert (await prompted.payment()).status is not PaymentStatus.SUCCESS
-    await prompted.pass_time(seconds=15)
 
     assert (await prompted.payment()).status is PaymentStatus.SUCCESS
 
@@ -473,9 +450,3 @@ async def test_a_prompt_that_a_clock_ahead_timed_out_and_that_was_paid_is_paid_o
 
     assert (await prompted.payment()).status is PaymentStatus.SUCCESS
     assert prompted.prompts.calls["open"] == 1
-
-
-def test_a_provider_whose_second_word_would_come_too_late_is_refused() -> None:
-    """It would be a first word again each time, and its money would never count."""
-    with pytest.raises(ValueError, match="confirmed_after is 0:05:00; choose less than 0:05:00"):
-        attrs.evolve(ScriptedPrompts().provider(), confirmed_after=timedelta(minutes=5))

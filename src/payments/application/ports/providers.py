@@ -20,7 +20,6 @@ from payments.domain.errors import FieldError, UnsupportedAmount, UnsupportedCur
 from payments.domain.evidence import Answer, Mode, Outcome
 from payments.domain.money import Money
 from payments.domain.payment import Customer
-from payments.domain.watching import SAID_LATELY
 
 
 class Flow(enum.Enum):
@@ -353,9 +352,9 @@ class Provider:
     webhooks: Webhooks | None = None
     callbacks: Callbacks | None = None
     """It reports to a secret address of each attempt instead of signing what it sends."""
-    confirmed_after: timedelta | None = attrs.field(default=None)
+    confirmed_after: timedelta | None = None
     """Its answer "paid" attests no facts, and counts when a callback agrees or it is given again this much
-    later, and within five minutes; None: its answer attests the facts itself."""
+    later; None: its answer attests the facts itself."""
     phones: Phones | None = None
     """It prompts on a phone."""
     emails: Emails | None = None
@@ -381,13 +380,6 @@ class Provider:
     """Tells, without changing anything, whether it can be reached and takes our keys."""
     register_at: str | None = None
     """Where a person enters the address of our webhooks, and what else belongs there; None: nobody has to."""
-
-    @confirmed_after.validator
-    def _can_be_confirmed(self, _field: "attrs.Attribute[timedelta | None]", after: timedelta | None) -> None:
-        if after is not None and after >= SAID_LATELY:
-            raise ValueError(
-                f"confirmed_after is {after}; choose less than {SAID_LATELY}, or it never counts."
-            )
 
     def takes(self, amount: Money) -> None:
         """Return if this provider can take ``amount``.
