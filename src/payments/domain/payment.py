@@ -79,10 +79,12 @@ class Payment:
 
         Only where a provider reports to an address of each attempt may one have several names.
         """
-        own = attempt.provider_reference if attempt.callback_token_hash else None
+        own = attempt.provider_reference
+        if own is None or attempt.callback_token_hash is None:
+            return False
         here = [c for c in self.captures if c.reference == attempt.reference and not c.attached]
         recorded = any(capture.vouched is not None for capture in here)
-        return own is not None and bool(here) and not recorded and all(own not in c.names for c in here)
+        return bool(here) and not recorded and all(own not in c.names for c in here)
 
     @property
     def held_captures(self) -> tuple[Capture, ...]:
