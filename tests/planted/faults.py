@@ -355,13 +355,6 @@ WHO_SAYS_SO: Final = (
         f"{CASES}/test_clocks_ahead.py"
         "::test_a_prompt_that_a_clock_ahead_timed_out_is_still_on_the_phone[prompts]",
     ),
-    Fault(
-        "what is said under its own name waits for all others",
-        f"{USE_CASES}/settle_payment.py",
-        "    first = attempt.live or said_paid_lately(attempt, now)\n",
-        "    first = attempt.live\n",
-        f"{CASES}/test_clocks_ahead.py::test_what_many_names_are_reported_of_is_made_sure_of_under_its_own",
-    ),
 )
 
 WHETHER_IT_MATCHES: Final = (
@@ -617,9 +610,9 @@ FORGOTTEN: Final = (
     ),
     Fault(
         "money that was put to a page ends its watch",
-        "domain/payment.py",
-        "capture.reference == reference and not capture.attached for",
-        "capture.reference == reference for",
+        "domain/settlement.py",
+        "if c.reference == attempt.reference and not c.attached]",
+        "if c.reference == attempt.reference]",
         f"{CASES}/test_attached_money.py::test_the_watch_of_a_page_goes_on_after_other_money_was_put_to_it",
     ),
     Fault(
