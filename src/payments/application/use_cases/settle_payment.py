@@ -172,7 +172,7 @@ class SettlePayment:
         callbacks = await self._reports(provider, reference)
         question = Question(
             reference=attempt.reference,
-            provider_reference=_name_to_ask_by(payment, attempt, callbacks, self._clock.now()),
+            provider_reference=_name_to_ask_by(payment, attempt, callbacks),
             amount=attempt.amount,
             urgency=_urgency(attempt, urgency, self._clock.now()),
         )
@@ -281,18 +281,14 @@ def _urgency(attempt: Attempt, asked_for: Urgency, now: datetime) -> Urgency:
     return Urgency.PAYER if waits else asked_for
 
 
-def _name_to_ask_by(
-    payment: Payment, attempt: Attempt, callbacks: tuple[Callback, ...], now: datetime
-) -> str | None:
+def _name_to_ask_by(payment: Payment, attempt: Attempt, callbacks: tuple[Callback, ...]) -> str | None:
     """The provider's name for what is asked about: its own for the attempt, or one that a callback gives.
 
     An attempt that was paid is asked about by the names of money that is not here: it came more than once.
-    One that ended without money may have been paid under any, and is asked about by all of them in turns;
-    what was said of late to be paid under its own is first made sure of.
+    One that ended without money may have been paid under any, and is asked about by all of them in turns.
     """
     own, names = attempt.provider_reference, _uncounted(payment, attempt, callbacks)
-    first = attempt.live or said_paid_lately(attempt, now)
-    if own is not None and first and not payment.has_own_money(attempt.reference):
+    if own is not None and attempt.live and not payment.has_own_money(attempt.reference):
         return own
     open_still = not payment.has_own_money(attempt.reference) or payment.was_paid_under_other_names(attempt)
     if own is not None and own not in names and open_still:
