@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from payments.application.ports.providers import RefundOutcome
 from payments.application.review_details import Details
 from payments.domain.errors import PaymentsError
 from payments.domain.events import ReviewKind
@@ -105,3 +106,14 @@ def refund_of(payment: Payment) -> Refund:
 
 def is_open(review: Review) -> bool:
     return review.state is ReviewState.OPEN
+
+
+async def under_way(shop: Shop, reference: str, amount: str = "300.00") -> Refund:
+    """A refund of ours of the paid attempt that its provider has not ended."""
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.answer = RefundOutcome.PENDING
+    payment = await shop.kit.unit_of_work.reads.payment_with_reference(reference)
+    assert payment is not None
+    return await shop.kit.payments.refund(
+        payment.payment_id, amount=amount, reason="late", actor="operator:anna"
+    )

@@ -9,7 +9,7 @@ from payments.application.records import Claim
 from payments.domain.evidence import Outcome
 from payments.domain.transitions import PaymentStatus, RefundStatus
 from payments.testing import in_memory_payments
-from tests.unit.use_cases.deciding import decide, stuck
+from tests.unit.use_cases.deciding import decide, stuck, under_way
 from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import OTHER_MODE, HesitatingProvider, InterruptedStorage, Shop, birr
 
@@ -53,12 +53,9 @@ async def test_one_answer_does_not_end_the_looks_for_what_went_back_beside_a_fai
     """Of the look after the failure: from a cache, or of other money (seeds 10512901 and 10001737)."""
     opened = await shop.initiate()
     shop.provider.pays(opened.reference)
-    payment = await shop.ask(opened.reference)
+    await shop.ask(opened.reference)
+    refund = await under_way(shop, opened.reference)
     assert shop.provider.refunds is not None
-    shop.provider.refunds.answer = RefundOutcome.PENDING
-    refund = await shop.kit.payments.refund(
-        payment.payment_id, amount="300.00", reason="late", actor="operator:anna"
-    )
     # As much goes back in the dashboard, and its notice is taken for ours.
     await shop.attests(opened.reference, outcome=Outcome.RETURNED, word="refunded", returned=birr("300.00"))
     await shop.hear(opened.reference, Claim.RETURNED)
@@ -79,12 +76,9 @@ async def test_one_answer_does_not_end_the_looks_for_what_went_back_beside_a_fai
 async def test_money_that_comes_again_does_not_end_the_looks_for_what_went_back(shop: Shop) -> None:
     opened = await shop.initiate()
     shop.provider.pays(opened.reference)
-    payment = await shop.ask(opened.reference)
+    await shop.ask(opened.reference)
+    refund = await under_way(shop, opened.reference)
     assert shop.provider.refunds is not None
-    shop.provider.refunds.answer = RefundOutcome.PENDING
-    refund = await shop.kit.payments.refund(
-        payment.payment_id, amount="300.00", reason="late", actor="operator:anna"
-    )
     shop.provider.refunds.ends(refund.reference, RefundOutcome.FAILED)
     await shop.attests(opened.reference, outcome=Outcome.NOTHING, word="HTTP 503")
     await shop.pass_minutes(10)

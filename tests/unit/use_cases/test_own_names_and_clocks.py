@@ -17,6 +17,7 @@ from payments.domain.errors import (
 from payments.domain.evidence import Outcome
 from payments.domain.transitions import AttemptStatus, PaymentStatus, RefundStatus
 from payments.testing import ScriptedPrompts, in_memory_payments
+from tests.unit.use_cases.deciding import under_way
 from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.prompts_shop import PromptsShop
 from tests.unit.use_cases.shop import NOTHING, HesitatingProvider, InterruptedStorage, Shop, birr
@@ -116,11 +117,8 @@ async def test_no_clock_ends_with_one_look_the_watch_for_what_went_back(shop: Sh
     opened = await shop.initiate()
     shop.provider.pays(opened.reference)
     payment = await shop.ask(opened.reference)
+    refund = await under_way(shop, opened.reference)
     assert shop.provider.refunds is not None
-    shop.provider.refunds.answer = RefundOutcome.PENDING
-    refund = await shop.kit.payments.refund(
-        payment.payment_id, amount="300.00", reason="late", actor="operator:anna"
-    )
     await shop.pass_minutes(1)
     shop.provider.refunds.ends(refund.reference, RefundOutcome.FAILED)
     await shop.attests(opened.reference, outcome=Outcome.NOTHING, word="HTTP 503")

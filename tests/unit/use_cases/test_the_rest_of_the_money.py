@@ -10,7 +10,7 @@ from payments.application.records import Claim
 from payments.domain.errors import DecisionNotPossible
 from payments.domain.evidence import Outcome
 from payments.domain.refund import Refund
-from tests.unit.use_cases.deciding import decide, decide_refused, resolve, stuck, the_review
+from tests.unit.use_cases.deciding import decide, decide_refused, resolve, stuck, the_review, under_way
 from tests.unit.use_cases.shop import NOTHING, Shop, birr
 from tests.unit.use_cases.test_attached_money import FORGOTTEN, forgotten_money
 
@@ -20,17 +20,6 @@ pytestmark = pytest.mark.anyio
 async def returned(shop: Shop, reference: str, amount: str) -> None:
     """The provider says that so much of the money of ``reference`` went back, all together."""
     await shop.attests(reference, outcome=Outcome.RETURNED, word=f"refunded {amount}", returned=birr(amount))
-
-
-async def under_way(shop: Shop, reference: str, amount: str = "300.00") -> Refund:
-    """A refund of ours of the paid attempt that its provider has not ended."""
-    assert shop.provider.refunds is not None
-    shop.provider.refunds.answer = RefundOutcome.PENDING
-    payment = await shop.kit.unit_of_work.reads.payment_with_reference(reference)
-    assert payment is not None
-    return await shop.kit.payments.refund(
-        payment.payment_id, amount=amount, reason="late", actor="operator:anna"
-    )
 
 
 async def paid(shop: Shop) -> str:
