@@ -670,6 +670,14 @@ FORGOTTEN: Final = (
         "::test_one_answer_does_not_end_the_looks_for_what_went_back_beside_a_failed_refund",
     ),
     Fault(
+        "silence is the first of the two answers that end the looks for what went back",
+        "domain/watching.py",
+        "return known.last_checked_at if watched and not told else attempt.last_checked_at",
+        "return attempt.last_checked_at",
+        f"{CASES}/test_the_rest_of_the_money.py"
+        "::test_of_the_two_answers_that_end_the_looks_neither_may_be_silence",
+    ),
+    Fault(
         "money under another name ends the watch of a prompt's own",
         "domain/settlement.py",
         "return watched_for_its_own_name(change, attempt.reference, now=finding.now)",

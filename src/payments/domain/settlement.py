@@ -25,6 +25,7 @@ from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
 from payments.domain.watching import (
     HOLD_WINDOW,
     NOT_FOUND_APART,
+    last_look_for_the_rest,
     next_look,
     next_look_for_the_rest,
     next_turn,
@@ -119,7 +120,10 @@ def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change
     if ended and _own_name_is_open(change.payment, rule, finding):
         detail = f"It was paid under another name, and nothing says whether {attempt.provider_reference} was."
         change = _stuck(change, finding, detail)
-    payment = change.payment.with_attempt(attrs.evolve(attempt, next_check_at=when))
+    last = attempt.last_checked_at
+    if finding.vouched is None and _asks_for_the_rest(change.payment, rule, finding):
+        last = last_look_for_the_rest(known, attempt, finding.now, told=rule not in _TELLS_NOT_WHAT_WENT)
+    payment = change.payment.with_attempt(attrs.evolve(attempt, next_check_at=when, last_checked_at=last))
     if finding.return_noticed and rule in _WENT:
         payment = watched_for_more_that_went(payment, attempt.reference, now=finding.now)
     return projected(Change(payment, change.events), finding.now)
@@ -135,17 +139,23 @@ def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -
     if rule is Rule.SAID_ONCE and finding.confirmed_after and attempt.said_paid_at:
         return max(now, attempt.said_paid_at + finding.confirmed_after)
     own = [c.capture_id for c in payment.captures if c.reference == attempt.reference and not c.attached]
-    own_name_is_open = _own_name_is_open(payment, rule, finding)
-    if own == [finding.evidence_id] and not own_name_is_open:
+    if own == [finding.evidence_id] and not _own_name_is_open(payment, rule, finding):
         return None
     if finding.vouched is not None:
         # A person's word is no look.
         return known.next_check_at
-    if own and not own_name_is_open:
+    if _asks_for_the_rest(payment, rule, finding):
         when = next_look_for_the_rest(known, attempt, now, told=rule not in _TELLS_NOT_WHAT_WENT)
     else:
         when = next_look(known, attempt, now, has_money=bool(own))
     return when if when is None or finding.answer.asked else next_turn(attempt, now, when)
+
+
+def _asks_for_the_rest(payment: Payment, rule: Rule, finding: Finding) -> bool:
+    """Whether the question is what became of money that was here before, and no more if it came."""
+    own = (c for c in payment.captures if c.reference == finding.reference and not c.attached)
+    before = any(capture.capture_id != finding.evidence_id for capture in own)
+    return before and not _own_name_is_open(payment, rule, finding)
 
 
 def _own_name_is_open(payment: Payment, rule: Rule, finding: Finding) -> bool:

@@ -100,6 +100,15 @@ def next_look_for_the_rest(known: Attempt, attempt: Attempt, now: datetime, *, t
     return None if over or (told and _is_second_look(known, attempt)) else now + HOURLY
 
 
+def last_look_for_the_rest(known: Attempt, attempt: Attempt, now: datetime, *, told: bool) -> datetime | None:
+    """When it was last asked what became of money that is here: by what told nothing it was not.
+
+    Past the end of its watch that is a look, too, or silence would go on for ever.
+    """
+    watched = known.next_check_at is not None and known.watch_until is not None and now < known.watch_until
+    return known.last_checked_at if watched and not told else attempt.last_checked_at
+
+
 def ended_by_one_look(known: Attempt, attempt: Attempt) -> bool:
     """Whether the watch of ``attempt`` would end with the first look past its end.
 

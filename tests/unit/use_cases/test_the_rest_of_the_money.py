@@ -118,6 +118,33 @@ async def test_a_clock_that_is_almost_a_day_ahead_does_not_end_them_with_a_silen
     assert (await shop.payment()).given_back == birr("300.00")
 
 
+@pytest.mark.parametrize("silence", ["before", "between"])
+async def test_of_the_two_answers_that_end_the_looks_neither_may_be_silence(shop: Shop, silence: str) -> None:
+    """About another reference, and an hour later as it was before everything (seed 60504843)."""
+    reference = await hidden(shop)
+    looks = [NOTHING, None] if silence == "before" else [None, NOTHING]
+    for answer in looks:
+        if answer is None:
+            shop.provider.pays(reference)
+        else:
+            shop.provider.answers(reference, answer)
+        await shop.pass_hours(1)
+    await returned(shop, reference, "300.00")
+
+    await shop.pass_hours(26)
+
+    assert (await shop.payment()).given_back == birr("300.00")
+
+
+async def test_silence_ends_the_looks_for_what_went_back_after_a_day(shop: Shop) -> None:
+    reference = await hidden(shop)
+    shop.provider.answers(reference, NOTHING)
+
+    await shop.pass_hours(28)
+
+    assert (await shop.payment()).attempt(reference).next_check_at is None
+
+
 async def test_what_went_back_beside_a_refund_that_succeeded_is_taken_in(shop: Shop) -> None:
     reference = await paid(shop)
     mine = await under_way(shop, reference)
