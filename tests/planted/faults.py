@@ -678,6 +678,14 @@ FORGOTTEN: Final = (
         "::test_of_the_two_answers_that_end_the_looks_neither_may_be_silence",
     ),
     Fault(
+        "the provider's own name of what a person recorded is not learnt",
+        "domain/settlement.py",
+        "Change(payment.with_attempt(_learnt(attempt, finding))), Rule.ALREADY_COUNTED",
+        "Change(payment), Rule.ALREADY_COUNTED",
+        f"{CASES}/test_names_of_money.py"
+        "::test_recorded_money_is_offered_for_no_second_attempt_once_its_provider_told_its_name",
+    ),
+    Fault(
         "money under another name ends the watch of a prompt's own",
         "domain/settlement.py",
         "return watched_for_its_own_name(change, attempt.reference, now=finding.now)",

@@ -246,7 +246,7 @@ def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
         return _orphan(payment, finding, refusal)
     answer = finding.answer
     if _money_meant(payment, finding) is not None:
-        return Settlement(Change(payment), Rule.ALREADY_COUNTED)
+        return Settlement(Change(payment.with_attempt(_learnt(attempt, finding))), Rule.ALREADY_COUNTED)
     if finding.confirmed_after is not None and answer.amount is None:
         proven = confirmed(attempt, answer, finding.report, after=finding.confirmed_after, now=finding.now)
         if isinstance(proven, Rule):
@@ -437,6 +437,7 @@ def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
     capture = _money_meant(payment, finding)
     if capture is None:
         return _returned_unseen(payment, attempt, finding)
+    payment = payment.with_attempt(_learnt(attempt, finding))
     ours = [r for r in payment.refunds if r.capture_id == capture.capture_id]
     under_way = sum(r.amount.minor for r in ours if r.status in _MAY_BE_THIS)
     known = Rule.RETURN_OF_OURS if under_way else Rule.RETURN_KNOWN
@@ -534,8 +535,11 @@ def _nothing(payment: Payment, _attempt: Attempt, _finding: Finding) -> Settleme
 
 
 def _learnt(attempt: Attempt, finding: Finding) -> Attempt:
-    """The attempt with the provider's own name for it, once it is known and no other attempt holds it."""
-    if finding.key_holder not in (None, attempt.reference):
+    """The attempt with the provider's own name for it, once it is known and no other attempt holds it.
+
+    A person may give money any name, and its provider's own is learnt when it tells of that money.
+    """
+    if finding.vouched is not None or finding.key_holder not in (None, attempt.reference):
         return attempt
     return attrs.evolve(
         attempt, provider_reference=attempt.provider_reference or finding.answer.provider_reference

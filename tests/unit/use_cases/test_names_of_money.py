@@ -10,9 +10,11 @@ from payments.application.records import Claim
 from payments.application.review_details import Details
 from payments.domain.capture import Vouched
 from payments.domain.errors import DecisionNotPossible
+from payments.domain.events import ReviewKind
+from payments.domain.evidence import Outcome
 from payments.domain.transitions import PaymentStatus
 from payments.testing import in_memory_payments
-from tests.unit.use_cases.deciding import decide, resolve, stuck
+from tests.unit.use_cases.deciding import decide, resolve, stuck, the_review
 from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.prompts_shop import PromptsShop
 from tests.unit.use_cases.shop import IN_FLIGHT, NOTHING, HesitatingProvider, Shop, birr
@@ -322,6 +324,24 @@ async def test_recorded_money_is_not_nobodys_in_a_list_without_our_references() 
         pass
     assert await orphans(shop) == []
     await everything_holds(shop.kit)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PAID, Outcome.RETURNED])
+async def test_recorded_money_is_offered_for_no_second_attempt_once_its_provider_told_its_name(
+    shop: Shop, outcome: Outcome
+) -> None:
+    """Seed 61505291: it was held on the second one, too, and sent back from there."""
+    reference = await recorded(shop)
+    await shop.attests(reference, outcome=outcome, word="said")
+    await shop.ask(reference)
+    shop.kit.order("order_2")
+    second = await shop.initiate("order_2")
+    name = f"T-{reference}"
+    await shop.attests(second.reference, capture_key=name, provider_reference=name)
+    await shop.ask(second.reference)
+
+    assert (await shop.payment("order_2")).captures == ()
+    assert (await the_review(shop, ReviewKind.ORPHAN)).subject == f"{second.reference}:{name}"
 
 
 async def test_money_that_counts_is_attached_to_no_second_order(shop: Shop) -> None:

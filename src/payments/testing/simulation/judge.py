@@ -216,7 +216,7 @@ class Judge:
                 taken = self._ledger.meant(capture.provider, capture.key)
                 if taken is not None:
                     before = counted.setdefault((taken.provider, taken.key), capture)
-                    if before is not capture and not self._asked_whether_the_same(before, capture):
+                    if before is not capture and not self._may_count_twice(before, capture):
                         self._broken("I10", taken.reference, f"{taken.amount} was paid and counts twice.")
                 if taken is None:
                     if not by_a_person:
@@ -240,6 +240,9 @@ class Judge:
                     f"{taken.amount} was paid, is counted nowhere and asked of nobody.",
                 )
 
+    def _may_count_twice(self, one: Capture, other: Capture) -> bool:
+        return self._asked_whether_the_same(one, other) or self._untold(one, other)
+
     def _asked_whether_the_same(self, one: Capture, other: Capture) -> bool:
         """Whether money that counts twice is a person's question, and had to be one.
 
@@ -252,6 +255,22 @@ class Judge:
         reported = [c for c in (one, other) if c.receipt is not None]
         asked = asked_about & {str(c.capture_id) for c in (one, other)}
         return one.provider == PROMPTS and bool(by_name and reported and asked)
+
+    def _untold(self, one: Capture, other: Capture) -> bool:
+        """Whether money counts for two attempts because nobody told that both names are its own.
+
+        A person recorded it by a name of theirs, and its provider told its own first of the other attempt.
+        """
+        recorded, offered = (one, other) if (one.provider, one.key) in self._ledger.recorded else (other, one)
+        if (recorded.provider, recorded.key) not in self._ledger.recorded:
+            return False
+        told_before = False
+        for evidence in self.tables.evidence.values():
+            if evidence.evidence_id == offered.capture_id:
+                return recorded.reference != offered.reference and not told_before
+            told = (evidence.reference, evidence.answer.capture_key)
+            told_before = told_before or told == (recorded.reference, offered.key)
+        return False
 
     def _failed_only_where_said(self) -> None:
         for payment in self.tables.payments.values():
