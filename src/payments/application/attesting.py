@@ -42,7 +42,7 @@ async def attest(
     answer: Answer,
     *,
     evidence_id: UUID,
-    vouched: Vouched,
+    vouched: Vouched | None,
     bound: frozenset[str] = frozenset(),
     now: datetime,
 ) -> Attested:

@@ -294,6 +294,26 @@ async def test_a_failed_refund_of_attached_money_asks_nobody_about_the_page(shop
     assert await shop.reviews() == []
 
 
+@pytest.mark.parametrize("outcome", [Outcome.PAID, Outcome.RETURNED])
+async def test_money_that_is_put_to_the_attempt_it_was_paid_on_is_the_attempts_own(
+    shop: Shop, outcome: Outcome
+) -> None:
+    """Seed 61045741: it was asked whether it was paid, and what a person recorded counted again."""
+    opened = await shop.initiate()
+    await shop.attests(opened.reference, mode=OTHER_MODE)
+    await shop.ask(opened.reference)
+    await shop.attests(opened.reference, outcome=outcome, word="said")
+
+    await decide(shop, "attach", reference=opened.reference)
+    shop.provider.answers(opened.reference, NOTHING)
+    await shop.pass_hours(80)
+
+    payment = await shop.payment()
+    assert payment.has_own_money(opened.reference)
+    assert "stuck_unknown" not in await shop.reviews()
+    await everything_holds(shop.kit)
+
+
 async def test_attached_money_that_its_provider_lists_as_returned_is_put_before_a_person(shop: Shop) -> None:
     reference = await attached(shop)
     back = forgotten_money(outcome=Outcome.RETURNED)

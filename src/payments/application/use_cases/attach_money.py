@@ -73,6 +73,7 @@ class AttachMoney:
         refuse_payer(named, decision.actor)
         attempt = named.attempt(reference)
         collection = await self._cash(review)
+        vouched: Vouched | None = Vouched.ATTACHED
         if collection is not None:
             answer, bound = _recorded(collection, named, attempt), frozenset[str]()
         else:
@@ -81,8 +82,10 @@ class AttachMoney:
                 raise DecisionNotPossible(
                     f"{attempt.provider} cannot be asked: it is off, or in the other mode."
                 )
-            answer = _vouched(await self._answer(review, provider, attempt, paid_under), attempt)
-            bound = provider.bound
+            told = await self._answer(review, provider, attempt, paid_under)
+            answer, bound = _vouched(told, attempt), provider.bound
+            if told.reference == reference:
+                vouched = None
         return await self._unit_of_work.write(
             _Attaching(
                 review=review,
@@ -91,6 +94,7 @@ class AttachMoney:
                 reference=reference,
                 answer=answer,
                 bound=bound,
+                vouched=vouched,
                 collection=collection,
                 evidence_id=self._identifiers.unique(),
                 clock=self._clock,
@@ -218,6 +222,8 @@ class _Attaching:
     reference: str
     answer: Answer
     bound: frozenset[str]
+    vouched: Vouched | None
+    """None: its provider says itself that it was paid on this attempt."""
     collection: Collection | None
     """The collector's record, where the money is cash: it counts for the attempt from now on."""
     evidence_id: UUID
@@ -238,7 +244,7 @@ class _Attaching:
             self.reference,
             self.answer,
             evidence_id=self.evidence_id,
-            vouched=Vouched.ATTACHED,
+            vouched=self.vouched,
             bound=self.bound,
             now=now,
         )
