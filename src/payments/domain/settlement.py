@@ -63,6 +63,8 @@ class Finding:
     """The provider's name by which it was asked."""
     return_noticed: bool = False
     """A notice says that money went back; what it was answered may be older than that."""
+    heard_at: datetime | None = None
+    """When the answer came, if that was before it is applied."""
 
 
 @attrs.frozen
@@ -122,6 +124,8 @@ def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change
         change = _stuck(change, finding, detail)
     last = attempt.last_checked_at
     if finding.vouched is None and _asks_for_the_rest(change.payment, rule, finding):
+        if ended and rule in _TELLS_NOT_WHAT_WENT:
+            change = _asked_what_went_back(change, finding)
         last = last_look_for_the_rest(known, attempt, finding.now, told=rule not in _TELLS_NOT_WHAT_WENT)
     payment = change.payment.with_attempt(attrs.evolve(attempt, next_check_at=when, last_checked_at=last))
     if finding.return_noticed and rule in _WENT:
@@ -156,6 +160,17 @@ def _asks_for_the_rest(payment: Payment, rule: Rule, finding: Finding) -> bool:
     own = (c for c in payment.captures if c.reference == finding.reference and not c.attached)
     before = any(capture.capture_id != finding.evidence_id for capture in own)
     return before and not _own_name_is_open(payment, rule, finding)
+
+
+def _asked_what_went_back(change: Change, finding: Finding) -> Change:
+    """The question whether more went back of money of which some is left, where nobody told for a day."""
+    own = (c for c in change.payment.captures if c.reference == finding.reference and not c.attached)
+    if all(refunded(capture, change.payment.refunds) >= capture.amount for capture in own):
+        return change
+    detail = "Its provider did not say, for a day, whether more of its money went back than is known here."
+    until = change.payment.attempt(finding.reference).watch_until
+    subject = f"{finding.reference}:{until.isoformat() if until else ''}"
+    return _ask_once(change, ReviewKind.DISPUTE, finding, detail, subject=subject)
 
 
 def _own_name_is_open(payment: Payment, rule: Rule, finding: Finding) -> bool:
@@ -248,7 +263,9 @@ def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
     if _money_meant(payment, finding) is not None:
         return Settlement(Change(payment.with_attempt(_learnt(attempt, finding))), Rule.ALREADY_COUNTED)
     if finding.confirmed_after is not None and answer.amount is None:
-        proven = confirmed(attempt, answer, finding.report, after=finding.confirmed_after, now=finding.now)
+        # An answer that waited for the payment's lock was not given when that came.
+        heard = min(finding.now, finding.heard_at or finding.now)
+        proven = confirmed(attempt, answer, finding.report, after=finding.confirmed_after, now=heard)
         if isinstance(proven, Rule):
             return _unconfirmed(payment, attempt, finding, proven)
         finding = attrs.evolve(finding, answer=proven)

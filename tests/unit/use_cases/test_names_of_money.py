@@ -60,6 +60,18 @@ async def test_a_receipt_that_was_recorded_for_another_order_is_asked_about(prom
     assert await prompted.reviews("order_2") == ["orphan"]
 
 
+async def test_a_receipt_that_was_reported_for_another_order_is_asked_about(prompted: PromptsShop) -> None:
+    prompted.kit.order("order_2", amount="1000.00", currency="KES")
+    for order_id in ("order_1", "order_2"):
+        opened = await prompted.initiate(order_id)
+        prompted.prompts.pays(opened.reference)
+        await prompted.reports(opened.reference, receipt=RECEIPT)
+        await prompted.kit.work()
+        prompted.skip(minutes=1)
+    assert await prompted.reviews("order_1") == []
+    assert await prompted.reviews("order_2") == ["dispute"]
+
+
 async def test_money_that_is_here_is_not_recorded_again_by_its_receipt(prompted: PromptsShop) -> None:
     opened = await prompted.initiate()
     prompted.prompts.pays(opened.reference)

@@ -111,6 +111,29 @@ async def test_one_answer_whose_commit_was_in_doubt_is_no_second_word() -> None:
     assert (await shop.payment()).status is not PaymentStatus.SUCCESS, "one answer was counted twice"
 
 
+async def test_a_word_that_waited_for_the_payments_lock_is_as_old_as_it_was_given() -> None:
+    """It was given five seconds after the first word, and somebody else held the lock for eleven."""
+    storage, prompts = InterruptedStorage(), ScriptedPrompts()
+    kit = in_memory_payments(prompts=prompts, unit_of_work=storage)
+    kit.order(amount="1000.00", currency="KES")
+    shop = PromptsShop(kit=kit, prompts=prompts)
+    opened = await shop.initiate()
+    shop.skip(seconds=20)
+    prompts.pays(opened.reference)
+    await shop.ask(opened.reference)
+    shop.skip(seconds=5)
+
+    async def it_takes_a_while() -> None:
+        shop.skip(seconds=11)
+
+    storage.meanwhile = it_takes_a_while
+    await shop.ask(opened.reference)
+    assert (await shop.payment()).status is not PaymentStatus.SUCCESS
+
+    await shop.ask(opened.reference)
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+
+
 @pytest.mark.parametrize("hours", [25, -25])
 async def test_no_clock_ends_with_one_look_the_watch_for_what_went_back(shop: Shop, hours: int) -> None:
     """The refund was seen to fail by a clock that is behind, or looked at after it by one that is ahead."""

@@ -11,6 +11,7 @@ from payments.domain.errors import DecisionNotPossible
 from payments.domain.evidence import Outcome
 from payments.domain.refund import Refund
 from tests.unit.use_cases.deciding import decide, decide_refused, resolve, stuck, the_review, under_way
+from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import NOTHING, Shop, birr
 from tests.unit.use_cases.test_attached_money import FORGOTTEN, forgotten_money
 
@@ -136,13 +137,27 @@ async def test_of_the_two_answers_that_end_the_looks_neither_may_be_silence(shop
     assert (await shop.payment()).given_back == birr("300.00")
 
 
-async def test_silence_ends_the_looks_for_what_went_back_after_a_day(shop: Shop) -> None:
+async def test_silence_ends_the_looks_for_what_went_back_after_a_day_with_a_question(shop: Shop) -> None:
     reference = await hidden(shop)
     shop.provider.answers(reference, NOTHING)
 
     await shop.pass_hours(28)
 
     assert (await shop.payment()).attempt(reference).next_check_at is None
+    assert await shop.reviews() == ["dispute"]
+    await everything_holds(shop.kit)
+
+
+async def test_nobody_is_asked_what_went_back_of_money_that_is_all_gone(shop: Shop) -> None:
+    reference = await hidden(shop)
+    await returned(shop, reference, "1000.00")
+    await shop.ask(reference)
+    before = await shop.reviews()
+    shop.provider.answers(reference, NOTHING)
+
+    await shop.pass_hours(28)
+
+    assert await shop.reviews() == before
 
 
 async def test_what_went_back_beside_a_refund_that_succeeded_is_taken_in(shop: Shop) -> None:

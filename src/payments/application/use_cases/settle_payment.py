@@ -177,6 +177,7 @@ class SettlePayment:
             urgency=_urgency(attempt, urgency, self._clock.now()),
         )
         answer = await _answer(provider, attempt, question, budget_s)
+        heard_at = self._clock.now()
         evidence_id = self._identifiers.unique()
         apply = Application(
             channel=Channel.STATUS_CHECK,
@@ -195,6 +196,7 @@ class SettlePayment:
             refunds=payment.refunds,
             known=payment,
             asked_by=question.provider_reference,
+            heard_at=heard_at,
         )
         after, rule = await self._unit_of_work.write(apply)
         return Settled(payment=after, reference=reference, answer=answer, rule=rule)
@@ -396,6 +398,8 @@ class Application:
     """The provider's name by which it was asked."""
     return_noticed: bool = False
     """A notice says that money went back."""
+    heard_at: datetime | None = None
+    """When the answer came; None: it is as new as its record."""
 
     async def __call__(self, transaction: Transaction) -> tuple[Payment, Rule]:
         locked = await transaction.lock_payment(self.payment_id, known=self.known)
@@ -421,8 +425,11 @@ class Application:
         if present.status is AttemptStatus.CLAIMED and now - present.claimed_at > CLAIM_LIFETIME:
             found = lost(locked, present.reference, detail="Its claim grew too old.", now=now)
         reviews = await self._reviews(transaction, locked)
-        settlement = settle(found.payment, await self._finding(transaction, locked, reviews, now))
+        finding = await self._finding(transaction, locked, reviews, now)
+        settlement = settle(found.payment, finding)
         done = Change(settlement.payment, (*found.events, *settlement.events))
+        if self.report is not None and finding.report != self.report and _counts(settlement.payment, finding):
+            done = await _asked_whose(transaction, done, present, self.report)
         wanted = self.surplus_refund if settlement.rule is Rule.SURPLUS else None
         if wanted is not None and _may_be_recorded(locked, present.reference):
             wanted = attrs.evolve(wanted, awaiting_approval=True)
@@ -494,6 +501,7 @@ class Application:
             failure_noticed_at=self.failure_noticed_at,
             asked_by=self.asked_by,
             return_noticed=self.return_noticed,
+            heard_at=self.heard_at,
             asked=frozenset(
                 (r.kind, r.subject) for r in reviews if r.kind in _ASKED_ONCE or r.state is ReviewState.OPEN
             ),
@@ -510,6 +518,11 @@ class Application:
             rule=rule,
             observed_at=now,
         )
+
+
+def _counts(payment: Payment, finding: Finding) -> bool:
+    """Whether the finding brought money."""
+    return any(capture.capture_id == finding.evidence_id for capture in payment.captures)
 
 
 def _may_be_recorded(payment: Payment, reference: str) -> bool:
