@@ -60,7 +60,7 @@ def _unfit_record(review: Review, details: Details) -> list[FieldError]:
     wrong = []
     if details.outcome not in (moved, stayed):
         wrong.append(FieldError("/outcome", f"Use {moved} or {stayed}."))
-    if details.outcome == moved and not details.provider_reference:
+    if details.outcome == moved and not (details.provider_reference or "").strip():
         wrong.append(FieldError("/provider_reference", "Give the provider's own name for it."))
     if details.amount is not None and (about_refund or details.outcome != moved):
         wrong.append(FieldError("/amount", "Leave it out: it is said only of money that was paid."))

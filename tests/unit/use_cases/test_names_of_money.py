@@ -46,6 +46,19 @@ async def test_one_receipt_pays_one_order(prompted: PromptsShop) -> None:
     assert (await prompted.payment("order_2")).status is not PaymentStatus.SUCCESS
 
 
+async def test_a_receipt_is_known_however_a_person_types_it(prompted: PromptsShop) -> None:
+    prompted.kit.order("order_2", amount="1000.00", currency="KES")
+    paid = await prompted.initiate()
+    prompted.prompts.pays(paid.reference)
+    await prompted.reports(paid.reference, receipt=RECEIPT)
+    await prompted.kit.work()
+    prompted.prompts.silent = True
+    await prompted.initiate("order_2")
+    await prompted.pass_time(hours=26)
+    await record(prompted, f" {RECEIPT}\n")
+    assert (await prompted.payment("order_2")).captures == ()
+
+
 async def test_a_receipt_that_was_recorded_for_another_order_is_asked_about(prompted: PromptsShop) -> None:
     prompted.kit.order("order_2", amount="1000.00", currency="KES")
     await prompted.initiate()

@@ -843,6 +843,11 @@ async def test_a_decision_has_a_reason(shop: Shop, reason: str) -> None:
         ),
         (
             "record",
+            {"outcome": "paid", "provider_reference": " \t"},
+            {"/provider_reference": "Give the provider's own name for it."},
+        ),
+        (
+            "record",
             {"outcome": "not_paid", "amount": "1.00"},
             {"/amount": "Leave it out: it is said only of money that was paid."},
         ),

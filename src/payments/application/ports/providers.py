@@ -8,7 +8,7 @@ trouble means that we cannot know.
 
 import enum
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -378,6 +378,8 @@ class Provider:
     """Why it does not take a currency that a shop may expect it to take: a sentence, by currency code."""
     self_check: SelfCheck | None = None
     """Tells, without changing anything, whether it can be reached and takes our keys."""
+    as_written: Callable[[str], str] = str.strip
+    """A name of money as it writes it, for one that a person typed."""
     register_at: str | None = None
     """Where a person enters the address of our webhooks, and what else belongs there; None: nobody has to."""
 

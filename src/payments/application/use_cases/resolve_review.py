@@ -11,6 +11,7 @@ from payments.application.attesting import CAUSE, attest
 from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
+from payments.application.ports.providers import Providers
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
@@ -56,6 +57,7 @@ class ResolveReview:
     _attach: AttachMoney
     _clock: Clock
     _identifiers: Identifiers
+    _providers: Providers
     _reserve: ReserveRefund
     _rules: RefundRules
     _settle: SettlePayment
@@ -158,14 +160,17 @@ class ResolveReview:
         attempt = payment.attempt(reviewing.attempt_about(payment, review))
         paid = details.outcome == "paid"
         amount = Money.of(details.amount, attempt.amount.currency) if details.amount else attempt.amount
+        provider, name = self._providers.by_name.get(attempt.provider), details.provider_reference
+        if provider is not None and name is not None:
+            name = provider.as_written(name)
         seen = Answer(
             outcome=Outcome.PAID if paid else Outcome.CLOSED,
             word=(details.outcome or "").replace("_", " "),
             reference=attempt.reference,
             amount=amount if paid else None,
             mode=attempt.mode,
-            provider_reference=details.provider_reference,
-            capture_key=details.provider_reference if paid else None,
+            provider_reference=name,
+            capture_key=name if paid else None,
         )
         evidence_id = self._identifiers.unique()
         return await self._decide(review, decision, self._attesting(decision, seen, evidence_id))

@@ -13,6 +13,7 @@ from payments.application.ports.providers import Callback
 from payments.application.records import Claim
 from payments.domain.evidence import Outcome
 from payments.domain.money import Money
+from tests.unit.adapters.providers.mpesa_account import account
 
 CALLBACKS = MpesaCallbacks()
 NAME = "ws_CO_191220191020363925"
@@ -204,3 +205,16 @@ def test_an_answer_about_a_status_is_never_taken_for_the_end_of_a_reversal(code:
 
 def test_daraja_is_answered_as_it_expects() -> None:
     assert json.loads(CALLBACKS.acknowledgement()) == {"ResultCode": 0, "ResultDesc": "Accepted"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("sgh1111111", "SGH1111111"),
+        (" SGH1111111\n", "SGH1111111"),
+        ("ws_CO_191220191020363925", "ws_CO_191220191020363925"),
+        ("AG_20191219_00006c6fddb15123addf", "AG_20191219_00006c6fddb15123addf"),
+    ],
+)
+def test_a_name_that_a_person_types_is_known_as_it_is_written(typed: str, written: str) -> None:
+    assert account().provider.as_written(typed) == written

@@ -4,7 +4,7 @@ from typing import Final
 
 from payments.adapters.providers.mpesa.access import AccessTokens
 from payments.adapters.providers.mpesa.api import MpesaApi
-from payments.adapters.providers.mpesa.callbacks import MpesaCallbacks
+from payments.adapters.providers.mpesa.callbacks import MpesaCallbacks, as_written
 from payments.adapters.providers.mpesa.checkouts import MpesaCheckouts
 from payments.adapters.providers.mpesa.checks import MpesaChecks
 from payments.adapters.providers.mpesa.phones import MpesaPhones
@@ -49,4 +49,5 @@ def build(settings: MpesaSettings, surroundings: Surroundings) -> Provider:
         bound=frozenset({"reference", "amount", "mode"}),
         no_ledger=NO_LEDGER,
         self_check=MpesaSelfCheck(settings, access),
+        as_written=as_written,
     )

@@ -58,6 +58,13 @@ class MpesaCallbacks(Callbacks):
         return ACKNOWLEDGEMENT
 
 
+def as_written(name: str) -> str:
+    """A name as M-Pesa writes it: its receipts are in capitals, names of prompts and reversals not."""
+    typed = name.strip()
+    capitals = typed.upper()
+    return capitals if RECEIPT.fullmatch(capitals) else typed
+
+
 def _push(said: Mapping[str, Any]) -> Callback:
     code = line_of(said.get("ResultCode"))
     known = RESULTS.get(code)
