@@ -662,20 +662,12 @@ FORGOTTEN: Final = (
         "::test_what_was_reported_before_a_person_recorded_the_money_is_not_asked_afterwards",
     ),
     Fault(
-        "one old answer ends the looks for what went back",
+        "an answer ends the looks for what went back",
         "domain/watching.py",
-        "(told and _is_second_look(known, attempt))",
-        "told",
-        f"{CASES}/test_between_two_answers.py"
-        "::test_one_answer_does_not_end_the_looks_for_what_went_back_beside_a_failed_refund",
-    ),
-    Fault(
-        "silence is the first of the two answers that end the looks for what went back",
-        "domain/watching.py",
-        "return known.last_checked_at if watched and not told else attempt.last_checked_at",
-        "return attempt.last_checked_at",
+        "return min(now + max(HOURLY, now - began), until)",
+        "return None",
         f"{CASES}/test_the_rest_of_the_money.py"
-        "::test_of_the_two_answers_that_end_the_looks_neither_may_be_silence",
+        "::test_no_answers_but_the_day_ends_the_looks_for_what_went_back",
     ),
     Fault(
         "the provider's own name of what a person recorded is not learnt",

@@ -25,7 +25,6 @@ from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
 from payments.domain.watching import (
     HOLD_WINDOW,
     NOT_FOUND_APART,
-    last_look_for_the_rest,
     next_look,
     next_look_for_the_rest,
     next_turn,
@@ -122,12 +121,9 @@ def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change
     if ended and _own_name_is_open(change.payment, rule, finding):
         detail = f"It was paid under another name, and nothing says whether {attempt.provider_reference} was."
         change = _stuck(change, finding, detail)
-    last = attempt.last_checked_at
-    if finding.vouched is None and _asks_for_the_rest(change.payment, rule, finding):
-        if ended and rule in _TELLS_NOT_WHAT_WENT:
-            change = _asked_what_went_back(change, finding)
-        last = last_look_for_the_rest(known, attempt, finding.now, told=rule not in _TELLS_NOT_WHAT_WENT)
-    payment = change.payment.with_attempt(attrs.evolve(attempt, next_check_at=when, last_checked_at=last))
+    if ended and rule in _TELLS_NOT_WHAT_WENT and _asks_for_the_rest(change.payment, rule, finding):
+        change = _asked_what_went_back(change, finding)
+    payment = change.payment.with_attempt(attrs.evolve(attempt, next_check_at=when))
     if finding.return_noticed and rule in _WENT:
         payment = watched_for_more_that_went(payment, attempt.reference, now=finding.now)
     return projected(Change(payment, change.events), finding.now)
@@ -149,7 +145,7 @@ def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -
         # A person's word is no look.
         return known.next_check_at
     if _asks_for_the_rest(payment, rule, finding):
-        when = next_look_for_the_rest(known, attempt, now, told=rule not in _TELLS_NOT_WHAT_WENT)
+        when = next_look_for_the_rest(known, attempt, now)
     else:
         when = next_look(known, attempt, now, has_money=bool(own))
     return when if when is None or finding.answer.asked else next_turn(attempt, now, when)
@@ -163,11 +159,11 @@ def _asks_for_the_rest(payment: Payment, rule: Rule, finding: Finding) -> bool:
 
 
 def _asked_what_went_back(change: Change, finding: Finding) -> Change:
-    """The question whether more went back of money of which some is left, where nobody told for a day."""
+    """The question whether more went back of money of which some is left, where the last look was in vain."""
     own = (c for c in change.payment.captures if c.reference == finding.reference and not c.attached)
     if all(refunded(capture, change.payment.refunds) >= capture.amount for capture in own):
         return change
-    detail = "Its provider did not say, for a day, whether more of its money went back than is known here."
+    detail = "Its watch ended, and the provider's last answer does not say what went back of its money."
     until = change.payment.attempt(finding.reference).watch_until
     subject = f"{finding.reference}:{until.isoformat() if until else ''}"
     return _ask_once(change, ReviewKind.DISPUTE, finding, detail, subject=subject)

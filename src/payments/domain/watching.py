@@ -88,25 +88,18 @@ def next_look(known: Attempt, attempt: Attempt, now: datetime, *, has_money: boo
     return now + HOURLY if when is None and ended_by_one_look(known, attempt) else when
 
 
-def next_look_for_the_rest(known: Attempt, attempt: Attempt, now: datetime, *, told: bool) -> datetime | None:
-    """When to ask again what became of money that is here: hourly, if anybody asks at all.
+def next_look_for_the_rest(known: Attempt, attempt: Attempt, now: datetime) -> datetime | None:
+    """When to ask again what became of money that is here, if anybody asks: after one hour, two, four, ...
 
-    One answer that tells it may be an old one, so that it takes another an hour later. Where none does, the
-    watch ends like any other.
+    No answer ends it before its watch does, as each may be an old one.
     """
-    if known.next_check_at is None or known.watch_until is None:
+    until = known.watch_until
+    if known.next_check_at is None or until is None:
         return None
-    over = now >= known.watch_until and not ended_by_one_look(known, attempt)
-    return None if over or (told and _is_second_look(known, attempt)) else now + HOURLY
-
-
-def last_look_for_the_rest(known: Attempt, attempt: Attempt, now: datetime, *, told: bool) -> datetime | None:
-    """When it was last asked what became of money that is here: by what told nothing it was not.
-
-    Past the end of its watch that is a look, too, or silence would go on for ever.
-    """
-    watched = known.next_check_at is not None and known.watch_until is not None and now < known.watch_until
-    return known.last_checked_at if watched and not told else attempt.last_checked_at
+    if now >= until:
+        return now + HOURLY if ended_by_one_look(known, attempt) else None
+    began = until - WATCHED_FOR_THE_REST
+    return min(now + max(HOURLY, now - began), until)
 
 
 def ended_by_one_look(known: Attempt, attempt: Attempt) -> bool:

@@ -336,7 +336,7 @@ async def test_what_may_have_gone_back_is_not_asked_about_for_ever(shop: Shop) -
 
     await shop.pass_hours(30)
 
-    assert 20 <= shop.provider.calls["check"] - before <= 27
+    assert 7 <= shop.provider.calls["check"] - before <= 9
     assert (await shop.attempt(opened.reference)).next_check_at is None
 
 
