@@ -59,6 +59,8 @@ class Script:
             within_data = verb == "DATA" and answer.startswith("354")
             if answer == "hang up":
                 break
+            if answer == "silence":
+                continue
             writer.write(f"{answer}\r\n".encode())
             if verb == "QUIT":
                 break
@@ -102,6 +104,11 @@ async def test_trouble_of_ours_or_of_the_servers_never_parks_a_mail(script: Scri
         with pytest.raises(DeliveryFailed) as failed:
             await notifier.notify(payer_message())
     assert "secret" not in failed.value.detail
+
+
+async def test_a_mail_that_was_taken_is_not_sent_again_because_nobody_says_goodbye() -> None:
+    async with scripted(Script(answers={"QUIT": "silence"})) as notifier:
+        await notifier.notify(payer_message())
 
 
 async def test_a_silent_server_is_left_after_the_budget() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from contextlib import suppress
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -19,6 +20,7 @@ from payments.application.records import Message
 from payments.domain.errors import DeliveryFailed, MessageRefused
 
 BUDGET_S: Final = 20.0
+_GOODBYE_S: Final = 1.0
 
 _Security = Literal["none", "starttls", "tls"]
 _BY_SCHEME: Final[dict[str, tuple[_Security, int]]] = {
@@ -96,8 +98,7 @@ class SmtpNotifier(Notifier):
     async def notify(self, message: Message) -> None:
         mail = self._mail_room.write(message)
         try:
-            async with asyncio.timeout(self._budget_s):
-                await self._send(mail)
+            await self._send(mail)
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _answered(error.recipients[0].code) from error
         except (aiosmtplib.SMTPAuthenticationError, aiosmtplib.SMTPSenderRefused) as error:
@@ -109,8 +110,15 @@ class SmtpNotifier(Notifier):
             raise DeliveryFailed(f"The mail server gave no answer ({type(error).__name__}).") from error
 
     async def _send(self, mail: Mail) -> None:
-        async with self._server.connection(self._budget_s, self._tls) as connection:
+        async with (
+            asyncio.timeout(self._budget_s) as budget,
+            self._server.connection(self._budget_s, self._tls) as connection,
+        ):
             await connection.send_message(mail_message(mail, self._sender))
+            # The mail is taken: however the goodbye goes, it must not be sent again.
+            budget.reschedule(None)
+            with suppress(aiosmtplib.SMTPException):
+                await connection.quit(timeout=_GOODBYE_S)
 
 
 def mail_message(mail: Mail, sender: Address) -> EmailMessage:
