@@ -298,6 +298,26 @@ async def test_an_issuers_keys_are_fetched_and_named(patient: Patient) -> None:
     assert "gives no answer" in away.what
 
 
+@pytest.mark.parametrize(
+    "said", [b"220 mail.example.com ESMTP\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"]
+)
+async def test_a_secret_in_an_issuers_address_is_not_repeated_by_what_broke(
+    patient: Patient, said: bytes
+) -> None:
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await writer.drain()
+
+    async with conversing(answer) as port:
+        found = await patient.seen(
+            AUTH_KEY=None,
+            AUTH_JWKS_URL=f"http://127.0.0.1:{port}/keys?code=s3cret",
+            AUTH_ALGORITHM="ES256",
+        )
+    assert "gives no answer" in only(found, "identity").what
+    assert "s3cret" not in diagnosis_as_json(found)
+
+
 async def test_a_key_that_is_none_is_said_before_anybody_is_refused(patient: Patient) -> None:
     broken = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----"
     told = only(await patient.seen(AUTH_KEY=broken, AUTH_ALGORITHM="RS256"), "identity")
