@@ -19,13 +19,17 @@ def split_address(address: str, schemes: tuple[str, ...]) -> SplitResult:
     """
     if _FORBIDDEN.search(address):
         raise ValueError("It holds blanks, control characters or backslashes.")
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        # The library's own sentence would repeat what it could not read: a password with a slash in it, say.
+        raise ValueError("Its host or port cannot be read; write a slash before them as %2F.") from None
     if parts.scheme not in schemes:
         raise ValueError(f"It does not begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
     if not parts.hostname:
         raise ValueError("It names no host.")
-    # Reading the port raises ValueError by itself when it is no number or out of range.
-    if parts.port == 0:
+    if port == 0:
         raise ValueError("Port 0 is no port.")
     if parts.fragment:
         raise ValueError("It has a fragment (#...), which never reaches a server.")
