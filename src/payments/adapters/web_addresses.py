@@ -10,6 +10,9 @@ from payments.adapters.secret import MASK
 # What urlsplit takes out silently or browsers read in their own way.
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f\\]")
 
+# All that is between a name and the last @, slashes too, unless it begins as the port of a host does.
+_PASSWORD: Final = re.compile(r"(?<=//)([^:/?#\[]*):(?![0-9]*(?:[,/?#]|\Z)).*(?=@)", re.DOTALL)
+
 
 def split_address(address: str, schemes: tuple[str, ...]) -> SplitResult:
     """The parts of an absolute address with a host.
@@ -48,5 +51,5 @@ def stays_here(host: str) -> bool:
 
 def without_password(address: str) -> str:
     """``address`` with its password masked, for people."""
-    masked = re.sub(r"(?<=//)([^:/?#]*):[^/?#]*(?=@)", rf"\1:{MASK}", address)
-    return re.sub(r"(?<=[?&]password=)[^&#]*", MASK, masked)
+    masked = _PASSWORD.sub(rf"\1:{MASK}", address)
+    return re.sub(r"(?<=password=)[^&#]*", MASK, masked)
