@@ -96,8 +96,16 @@ async def test_a_passing_refusal_is_tried_again(verb: str) -> None:
         Script(answers={"MAIL": "hang up"}),
         Script(answers={".": "hang up"}),
         Script(answers={"RCPT": "gibberish"}),
+        Script(answers={"RCPT": "554 5.7.1 <sara@shop.et>: Relay access denied"}),
+        Script(
+            answers={"RCPT": "553-5.7.1 <shop@example.com>: Sender address rejected\r\n553 5.7.1 not yours"}
+        ),
+        Script(answers={"RCPT": "530 Authentication required"}),
     ],
-    ids=["greeting 554", "greeting 421", "sender", "password", "hang up early", "hang up late", "gibberish"],
+    ids=[
+        *("greeting 554", "greeting 421", "sender", "password", "hang up early", "hang up late", "gibberish"),
+        *("relay", "sender, told late", "no password"),
+    ],
 )
 async def test_trouble_of_ours_or_of_the_servers_never_parks_a_mail(script: Script) -> None:
     async with scripted(script, userinfo="us:secret@") as notifier:

@@ -30,6 +30,10 @@ _BY_SCHEME: Final[dict[str, tuple[_Security, int]]] = {
 }
 # RFC 5321 section 4.2.1: 5yz is a permanent negative completion.
 _PERMANENT: Final = range(500, 600)
+# "Authentication required" (RFC 4954, section 6), and what is about security or policy (RFC 3463, section
+# 3.8): the words for a relay that does not know us, or a sender that is not ours.
+_NO_PASSWORD: Final = 530
+_NOT_ALLOWED: Final = "5.7."
 
 
 @attrs.frozen(kw_only=True)
@@ -100,7 +104,11 @@ class SmtpNotifier(Notifier):
         try:
             await self._send(mail)
         except aiosmtplib.SMTPRecipientsRefused as error:
-            raise _answered(error.recipients[0].code) from error
+            refused = error.recipients[0]
+            if refused.code == _NO_PASSWORD or refused.message.startswith(_NOT_ALLOWED):
+                # Many servers keep what they have against the sender or the client until here.
+                raise DeliveryFailed(f"The mail server does not let us send ({refused.code}).") from error
+            raise _answered(refused.code) from error
         except (aiosmtplib.SMTPAuthenticationError, aiosmtplib.SMTPSenderRefused) as error:
             # Our own password or address is wrong: mail waits until that is mended, and is not lost.
             raise DeliveryFailed(f"The mail server does not let us send ({error.code}).") from error
