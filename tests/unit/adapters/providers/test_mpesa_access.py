@@ -165,6 +165,16 @@ async def test_who_waited_for_a_token_that_did_not_come_is_told_so() -> None:
     assert len(opened.token_requests) == 1
 
 
+@pytest.mark.parametrize("life", ["9" * 400, 10**17])
+async def test_a_token_is_kept_for_a_day_at_most_whatever_daraja_says(life: str | int) -> None:
+    first = said(200, {"access_token": "first", "expires_in": life})
+    opened = account(accepted(), accepted(), tokens=(first,))
+    await opened.provider.checkouts.open(REQUEST)
+    opened.clock.advance(timedelta(days=1))
+    await opened.provider.checkouts.open(REQUEST)
+    assert opened.bearers == ["first", "token-2"]
+
+
 async def test_shared_state_that_is_gone_means_that_nothing_was_sent() -> None:
     class Gone(MemorySharedState):
         async def recall(self, key: str) -> bytes | None:

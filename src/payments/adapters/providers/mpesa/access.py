@@ -28,6 +28,7 @@ _TROUBLE_S: Final = 1.0
 _POLL_S: Final = 0.05
 _FETCH_TOTAL_S: Final = 5.0
 _SHORTEST_LIFE_S: Final = 30
+_LONGEST_LIFE_S: Final = 86_400
 _LONGEST_TOKEN_CHARACTERS: Final = 4096
 _WAIT_S: Final = 5.0
 _REFUSED: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED})
@@ -143,4 +144,4 @@ def _token_of(reply: Reply) -> tuple[str, int]:
         raise ProviderUnavailable(
             "Daraja gives out no access token; nothing was sent.", retry_after_s=_WAIT_S
         )
-    return str(token), max(life_s, 1)
+    return str(token), min(max(life_s, 1), _LONGEST_LIFE_S)
