@@ -240,6 +240,8 @@ def _orders(environment: Environment) -> OrdersSettings | None:
         _require(environment, "ORDERS_URL", "Say where the orders service is.")
     if token is None:
         _require(environment, "ORDERS_TOKEN", "Set the bearer token that the orders service wants from us.")
+    elif not re.fullmatch(r"[\x21-\x7e]+", token.reveal()):
+        environment.refuse("ORDERS_TOKEN", "No header can carry it: it is one line of ASCII without blanks.")
     if not secrets:
         _require(
             environment, "ORDERS_SIGNING_SECRETS", "Set the whsec_... secret our messages are signed with."

@@ -322,6 +322,11 @@ def test_the_sandbox_takes_an_issuer_on_plain_http() -> None:
     )
 
 
+@pytest.mark.parametrize("added", ["\n# rotated in May", " x", "\x00", "é"])
+def test_a_token_that_no_header_can_carry_is_refused(added: str) -> None:
+    assert list(refused(ORDERS_TOKEN=STRONG + added)) == ["ORDERS_TOKEN"]
+
+
 def test_half_an_orders_service_is_refused_in_the_sandbox_too() -> None:
     with pytest.raises(ConfigurationInvalid) as caught:
         Settings.from_env({"PAYMENTS_ORDERS_URL": "http://127.0.0.1:9000"})
