@@ -270,6 +270,19 @@ async def test_a_silent_mail_server_is_given_up(patient: Patient) -> None:
     assert found.state is State.WRONG
 
 
+async def test_a_mail_server_that_says_no_goodbye_answers_all_the_same(patient: Patient) -> None:
+    async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 ready\r\n")
+        while (line := await reader.readline()) and not line.startswith(b"QUIT"):
+            writer.write(b"250 mail.example.com\r\n")
+        await reader.read()
+
+    async with conversing(rude) as port:
+        check = SmtpSelfCheck(server=SmtpServer.of(f"smtp://127.0.0.1:{port}"), budget_s=0.5)
+        (found,) = await check.look()
+    assert found.state is State.FINE
+
+
 async def test_an_issuers_keys_are_fetched_and_named(patient: Patient) -> None:
     good, other = ec_issuer("2026-01"), rsa_issuer("of another type")
     published: dict[str, Any] = {"keys": [good.jwk(), other.jwk()]}

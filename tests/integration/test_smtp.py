@@ -119,6 +119,12 @@ async def test_a_mail_that_was_taken_is_not_sent_again_because_nobody_says_goodb
         await notifier.notify(payer_message())
 
 
+async def test_a_refusal_counts_though_nobody_says_goodbye() -> None:
+    async with scripted(Script(answers={"RCPT": "550 5.1.1 nobody here", "QUIT": "silence"})) as notifier:
+        with pytest.raises(MessageRefused):
+            await notifier.notify(payer_message())
+
+
 async def test_a_silent_server_is_left_after_the_budget() -> None:
     async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

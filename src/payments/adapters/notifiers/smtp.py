@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -74,9 +75,15 @@ class SmtpServer:
             password=unquote(parts.password) if parts.password else None,
         )
 
-    def connection(self, timeout_s: float, tls: ssl.SSLContext | None = None) -> aiosmtplib.SMTP:
-        """A connection that, when it is entered, is secured and logged in as the address says."""
-        return aiosmtplib.SMTP(
+    @asynccontextmanager
+    async def connection(
+        self, budget_s: float, tls: ssl.SSLContext | None = None
+    ) -> AsyncIterator[aiosmtplib.SMTP]:
+        """A connection, secured and logged in as the address says, for at most ``budget_s`` seconds.
+
+        What was done on it is done, however the goodbye goes.
+        """
+        server = aiosmtplib.SMTP(
             hostname=self.host,
             port=self.port,
             username=self.username,
@@ -84,8 +91,15 @@ class SmtpServer:
             use_tls=self.security == "tls",
             start_tls=self.security == "starttls",
             tls_context=tls,
-            timeout=timeout_s,
+            timeout=budget_s,
         )
+        async with asyncio.timeout(budget_s) as budget, server:
+            try:
+                yield server
+            finally:
+                server.timeout = _GOODBYE_S
+                if not budget.expired():
+                    budget.reschedule(None)
 
 
 @attrs.frozen(kw_only=True)
@@ -118,15 +132,8 @@ class SmtpNotifier(Notifier):
             raise DeliveryFailed(f"The mail server gave no answer ({type(error).__name__}).") from error
 
     async def _send(self, mail: Mail) -> None:
-        async with (
-            asyncio.timeout(self._budget_s) as budget,
-            self._server.connection(self._budget_s, self._tls) as connection,
-        ):
+        async with self._server.connection(self._budget_s, self._tls) as connection:
             await connection.send_message(mail_message(mail, self._sender))
-            # The mail is taken: however the goodbye goes, it must not be sent again.
-            budget.reschedule(None)
-            with suppress(aiosmtplib.SMTPException):
-                await connection.quit(timeout=_GOODBYE_S)
 
 
 def mail_message(mail: Mail, sender: Address) -> EmailMessage:
