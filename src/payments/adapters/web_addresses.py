@@ -53,3 +53,9 @@ def without_password(address: str) -> str:
     """``address`` with its password masked, for people."""
     masked = _PASSWORD.sub(rf"\1:{MASK}", address)
     return re.sub(r"(?<=password=)[^&#]*", MASK, masked)
+
+
+def without_query(address: str) -> str:
+    """``address`` with its query masked, for people: some issuers want a secret there."""
+    place, _, query = address.partition("?")
+    return f"{place}?{MASK}" if query else address
