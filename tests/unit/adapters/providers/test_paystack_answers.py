@@ -293,6 +293,7 @@ async def test_how_much_went_back_is_what_the_refunds_say(
         told(200, "Refunds retrieved", {"not": "a list"}),
         told(200, "Refunds retrieved", [refund("a lot")]),
         told(200, "Refunds retrieved", [refund(currency="NGN")]),
+        told(200, "Refunds retrieved", [refund(), refund() | {"transaction": 6641907107}]),
     ],
 )
 @pytest.mark.parametrize("status", ["reversed", "reversal-pending"])
