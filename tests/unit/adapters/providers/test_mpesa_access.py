@@ -175,6 +175,25 @@ async def test_a_token_is_kept_for_a_day_at_most_whatever_daraja_says(life: str 
     assert opened.bearers == ["first", "token-2"]
 
 
+async def test_whoever_gives_up_waiting_does_not_end_the_fetch_for_the_others() -> None:
+    written = asyncio.Event()
+
+    class Slow(MemorySharedState):
+        async def remember(self, key: str, value: bytes, *, lifetime_s: float) -> None:
+            await written.wait()
+            await super().remember(key, value, lifetime_s=lifetime_s)
+
+    clock = MovableClock()
+    opened = account(accepted(), shared_state=Slow(clock), clock=clock)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await opened.provider.checkouts.open(REQUEST)
+    written.set()
+    await asyncio.sleep(0.01)
+    await opened.provider.checkouts.open(REQUEST)
+    assert (opened.bearers, len(opened.token_requests), clock.monotonic()) == (["token-1"], 1, 0.0)
+
+
 async def test_shared_state_that_is_gone_means_that_nothing_was_sent() -> None:
     class Gone(MemorySharedState):
         async def recall(self, key: str) -> bytes | None:

@@ -4,6 +4,7 @@ A new token may end the one before, so there is one for everybody: the first who
 others wait for what it got.
 """
 
+import asyncio
 import base64
 import hashlib
 from http import HTTPStatus
@@ -40,6 +41,8 @@ class AccessTokens:
 
     _settings: MpesaSettings
     _surroundings: Surroundings
+    _fetching: set[asyncio.Task[str]] = attrs.field(factory=set, init=False, eq=False, repr=False)
+    """Held here, or they might be lost while nobody waits for them."""
 
     async def current(self, *, failed: str | None = None) -> str:
         """A token to call with; never ``failed``, which Daraja has just refused.
@@ -65,7 +68,12 @@ class AccessTokens:
                 return token
             # By the token it replaces: one that is refused at once is not waited for.
             if await shared.first_within(self._key(f"after:{_digest(failed or '')}"), _FETCHING_S):
-                return await self._fetched()
+                # Whoever gives up waiting must not end it for the others, nor lose what it brings: Daraja may
+                # have ended the token before.
+                fetching = asyncio.create_task(self._fetched())
+                self._fetching.add(fetching)
+                fetching.add_done_callback(self._fetching.discard)
+                return await asyncio.shield(fetching)
             if await shared.recall(self._key("trouble")) is not None:
                 break
             await clock.sleep(_POLL_S)
