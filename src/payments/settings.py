@@ -19,7 +19,7 @@ from payments.adapters.providers.listing import available_providers
 from payments.adapters.secret import Secret
 from payments.adapters.sql.postgres import DEFAULT_POOL_SIZE
 from payments.adapters.sql.postgres_url import hosts_in_the_clear, is_postgresql
-from payments.adapters.web_addresses import split_address, stays_here, without_password
+from payments.adapters.web_addresses import split_address, stays_here, without_password, without_query
 from payments.application.notice_limits import DEFAULT_UNKNOWN, NoticeLimits
 from payments.application.retention import LEAST_NOTICES, LEAST_PEOPLE, Retention
 from payments.domain.errors import ConfigurationInvalid
@@ -55,7 +55,7 @@ class AuthSettings:
 
     key: Secret = attrs.field(factory=partial(Secret, ""))
     """The shared secret of HS256, or the public key in PEM of RS256 and ES256; empty with ``jwks_url``."""
-    jwks_url: str = ""
+    jwks_url: str = attrs.field(default="", repr=without_query)
     """Where the issuer publishes its public keys, in place of ``key``; RS256 and ES256 alone."""
     algorithm: str
     issuer: str | None
@@ -240,6 +240,8 @@ def _orders(environment: Environment) -> OrdersSettings | None:
         _require(environment, "ORDERS_URL", "Say where the orders service is.")
     if token is None:
         _require(environment, "ORDERS_TOKEN", "Set the bearer token that the orders service wants from us.")
+    elif not re.fullmatch(r"[\x21-\x7e]+", token.reveal()):
+        environment.refuse("ORDERS_TOKEN", "No header can carry it: it is one line of ASCII without blanks.")
     if not secrets:
         _require(
             environment, "ORDERS_SIGNING_SECRETS", "Set the whsec_... secret our messages are signed with."

@@ -270,6 +270,19 @@ async def test_a_silent_mail_server_is_given_up(patient: Patient) -> None:
     assert found.state is State.WRONG
 
 
+async def test_a_mail_server_that_says_no_goodbye_answers_all_the_same(patient: Patient) -> None:
+    async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 ready\r\n")
+        while (line := await reader.readline()) and not line.startswith(b"QUIT"):
+            writer.write(b"250 mail.example.com\r\n")
+        await reader.read()
+
+    async with conversing(rude) as port:
+        check = SmtpSelfCheck(server=SmtpServer.of(f"smtp://127.0.0.1:{port}"), budget_s=0.5)
+        (found,) = await check.look()
+    assert found.state is State.FINE
+
+
 async def test_an_issuers_keys_are_fetched_and_named(patient: Patient) -> None:
     good, other = ec_issuer("2026-01"), rsa_issuer("of another type")
     published: dict[str, Any] = {"keys": [good.jwk(), other.jwk()]}
@@ -296,6 +309,26 @@ async def test_an_issuers_keys_are_fetched_and_named(patient: Patient) -> None:
         assert "HTTP 404" in lost.what
     away = only(await patient.seen(**changes), "identity")
     assert "gives no answer" in away.what
+
+
+@pytest.mark.parametrize(
+    "said", [b"220 mail.example.com ESMTP\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"]
+)
+async def test_a_secret_in_an_issuers_address_is_not_repeated_by_what_broke(
+    patient: Patient, said: bytes
+) -> None:
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await writer.drain()
+
+    async with conversing(answer) as port:
+        found = await patient.seen(
+            AUTH_KEY=None,
+            AUTH_JWKS_URL=f"http://127.0.0.1:{port}/keys?code=s3cret",
+            AUTH_ALGORITHM="ES256",
+        )
+    assert "gives no answer" in only(found, "identity").what
+    assert "s3cret" not in diagnosis_as_json(found)
 
 
 async def test_a_key_that_is_none_is_said_before_anybody_is_refused(patient: Patient) -> None:

@@ -59,6 +59,8 @@ class Script:
             within_data = verb == "DATA" and answer.startswith("354")
             if answer == "hang up":
                 break
+            if answer == "silence":
+                continue
             writer.write(f"{answer}\r\n".encode())
             if verb == "QUIT":
                 break
@@ -94,14 +96,33 @@ async def test_a_passing_refusal_is_tried_again(verb: str) -> None:
         Script(answers={"MAIL": "hang up"}),
         Script(answers={".": "hang up"}),
         Script(answers={"RCPT": "gibberish"}),
+        Script(answers={"RCPT": "554 5.7.1 <sara@shop.et>: Relay access denied"}),
+        Script(
+            answers={"RCPT": "553-5.7.1 <shop@example.com>: Sender address rejected\r\n553 5.7.1 not yours"}
+        ),
+        Script(answers={"RCPT": "530 Authentication required"}),
     ],
-    ids=["greeting 554", "greeting 421", "sender", "password", "hang up early", "hang up late", "gibberish"],
+    ids=[
+        *("greeting 554", "greeting 421", "sender", "password", "hang up early", "hang up late", "gibberish"),
+        *("relay", "sender, told late", "no password"),
+    ],
 )
 async def test_trouble_of_ours_or_of_the_servers_never_parks_a_mail(script: Script) -> None:
     async with scripted(script, userinfo="us:secret@") as notifier:
         with pytest.raises(DeliveryFailed) as failed:
             await notifier.notify(payer_message())
     assert "secret" not in failed.value.detail
+
+
+async def test_a_mail_that_was_taken_is_not_sent_again_because_nobody_says_goodbye() -> None:
+    async with scripted(Script(answers={"QUIT": "silence"})) as notifier:
+        await notifier.notify(payer_message())
+
+
+async def test_a_refusal_counts_though_nobody_says_goodbye() -> None:
+    async with scripted(Script(answers={"RCPT": "550 5.1.1 nobody here", "QUIT": "silence"})) as notifier:
+        with pytest.raises(MessageRefused):
+            await notifier.notify(payer_message())
 
 
 async def test_a_silent_server_is_left_after_the_budget() -> None:

@@ -322,6 +322,21 @@ def test_the_sandbox_takes_an_issuer_on_plain_http() -> None:
     )
 
 
+@pytest.mark.parametrize("added", ["\n# rotated in May", " x", "\x00", "é"])
+def test_a_token_that_no_header_can_carry_is_refused(added: str) -> None:
+    assert list(refused(ORDERS_TOKEN=STRONG + added)) == ["ORDERS_TOKEN"]
+
+
+def test_an_issuers_address_is_shown_without_its_query() -> None:
+    address = "https://accounts.shop.et/keys?code=s3cret"
+    settings = Settings.from_env({"PAYMENTS_AUTH_JWKS_URL": address, "PAYMENTS_AUTH_ALGORITHM": "ES256"})
+    assert settings.auth is not None
+    assert settings.auth.jwks_url == address
+    assert "s3cret" not in repr(settings)
+    (shown,) = [row.shown for row in settings.rows() if row.name == "AUTH_JWKS_URL"]
+    assert shown == "https://accounts.shop.et/keys?********"
+
+
 def test_half_an_orders_service_is_refused_in_the_sandbox_too() -> None:
     with pytest.raises(ConfigurationInvalid) as caught:
         Settings.from_env({"PAYMENTS_ORDERS_URL": "http://127.0.0.1:9000"})

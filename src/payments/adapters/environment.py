@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import attrs
 
 from payments.adapters.secret import Secret
-from payments.adapters.web_addresses import split_address, without_password
+from payments.adapters.web_addresses import split_address, without_password, without_query
 from payments.application import strict_json
 from payments.domain.errors import FieldError, InvalidMoney
 from payments.domain.money import Money
@@ -111,7 +111,12 @@ class Environment:
         return tuple(dict.fromkeys(re.findall(r"[^,\s]+", self.text(name, " ".join(default)))))
 
     def url(self, name: str, default: str = "", *, base: bool = True) -> str:
-        """An http or https address without credentials; as a ``base``, without query or slash at its end."""
+        """An http or https address without credentials; as a ``base``, without query or slash at its end.
+
+        Of one that may have a query nobody is shown it.
+        """
+        if not base and (given := self.glance(name)):
+            self._show(name, without_query(given), "environment")
         address = self.text(name, default)
         if not address:
             return ""

@@ -177,7 +177,7 @@ async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType)
 
 
 def _true_error(trouble: aiohttp.ClientError | OSError) -> httpx.TransportError:
-    text = str(trouble) or type(trouble).__name__
+    text = _said(trouble)
     if isinstance(trouble, _BEFORE_SENDING):
         return httpx.ConnectTimeout(text) if isinstance(trouble, TimeoutError) else httpx.ConnectError(text)
     if isinstance(trouble, TimeoutError):
@@ -185,3 +185,16 @@ def _true_error(trouble: aiohttp.ClientError | OSError) -> httpx.TransportError:
     if isinstance(trouble, aiohttp.ServerDisconnectedError | aiohttp.ClientResponseError):
         return httpx.RemoteProtocolError(text)
     return httpx.ReadError(text)
+
+
+def _said(trouble: aiohttp.ClientError | OSError) -> str:
+    """What ``trouble`` says, but for the address: an issuer's may have a secret in its query."""
+    match trouble:
+        case aiohttp.ClientResponseError():
+            return f"{trouble.status}, {trouble.message}"
+        case aiohttp.ConnectionTimeoutError():
+            return "It did not connect in time."
+        case aiohttp.InvalidURL():
+            return "The address cannot be called."
+        case _:
+            return str(trouble) or type(trouble).__name__

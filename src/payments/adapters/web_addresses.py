@@ -10,6 +10,9 @@ from payments.adapters.secret import MASK
 # What urlsplit takes out silently or browsers read in their own way.
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f\\]")
 
+# All that is between a name and the last @, slashes too, unless it begins as the port of a host does.
+_PASSWORD: Final = re.compile(r"(?<=//)([^:/?#\[]*):(?![0-9]*(?:[,/?#]|\Z)).*(?=@)", re.DOTALL)
+
 
 def split_address(address: str, schemes: tuple[str, ...]) -> SplitResult:
     """The parts of an absolute address with a host.
@@ -19,13 +22,17 @@ def split_address(address: str, schemes: tuple[str, ...]) -> SplitResult:
     """
     if _FORBIDDEN.search(address):
         raise ValueError("It holds blanks, control characters or backslashes.")
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        # The library's own sentence would repeat what it could not read: a password with a slash in it, say.
+        raise ValueError("Its host or port cannot be read; write a slash before them as %2F.") from None
     if parts.scheme not in schemes:
         raise ValueError(f"It does not begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
     if not parts.hostname:
         raise ValueError("It names no host.")
-    # Reading the port raises ValueError by itself when it is no number or out of range.
-    if parts.port == 0:
+    if port == 0:
         raise ValueError("Port 0 is no port.")
     if parts.fragment:
         raise ValueError("It has a fragment (#...), which never reaches a server.")
@@ -44,5 +51,11 @@ def stays_here(host: str) -> bool:
 
 def without_password(address: str) -> str:
     """``address`` with its password masked, for people."""
-    masked = re.sub(r"(?<=//)([^:/?#]*):[^/?#]*(?=@)", rf"\1:{MASK}", address)
-    return re.sub(r"(?<=[?&]password=)[^&#]*", MASK, masked)
+    masked = _PASSWORD.sub(rf"\1:{MASK}", address)
+    return re.sub(r"(?<=password=)[^&#]*", MASK, masked)
+
+
+def without_query(address: str) -> str:
+    """``address`` with its query masked, for people: some issuers want a secret there."""
+    place, _, query = address.partition("?")
+    return f"{place}?{MASK}" if query else address

@@ -1,6 +1,5 @@
 """Whether the mail server would take our mail, as far as that shows without sending one."""
 
-import asyncio
 import ssl
 from typing import Final
 
@@ -28,9 +27,8 @@ class SmtpSelfCheck(SelfCheck):
         server = self._server
         where = f"{server.host}:{server.port}"
         try:
-            async with asyncio.timeout(self._budget_s):
-                async with server.connection(self._budget_s, self._tls) as connection:
-                    await connection.ehlo()
+            async with server.connection(self._budget_s, self._tls) as connection:
+                await connection.ehlo()
         except aiosmtplib.SMTPAuthenticationError as error:
             return (
                 Finding(

@@ -2,6 +2,8 @@
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -19,6 +21,7 @@ from payments.application.records import Message
 from payments.domain.errors import DeliveryFailed, MessageRefused
 
 BUDGET_S: Final = 20.0
+_GOODBYE_S: Final = 1.0
 
 _Security = Literal["none", "starttls", "tls"]
 _BY_SCHEME: Final[dict[str, tuple[_Security, int]]] = {
@@ -28,6 +31,10 @@ _BY_SCHEME: Final[dict[str, tuple[_Security, int]]] = {
 }
 # RFC 5321 section 4.2.1: 5yz is a permanent negative completion.
 _PERMANENT: Final = range(500, 600)
+# "Authentication required" (RFC 4954, section 6), and what is about security or policy (RFC 3463, section
+# 3.8): the words for a relay that does not know us, or a sender that is not ours.
+_NO_PASSWORD: Final = 530
+_NOT_ALLOWED: Final = "5.7."
 
 
 @attrs.frozen(kw_only=True)
@@ -68,9 +75,15 @@ class SmtpServer:
             password=unquote(parts.password) if parts.password else None,
         )
 
-    def connection(self, timeout_s: float, tls: ssl.SSLContext | None = None) -> aiosmtplib.SMTP:
-        """A connection that, when it is entered, is secured and logged in as the address says."""
-        return aiosmtplib.SMTP(
+    @asynccontextmanager
+    async def connection(
+        self, budget_s: float, tls: ssl.SSLContext | None = None
+    ) -> AsyncIterator[aiosmtplib.SMTP]:
+        """A connection, secured and logged in as the address says, for at most ``budget_s`` seconds.
+
+        What was done on it is done, however the goodbye goes.
+        """
+        server = aiosmtplib.SMTP(
             hostname=self.host,
             port=self.port,
             username=self.username,
@@ -78,8 +91,15 @@ class SmtpServer:
             use_tls=self.security == "tls",
             start_tls=self.security == "starttls",
             tls_context=tls,
-            timeout=timeout_s,
+            timeout=budget_s,
         )
+        async with asyncio.timeout(budget_s) as budget, server:
+            try:
+                yield server
+            finally:
+                server.timeout = _GOODBYE_S
+                if not budget.expired():
+                    budget.reschedule(None)
 
 
 @attrs.frozen(kw_only=True)
@@ -96,10 +116,13 @@ class SmtpNotifier(Notifier):
     async def notify(self, message: Message) -> None:
         mail = self._mail_room.write(message)
         try:
-            async with asyncio.timeout(self._budget_s):
-                await self._send(mail)
+            await self._send(mail)
         except aiosmtplib.SMTPRecipientsRefused as error:
-            raise _answered(error.recipients[0].code) from error
+            refused = error.recipients[0]
+            if refused.code == _NO_PASSWORD or refused.message.startswith(_NOT_ALLOWED):
+                # Many servers keep what they have against the sender or the client until here.
+                raise DeliveryFailed(f"The mail server does not let us send ({refused.code}).") from error
+            raise _answered(refused.code) from error
         except (aiosmtplib.SMTPAuthenticationError, aiosmtplib.SMTPSenderRefused) as error:
             # Our own password or address is wrong: mail waits until that is mended, and is not lost.
             raise DeliveryFailed(f"The mail server does not let us send ({error.code}).") from error

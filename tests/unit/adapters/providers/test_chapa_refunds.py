@@ -217,6 +217,14 @@ async def test_a_refund_is_never_sent_twice(trouble: Exception, kind: type[Gatew
             said(200, VERIFIED, "success", TOLD | {"status": "refunded", "currency": "USD"}),
             RefundOutcome.NOTHING,
         ),
+        (
+            said(200, VERIFIED, "success", TOLD | {"status": "refunded", "ref_id": "MERC-DIS-REF-another"}),
+            RefundOutcome.NOTHING,
+        ),
+        (
+            said(200, VERIFIED, "success", TOLD | {"status": "refunded", "ref_id": None}),
+            RefundOutcome.SUCCEEDED,
+        ),
         (said(200, VERIFIED, "failed", TOLD | {"status": "refunded"}), RefundOutcome.NOTHING),
         (said(200, VERIFIED, "success"), RefundOutcome.NOTHING),
         (said(404, "Refund not found"), RefundOutcome.NOTHING),

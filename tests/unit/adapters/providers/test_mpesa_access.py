@@ -165,6 +165,35 @@ async def test_who_waited_for_a_token_that_did_not_come_is_told_so() -> None:
     assert len(opened.token_requests) == 1
 
 
+@pytest.mark.parametrize("life", ["9" * 400, 10**17])
+async def test_a_token_is_kept_for_a_day_at_most_whatever_daraja_says(life: str | int) -> None:
+    first = said(200, {"access_token": "first", "expires_in": life})
+    opened = account(accepted(), accepted(), tokens=(first,))
+    await opened.provider.checkouts.open(REQUEST)
+    opened.clock.advance(timedelta(days=1))
+    await opened.provider.checkouts.open(REQUEST)
+    assert opened.bearers == ["first", "token-2"]
+
+
+async def test_whoever_gives_up_waiting_does_not_end_the_fetch_for_the_others() -> None:
+    written = asyncio.Event()
+
+    class Slow(MemorySharedState):
+        async def remember(self, key: str, value: bytes, *, lifetime_s: float) -> None:
+            await written.wait()
+            await super().remember(key, value, lifetime_s=lifetime_s)
+
+    clock = MovableClock()
+    opened = account(accepted(), shared_state=Slow(clock), clock=clock)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await opened.provider.checkouts.open(REQUEST)
+    written.set()
+    await asyncio.sleep(0.01)
+    await opened.provider.checkouts.open(REQUEST)
+    assert (opened.bearers, len(opened.token_requests), clock.monotonic()) == (["token-1"], 1, 0.0)
+
+
 async def test_shared_state_that_is_gone_means_that_nothing_was_sent() -> None:
     class Gone(MemorySharedState):
         async def recall(self, key: str) -> bytes | None:

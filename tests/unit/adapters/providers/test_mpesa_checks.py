@@ -9,6 +9,7 @@ import pytest
 from payments.adapters.memory.shared_state import MemorySharedState
 from payments.adapters.providers.mpesa.results import RESULTS
 from payments.application.ports.providers import Urgency
+from payments.domain.errors import StorageUnavailable
 from payments.domain.evidence import Outcome
 from payments.testing.clock import MovableClock
 from tests.unit.adapters.providers.mpesa_account import (
@@ -240,3 +241,37 @@ async def turn(asking: Account, urgency: Urgency, name: str = NAME) -> bool:
     before = len(asking.requests)
     await asking.provider.checks.check(question(urgency, name))
     return len(asking.requests) > before
+
+
+@pytest.mark.parametrize("gone", ["recall", "spend", "remember"])
+async def test_shared_state_that_is_gone_is_no_turn_to_ask(gone: str) -> None:
+    class Gone(MemorySharedState):
+        async def recall(self, key: str) -> bytes | None:
+            if gone == "recall":
+                raise StorageUnavailable
+            return await super().recall(key)
+
+        async def spend(self, key: str, *, most: int, window_s: float) -> float:
+            if gone == "spend":
+                raise StorageUnavailable
+            return await super().spend(key, most=most, window_s=window_s)
+
+        async def remember(self, key: str, value: bytes, *, lifetime_s: float) -> None:
+            raise StorageUnavailable
+
+    clock = MovableClock()
+    opened = account(shared_state=Gone(clock), clock=clock)
+    answer = await opened.provider.checks.check(question())
+    assert (answer.outcome, answer.asked, opened.requests) == (Outcome.NOTHING, False, [])
+
+
+async def test_daraja_that_wants_rest_is_an_answer_though_nobody_can_be_told() -> None:
+    class Forgetful(MemorySharedState):
+        async def remember(self, key: str, value: bytes, *, lifetime_s: float) -> None:
+            if key.endswith(":rest"):
+                raise StorageUnavailable
+            await super().remember(key, value, lifetime_s=lifetime_s)
+
+    clock = MovableClock()
+    opened = account(SPIKE, shared_state=Forgetful(clock), clock=clock)
+    assert (await opened.provider.checks.check(question())).outcome is Outcome.NOTHING

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from structlog.testing import capture_logs
 
-from payments.adapters.providers.mpesa import ReversalSettings
+from payments.adapters.environment import Environment
+from payments.adapters.providers.mpesa import ReversalSettings, read_settings
 from payments.adapters.providers.mpesa.callbacks import REVERSAL_REFUSALS
 from payments.adapters.secret import Secret
 from payments.application.ports.providers import (
@@ -30,6 +31,7 @@ from payments.application.ports.providers import (
 )
 from payments.application.records import Claim
 from payments.domain.errors import GatewayError, OutcomeUnknown, ProviderRejected, ProviderUnavailable
+from payments.domain.evidence import Mode
 from payments.domain.money import Money
 from tests.unit.adapters.providers.mpesa_account import (
     CALLBACK_URL,
@@ -260,3 +262,19 @@ async def test_every_refusal_is_explained_to_the_shop(certificate: str, code: st
     _, refunds = reversing(certificate)
     answer = await refunds.check(attrs.evolve(QUESTION, reports=(report(Claim.FAILED, code, amount=None),)))
     assert (answer.outcome, answer.detail) == (RefundOutcome.FAILED, detail)
+
+
+@pytest.mark.parametrize(("length", "refused"), [(245, False), (246, True)])
+def test_an_initiators_password_has_to_fit_the_key_it_is_sealed_with(
+    certificate: str,
+    length: int,
+    refused: bool,  # noqa: FBT001 -- a column of the table
+) -> None:
+    given = {
+        "PAYMENTS_MPESA_INITIATOR": "apiuser",
+        "PAYMENTS_MPESA_INITIATOR_PASSWORD": "x" * length,
+        "PAYMENTS_MPESA_CERTIFICATE": certificate,
+    }
+    environment = Environment(given)
+    read_settings(environment, Mode.TEST)
+    assert environment.refused("MPESA_INITIATOR_PASSWORD") is refused

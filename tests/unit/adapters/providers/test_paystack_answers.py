@@ -267,6 +267,10 @@ def refund(amount: Any = 100000, status: str = "processed", currency: str = "KES
         ("reversed", [refund(), refund("200000")], "3000.00"),
         ("reversed", [refund(), refund(status="needs-attention")], "1000.00"),
         # Begun, in whole or in part, and nothing gone yet.
+        ("reversed", [refund(status="pending")], "0.00"),
+        ("reversed", [refund(status="failed"), refund(status="processing")], "0.00"),
+        ("reversed", [refund(status="needs-attention")], "0.00"),
+        ("reversed", [refund(status="a new word")], "0.00"),
         ("reversal-pending", [], "0.00"),
         ("reversal-pending", [refund(status="pending")], "0.00"),
         ("reversal-pending", [refund(), refund(status="processing")], "1000.00"),
@@ -289,6 +293,7 @@ async def test_how_much_went_back_is_what_the_refunds_say(
         told(200, "Refunds retrieved", {"not": "a list"}),
         told(200, "Refunds retrieved", [refund("a lot")]),
         told(200, "Refunds retrieved", [refund(currency="NGN")]),
+        told(200, "Refunds retrieved", [refund(), refund() | {"transaction": 6641907107}]),
     ],
 )
 @pytest.mark.parametrize("status", ["reversed", "reversal-pending"])

@@ -265,6 +265,17 @@ async def test_whatever_else_is_answered_is_no_information(canned: Canned) -> No
         assert answer.word
 
 
+@pytest.mark.parametrize("changes", [{"id": 18625649}, {"id": None}, {"transaction": 6641907107}])
+async def test_an_answer_about_another_refund_is_no_information(changes: dict[str, Any]) -> None:
+    _, refunds = refunding(told(200, "Refund retrieved", ROW | {"status": "processed"} | changes))
+    assert (await refunds.check(QUESTION)).outcome is RefundOutcome.NOTHING
+
+
+async def test_a_list_with_refunds_of_other_transactions_is_no_information() -> None:
+    _, refunds = refunding(listed(ROW | {"status": "processed"}, ROW | {"id": 7, "transaction": 6641907107}))
+    assert (await refunds.check(LOST)).outcome is RefundOutcome.NOTHING
+
+
 @pytest.mark.parametrize(("status", "outcome"), STATUSES)
 async def test_a_refund_whose_name_was_lost_is_found_by_its_note(status: Any, outcome: RefundOutcome) -> None:
     others = [

@@ -69,6 +69,8 @@ class ChapaRefunds(Refunds):
             return _nothing(error.code.replace("_", " "))
         if answer.status != HTTPStatus.OK or answer.word != "success" or answer.data is None:
             return _nothing(f"HTTP {answer.status} {answer.message}")
+        if answer.data.get("ref_id") not in (None, question.provider_reference):
+            return _nothing("an answer about another refund")
         if amount_of(answer.data) != question.amount:
             return _nothing("a refund of another amount")
         return _told(answer.data, question.provider_reference)

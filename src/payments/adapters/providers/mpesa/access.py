@@ -4,6 +4,7 @@ A new token may end the one before, so there is one for everybody: the first who
 others wait for what it got.
 """
 
+import asyncio
 import base64
 import hashlib
 from http import HTTPStatus
@@ -28,6 +29,7 @@ _TROUBLE_S: Final = 1.0
 _POLL_S: Final = 0.05
 _FETCH_TOTAL_S: Final = 5.0
 _SHORTEST_LIFE_S: Final = 30
+_LONGEST_LIFE_S: Final = 86_400
 _LONGEST_TOKEN_CHARACTERS: Final = 4096
 _WAIT_S: Final = 5.0
 _REFUSED: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED})
@@ -39,6 +41,8 @@ class AccessTokens:
 
     _settings: MpesaSettings
     _surroundings: Surroundings
+    _fetching: set[asyncio.Task[str]] = attrs.field(factory=set, init=False, eq=False, repr=False)
+    """Held here, or they might be lost while nobody waits for them."""
 
     async def current(self, *, failed: str | None = None) -> str:
         """A token to call with; never ``failed``, which Daraja has just refused.
@@ -64,7 +68,12 @@ class AccessTokens:
                 return token
             # By the token it replaces: one that is refused at once is not waited for.
             if await shared.first_within(self._key(f"after:{_digest(failed or '')}"), _FETCHING_S):
-                return await self._fetched()
+                # Whoever gives up waiting must not end it for the others, nor lose what it brings: Daraja may
+                # have ended the token before.
+                fetching = asyncio.create_task(self._fetched())
+                self._fetching.add(fetching)
+                fetching.add_done_callback(self._fetching.discard)
+                return await asyncio.shield(fetching)
             if await shared.recall(self._key("trouble")) is not None:
                 break
             await clock.sleep(_POLL_S)
@@ -143,4 +152,4 @@ def _token_of(reply: Reply) -> tuple[str, int]:
         raise ProviderUnavailable(
             "Daraja gives out no access token; nothing was sent.", retry_after_s=_WAIT_S
         )
-    return str(token), max(life_s, 1)
+    return str(token), min(max(life_s, 1), _LONGEST_LIFE_S)

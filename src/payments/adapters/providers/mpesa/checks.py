@@ -1,5 +1,6 @@
 """Asking what became of a prompt: ``POST /mpesa/stkpushquery/v1/query`` (fact sheet, section 5)."""
 
+from contextlib import suppress
 from typing import Final
 
 import attrs
@@ -9,7 +10,7 @@ from payments.adapters.providers.mpesa.credentials import password, timestamp
 from payments.adapters.providers.mpesa.mapping import answer_of
 from payments.adapters.providers.mpesa.queries import Queries
 from payments.application.ports.providers import Question, StatusChecks
-from payments.domain.errors import GatewayError
+from payments.domain.errors import GatewayError, StorageError
 from payments.domain.evidence import Answer, not_asked, nothing
 
 PATH: Final = "/mpesa/stkpushquery/v1/query"
@@ -26,8 +27,12 @@ class MpesaChecks(StatusChecks):
         name = question.provider_reference
         if name is None:
             return nothing("has no CheckoutRequestID to ask by")
-        if not await self._queries.may_ask(question.urgency, name):
-            return not_asked("waits for its turn to ask")
+        try:
+            if not await self._queries.may_ask(question.urgency, name):
+                return not_asked("waits for its turn to ask")
+        except StorageError as trouble:
+            # Without the shared budget nobody can tell whose turn it is.
+            return not_asked(trouble.code.replace("_", " "))
         settings = self._api.settings
         at = timestamp(self._api.surroundings.clock.now())
         fields = {
@@ -41,5 +46,6 @@ class MpesaChecks(StatusChecks):
         except GatewayError as trouble:
             return nothing(trouble.code.replace("_", " "))
         if answer.limited:
-            await self._queries.rest(answer.retry_after_s)
+            with suppress(StorageError):
+                await self._queries.rest(answer.retry_after_s)
         return answer_of(answer, name)

@@ -42,6 +42,15 @@ def is_certificate(text: str) -> bool:
     return True
 
 
+def can_seal(certificate: str, plain: str) -> bool:
+    """Whether :func:`security_credential` can do its work."""
+    try:
+        security_credential(certificate, plain)
+    except ValueError:
+        return False
+    return True
+
+
 def _public_key(certificate: str) -> RSAPublicKey:
     key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
     if not isinstance(key, RSAPublicKey):

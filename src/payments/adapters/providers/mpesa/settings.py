@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from payments.adapters.environment import Environment
-from payments.adapters.providers.mpesa.credentials import is_certificate
+from payments.adapters.providers.mpesa.credentials import can_seal, is_certificate
 from payments.adapters.secret import Secret
 from payments.application.ports.providers import Range
 from payments.domain.evidence import Mode
@@ -138,6 +138,8 @@ def _reversals(environment: Environment) -> ReversalSettings | None:
             "MPESA_CERTIFICATE",
             "It is no X.509 certificate with an RSA key in PEM; use MPESA_CERTIFICATE_FILE for its file.",
         )
+    elif certificate and password and not can_seal(certificate.reveal(), password.reveal()):
+        environment.refuse("MPESA_INITIATOR_PASSWORD", "It is too long to be sealed for Safaricom.")
     if not (initiator and password and certificate):
         return None
     return ReversalSettings(initiator=initiator, password=password, certificate=certificate.reveal())

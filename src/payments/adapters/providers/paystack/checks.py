@@ -14,6 +14,7 @@ from payments.domain.evidence import Answer, Outcome, nothing
 from payments.domain.money import Money
 
 _REVERSED: Final = "reversed"
+_FAILED: Final = "failed"
 
 
 @attrs.frozen
@@ -37,11 +38,12 @@ class PaystackChecks(StatusChecks):
         """``answer`` with how much went back, which verify does not say and its refunds do.
 
         A refund that has only begun, in whole or in part, makes a transaction ``reversal-pending`` (section
-        5). Without any refund a reversed one was charged back: all of it went.
+        5). Without any refund but failed ones a reversed one was charged back: all of it went.
         """
-        returned = sent_back(await refunds_of(self._api, transaction), arrived.currency)
+        refunds = await refunds_of(self._api, transaction)
+        returned = sent_back(refunds, arrived.currency)
         if returned is None:
             return nothing(f"{answer.word} with a refund that cannot be read")
-        if returned.minor == 0 and answer.word == _REVERSED:
+        if answer.word == _REVERSED and all(refund.get("status") == _FAILED for refund in refunds):
             return answer
         return attrs.evolve(answer, returned=returned)

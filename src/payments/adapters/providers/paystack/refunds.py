@@ -56,6 +56,8 @@ class PaystackRefunds(Refunds):
         answer = await self._api.ask("fetch refund", f"/refund/{number}")
         if not answer.worked or answer.data is None:
             return _nothing(f"HTTP {answer.status} {answer.message}")
+        if identifier(answer.data.get("id")) != number or not _is_of(answer.data, question.capture_key):
+            return _nothing("an answer about another refund")
         return _meaning(answer.data, question)
 
     async def _by_note(self, question: RefundQuestion) -> RefundAnswer:
@@ -84,10 +86,18 @@ async def refunds_of(api: PaystackApi, transaction: str) -> tuple[Mapping[str, A
         answer = await api.ask("list refunds", "/refund", query)
         if not answer.worked or answer.rows is None:
             raise OutcomeUnknown(f"Paystack answered {answer.status} and no list.")
+        if not all(_is_of(row, number) for row in answer.rows):
+            raise OutcomeUnknown("Paystack's list holds refunds of another transaction.")
         found.extend(answer.rows)
         if len(answer.rows) < _ROWS_A_PAGE:
             return tuple(found)
     raise OutcomeUnknown("The transaction has more refunds than we read.")
+
+
+def _is_of(row: Mapping[str, Any], capture_key: str) -> bool:
+    """Whether a refund's record names no other transaction than that of this money."""
+    named, money_is = identifier(row.get("transaction")), identifier(capture_key)
+    return named is None or money_is is None or named == money_is
 
 
 def sent_back(rows: tuple[Mapping[str, Any], ...], currency: Currency) -> Money | None:
