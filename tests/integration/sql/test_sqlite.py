@@ -110,6 +110,16 @@ async def test_a_second_writer_is_refused_until_the_first_has_gone(database: Pat
         assert await stored(second) == 1
 
 
+async def test_a_second_writer_is_refused_that_knows_the_database_by_a_link(database: Path) -> None:
+    link = database.with_name("current.db")
+    link.symlink_to(database)
+    for first, second in ((database, link), (link, database)):
+        async with open_sqlite(str(first)):
+            with pytest.raises(StorageBusy, match="takes exactly one"):
+                async with open_sqlite(str(second)):
+                    pass
+
+
 async def test_a_reader_beside_the_writer_sees_what_is_committed_and_writes_nothing(database: Path) -> None:
     async with open_sqlite(str(database)) as writer, open_sqlite(str(database), read_only=True) as reader:
         for number in (1, 2):

@@ -115,4 +115,6 @@ def only_writer(database: Path) -> Iterator[None]:
 
 
 def _beside(database: Path) -> Path:
-    return database.with_name(f"{database.name}.lock")
+    # Beside the file itself: a link is another name of the same database, and must not have another lock.
+    file = database.resolve()
+    return file.with_name(f"{file.name}.lock")
