@@ -99,7 +99,7 @@ def only_writer(database: Path) -> Iterator[None]:
     """
     beside = _beside(database)
     try:
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StorageUnavailable(f"{beside} cannot be opened: {error.strerror}.") from error
     try:
