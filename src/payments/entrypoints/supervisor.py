@@ -172,7 +172,7 @@ class Supervisor:
             if not self._seats[0].was_ready:
                 return FOUND if code is None or code <= 0 else code
             seat.failures = 0 if lived_s >= HEALTHY_S else seat.failures + 1
-            pause_s = 0.0 if seat.failures <= 1 else min(LONGEST_PAUSE_S, 2.0 ** (seat.failures - 2))
+            pause_s = _pause_s(seat.failures)
             seat.due_at = time.monotonic() + pause_s
             _log.warning("process_ended", child=process.pid, code=code, again_in_s=pause_s)
         return None
@@ -204,6 +204,12 @@ class Supervisor:
         for seat in self._seats:
             self._clear(seat)
         return FOUND if late else 0
+
+
+def _pause_s(failures: int) -> float:
+    """How long to leave one alone that ended so often without having lived."""
+    # What grows from pause to pause has an end of its own: after a night no number would hold it.
+    return 0.0 if failures <= 1 else min(LONGEST_PAUSE_S, 2.0 ** min(failures - 2, 10))
 
 
 def _run_child(
