@@ -70,3 +70,31 @@ def test_one_that_ended_all_night_is_started_again_as_before(supervisor: Supervi
     assert supervisor._see_who_ended() is None
     assert seat.due_at is not None
     assert seat.due_at - time.monotonic() == pytest.approx(LONGEST_PAUSE_S, abs=1.0)
+
+
+def test_one_that_the_system_has_no_room_for_is_tried_again_beside_the_others(
+    supervisor: Supervisor, context: Context
+) -> None:
+    supervisor._seats = [_Seat(was_ready=True), _Seat(due_at=time.monotonic())]
+    seat = supervisor._seats[1]
+    seen, kept = context.Pipe(duplex=False)
+    with seen, kept:
+        context.room = False
+        for _ in range(3):
+            seat.due_at = time.monotonic()
+            supervisor._start_those_due(seen, kept)
+            assert (seat.process, seat.word) == (None, None)
+        assert seat.due_at is not None
+        assert 1.0 < seat.due_at - time.monotonic() <= LONGEST_PAUSE_S
+        context.room = True
+        seat.due_at = time.monotonic()
+        supervisor._start_those_due(seen, kept)
+    assert seat.process is not None
+    assert seat.word is not None
+    seat.word.close()
+
+
+def test_no_room_for_the_first_is_the_end_of_all(supervisor: Supervisor, context: Context) -> None:
+    context.room = False
+    with pytest.raises(BlockingIOError):
+        supervisor.run()
