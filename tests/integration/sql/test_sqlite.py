@@ -1,6 +1,7 @@
 """SQLite as one process uses it: safe settings, one fair writer, and errors that leave nothing half done."""
 
 import asyncio
+import errno
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
+from payments.adapters.sql.lock_file import only_writer, writer_of
 from payments.adapters.sql.repository import SqlTransaction
 from payments.adapters.sql.runner import Runner, TryAgain
 from payments.adapters.sql.sqlite import SqliteDatabase, open_sqlite, open_sqlite_database
@@ -118,6 +120,22 @@ async def test_a_second_writer_is_refused_that_knows_the_database_by_a_link(data
             with pytest.raises(StorageBusy, match="takes exactly one"):
                 async with open_sqlite(str(second)):
                     pass
+
+
+async def test_a_file_system_without_locks_is_said_to_have_none(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_descriptor: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with only_writer(database):
+        pass
+    monkeypatch.setattr("fcntl.flock", refused)
+    with pytest.raises(StorageUnavailable, match=r"No locks available.*network file system"):
+        async with open_sqlite(str(database)):
+            pass
+    with pytest.raises(StorageUnavailable, match="No locks available"):
+        writer_of(database)
 
 
 async def test_a_reader_beside_the_writer_sees_what_is_committed_and_writes_nothing(database: Path) -> None:
