@@ -156,6 +156,15 @@ class PostgresDatabase(Database):
         if self._read_only:
             raise StorageUnavailable("This database was opened for reading only.")
 
+    @asynccontextmanager
+    async def left_when_standby(self) -> AsyncIterator[None]:
+        """Have no connection used again if the block was told that its server takes no writes any more."""
+        try:
+            yield
+        except Exception as error:
+            await self.leave_standby(error)
+            raise
+
     async def leave_standby(self, error: BaseException) -> None:
         # Connections to a server that gave its role away stay open, and would fail one after the other.
         if sqlstate(error.__cause__) == READ_ONLY:
@@ -163,7 +172,10 @@ class PostgresDatabase(Database):
 
 
 class _Alone(Reader):
-    """Single statements, each on a connection of its own and run again when it was lost."""
+    """Single statements, each on a connection of its own and run again when it was lost.
+
+    Those of :mod:`~payments.adapters.sql.shared_state` write, too: what they write may be lost.
+    """
 
     def __init__(self, database: PostgresDatabase, statements: Statements) -> None:
         self._database = database
@@ -174,7 +186,7 @@ class _Alone(Reader):
         arguments = _arguments(compiled, values)
 
         async def run() -> Sequence[Row]:
-            async with self._database.connection() as connection:
+            async with self._database.connection() as connection, self._database.left_when_standby():
                 rows: Sequence[Row] = await _answered(connection.fetch, compiled.text, *arguments)
                 return rows
 
@@ -224,12 +236,8 @@ class _WritingAlone(Writer):
         self._database.refuse_when_read_only()
 
         async def run() -> T:
-            async with self._database.connection() as connection:
-                try:
-                    answer: T = await _answered(_unbroken, connection, statement(connection))
-                except Exception as error:
-                    await self._database.leave_standby(error)
-                    raise
+            async with self._database.connection() as connection, self._database.left_when_standby():
+                answer: T = await _answered(_unbroken, connection, statement(connection))
                 return answer
 
         return await again(run, self._database.patience)
