@@ -22,7 +22,7 @@ from payments.adapters.sql.compiled import Compiled, Statements
 from payments.adapters.sql.many_at_once import ManyAtOnce, ManyAtOnceStatements
 from payments.adapters.sql.merged import PARTLY_WRITTEN, Merged, MergedStatements
 from payments.adapters.sql.postgres_errors import (
-    READ_ONLY,
+    ON_A_STANDBY,
     RETRY_AFTER_S,
     closed_means_lost,
     meaning,
@@ -167,7 +167,7 @@ class PostgresDatabase(Database):
 
     async def leave_standby(self, error: BaseException) -> None:
         # Connections to a server that gave its role away stay open, and would fail one after the other.
-        if sqlstate(error.__cause__) == READ_ONLY:
+        if sqlstate(error.__cause__) in ON_A_STANDBY:
             await self._pool.expire_connections()
 
 
