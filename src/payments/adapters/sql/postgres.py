@@ -56,6 +56,9 @@ SOME: Final = Patience(times=25, within_s=5.0, first_pause_s=0.02, longest_pause
 
 _ROLL_BACK_S: Final = 2.0
 
+_LOST: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a connection raises that is gone, or of which nothing is heard."""
+
 _NEVER_S: Final = 86_400.0
 """When the driver may break a commit off: it has no word for never."""
 
@@ -148,8 +151,9 @@ class PostgresDatabase(Database):
         try:
             yield connection
         finally:
-            # One that was lost while it was on its way back is back already, and what was done on it stands.
-            with suppress(asyncpg.InternalClientError):
+            # What was done on it stands, and what went wrong has been said. One that is lost on its way back,
+            # or does not part in time, is closed by the pool, or is back already.
+            with suppress(*_LOST), closed_means_lost():
                 await self._pool.release(connection)
 
     def refuse_when_read_only(self) -> None:
@@ -286,7 +290,7 @@ class _Writing(Runner):
     async def _commit(self) -> None:
         try:
             word = await _unbroken(self._connection, self._connection.execute("COMMIT", timeout=_NEVER_S))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        except _LOST as error:
             # It may have happened: whoever runs the work again finds what it wrote by its own ids.
             raise TryAgain(f"the commit was not confirmed ({told(error)})") from error
         if word != "COMMIT":
@@ -299,7 +303,7 @@ class _Writing(Runner):
             row = await _unbroken(
                 self._connection, self._connection.fetchrow(merged.text, *arguments, timeout=_NEVER_S)
             )
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        except _LOST as error:
             meant = _meaning_of_writes(error)
             if meant is error or isinstance(meant, Outdated | NotUnique):
                 raise meant from error
@@ -398,7 +402,7 @@ async def _answered(
     try:
         with closed_means_lost():
             return await method(*arguments)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+    except _LOST as error:
         raise means(error) from error
 
 
@@ -449,7 +453,7 @@ async def _roll_back(connection: asyncpg.Connection) -> None:
     try:
         with closed_means_lost():
             await connection.execute("ROLLBACK", timeout=_ROLL_BACK_S)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+    except _LOST:
         _hang_up(connection)
     except BaseException:
         _hang_up(connection)
