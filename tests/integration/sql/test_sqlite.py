@@ -6,12 +6,15 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+from uuid import uuid4
 
 import attrs
 import pytest
+from structlog.testing import capture_logs
 
 from payments.adapters.sql.lock_file import only_writer, writer_of
 from payments.adapters.sql.repository import SqlTransaction
@@ -30,9 +33,11 @@ from payments.domain.errors import (
     StorageBusy,
     StorageUnavailable,
 )
-from payments.testing.contracts.stored import a_notice, a_payment, an_attempt, keep
+from payments.testing.contracts.stored import NOW, a_notice, a_payment, an_attempt, keep
 
 pytestmark = pytest.mark.anyio
+
+DUE: Final = NOW + timedelta(days=1)
 
 
 @contextmanager
@@ -529,3 +534,19 @@ async def test_reading_does_not_hold_back_the_log(database: Path) -> None:
         assert sqlite._writer is not None
         busy, pages, moved = sqlite._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         assert (busy, pages) == (0, moved)
+
+
+async def test_a_row_that_somebody_edited_keeps_no_other_from_its_turn(database: Path) -> None:
+    async with open_sqlite(str(database)) as units:
+        for number in (1, 2, 3):
+            await added(units, a_notice(number))
+    with closing(sqlite3.connect(database)) as connection, connection:
+        edited = str(a_notice(2).notice_id)
+        connection.execute("UPDATE notices SET notice_id = 'edited' WHERE notice_id = ?", (edited,))
+    async with open_sqlite(str(database)) as units:
+        with capture_logs() as told:
+            taken = await units.single.lease_notices(DUE, until=DUE, token=uuid4(), limit=50)
+    assert {notice.notice_id for notice in taken} == {a_notice(1).notice_id, a_notice(3).notice_id}
+    (line,) = told
+    assert line["event"] == "record_unreadable"
+    assert "'edited'" in line["detail"]
