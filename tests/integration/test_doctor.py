@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, formatdate
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import attrs
 import pytest
@@ -36,6 +37,7 @@ from tests.e2e.outside_world import (
 from tests.e2e.programs import finished
 from tests.issuers import ec_issuer, rsa_issuer
 from tests.ports import free_port
+from tests.postgres import beside, execute
 from tests.serving import Conversation, conversing, plain_client, serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("logs_go_back")]
@@ -457,6 +459,25 @@ async def test_on_postgresql_what_the_server_would_lose_is_said(patient: Patient
     assert wrong(diagnosis) in ([], ["database"])
     if wrong(diagnosis):
         assert "fsync" in only(diagnosis, "database").what
+
+
+@pytest.mark.parametrize(("encoding", "holds"), [("LATIN1", False), ("SQL_ASCII", True), ("UTF8", True)])
+async def test_a_postgresql_that_cannot_hold_every_name_is_said_to_be_wrong(
+    patient: Patient,
+    postgres_url: str,
+    encoding: str,
+    holds: bool,  # noqa: FBT001 -- a column of the table above
+) -> None:
+    name = f"{urlsplit(postgres_url).path[1:]}_{encoding.lower()}"
+    made = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    execute(postgres_url, f"CREATE DATABASE {name} {made}")
+    try:
+        diagnosis = await patient.seen(DATABASE_URL=beside(postgres_url, name))
+    finally:
+        execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    said = [each for each in diagnosis.findings if f"stores text as {encoding}" in each.what]
+    assert bool(said) is not holds
+    assert all(each.state is State.WRONG and "UTF8" in each.remedy for each in said)
 
 
 async def test_a_postgresql_that_is_away_or_not_migrated_is_said(patient: Patient) -> None:

@@ -23,6 +23,9 @@ HEALTHY_S: Final = 10.0
 LONGEST_PAUSE_S: Final = 30.0
 """How long one that ends again and again is left alone, at most."""
 
+_LEAST_PAUSE_S: Final = 1.0
+"""How long one waits at least that the system had no room for."""
+
 PATIENCE_S: Final = DRAIN_S + WORKER_DRAIN_S + 1.0
 """How long processes may take to stop before they are killed: less than the 30 s that we have ourselves."""
 
@@ -117,17 +120,27 @@ class Supervisor:
             # Typed as what every context has; the method stands on each of them.
             make: Any = self._context
             parent = Parent(ready=said, ended=seen)
-            seat.process = make.Process(
+            process = make.Process(
                 target=_run_child, args=(self._main, self._listening, parent, kept), daemon=True
             )
             # What comes before a copy of this process has let go of our ways to hear waits until it has.
             signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
             try:
-                seat.process.start()
+                process.start()
+            except OSError as error:
+                heard.close()
+                if not self._seats[0].was_ready:
+                    raise
+                # The system has no room for it; the others have theirs, and go on.
+                seat.failures += 1
+                pause_s = max(_LEAST_PAUSE_S, _pause_s(seat.failures))
+                seat.due_at = time.monotonic() + pause_s
+                _log.warning("process_not_started", error=str(error), again_in_s=pause_s)
+                return
             finally:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        seat.word, seat.due_at, seat.began_at = heard, None, time.monotonic()
-        _log.info("process_started", child=seat.process.pid)
+        seat.process, seat.word, seat.due_at, seat.began_at = process, heard, None, time.monotonic()
+        _log.info("process_started", child=process.pid)
 
     def _next_due_s(self) -> float | None:
         due = [seat.due_at for seat in self._seats if seat.due_at is not None]
@@ -172,7 +185,7 @@ class Supervisor:
             if not self._seats[0].was_ready:
                 return FOUND if code is None or code <= 0 else code
             seat.failures = 0 if lived_s >= HEALTHY_S else seat.failures + 1
-            pause_s = 0.0 if seat.failures <= 1 else min(LONGEST_PAUSE_S, 2.0 ** (seat.failures - 2))
+            pause_s = _pause_s(seat.failures)
             seat.due_at = time.monotonic() + pause_s
             _log.warning("process_ended", child=process.pid, code=code, again_in_s=pause_s)
         return None
@@ -204,6 +217,12 @@ class Supervisor:
         for seat in self._seats:
             self._clear(seat)
         return FOUND if late else 0
+
+
+def _pause_s(failures: int) -> float:
+    """How long to leave one alone that ended so often without having lived."""
+    # What grows from pause to pause has an end of its own: after a night no number would hold it.
+    return 0.0 if failures <= 1 else min(LONGEST_PAUSE_S, 2.0 ** min(failures - 2, 10))
 
 
 def _run_child(

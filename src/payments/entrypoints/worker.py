@@ -138,7 +138,9 @@ class Worker:
         """Do what is due, once; how long to rest then."""
         try:
             done = await loop.step(loop.batch)
-        except Exception:  # noqa: BLE001 -- the edge of the process: a loop outlives every error
+        except (Exception, asyncio.CancelledError):  # the edge of the process: a loop outlives every error
+            if _is_cut_off():
+                raise
             _log.exception("worker_trouble", loop=loop.name)
             # The trouble of some is not that of all: what the others have done goes on.
             loop.ring()
@@ -157,3 +159,9 @@ class Worker:
                 await loop.bell.wait()
         except TimeoutError:
             return
+
+
+def _is_cut_off() -> bool:
+    """Whether somebody cancels this task; what only looks like that comes out of a library's own work."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

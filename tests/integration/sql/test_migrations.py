@@ -1,7 +1,9 @@
 """Migrations make exactly the tables of the code, both ways, all or nothing."""
 
+import os
 import re
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,8 +18,10 @@ from sqlalchemy.pool import NullPool
 from payments.adapters.sql import migrate
 from payments.adapters.sql.lock_file import only_writer
 from payments.adapters.sql.revision import REVISION, is_current_in_sqlite
+from payments.adapters.sql.sqlite import open_sqlite
 from payments.adapters.sql.tables import METADATA
 from payments.domain.errors import ConfigurationInvalid, StorageBusy, StorageUnavailable
+from payments.testing.contracts.stored import a_payment
 
 REVISIONS = [
     revision.revision
@@ -101,6 +105,28 @@ def test_looking_makes_no_database(tmp_path: Path) -> None:
     assert migrate.current_revision(url) is None
     assert not is_current_in_sqlite(str(tmp_path / "payments.db"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.anyio
+async def test_nobody_but_its_owner_reads_a_new_database_or_what_lies_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "payments.db"
+    before = os.umask(0o022)
+    try:
+        migrate.upgrade(f"sqlite:///{path}")
+        async with open_sqlite(str(path)) as units:
+            await units.write(lambda transaction: transaction.open_payment(a_payment(1)))
+            open_to = {each.name: stat.S_IMODE(each.stat().st_mode) for each in os.scandir(tmp_path)}
+    finally:
+        os.umask(before)
+    assert open_to == dict.fromkeys(
+        ("payments.db", "payments.db-wal", "payments.db-shm", "payments.db.lock"), 0o600
+    )
+
+
+def test_who_may_read_a_database_that_was_there_is_left_to_its_owner(database: Path) -> None:
+    database.chmod(0o640)
+    migrate.upgrade(f"sqlite:///{database}")
+    assert stat.S_IMODE(database.stat().st_mode) == 0o640
 
 
 def test_a_folder_may_be_called_anything(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from payments.adapters.sql.again import RACES, Patience
 from payments.adapters.sql.postgres import SOME, open_postgres, open_postgres_database, units_of_work
 from payments.adapters.sql.postgres_pool import SESSION, PooledConnection
 from payments.adapters.sql.runner import Runner
+from payments.adapters.sql.shared_state import SqlSharedState
 from payments.adapters.sql.unit_of_work import SqlUnitOfWork
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
@@ -287,6 +289,24 @@ async def test_a_server_that_became_a_standby_is_left_for_the_one_that_writes(po
         await opened(units, 1)
         await asyncio.gather(*(opened(units, number) for number in range(2, 10)))
         assert await stored(units) == 9
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
+        lambda shared: shared.first_within("ask", 60.0),
+        lambda shared: shared.spend("query", most=1, window_s=60.0),
+        lambda shared: shared.remember("token", b"value", lifetime_s=60.0),
+    ],
+    ids=["first", "spend", "remember"],
+)
+async def test_a_server_that_became_a_standby_is_left_by_what_processes_share_too(
+    postgres_url: str, share: Callable[[SqlSharedState], Awaitable[object]]
+) -> None:
+    async with open_postgres_database(postgres_url) as database:
+        async with database.connection() as connection:
+            await connection.execute("SET default_transaction_read_only = on")
+        await share(SqlSharedState(database.reads))
 
 
 async def test_sessions_that_the_server_ends_are_made_anew(postgres_url: str) -> None:

@@ -1,6 +1,7 @@
 """Addresses of one server and of several, as libpq and SQLAlchemy write them, and which of them is used."""
 
 import asyncio
+import struct
 import time
 
 import pytest
@@ -109,6 +110,36 @@ async def test_a_server_that_says_nothing_costs_its_share_of_the_time_and_only_o
         assert 0.8 < time.monotonic() - began < 20
         await (await servers.connect()).close()
     assert len(asked) == 1
+
+
+WANTS_TLS = struct.pack("!ii", 8, 80_877_103)
+
+
+@pytest.mark.parametrize(
+    "sqlstate",
+    [
+        pytest.param(None, id="a proxy whose server is down hangs up"),
+        pytest.param("53300", id="it has no connection left"),
+        pytest.param("57P01", id="it is shutting down"),
+        pytest.param("57P03", id="it is starting up"),
+        pytest.param("08P01", id="a pooler has no server"),
+    ],
+)
+async def test_a_server_that_sends_us_away_is_passed_over(postgres_url: str, sqlstate: str | None) -> None:
+    async def send_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.read(8) == WANTS_TLS:
+            writer.write(b"N")
+            await reader.read(8)
+        if sqlstate is not None:
+            said = f"SFATAL\0VFATAL\0C{sqlstate}\0MGo away.\0\0".encode()
+            writer.write(b"E" + struct.pack("!i", len(said) + 4) + said)
+        writer.close()
+
+    async with (
+        conversing(send_away) as unwilling,
+        open_postgres(among(postgres_url, f"127.0.0.1:{unwilling}")) as units,
+    ):
+        await units.write(lambda transaction: transaction.open_payment(a_payment(1)))
 
 
 async def test_a_server_that_takes_no_writes_is_no_place_for_payments(postgres_url: str) -> None:

@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from payments.adapters.sql.postgres import SOME, open_postgres_database, units_of_work
+from payments.adapters.sql.shared_state import SqlSharedState
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import Notice
 from payments.domain.errors import StorageUnavailable
@@ -84,3 +85,16 @@ async def test_a_request_that_goes_away_breaks_no_commit_off(store: Storing) -> 
                 with pytest.raises(StorageUnavailable):
                     await store(units, a_notice(1))
                 await asyncio.to_thread(both.primary.kill)
+
+
+async def test_what_processes_share_is_not_to_be_had_on_a_standby_and_no_defect() -> None:
+    """What may be lost is not there at all: PostgreSQL refuses to read it, in other words than to write."""
+    with pair() as both:
+        address = f"postgresql://payments@127.0.0.1:{both.standby.port}/payments"
+        async with open_postgres_database(address, patience=attrs.evolve(SOME, within_s=0.1)) as database:
+            shared = SqlSharedState(database.reads)
+            with pytest.raises(StorageUnavailable, match="during recovery"):
+                await shared.recall("token")
+            await asyncio.to_thread(both.primary.kill)
+            await asyncio.to_thread(both.fail_over)
+            assert await shared.recall("token") is None

@@ -1,17 +1,22 @@
 """SQLite as one process uses it: safe settings, one fair writer, and errors that leave nothing half done."""
 
 import asyncio
+import errno
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+from uuid import uuid4
 
 import attrs
 import pytest
+from structlog.testing import capture_logs
 
+from payments.adapters.sql.lock_file import only_writer, writer_of
 from payments.adapters.sql.repository import SqlTransaction
 from payments.adapters.sql.runner import Runner, TryAgain
 from payments.adapters.sql.sqlite import SqliteDatabase, open_sqlite, open_sqlite_database
@@ -28,9 +33,11 @@ from payments.domain.errors import (
     StorageBusy,
     StorageUnavailable,
 )
-from payments.testing.contracts.stored import a_notice, a_payment, an_attempt, keep
+from payments.testing.contracts.stored import NOW, a_notice, a_payment, an_attempt, keep
 
 pytestmark = pytest.mark.anyio
+
+DUE: Final = NOW + timedelta(days=1)
 
 
 @contextmanager
@@ -108,6 +115,32 @@ async def test_a_second_writer_is_refused_until_the_first_has_gone(database: Pat
         await opened(first, 1)
     async with open_sqlite(str(database)) as second:
         assert await stored(second) == 1
+
+
+async def test_a_second_writer_is_refused_that_knows_the_database_by_a_link(database: Path) -> None:
+    link = database.with_name("current.db")
+    link.symlink_to(database)
+    for first, second in ((database, link), (link, database)):
+        async with open_sqlite(str(first)):
+            with pytest.raises(StorageBusy, match="takes exactly one"):
+                async with open_sqlite(str(second)):
+                    pass
+
+
+async def test_a_file_system_without_locks_is_said_to_have_none(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_descriptor: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with only_writer(database):
+        pass
+    monkeypatch.setattr("fcntl.flock", refused)
+    with pytest.raises(StorageUnavailable, match=r"No locks available.*network file system"):
+        async with open_sqlite(str(database)):
+            pass
+    with pytest.raises(StorageUnavailable, match="No locks available"):
+        writer_of(database)
 
 
 async def test_a_reader_beside_the_writer_sees_what_is_committed_and_writes_nothing(database: Path) -> None:
@@ -501,3 +534,19 @@ async def test_reading_does_not_hold_back_the_log(database: Path) -> None:
         assert sqlite._writer is not None
         busy, pages, moved = sqlite._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         assert (busy, pages) == (0, moved)
+
+
+async def test_a_row_that_somebody_edited_keeps_no_other_from_its_turn(database: Path) -> None:
+    async with open_sqlite(str(database)) as units:
+        for number in (1, 2, 3):
+            await added(units, a_notice(number))
+    with closing(sqlite3.connect(database)) as connection, connection:
+        edited = str(a_notice(2).notice_id)
+        connection.execute("UPDATE notices SET notice_id = 'edited' WHERE notice_id = ?", (edited,))
+    async with open_sqlite(str(database)) as units:
+        with capture_logs() as told:
+            taken = await units.single.lease_notices(DUE, until=DUE, token=uuid4(), limit=50)
+    assert {notice.notice_id for notice in taken} == {a_notice(1).notice_id, a_notice(3).notice_id}
+    (line,) = told
+    assert line["event"] == "record_unreadable"
+    assert "'edited'" in line["detail"]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from payments.adapters.sql.conversion import at, identifier, instant, money
+from payments.adapters.sql.conversion import at, identifier, instant, money, read_as
+from payments.application.ports.repository import UnreadableRecord
 from payments.domain.errors import InvalidMoney
 from payments.domain.money import MAX_MINOR, Currency, Money
 
@@ -38,3 +39,10 @@ def test_money_that_is_remembered_lets_nothing_pass_for_it() -> None:
     for no_number in (True, 1.0):
         with pytest.raises(InvalidMoney):
             money(no_number, "ETB")  # type: ignore[arg-type]  # what a column must never hold
+
+
+def test_an_instant_that_no_calendar_has_is_a_row_that_somebody_edited() -> None:
+    mapping = read_as("payment", "payment_id")(lambda row: at(row["created_at"]))
+    for edited in (2**62, -(2**62), 10**18):
+        with pytest.raises(UnreadableRecord, match="payment 'one' cannot be read back"):
+            mapping({"payment_id": "one", "created_at": edited})

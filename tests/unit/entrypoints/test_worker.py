@@ -37,10 +37,13 @@ class CountingStorage(MemoryUnitOfWork):
 
     asked: Counter[str] = attrs.field(factory=Counter)
     down: bool = False
+    cancelled: bool = False
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         if self.down:
             raise RuntimeError("a defect of the store")
+        if self.cancelled:
+            raise asyncio.CancelledError
 
         async def counted(transaction: Transaction) -> T:
             return await work(_Counting(transaction, self.asked))  # type: ignore[arg-type]  # passes all on
@@ -169,6 +172,22 @@ async def test_trouble_ends_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
             stage.worker.wake()
             await until(lambda: bool(logged))
         stage.storage.down = False
+        await stage.paid()
+        stage.worker.wake()
+        await until(stage.told)
+        assert {(line["event"], line["loop"]) for line in logged} == {("worker_trouble", "inbox")}
+
+
+async def test_no_loop_ends_because_a_library_cancelled_something_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("payments.entrypoints.worker.TROUBLE_S", 0.01)
+    async with at_work() as stage:
+        with capture_logs() as logged:
+            stage.storage.cancelled = True
+            stage.worker.wake()
+            await until(lambda: bool(logged))
+        stage.storage.cancelled = False
         await stage.paid()
         stage.worker.wake()
         await until(stage.told)

@@ -20,6 +20,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 _UNREADABLE: Final = (
+    OverflowError,
     ValueError,
     LookupError,
     TypeError,

@@ -70,6 +70,8 @@ def writer_of(database: Path) -> Writer | None:
         raise StorageUnavailable(f"{beside} cannot be opened: {error.strerror}.") from error
     try:
         return None if _shared(descriptor) else Writer(_holder(os.fstat(descriptor).st_ino))
+    except OSError as error:
+        raise _cannot_lock(beside, error) from error
     finally:
         os.close(descriptor)
 
@@ -95,15 +97,19 @@ def only_writer(database: Path) -> Iterator[None]:
 
     Raises:
         StorageBusy: another process, or another place in this one, writes it.
-        StorageUnavailable: the file cannot be made.
+        StorageUnavailable: the file cannot be made, or its file system knows no locks.
     """
     beside = _beside(database)
     try:
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StorageUnavailable(f"{beside} cannot be opened: {error.strerror}.") from error
     try:
-        if not _locked(descriptor):
+        try:
+            ours = _locked(descriptor)
+        except OSError as error:
+            raise _cannot_lock(beside, error) from error
+        if not ours:
             raise StorageBusy(
                 f"Another process is writing to {database}; SQLite takes exactly one. Stop that process, "
                 "give this one a database of its own, or move to PostgreSQL, which takes many "
@@ -114,5 +120,13 @@ def only_writer(database: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _cannot_lock(beside: Path, error: OSError) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"{beside} cannot be locked: {error.strerror}. Is the database on a network file system?"
+    )
+
+
 def _beside(database: Path) -> Path:
-    return database.with_name(f"{database.name}.lock")
+    # Beside the file itself: a link is another name of the same database, and must not have another lock.
+    file = database.resolve()
+    return file.with_name(f"{file.name}.lock")

@@ -1,5 +1,6 @@
 """The connection over which SQLite's tables are changed, or looked at."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,8 +28,10 @@ def change(url: str, do: Change) -> None:
         StorageUnavailable: it cannot be opened or changed.
     """
     database = database_file(_path(url))
-    with only_writer(database), _connected(_engine(database, "rwc")) as connection:
-        do(connection)
+    with only_writer(database):
+        _make(database)
+        with _connected(_engine(database, "rw")) as connection:
+            do(connection)
 
 
 def look(url: str, do: Callable[[Connection], T]) -> T | None:
@@ -42,6 +45,17 @@ def look(url: str, do: Callable[[Connection], T]) -> T | None:
         return None
     with _connected(_engine(database, "ro")) as connection:
         return do(connection)
+
+
+def _make(database: Path) -> None:
+    """Have a file there, which nobody but its owner reads: payers' names, addresses and phones will be in it.
+
+    What SQLite keeps beside it is as open as the file itself. One that was there before stays as it is.
+    """
+    try:
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StorageUnavailable(f"{database} cannot be opened: {error.strerror}.") from error
 
 
 @contextmanager
@@ -63,7 +77,7 @@ def _engine(database: Path, mode: str) -> Engine:
         return sqlite3.connect(f"{database.as_uri()}?mode={mode}", uri=True, isolation_level=None)
 
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if mode == "rwc" else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if mode == "rw" else "BEGIN")
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
     event.listen(engine, "begin", begin)

@@ -22,7 +22,7 @@ from payments.adapters.sql.compiled import Compiled, Statements
 from payments.adapters.sql.many_at_once import ManyAtOnce, ManyAtOnceStatements
 from payments.adapters.sql.merged import PARTLY_WRITTEN, Merged, MergedStatements
 from payments.adapters.sql.postgres_errors import (
-    READ_ONLY,
+    ON_A_STANDBY,
     RETRY_AFTER_S,
     closed_means_lost,
     meaning,
@@ -55,6 +55,9 @@ SOME: Final = Patience(times=25, within_s=5.0, first_pause_s=0.02, longest_pause
 """Long enough for a restart and for most fail-overs, and shorter than who waits for an answer."""
 
 _ROLL_BACK_S: Final = 2.0
+
+_LOST: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a connection raises that is gone, or of which nothing is heard."""
 
 _NEVER_S: Final = 86_400.0
 """When the driver may break a commit off: it has no word for never."""
@@ -148,22 +151,35 @@ class PostgresDatabase(Database):
         try:
             yield connection
         finally:
-            # One that was lost while it was on its way back is back already, and what was done on it stands.
-            with suppress(asyncpg.InternalClientError):
+            # What was done on it stands, and what went wrong has been said. One that is lost on its way back,
+            # or does not part in time, is closed by the pool, or is back already.
+            with suppress(*_LOST), closed_means_lost():
                 await self._pool.release(connection)
 
     def refuse_when_read_only(self) -> None:
         if self._read_only:
             raise StorageUnavailable("This database was opened for reading only.")
 
+    @asynccontextmanager
+    async def left_when_standby(self) -> AsyncIterator[None]:
+        """Have no connection used again if the block was told that its server takes no writes any more."""
+        try:
+            yield
+        except Exception as error:
+            await self.leave_standby(error)
+            raise
+
     async def leave_standby(self, error: BaseException) -> None:
         # Connections to a server that gave its role away stay open, and would fail one after the other.
-        if sqlstate(error.__cause__) == READ_ONLY:
+        if sqlstate(error.__cause__) in ON_A_STANDBY:
             await self._pool.expire_connections()
 
 
 class _Alone(Reader):
-    """Single statements, each on a connection of its own and run again when it was lost."""
+    """Single statements, each on a connection of its own and run again when it was lost.
+
+    Those of :mod:`~payments.adapters.sql.shared_state` write, too: what they write may be lost.
+    """
 
     def __init__(self, database: PostgresDatabase, statements: Statements) -> None:
         self._database = database
@@ -174,7 +190,7 @@ class _Alone(Reader):
         arguments = _arguments(compiled, values)
 
         async def run() -> Sequence[Row]:
-            async with self._database.connection() as connection:
+            async with self._database.connection() as connection, self._database.left_when_standby():
                 rows: Sequence[Row] = await _answered(connection.fetch, compiled.text, *arguments)
                 return rows
 
@@ -224,12 +240,8 @@ class _WritingAlone(Writer):
         self._database.refuse_when_read_only()
 
         async def run() -> T:
-            async with self._database.connection() as connection:
-                try:
-                    answer: T = await _answered(_unbroken, connection, statement(connection))
-                except Exception as error:
-                    await self._database.leave_standby(error)
-                    raise
+            async with self._database.connection() as connection, self._database.left_when_standby():
+                answer: T = await _answered(_unbroken, connection, statement(connection))
                 return answer
 
         return await again(run, self._database.patience)
@@ -278,7 +290,7 @@ class _Writing(Runner):
     async def _commit(self) -> None:
         try:
             word = await _unbroken(self._connection, self._connection.execute("COMMIT", timeout=_NEVER_S))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        except _LOST as error:
             # It may have happened: whoever runs the work again finds what it wrote by its own ids.
             raise TryAgain(f"the commit was not confirmed ({told(error)})") from error
         if word != "COMMIT":
@@ -291,7 +303,7 @@ class _Writing(Runner):
             row = await _unbroken(
                 self._connection, self._connection.fetchrow(merged.text, *arguments, timeout=_NEVER_S)
             )
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        except _LOST as error:
             meant = _meaning_of_writes(error)
             if meant is error or isinstance(meant, Outdated | NotUnique):
                 raise meant from error
@@ -390,7 +402,7 @@ async def _answered(
     try:
         with closed_means_lost():
             return await method(*arguments)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+    except _LOST as error:
         raise means(error) from error
 
 
@@ -441,7 +453,7 @@ async def _roll_back(connection: asyncpg.Connection) -> None:
     try:
         with closed_means_lost():
             await connection.execute("ROLLBACK", timeout=_ROLL_BACK_S)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+    except _LOST:
         _hang_up(connection)
     except BaseException:
         _hang_up(connection)

@@ -11,7 +11,9 @@ from payments.domain.errors import StorageUnavailable
 
 RETRY_AFTER_S: Final = 1.0
 
-READ_ONLY: Final = "25006"
+ON_A_STANDBY: Final = frozenset({"25006", "0A000"})
+"""What says that this server takes no writes: those themselves, and reads of what may be lost (UNLOGGED)."""
+
 _UNIQUE: Final = "23505"
 _AGAIN: Final = frozenset(
     {
@@ -24,7 +26,7 @@ _AGAIN: Final = frozenset(
         "57P02",  # a server process crashed, and took all others with it
         "57P03",  # the server is starting up
         "57P05",  # idle for too long: the server hung up
-        READ_ONLY,  # this server became a standby
+        *ON_A_STANDBY,  # this server became one
     }
 )
 # Connections, then resources, the operator, the system, and the server itself; 28 and 3D: who may open what.

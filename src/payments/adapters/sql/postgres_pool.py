@@ -47,6 +47,17 @@ _COMMIT_TO_DISK: Final = compiled(
 )
 
 
+_ANOTHER_MAY: Final = (
+    OSError,
+    # It hung up, as what stands before a dead server does; it is full; it is shutting down, or starting up.
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
+"""Why one server does not let us in, though another one may."""
+
+
 class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
     """A connection that is returned as it was taken: we change no session, and leave no transaction open."""
 
@@ -140,7 +151,7 @@ class Servers:
                     server_settings=self._settings,
                     target_session_attrs=self._target,
                 )
-            except (OSError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched) as error:
+            except _ANOTHER_MAY as error:
                 failure = error
             else:
                 self._in_order.remove(server)

@@ -24,12 +24,16 @@ _LEAST_VERSION: Final = 140_000
 # What an acknowledged commit must survive, and by which setting of the server it does not when it is off.
 _DURABLE: Final = ("fsync", "full_page_writes")
 
+_HOLDS_EVERY_NAME: Final = frozenset({"UTF8", "SQL_ASCII"})
+"""Encodings in which what payers and providers write can be stored; the second takes bytes as they come."""
+
 _FACTS: Final = compiled(
     select(
         func.current_setting("server_version").label("version"),
         func.current_setting("server_version_num").label("number"),
         func.pg_is_in_recovery().label("standby"),
         func.clock_timestamp().label("now"),
+        func.current_setting("server_encoding").label("encoding"),
         *(func.current_setting(name).label(name) for name in _DURABLE),
     ),
     DIALECT,
@@ -88,6 +92,11 @@ def _findings(facts: Any, ahead_s: float) -> Iterator[Finding]:
         yield _wrong(
             "It is a standby, which takes no writes.",
             f"Name all servers in {_VARIABLE}; we then find the one that writes.",
+        )
+    if facts["encoding"] not in _HOLDS_EVERY_NAME:
+        yield _wrong(
+            f"The database stores text as {facts['encoding']}: who has a name in another script cannot pay.",
+            "Make one with ENCODING 'UTF8' TEMPLATE template0, and move the payments there (pg_dump).",
         )
     off = [name for name in _DURABLE if facts[name] != "on"]
     if off:

@@ -167,6 +167,12 @@ def message_values(message: Message) -> dict[str, Any]:
     }
 
 
+@read_as("refund", "refund_id")
+def leased_refund_of(row: Row) -> tuple[UUID, UUID]:
+    """Which refund of which payment is due."""
+    return identifier(row["payment_id"]), identifier(row["refund_id"])
+
+
 @read_as("review", "review_id")
 def review_of(row: Row) -> Review:
     """A review."""

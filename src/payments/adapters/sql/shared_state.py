@@ -43,6 +43,9 @@ def _microseconds(timestamp: ColumnElement[Any]) -> ColumnElement[int]:
 _NOW: Final = _microseconds(func.clock_timestamp())
 _AT_THE_BEGINNING: Final = _microseconds(func.statement_timestamp())
 
+# What was told or used at a time that is to come was so by a clock that has been set back since. It keeps
+# nobody waiting: that would last until the clock has caught up.
+
 # The row's lock decides: whoever waited for it looks again at what the first one wrote.
 FIRST_WITHIN: Final = (
     insert(COALESCED)
@@ -50,7 +53,9 @@ FIRST_WITHIN: Final = (
     .on_conflict_do_update(
         index_elements=[COALESCED.c.key],
         set_={"told_at": _NOW},
-        where=COALESCED.c.told_at <= _NOW - bindparam("window", type_=BigInteger),
+        where=or_(
+            COALESCED.c.told_at <= _NOW - bindparam("window", type_=BigInteger), COALESCED.c.told_at > _NOW
+        ),
     )
     .returning(COALESCED.c.key)
 )
@@ -95,7 +100,7 @@ SPEND: Final = (
     .on_conflict_do_update(
         index_elements=[SPENT.c.key],
         set_={"used": func.array_prepend(_NOW, SPENT.c.used[1 : _MOST - 1], type_=_USES)},
-        where=or_(_NTH.is_(None), _NOW - bindparam("window", type_=BigInteger) >= _NTH),
+        where=or_(_NTH.is_(None), _NOW - bindparam("window", type_=BigInteger) >= _NTH, _NTH > _NOW),
     )
     .returning(SPENT.c.key)
 )

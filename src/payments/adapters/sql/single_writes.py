@@ -1,17 +1,24 @@
 """Writes of one statement each, in SQL: by themselves, or within a transaction, as the runner has it."""
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import attrs
+import structlog
 
 from payments.adapters.sql import record_mapping, statements
 from payments.adapters.sql.conversion import instant, maybe_instant
-from payments.adapters.sql.runner import Writer
+from payments.adapters.sql.runner import Row, Writer
+from payments.application.ports.repository import UnreadableRecord
 from payments.application.ports.single_writes import SingleWrites
 from payments.application.records import Message, Notice, StoredAnswer
 from payments.domain.errors import StorageUnavailable
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
 
 _LOOKS: Final = 5
 """How often a key that is taken when it is asked for, and free when it is looked up, is asked for again."""
@@ -36,7 +43,7 @@ class SqlSingleWrites(SingleWrites):
             {"now": instant(now), "limit": limit, "next_try_at": instant(until), "lease": str(token)},
         )
         by_age = sorted(rows, key=lambda row: (row["received_at"], row["notice_id"]))
-        return tuple(map(record_mapping.notice_of, by_age))
+        return tuple(_readable(record_mapping.notice_of, by_age))
 
     async def finish_notices(self, notices: tuple[Notice, ...], *, token: UUID) -> None:
         await self._runner.run_many(
@@ -51,7 +58,7 @@ class SqlSingleWrites(SingleWrites):
             {"now": instant(now), "limit": limit, "next_try_at": instant(until), "lease": str(token)},
         )
         by_age = sorted(rows, key=lambda row: (row["created_at"], row["message_id"]))
-        return tuple(map(record_mapping.message_of, by_age))
+        return tuple(_readable(record_mapping.message_of, by_age))
 
     async def finish_messages(self, messages: tuple[Message, ...], *, token: UUID) -> None:
         await self._runner.run_many(
@@ -69,7 +76,7 @@ class SqlSingleWrites(SingleWrites):
         leased = {"now": instant(now), "limit": limit, "next_check_at": instant(until)}
         rows = await self._runner.fetch(statements.LEASE_REFUNDS, leased)
         by_refund = sorted(rows, key=lambda row: row["refund_id"])
-        return tuple((UUID(row["payment_id"]), UUID(row["refund_id"])) for row in by_refund)
+        return tuple(_readable(record_mapping.leased_refund_of, by_refund))
 
     async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
         new = {**record_mapping.answer_values(answer), "now": instant(now)}
@@ -88,6 +95,15 @@ class SqlSingleWrites(SingleWrites):
     async def drop_answer(self, answer: StoredAnswer) -> None:
         this = this_answer(answer.user, answer.operation, answer.key)
         await self._runner.run(statements.DROP_ANSWER, {**this, "this_holder": str(answer.holder)})
+
+
+def _readable(record: Callable[[Row], T], rows: Sequence[Row]) -> Iterator[T]:
+    """What can be read of ``rows``, which are leased: one that somebody edited must not keep the others."""
+    for row in rows:
+        try:
+            yield record(row)
+        except UnreadableRecord as unreadable:
+            _log.error("record_unreadable", detail=str(unreadable))
 
 
 def finished_notice(notice: Notice, token: UUID) -> dict[str, object]:

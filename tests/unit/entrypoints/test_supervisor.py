@@ -1,0 +1,100 @@
+"""What a supervisor does about processes that end again and again, or cannot be started."""
+
+import multiprocessing
+import socket
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from typing import Any
+
+import pytest
+
+from payments.entrypoints.supervisor import LONGEST_PAUSE_S, Supervisor, _Seat
+
+
+class Process:
+    """One that ends at once, or that the system has no room for."""
+
+    pid = 42
+    exitcode = 69
+
+    def __init__(self, room: bool) -> None:  # noqa: FBT001 -- the one argument there is
+        self._room = room
+
+    def start(self) -> None:
+        if not self._room:
+            raise BlockingIOError("Resource temporarily unavailable")
+
+    def is_alive(self) -> bool:
+        return False
+
+    def join(self) -> None:
+        pass
+
+
+class Context:
+    """Processes that never run."""
+
+    def __init__(self) -> None:
+        self.room = True
+
+    def Pipe(self, *, duplex: bool) -> tuple[Connection, Connection]:  # noqa: N802 -- multiprocessing's name
+        return multiprocessing.Pipe(duplex=duplex)
+
+    def Process(self, **_: Any) -> Process:  # noqa: N802 -- as above
+        return Process(self.room)
+
+
+@pytest.fixture
+def context() -> Context:
+    return Context()
+
+
+@pytest.fixture
+def supervisor(context: Context) -> Iterator[Supervisor]:
+    with socket.socket() as listening:
+        made: Any = Supervisor
+        yield made(
+            context=context,
+            main=lambda _socket, _parent: None,
+            listening=listening,
+            on_ready=lambda: None,
+            count=2,
+        )
+
+
+def test_one_that_ended_all_night_is_started_again_as_before(supervisor: Supervisor) -> None:
+    process: Any = Process(room=True)
+    seat = _Seat(process=process, began_at=time.monotonic(), failures=2000, was_ready=True)
+    supervisor._seats = [seat]
+    assert supervisor._see_who_ended() is None
+    assert seat.due_at is not None
+    assert seat.due_at - time.monotonic() == pytest.approx(LONGEST_PAUSE_S, abs=1.0)
+
+
+def test_one_that_the_system_has_no_room_for_is_tried_again_beside_the_others(
+    supervisor: Supervisor, context: Context
+) -> None:
+    supervisor._seats = [_Seat(was_ready=True), _Seat(due_at=time.monotonic())]
+    seat = supervisor._seats[1]
+    seen, kept = context.Pipe(duplex=False)
+    with seen, kept:
+        context.room = False
+        for _ in range(3):
+            seat.due_at = time.monotonic()
+            supervisor._start_those_due(seen, kept)
+            assert (seat.process, seat.word) == (None, None)
+        assert seat.due_at is not None
+        assert 1.0 < seat.due_at - time.monotonic() <= LONGEST_PAUSE_S
+        context.room = True
+        seat.due_at = time.monotonic()
+        supervisor._start_those_due(seen, kept)
+    assert seat.process is not None
+    assert seat.word is not None
+    seat.word.close()
+
+
+def test_no_room_for_the_first_is_the_end_of_all(supervisor: Supervisor, context: Context) -> None:
+    context.room = False
+    with pytest.raises(BlockingIOError):
+        supervisor.run()
