@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -119,6 +120,7 @@ class Environment:
         if problem:
             self.refuse(name, f"{problem} Use an address such as https://pay.example.com.")
             return default
+        address = _as_browsers_write_it(address)
         return address.rstrip("/") if base else address
 
     def urls(self, name: str) -> Mapping[str, str]:
@@ -132,7 +134,7 @@ class Environment:
                 problem = problem or "Each key is written once, in letters, digits, - and _."
                 self.refuse(name, f"{problem} Use key=url pairs, such as shop=https://shop.example.com/paid.")
             else:
-                found[key] = address
+                found[key] = _as_browsers_write_it(address)
         return found
 
     def amounts(self, name: str) -> Mapping[str, Money]:
@@ -261,6 +263,12 @@ class Environment:
         # Two groups may look at the same variable; it is one line of the table.
         if all(row.name != name for row in self.rows):
             self.rows.append(Row(name=name, shown=shown, source=source))
+
+
+def _as_browsers_write_it(address: str) -> str:
+    """``address`` with scheme and host in lower case, as it is compared with an ``Origin`` or with https."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.lower()).geturl()
 
 
 def _span(span: timedelta) -> str:

@@ -115,6 +115,12 @@ def test_a_base_address_ends_without_a_slash_and_live_mode_wants_https() -> None
     assert list(complaints(read)) == ["PAYMENTS_A", "PAYMENTS_B"]
 
 
+def test_scheme_and_host_are_read_as_browsers_write_them() -> None:
+    read = environment(A="HTTPS://Pay.Shop.ET:8443/Pay/", B="shop=Https://Shop.ET/Paid?To=You")
+    assert read.url("A") == "https://pay.shop.et:8443/Pay"
+    assert read.urls("B") == {"shop": "https://shop.et/Paid?To=You"}
+
+
 def test_addresses_have_keys_and_keep_their_order() -> None:
     read = environment(A="shop=https://shop.et/paid?a=1,b=2, app=https://app.shop.et/x\n web=http://w.et/")
     assert list(read.urls("A").items()) == [
