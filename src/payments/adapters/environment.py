@@ -19,6 +19,8 @@ from payments.domain.money import Money
 PREFIX: Final = "PAYMENTS_"
 _SPANS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LARGEST_FILE_BYTES: Final = 64 * 1024
+# An address may hold commas itself. What looks like another pair is one, so that its scheme is looked at, too.
+_PAIRS: Final = re.compile(r"[,\s]+(?=[^,\s=]+=[A-Za-z][A-Za-z0-9+.-]*://)")
 
 LEAST_SECRET_BYTES: Final = 24
 _EVERYBODY_KNOWS: Final = re.compile(
@@ -127,7 +129,7 @@ class Environment:
         """``key=url`` pairs, separated by commas or blanks, in their order."""
         text = self.text(name)
         found: dict[str, str] = {}
-        for pair in re.split(r"[,\s]+(?=[^,\s=]+=https?://)", text) if text else ():
+        for pair in _PAIRS.split(text) if text else ():
             key, _, address = pair.partition("=")
             problem = self._web_problem(address, base=False)
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", key) or problem or key in found:

@@ -139,6 +139,8 @@ def test_addresses_have_keys_and_keep_their_order() -> None:
         "shop=",
         "a=https://x.et/ a=https://y.et/",
         "a=javascript:x",
+        "a=https://x.et/,b=ftp://y.et/",
+        "a=https://x.et/,a=HTTPS://y.et/",
     ],
 )
 def test_addresses_that_cannot_be_named_are_refused(text: str) -> None:
