@@ -18,8 +18,10 @@ from payments.domain.money import Money
 
 PREFIX: Final = "PAYMENTS_"
 _SPANS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST_SPAN: Final = timedelta(days=36500)
+"""A century: calendars end, and what is counted from now must not reach beyond them."""
 _LARGEST_FILE_BYTES: Final = 64 * 1024
-# An address may hold commas itself. What looks like another pair is one, so that its scheme is looked at, too.
+# An address may hold commas. What looks like another pair is one, so that its scheme is looked at, too.
 _PAIRS: Final = re.compile(r"[,\s]+(?=[^,\s=]+=[A-Za-z][A-Za-z0-9+.-]*://)")
 
 LEAST_SECRET_BYTES: Final = 24
@@ -104,10 +106,15 @@ class Environment:
         """A span of time: a whole number and s, m, h or d."""
         text = self.text(name, _span(default)).lower()
         match = re.fullmatch(r"([0-9]{1,7})([smhd])", text)
-        if match is None or int(match[1]) == 0:
-            self.refuse(name, "Use a whole number and s, m, h or d, such as 90s or 72h.")
+        span = timedelta(**{_SPANS[match[2]]: int(match[1])}) if match else timedelta()
+        if not timedelta() < span <= _LONGEST_SPAN:
+            self.refuse(
+                name,
+                "Use a whole number and s, m, h or d, such as 90s or 72h, and no more than "
+                f"{_LONGEST_SPAN.days}d.",
+            )
             return default
-        return timedelta(**{_SPANS[match[2]]: int(match[1])})
+        return span
 
     def names(self, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Words separated by commas or blanks, each once, in their order."""

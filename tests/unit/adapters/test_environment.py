@@ -69,7 +69,7 @@ def test_a_duration_has_its_unit(text: str, span: timedelta) -> None:
     assert environment(A=text).duration("A", timedelta(1)) == span
 
 
-@pytest.mark.parametrize("text", ["72", "0s", "-1h", "1.5h", "1 h", "h"])
+@pytest.mark.parametrize("text", ["72", "0s", "-1h", "1.5h", "1 h", "h", "36501d", "9999999d"])
 def test_a_duration_without_a_meaning_is_refused(text: str) -> None:
     read = environment(A=text)
     assert read.duration("A", timedelta(hours=1)) == timedelta(hours=1)
