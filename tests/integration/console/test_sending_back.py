@@ -64,6 +64,17 @@ async def waiting(operator: Operator) -> tuple[str, str]:
     return page, f"{page}refunds/{refund.refund_id}/"
 
 
+@pytest.mark.parametrize("reason", ["bro\0ken", "bro\x1b[2Jken", "bro\x9bken"])
+async def test_a_reason_that_no_database_or_terminal_may_get_sends_nothing(
+    till: Operator, reason: str
+) -> None:
+    _, send = await paid(till)
+    answer = await sent(till, send, amount="200.00", reason=reason)
+    assert answer.status_code == 422
+    assert "/reason : It holds a control character." in text_of(answer)
+    assert await refunds(till) == ()
+
+
 async def test_money_is_sent_back_from_a_form_that_says_what_it_does(till: Operator) -> None:
     page, send = await paid(till)
     assert f'href="/console{send}"' in (await till.gets(page)).text
