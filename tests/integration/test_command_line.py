@@ -72,7 +72,13 @@ def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["pay"], ["serve", "--prot", "1"], ["why"], ["serve", "--port", "x"], ["serve", "--port", "70000"]],
+    [
+        ["pay"],
+        ["serve", "--prot", "1"],
+        ["why"],
+        ["serve", "--port", "x"],
+        ["serve", "--port", "70000"],
+    ],
 )
 def test_wrong_usage_is_two_and_one_sentence(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
@@ -182,6 +188,13 @@ def test_on_sqlite_one_process_serves_and_works(
     assert said.startswith(f"{' '.join(arguments)} needs PostgreSQL (PAYMENTS_DATABASE_URL)")
     assert "SQLite takes exactly one process that writes" in said
     assert not configured.exists()
+
+
+@pytest.mark.parametrize("host", ["nonsense..", "a" * 64 + ".example", "no.such.host.invalid"])
+def test_a_host_that_is_none_is_said_plainly(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exit_code(["migrate"])
+    assert exit_code(["serve", "--host", host]) == 78
+    assert capsys.readouterr().err == f"{host} is no address of this machine.\n"
 
 
 def test_a_taken_port_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> None:
