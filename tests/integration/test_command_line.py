@@ -76,6 +76,8 @@ def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> 
         ["pay"],
         ["serve", "--prot", "1"],
         ["why"],
+        ["why", "p-\udcff"],
+        ["review", "resolve", "1", "dismiss", "--reason", "\udcff"],
         ["serve", "--port", "x"],
         ["serve", "--port", "70000"],
     ],

@@ -42,11 +42,18 @@ def exit_code(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: list[str]) -> object:
+    if not all(map(_is_text, arguments)):
+        return said("An argument is not UTF-8.\nSee: payments --help", USAGE)
     app = command_line()
     try:
         return app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return said(f"{error}\nSee: payments --help", USAGE)
+
+
+def _is_text(argument: str) -> bool:
+    """Whether it can be kept and looked for: bytes that are no UTF-8 arrive as lone surrogates."""
+    return argument.isascii() or argument.encode(errors="ignore").decode() == argument
 
 
 def command_line() -> App:
