@@ -320,6 +320,7 @@ def test_reconcile_without_a_provider_that_has_a_list_compares_nothing(
         (["nobody", "--from", "2026-11-28"], "'nobody' is not a provider here."),
         (["--from", "yesterday"], "'yesterday' is no time."),
         (["--from", "2026-11-28T10:00", "--to", "2026-11-28T09:00"], "There is no time between the two."),
+        (["--from", "0001-01-01T00:00+14:00"], "'0001-01-01T00:00+14:00' is no time."),
         ([], "--from"),
     ],
 )
@@ -330,6 +331,15 @@ def test_reconcile_says_what_it_cannot_compare(
     exit_code(["migrate"])
     assert exit_code(["reconcile", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_reconcile_goes_to_the_end_of_the_calendar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PAYMENTS_CHAPA_SECRET_KEY")
+    exit_code(["migrate"])
+    assert exit_code(["reconcile", "--from", "2026-01-01", "--to", "9999-12-31"]) == 0
+    assert "Compared 0" in capsys.readouterr().out
 
 
 def test_reconcile_that_may_write_needs_the_database_to_itself(
