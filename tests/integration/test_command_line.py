@@ -361,6 +361,22 @@ def test_commands_that_are_imported_when_they_are_run_are_told_of_in_their_own_w
         assert listed.help == function.__doc__.partition("\n")[0]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_an_output_that_cannot_be_written_is_not_something_that_was_found() -> None:
+    exit_code(["migrate"])
+    program = "from payments.entrypoints.cli import main; main()"
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(
+            [sys.executable, "-c", program, "check"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert said.returncode == 69
+    assert said.stderr == "The output cannot be written: No space left on device.\n"
+
+
 def test_help_and_a_supervisor_import_nothing_that_is_for_others() -> None:
     """What the Prometheus client chooses when it is imported, several processes choose together."""
     program = (
