@@ -248,6 +248,16 @@ def test_the_openapi_document_is_valid_and_needs_no_database(
     assert not configured.exists()
 
 
+def test_the_openapi_document_is_that_of_this_configuration(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(["openapi"]) == 0
+    assert "/metrics" in as_json(capsys)["paths"]
+    monkeypatch.setenv("PAYMENTS_METRICS", "off")
+    assert exit_code(["openapi"]) == 0
+    assert "/metrics" not in as_json(capsys)["paths"]
+
+
 def test_states_are_shown_for_people_and_for_the_documentation(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(["states"]) == 0
     assert "processing  ─ payment succeeded ─▶  success" in capsys.readouterr().out

@@ -338,12 +338,12 @@ def openapi() -> None:
     import msgspec
 
     from payments.entrypoints.http.openapi import document
-    from payments.entrypoints.http.routes import OPERATIONS
+    from payments.entrypoints.http.routes import open_operations
     from payments.settings import Settings
 
     settings = Settings.from_env()
     told = document(
-        OPERATIONS,
+        open_operations(settings.http),
         public_url=settings.public_url,
         providers=settings.provider_settings,
         page_keys=settings.return_urls,
