@@ -43,6 +43,9 @@ def stays_here(host: str) -> bool:
 
 
 def without_password(address: str) -> str:
-    """``address`` with its password masked, for people."""
-    masked = re.sub(r"(?<=//)([^:/?#]*):[^/?#]*(?=@)", rf"\1:{MASK}", address)
+    """``address`` with its password masked, for people.
+
+    It goes to the last @: a password whose /, ? or # was not encoded makes no address, and stays a password.
+    """
+    masked = re.sub(r"(?<=//)([^:/?#]*):.*(?=@)", rf"\1:{MASK}", address, flags=re.DOTALL)
     return re.sub(r"(?<=[?&]password=)[^&#]*", MASK, masked)

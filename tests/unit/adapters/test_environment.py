@@ -248,7 +248,11 @@ def test_neither_secret_nor_reader_shows_what_it_holds() -> None:
         ),
         ("smtp://u:p%40@mail.shop.et:587", "smtp://u:********@mail.shop.et:587"),
         ("sqlite:///payments.db", "sqlite:///payments.db"),
-        ("http://h:1/a@b", "http://h:1/a@b"),
+        ("postgresql://h1:5432,h2/db?x=1", "postgresql://h1:5432,h2/db?x=1"),
+        # Not encoded as it should be, and secret all the same. What only looks like one is masked, too.
+        ("postgresql://u:p#1@h/db", "postgresql://u:********@h/db"),
+        ("postgresql://u:p/?#1@h/db", "postgresql://u:********@h/db"),
+        ("postgresql://u:1/p@h/db", "postgresql://u:********@h/db"),
     ],
 )
 def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:
