@@ -198,6 +198,20 @@ def test_live_mode_refuses_what_is_unsafe_or_senseless_and_names_it(name: str, v
 
 
 @pytest.mark.parametrize(
+    "password", ["geheim/1", "geheim?1", "geheim#1", "geheim[1", "geheim]1", "ge:heim/1"]
+)
+@pytest.mark.parametrize(
+    ("name", "address"), [("DATABASE_URL", "postgresql://pay:{}@db/x"), ("SMTP_URL", "smtps://pay:{}@mail")]
+)
+def test_a_password_that_is_not_encoded_is_refused_without_a_part_of_it(
+    name: str, address: str, password: str
+) -> None:
+    mistakes = refused(**{name: address.format(password)})
+    assert name in mistakes
+    assert "heim" not in str(mistakes)
+
+
+@pytest.mark.parametrize(
     ("database", "mail"),
     [
         ("postgresql://pay:geheim@db1,db2/payments?sslmode=require", "smtps://relay.shop.et"),

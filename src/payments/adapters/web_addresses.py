@@ -10,6 +10,11 @@ from payments.adapters.secret import MASK
 # What urlsplit takes out silently or browsers read in their own way.
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f\\]")
 
+_UNREADABLE: Final = (
+    "It cannot be read: a port is a number up to 65535, and in a user name or password the marks "
+    ": / ? # [ ] @ are percent-encoded."
+)
+
 
 def split_address(address: str, schemes: tuple[str, ...]) -> SplitResult:
     """The parts of an absolute address with a host.
@@ -19,13 +24,17 @@ def split_address(address: str, schemes: tuple[str, ...]) -> SplitResult:
     """
     if _FORBIDDEN.search(address):
         raise ValueError("It holds blanks, control characters or backslashes.")
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        # The library's own sentence would repeat what it could not read, which may be half a password.
+        raise ValueError(_UNREADABLE) from None
     if parts.scheme not in schemes:
         raise ValueError(f"It does not begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
     if not parts.hostname:
         raise ValueError("It names no host.")
-    # Reading the port raises ValueError by itself when it is no number or out of range.
-    if parts.port == 0:
+    if port == 0:
         raise ValueError("Port 0 is no port.")
     if parts.fragment:
         raise ValueError("It has a fragment (#...), which never reaches a server.")
