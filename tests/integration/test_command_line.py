@@ -209,6 +209,15 @@ def test_a_taken_port_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> Non
             assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("command", ["simulators", "demo"])
+def test_a_directory_that_cannot_be_one_is_said_plainly(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert exit_code([command, "--port", "0", "--state", str(tmp_path / "file")]) == 78
+    assert capsys.readouterr().err == f"{tmp_path / 'file'} cannot be used: File exists.\n"
+
+
 def test_a_token_is_signed_for_development(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(["token", "--user", "sara", "--scope", "payments:read", "--hours", "1"]) == 0
     claims = jwt.decode(capsys.readouterr().out.strip(), KEY, algorithms=["HS256"])

@@ -93,10 +93,7 @@ def open_state(directory: Path, *, fresh: bool) -> Iterator[DemoState]:
         StorageBusy: another demonstration runs on it.
         ConfigurationInvalid: the directory cannot be used.
     """
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationInvalid(f"{directory} cannot be used: {error.strerror}.") from error
+    make_directory(directory)
     with ExitStack() as held:
         try:
             held.enter_context(hold(directory / "demonstration"))
@@ -107,6 +104,18 @@ def open_state(directory: Path, *, fresh: bool) -> Iterator[DemoState]:
         if fresh:
             _forget(directory)
         yield DemoState(directory.resolve(), _kept_secrets(directory / _SECRETS_FILE))
+
+
+def make_directory(directory: Path) -> None:
+    """Make ``directory`` for its owner alone, if it is not there.
+
+    Raises:
+        ConfigurationInvalid: it cannot be a directory.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationInvalid(f"{directory} cannot be used: {error.strerror}.") from error
 
 
 def _forget(directory: Path) -> None:
