@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import msgspec
 
 from payments.bootstrap import hold
 from payments.domain.errors import ConfigurationInvalid, StorageBusy
@@ -131,8 +132,8 @@ def _kept_secrets(file: Path) -> DemoSecrets:
     """The secrets of earlier runs; what an earlier version did not need yet is made up and kept, too."""
     try:
         known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        kept = DemoSecrets(**known)
-    except (OSError, ValueError, TypeError) as error:
+        kept = DemoSecrets(**msgspec.convert(known, dict[str, str]))
+    except (OSError, ValueError, TypeError, msgspec.ValidationError) as error:
         raise ConfigurationInvalid(f"{file} cannot be read. Start over with --fresh.") from error
     if attrs.asdict(kept) != known:
         _write_private(file, json.dumps(attrs.asdict(kept), indent=2) + "\n")
