@@ -194,7 +194,8 @@ def _value(shape: Any, given: Any, *, text: bool = False) -> Any:
     Raises:
         ValueError: with a sentence that does not repeat what was given.
     """
-    if isinstance(given, str) and _CONTROL.search(given):
+    texts = given if isinstance(given, list) else (given,)
+    if any(isinstance(text, str) and _CONTROL.search(text) for text in texts):
         raise ValueError("It holds a control character.")
     try:
         return msgspec.convert(given, shape)
