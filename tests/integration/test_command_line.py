@@ -80,6 +80,9 @@ def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> 
         ["review", "resolve", "1", "dismiss", "--reason", "\udcff"],
         ["serve", "--port", "x"],
         ["serve", "--port", "70000"],
+        ["token", "--user", ""],
+        ["token", "--user", "sa\nra"],
+        ["token", "--user", "s" * 256],
     ],
 )
 def test_wrong_usage_is_two_and_one_sentence(

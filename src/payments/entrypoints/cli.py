@@ -294,9 +294,16 @@ def sweep(*, json: Json = False) -> None:
     run(swept())
 
 
+def _user(_kind: object, name: str) -> None:
+    from payments.entrypoints.http.auth import SUBJECT
+
+    if not SUBJECT.fullmatch(name):
+        raise ValueError("A user has 1 to 255 characters, none of which is a control character.")
+
+
 def token(
     *,
-    user: str = "demo-user",
+    user: Annotated[str, Parameter(validator=_user)] = "demo-user",
     scope: str = "payments:read payments:write",
     hours: Annotated[int, Parameter(validator=Number(gte=1, lte=24 * 365))] = 24,
     json: Json = False,

@@ -13,10 +13,11 @@ from payments.entrypoints.http.problems import INSUFFICIENT_SCOPE, UNAUTHENTICAT
 
 LEEWAY_S: Final = 30
 """How far the clock of whoever issues tokens may differ from ours."""
+SUBJECT: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
+"""What a user may be called."""
 
 _COMPACT: Final = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE)
 _LONGEST: Final = 8 * 1024
-_SUBJECT: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 _KEY_ID: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _CHALLENGE: Final = 'Bearer realm="payments"'
 # What issuers call the claim or header that tells an access token from a refresh or an identity token.
@@ -158,7 +159,7 @@ class Callers:
         scopes = self._scopes(claims)
         if scopes is None or not _is_access_token(token["header"], claims):
             return None
-        return Caller(claims["sub"], scopes) if _SUBJECT.fullmatch(claims["sub"]) else None
+        return Caller(claims["sub"], scopes) if SUBJECT.fullmatch(claims["sub"]) else None
 
     async def _key_of(self, token: str) -> Any | None:
         """The key that must have signed ``token``; None when no key of ours can have."""
