@@ -58,6 +58,8 @@ class Environment:
     """Whether real money moves: weak secrets and plain http are mistakes then."""
     mistakes: list[FieldError] = attrs.field(factory=list, init=False)
     rows: list[Row] = attrs.field(factory=list, init=False)
+    _secret: set[str] = attrs.field(factory=set, init=False, repr=False)
+    """What may stand in a file."""
 
     def refuse(self, name: str, problem: str) -> None:
         """Record a mistake: ``problem`` says what is wrong and what would be right, without the value."""
@@ -198,7 +200,7 @@ class Environment:
     def unknown(self) -> tuple[Row, ...]:
         """The variables with our prefix that nothing has read, with what they may have meant."""
         known = {f"{PREFIX}{row.name}" for row in self.rows}
-        known |= {f"{name}_FILE" for name in known}
+        known |= {f"{PREFIX}{name}_FILE" for name in self._secret}
         rows = []
         for name in sorted(set(self._variables) - known):
             if name.startswith(PREFIX):
@@ -230,6 +232,7 @@ class Environment:
 
     def _secret_text(self, name: str) -> tuple[str, str]:
         """The secret without blanks at its ends, and where it came from."""
+        self._secret.add(name)
         direct, path = (self._variables.get(f"{PREFIX}{key}") for key in (name, f"{name}_FILE"))
         if direct is not None and path is not None:
             self.refuse(name, f"It is set both directly and by {PREFIX}{name}_FILE; keep one.")

@@ -229,6 +229,13 @@ def test_a_variable_that_nothing_reads_is_shown_with_what_it_may_have_meant() ->
     ]
 
 
+def test_a_file_is_no_setting_where_nothing_reads_one() -> None:
+    read = environment(AUTH_KEY_FILE="/run/secrets/key", AUTH_ISSUER_FILE="/run/secrets/issuer")
+    read.secret("AUTH_KEY")
+    read.text("AUTH_ISSUER")
+    assert [row.name for row in read.unknown()] == ["AUTH_ISSUER_FILE"]
+
+
 def test_neither_secret_nor_reader_shows_what_it_holds() -> None:
     read = environment(A="hidden-value")
     secret = read.secret("A")
