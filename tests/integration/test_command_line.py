@@ -18,6 +18,7 @@ from payments.adapters.sql.lock_file import only_writer
 from payments.entrypoints.cli import command_line, exit_code
 from payments.entrypoints.reconcile_command import reconcile
 from payments.entrypoints.review_commands import list_, resolve, show
+from tests.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("logs_go_back")
 
@@ -193,6 +194,19 @@ def test_on_sqlite_one_process_serves_and_works(
     assert said.startswith(f"{' '.join(arguments)} needs PostgreSQL (PAYMENTS_DATABASE_URL)")
     assert "SQLite takes exactly one process that writes" in said
     assert not configured.exists()
+
+
+def test_a_key_that_is_none_of_its_algorithm_is_said_plainly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # As a shell leaves it that knows no escapes.
+    monkeypatch.setenv("PAYMENTS_AUTH_KEY", r"-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----")
+    monkeypatch.setenv("PAYMENTS_AUTH_ALGORITHM", "RS256")
+    assert exit_code(["serve", "--port", str(free_port())]) == 78
+    said = capsys.readouterr().err
+    assert "PAYMENTS_AUTH_KEY is no key of RS256." in said
+    assert "Set it to the issuer's public key in PEM" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("host", ["nonsense..", "a" * 64 + ".example", "no.such.host.invalid"])

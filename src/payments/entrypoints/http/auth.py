@@ -9,6 +9,7 @@ import jwt
 from starlette.requests import Request
 
 from payments.application.ports.caller_keys import CallerKeys
+from payments.domain.errors import ConfigurationInvalid, FieldError
 from payments.entrypoints.http.problems import INSUFFICIENT_SCOPE, UNAUTHENTICATED, Refused
 
 LEEWAY_S: Final = 30
@@ -88,9 +89,21 @@ class Callers:
         audience: str | None = None,
         default_scopes: tuple[str, ...] = (),
     ) -> "Callers":
-        """Callers whose tokens are signed by ``key``: a secret (HS…) or a public key in PEM (RS…, ES…)."""
+        """Callers whose tokens are signed by ``key``: a secret (HS…) or a public key in PEM (RS…, ES…).
+
+        Raises:
+            ConfigurationInvalid: it is no key of this algorithm.
+        """
+        try:
+            prepared = jwt.get_algorithm_by_name(algorithm).prepare_key(key)
+        except (jwt.PyJWTError, ValueError) as error:
+            remedy = "Set it to the issuer's public key in PEM, or PAYMENTS_AUTH_ALGORITHM to what it is for."
+            raise ConfigurationInvalid(
+                f"PAYMENTS_AUTH_KEY is no key of {algorithm}.",
+                errors=(FieldError("PAYMENTS_AUTH_KEY", remedy),),
+            ) from error
         return cls(
-            key=jwt.get_algorithm_by_name(algorithm).prepare_key(key),
+            key=prepared,
             algorithm=algorithm,
             issuer=issuer or None,
             audience=audience or None,
