@@ -6,6 +6,8 @@ A group that is not configured is None in sandbox mode; live mode wants each of 
 import os
 import re
 from collections.abc import Mapping
+from email.errors import MessageError
+from email.headerregistry import Address
 from email.utils import parseaddr
 from functools import partial
 from typing import Any, Final, Self
@@ -322,9 +324,22 @@ def _mail(environment: Environment) -> MailSettings | None:
         if environment.live:
             _require(environment, "SMTP_URL", "Say which server takes our mail.")
         return None
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(sender)[1]) or not sender.isprintable():
+    if not _is_one_sender(sender):
         environment.refuse("MAIL_FROM", "Say who our mail is from, such as Shop <pay@shop.example.com>.")
     return MailSettings(smtp_url=url, sender=sender)
+
+
+def _is_one_sender(text: str) -> bool:
+    """Whether ``text`` is one address, with a name or without, that every mail server takes."""
+    match = re.fullmatch(r"[^<>]*<([^<>\s]+)>|([^<>\s]+)", text) if text.isprintable() else None
+    address = (match[1] or match[2]) if match else ""
+    if not address or not address.isascii() or parseaddr(text)[1] != address:
+        return False
+    try:
+        written = Address(addr_spec=address)
+    except (ValueError, MessageError):
+        return False
+    return bool(written.username and written.domain) and written.addr_spec == address
 
 
 def _data_keys(environment: Environment) -> tuple[Secret, ...]:
