@@ -314,7 +314,10 @@ def _mail(environment: Environment) -> MailSettings | None:
     sender = environment.text("MAIL_FROM")
     if url:
         try:
-            split_address(url, _MAIL_SCHEMES)
+            parts = split_address(url, _MAIL_SCHEMES)
+            if parts.path not in ("", "/") or parts.query:
+                # Options that nothing reads, or what follows a / or ? in a password that was not encoded.
+                raise ValueError("It goes on after host and port.")  # noqa: TRY301 -- told like the others
             server = SmtpServer.of(url)
             hosts = (server.host,) if server.security == "none" and not stays_here(server.host) else ()
             _refuse_in_the_clear(environment, "SMTP_URL", hosts, "use smtp+starttls:// or smtps://")
