@@ -6,6 +6,8 @@ A group that is not configured is None in sandbox mode; live mode wants each of 
 import os
 import re
 from collections.abc import Mapping
+from email.errors import MessageError
+from email.headerregistry import Address
 from email.utils import parseaddr
 from functools import partial
 from typing import Any, Final, Self
@@ -314,7 +316,10 @@ def _mail(environment: Environment) -> MailSettings | None:
     sender = environment.text("MAIL_FROM")
     if url:
         try:
-            split_address(url, _MAIL_SCHEMES)
+            parts = split_address(url, _MAIL_SCHEMES)
+            if parts.path not in ("", "/") or parts.query:
+                # Options that nothing reads, or what follows a / or ? in a password that was not encoded.
+                raise ValueError("It goes on after host and port.")  # noqa: TRY301 -- told like the others
             server = SmtpServer.of(url)
             hosts = (server.host,) if server.security == "none" and not stays_here(server.host) else ()
             _refuse_in_the_clear(environment, "SMTP_URL", hosts, "use smtp+starttls:// or smtps://")
@@ -324,9 +329,22 @@ def _mail(environment: Environment) -> MailSettings | None:
         if environment.live:
             _require(environment, "SMTP_URL", "Say which server takes our mail.")
         return None
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(sender)[1]) or not sender.isprintable():
+    if not _is_one_sender(sender):
         environment.refuse("MAIL_FROM", "Say who our mail is from, such as Shop <pay@shop.example.com>.")
     return MailSettings(smtp_url=url, sender=sender)
+
+
+def _is_one_sender(text: str) -> bool:
+    """Whether ``text`` is one address, with a name or without, that every mail server takes."""
+    match = re.fullmatch(r"[^<>]*<([^<>\s]+)>|([^<>\s]+)", text) if text.isprintable() else None
+    address = (match[1] or match[2]) if match else ""
+    if not address or not address.isascii() or parseaddr(text)[1] != address:
+        return False
+    try:
+        written = Address(addr_spec=address)
+    except (ValueError, MessageError):
+        return False
+    return bool(written.username and written.domain) and written.addr_spec == address
 
 
 def _data_keys(environment: Environment) -> tuple[Secret, ...]:

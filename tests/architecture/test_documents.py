@@ -10,6 +10,7 @@ from docs.tables import CATALOGUE, TABLES, Table, invariants
 from payments.adapters.providers.listing import BUILT_IN
 from payments.application.invariants import INVARIANTS, OF_REVIEWS
 from payments.entrypoints.cli import command_line
+from payments.entrypoints.http.routes import OPERATIONS
 from payments.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +99,12 @@ def test_every_variable_a_document_names_exists() -> None:
         if name not in read | files | planned
     }
     assert unknown == set()
+
+
+def test_whoever_mounts_the_interface_learns_of_every_path() -> None:
+    told = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8").partition("Its paths begin with")[2]
+    begin = {f"/{operation.path.split('/')[1]}" for operation in OPERATIONS}
+    assert {path.rstrip("/") for path in CODE.findall(told.partition("\n\n")[0])} == begin | {"/console"}
 
 
 def test_the_readme_promises_the_providers_there_are() -> None:

@@ -18,6 +18,7 @@ from payments.adapters.sql.lock_file import only_writer
 from payments.entrypoints.cli import command_line, exit_code
 from payments.entrypoints.reconcile_command import reconcile
 from payments.entrypoints.review_commands import list_, resolve, show
+from tests.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("logs_go_back")
 
@@ -72,7 +73,18 @@ def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["pay"], ["serve", "--prot", "1"], ["why"], ["serve", "--port", "x"], ["serve", "--port", "70000"]],
+    [
+        ["pay"],
+        ["serve", "--prot", "1"],
+        ["why"],
+        ["why", "p-\udcff"],
+        ["review", "resolve", "1", "dismiss", "--reason", "\udcff"],
+        ["serve", "--port", "x"],
+        ["serve", "--port", "70000"],
+        ["token", "--user", ""],
+        ["token", "--user", "sa\nra"],
+        ["token", "--user", "s" * 256],
+    ],
 )
 def test_wrong_usage_is_two_and_one_sentence(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
@@ -184,6 +196,26 @@ def test_on_sqlite_one_process_serves_and_works(
     assert not configured.exists()
 
 
+def test_a_key_that_is_none_of_its_algorithm_is_said_plainly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # As a shell leaves it that knows no escapes.
+    monkeypatch.setenv("PAYMENTS_AUTH_KEY", r"-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----")
+    monkeypatch.setenv("PAYMENTS_AUTH_ALGORITHM", "RS256")
+    assert exit_code(["serve", "--port", str(free_port())]) == 78
+    said = capsys.readouterr().err
+    assert "PAYMENTS_AUTH_KEY is no key of RS256." in said
+    assert "Set it to the issuer's public key in PEM" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("host", ["nonsense..", "a" * 64 + ".example", "no.such.host.invalid"])
+def test_a_host_that_is_none_is_said_plainly(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exit_code(["migrate"])
+    assert exit_code(["serve", "--host", host]) == 78
+    assert capsys.readouterr().err == f"{host} is no address of this machine.\n"
+
+
 def test_a_taken_port_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -192,6 +224,15 @@ def test_a_taken_port_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> Non
             said = capsys.readouterr().err
             assert f"Port {port} on 127.0.0.1 cannot be used" in said
             assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", ["simulators", "demo"])
+def test_a_directory_that_cannot_be_one_is_said_plainly(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert exit_code([command, "--port", "0", "--state", str(tmp_path / "file")]) == 78
+    assert capsys.readouterr().err == f"{tmp_path / 'file'} cannot be used: File exists.\n"
 
 
 def test_a_token_is_signed_for_development(capsys: pytest.CaptureFixture[str]) -> None:
@@ -231,6 +272,16 @@ def test_the_openapi_document_is_valid_and_needs_no_database(
     validate(document)
     assert "/payments/initiate/{order_id}/" in document["paths"]
     assert not configured.exists()
+
+
+def test_the_openapi_document_is_that_of_this_configuration(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(["openapi"]) == 0
+    assert "/metrics" in as_json(capsys)["paths"]
+    monkeypatch.setenv("PAYMENTS_METRICS", "off")
+    assert exit_code(["openapi"]) == 0
+    assert "/metrics" not in as_json(capsys)["paths"]
 
 
 def test_states_are_shown_for_people_and_for_the_documentation(capsys: pytest.CaptureFixture[str]) -> None:
@@ -305,6 +356,7 @@ def test_reconcile_without_a_provider_that_has_a_list_compares_nothing(
         (["nobody", "--from", "2026-11-28"], "'nobody' is not a provider here."),
         (["--from", "yesterday"], "'yesterday' is no time."),
         (["--from", "2026-11-28T10:00", "--to", "2026-11-28T09:00"], "There is no time between the two."),
+        (["--from", "0001-01-01T00:00+14:00"], "'0001-01-01T00:00+14:00' is no time."),
         ([], "--from"),
     ],
 )
@@ -315,6 +367,15 @@ def test_reconcile_says_what_it_cannot_compare(
     exit_code(["migrate"])
     assert exit_code(["reconcile", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_reconcile_goes_to_the_end_of_the_calendar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PAYMENTS_CHAPA_SECRET_KEY")
+    exit_code(["migrate"])
+    assert exit_code(["reconcile", "--from", "2026-01-01", "--to", "9999-12-31"]) == 0
+    assert "Compared 0" in capsys.readouterr().out
 
 
 def test_reconcile_that_may_write_needs_the_database_to_itself(
@@ -334,6 +395,22 @@ def test_commands_that_are_imported_when_they_are_run_are_told_of_in_their_own_w
     ):
         assert function.__doc__ is not None
         assert listed.help == function.__doc__.partition("\n")[0]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_an_output_that_cannot_be_written_is_not_something_that_was_found() -> None:
+    exit_code(["migrate"])
+    program = "from payments.entrypoints.cli import main; main()"
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(
+            [sys.executable, "-c", program, "check"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert said.returncode == 69
+    assert said.stderr == "The output cannot be written: No space left on device.\n"
 
 
 def test_help_and_a_supervisor_import_nothing_that_is_for_others() -> None:

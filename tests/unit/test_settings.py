@@ -172,7 +172,17 @@ def test_live_mode_refuses_an_empty_short_default_or_missing_secret_and_names_it
         ("SMTP_URL", "smtp://"),
         ("SMTP_URL", "smtp://pay:secret@mail.shop.et:587"),
         ("SMTP_URL", "smtp://mail.shop.et"),
+        ("SMTP_URL", "smtps://mail.shop.et?starttls=true"),
+        ("SMTP_URL", "smtps://mail.shop.et/relay"),
+        ("SMTP_URL", "smtps://pay:1234/5@mail.shop.et"),
         ("MAIL_FROM", None),
+        ("MAIL_FROM", "pay@shop.et, shop@shop.et"),
+        ("MAIL_FROM", "shop:pay@shop.et"),
+        ("MAIL_FROM", "Shop <pay@shop.et"),
+        ("MAIL_FROM", "pay..shop@shop.et"),
+        ("MAIL_FROM", "pay@shop..et"),
+        ("MAIL_FROM", "ክፍያ@shop.et"),
+        ("MAIL_FROM", "pay@bücher.example"),
         ("MAIL_FROM", "nobody"),
         ("MAIL_FROM", "Shop <pay@shop.et>\nBcc: x@y.et"),
         ("LOG_LEVEL", "debug"),
@@ -195,6 +205,20 @@ def test_live_mode_refuses_what_is_unsafe_or_senseless_and_names_it(name: str, v
     mistakes = refused(**{name: value})
     assert list(mistakes) == [name]
     assert not any(secret in mistakes[name] for secret in (TEST_KEY, LIVE_KEY, STRONG[:30], PEM))
+
+
+@pytest.mark.parametrize(
+    "password", ["geheim/1", "geheim?1", "geheim#1", "geheim[1", "geheim]1", "ge:heim/1"]
+)
+@pytest.mark.parametrize(
+    ("name", "address"), [("DATABASE_URL", "postgresql://pay:{}@db/x"), ("SMTP_URL", "smtps://pay:{}@mail")]
+)
+def test_a_password_that_is_not_encoded_is_refused_without_a_part_of_it(
+    name: str, address: str, password: str
+) -> None:
+    mistakes = refused(**{name: address.format(password)})
+    assert name in mistakes
+    assert "heim" not in str(mistakes)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -17,7 +18,11 @@ from payments.domain.money import Money
 
 PREFIX: Final = "PAYMENTS_"
 _SPANS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST_SPAN: Final = timedelta(days=36500)
+"""A century: calendars end, and what is counted from now must not reach beyond them."""
 _LARGEST_FILE_BYTES: Final = 64 * 1024
+# An address may hold commas. What looks like another pair is one, so that its scheme is looked at, too.
+_PAIRS: Final = re.compile(r"[,\s]+(?=[^,\s=]+=[A-Za-z][A-Za-z0-9+.-]*://)")
 
 LEAST_SECRET_BYTES: Final = 24
 _EVERYBODY_KNOWS: Final = re.compile(
@@ -53,6 +58,8 @@ class Environment:
     """Whether real money moves: weak secrets and plain http are mistakes then."""
     mistakes: list[FieldError] = attrs.field(factory=list, init=False)
     rows: list[Row] = attrs.field(factory=list, init=False)
+    _secret: set[str] = attrs.field(factory=set, init=False, repr=False)
+    """What may stand in a file."""
 
     def refuse(self, name: str, problem: str) -> None:
         """Record a mistake: ``problem`` says what is wrong and what would be right, without the value."""
@@ -101,10 +108,15 @@ class Environment:
         """A span of time: a whole number and s, m, h or d."""
         text = self.text(name, _span(default)).lower()
         match = re.fullmatch(r"([0-9]{1,7})([smhd])", text)
-        if match is None or int(match[1]) == 0:
-            self.refuse(name, "Use a whole number and s, m, h or d, such as 90s or 72h.")
+        span = timedelta(**{_SPANS[match[2]]: int(match[1])}) if match else timedelta()
+        if not timedelta() < span <= _LONGEST_SPAN:
+            self.refuse(
+                name,
+                "Use a whole number and s, m, h or d, such as 90s or 72h, and no more than "
+                f"{_LONGEST_SPAN.days}d.",
+            )
             return default
-        return timedelta(**{_SPANS[match[2]]: int(match[1])})
+        return span
 
     def names(self, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Words separated by commas or blanks, each once, in their order."""
@@ -124,20 +136,21 @@ class Environment:
         if problem:
             self.refuse(name, f"{problem} Use an address such as https://pay.example.com.")
             return default
+        address = _as_browsers_write_it(address)
         return address.rstrip("/") if base else address
 
     def urls(self, name: str) -> Mapping[str, str]:
         """``key=url`` pairs, separated by commas or blanks, in their order."""
         text = self.text(name)
         found: dict[str, str] = {}
-        for pair in re.split(r"[,\s]+(?=[^,\s=]+=https?://)", text) if text else ():
+        for pair in _PAIRS.split(text) if text else ():
             key, _, address = pair.partition("=")
             problem = self._web_problem(address, base=False)
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", key) or problem or key in found:
                 problem = problem or "Each key is written once, in letters, digits, - and _."
                 self.refuse(name, f"{problem} Use key=url pairs, such as shop=https://shop.example.com/paid.")
             else:
-                found[key] = address
+                found[key] = _as_browsers_write_it(address)
         return found
 
     def amounts(self, name: str) -> Mapping[str, Money]:
@@ -192,7 +205,7 @@ class Environment:
     def unknown(self) -> tuple[Row, ...]:
         """The variables with our prefix that nothing has read, with what they may have meant."""
         known = {f"{PREFIX}{row.name}" for row in self.rows}
-        known |= {f"{name}_FILE" for name in known}
+        known |= {f"{PREFIX}{name}_FILE" for name in self._secret}
         rows = []
         for name in sorted(set(self._variables) - known):
             if name.startswith(PREFIX):
@@ -224,6 +237,7 @@ class Environment:
 
     def _secret_text(self, name: str) -> tuple[str, str]:
         """The secret without blanks at its ends, and where it came from."""
+        self._secret.add(name)
         direct, path = (self._variables.get(f"{PREFIX}{key}") for key in (name, f"{name}_FILE"))
         if direct is not None and path is not None:
             self.refuse(name, f"It is set both directly and by {PREFIX}{name}_FILE; keep one.")
@@ -266,6 +280,12 @@ class Environment:
         # Two groups may look at the same variable; it is one line of the table.
         if all(row.name != name for row in self.rows):
             self.rows.append(Row(name=name, shown=shown, source=source))
+
+
+def _as_browsers_write_it(address: str) -> str:
+    """``address`` with scheme and host in lower case, as it is compared with an ``Origin`` or with https."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.lower()).geturl()
 
 
 def _span(span: timedelta) -> str:

@@ -10,8 +10,14 @@ from payments.adapters.secret import MASK
 # What urlsplit takes out silently or browsers read in their own way.
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f\\]")
 
-# All that is between a name and the last @, slashes too, unless it begins as the port of a host does.
-_PASSWORD: Final = re.compile(r"(?<=//)([^:/?#\[]*):(?![0-9]*(?:[,/?#]|\Z)).*(?=@)", re.DOTALL)
+# All that is between a name and the last @: a password whose marks were not encoded makes no address, and
+# stays a password. But what follows a host's port may be a query with an @ in it.
+_PASSWORD: Final = re.compile(r"(?<=//)([^:/?#\[]*):(?![0-9]*(?:[,/][^@]*)?\?[^@=]+=).*(?=@)", re.DOTALL)
+
+_UNREADABLE: Final = (
+    "It cannot be read: a port is a number up to 65535, and in a user name or password the marks "
+    ": / ? # [ ] @ are percent-encoded."
+)
 
 
 def split_address(address: str, schemes: tuple[str, ...]) -> SplitResult:
@@ -26,8 +32,8 @@ def split_address(address: str, schemes: tuple[str, ...]) -> SplitResult:
         parts = urlsplit(address)
         port = parts.port
     except ValueError:
-        # The library's own sentence would repeat what it could not read: a password with a slash in it, say.
-        raise ValueError("Its host or port cannot be read; write a slash before them as %2F.") from None
+        # The library's own sentence would repeat what it could not read, which may be half a password.
+        raise ValueError(_UNREADABLE) from None
     if parts.scheme not in schemes:
         raise ValueError(f"It does not begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
     if not parts.hostname:

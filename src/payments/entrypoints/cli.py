@@ -42,11 +42,18 @@ def exit_code(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: list[str]) -> object:
+    if not all(map(_is_text, arguments)):
+        return said("An argument is not UTF-8.\nSee: payments --help", USAGE)
     app = command_line()
     try:
         return app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return said(f"{error}\nSee: payments --help", USAGE)
+
+
+def _is_text(argument: str) -> bool:
+    """Whether it can be kept and looked for: bytes that are no UTF-8 arrive as lone surrogates."""
+    return argument.isascii() or argument.encode(errors="ignore").decode() == argument
 
 
 def command_line() -> App:
@@ -287,9 +294,16 @@ def sweep(*, json: Json = False) -> None:
     run(swept())
 
 
+def _user(_kind: object, name: str) -> None:
+    from payments.entrypoints.http.auth import SUBJECT
+
+    if not SUBJECT.fullmatch(name):
+        raise ValueError("A user has 1 to 255 characters, none of which is a control character.")
+
+
 def token(
     *,
-    user: str = "demo-user",
+    user: Annotated[str, Parameter(validator=_user)] = "demo-user",
     scope: str = "payments:read payments:write",
     hours: Annotated[int, Parameter(validator=Number(gte=1, lte=24 * 365))] = 24,
     json: Json = False,
@@ -331,12 +345,12 @@ def openapi() -> None:
     import msgspec
 
     from payments.entrypoints.http.openapi import document
-    from payments.entrypoints.http.routes import OPERATIONS
+    from payments.entrypoints.http.routes import open_operations
     from payments.settings import Settings
 
     settings = Settings.from_env()
     told = document(
-        OPERATIONS,
+        open_operations(settings.http),
         public_url=settings.public_url,
         providers=settings.provider_settings,
         page_keys=settings.return_urls,

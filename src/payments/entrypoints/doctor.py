@@ -7,7 +7,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import attrs
-import jwt
 
 from payments.application.ports.providers import Provider
 from payments.application.ports.self_check import Finding, SelfCheck, State
@@ -149,13 +148,9 @@ def _absent(settings: Settings) -> Iterator[Finding]:
 def _fixed_key(key: str, algorithm: str) -> Finding:
     try:
         Callers.by(key, algorithm=algorithm)
-    except (jwt.PyJWTError, ValueError):
-        return Finding(
-            part="identity",
-            state=State.WRONG,
-            what=f"PAYMENTS_AUTH_KEY is no key of {algorithm}.",
-            remedy="Set it to the issuer's public key in PEM, or PAYMENTS_AUTH_ALGORITHM to what it is for.",
-        )
+    except ConfigurationInvalid as error:
+        (mistake,) = error.errors
+        return Finding(part="identity", state=State.WRONG, what=error.detail, remedy=mistake.detail)
     return Finding(part="identity", state=State.FINE, what=f"Tokens are checked with one key of {algorithm}.")
 
 

@@ -1,5 +1,6 @@
 """How a command ends: its exit code, and one clear sentence where something is wrong."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -12,6 +13,9 @@ USAGE: Final = 2
 UNAVAILABLE: Final = 69
 CONFIGURATION: Final = 78
 INTERRUPTED: Final = 130
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What keeps a file or a device from taking more of our output."""
 
 
 def code_of(work: Callable[[], object]) -> int:
@@ -27,10 +31,20 @@ def code_of(work: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has had enough; Python must not complain about it while it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has had enough.
+        _write_no_more()
         return 0
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _write_no_more()
+        return said(f"The output cannot be written: {error.strerror}.", UNAVAILABLE)
     return code if isinstance(code, int) else 0
+
+
+def _write_no_more() -> None:
+    """Python must not complain about its output once more while it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def said(text: str, code: int) -> int:

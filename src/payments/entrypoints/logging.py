@@ -33,6 +33,10 @@ _SECRETS: Final = re.compile(
 )
 # Part of everything that _SECRETS finds, and cheap to look for: hardly any value has one of them.
 _TELLTALES: Final = re.compile(r"CHASECK|k_test_|k_live_|/pay/|/stk/|/mpesa/|whsec_|eyJ|earer |asic |://")
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_COMMANDS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""The same but for the blanks of a traceback."""
+_OF_LINES: Final = frozenset({"exception", "stack"})
 _QUIET: Final = ("aiosmtplib", "alembic", "asyncio", "httpx", "uvicorn.access", "uvicorn.error", "mail.log")
 
 
@@ -47,7 +51,7 @@ def configure_logging(settings: LoggingSettings, stream: TextIO) -> None:
     ]
     closing: list[Processor] = [structlog.processors.format_exc_info, redacted]
     structlog.configure(
-        processors=[*ours, *closing, _renderer(settings.format, stream)],
+        processors=[*ours, *closing, *_renderers(settings.format, stream)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=True,
@@ -59,7 +63,7 @@ def configure_logging(settings: LoggingSettings, stream: TextIO) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *closing,
-                _renderer(settings.format, stream),
+                *_renderers(settings.format, stream),
             ],
         )
     )
@@ -100,10 +104,24 @@ def _cleaned(value: Any) -> Any:
     return _cleaned(str(value))
 
 
-def _renderer(style: str, stream: TextIO) -> Processor:
+def _renderers(style: str, stream: TextIO) -> tuple[Processor, ...]:
     if style == "json":
-        return structlog.processors.JSONRenderer()
+        return (structlog.processors.JSONRenderer(),)
     # The default traceback of a console with rich shows local variables, and secrets are among them.
-    return structlog.dev.ConsoleRenderer(
+    console = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
+    return (legible, console)
+
+
+def legible(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """``event`` without what commands a terminal or begins a line: callers choose some of it (CWE-150)."""
+    return {
+        name: _escaped(value, _COMMANDS if name in _OF_LINES else _CONTROLS) for name, value in event.items()
+    }
+
+
+def _escaped(value: Any, characters: re.Pattern[str]) -> Any:
+    if not isinstance(value, str):
+        return value
+    return characters.sub(lambda found: found[0].encode("unicode_escape").decode(), value)

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 
 import attrs
@@ -143,12 +143,13 @@ def _span(payments: Payments, from_: str, to: str | None) -> Span:
 def _instant(name: str, text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        utc = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         remedy = "Use 2026-11-28, or 2026-11-28T09:30 with or without an offset."
         raise InvalidRequest(f"{text!r} is no time.", errors=(FieldError(name, remedy),)) from None
     whole_day = name == "--to" and len(text) == len("2026-11-28")
-    utc = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-    return utc + timedelta(days=1) if whole_day else utc
+    # No day follows the calendar's last one, and it is late enough.
+    return utc + timedelta(days=1) if whole_day and utc.date() < date.max else utc
 
 
 def _say(text: str) -> None:

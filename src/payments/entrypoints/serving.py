@@ -54,6 +54,9 @@ def listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(2048)
+    except UnicodeError as error:
+        # Before anybody is asked, a name is written as the DNS has it: not every text can be.
+        raise ConfigurationInvalid(f"{host} is no address of this machine.") from error
     except OSError as error:
         if listening is not None:
             listening.close()

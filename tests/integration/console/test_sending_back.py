@@ -64,6 +64,26 @@ async def waiting(operator: Operator) -> tuple[str, str]:
     return page, f"{page}refunds/{refund.refund_id}/"
 
 
+@pytest.mark.parametrize("reason", ["bro\0ken", "bro\x1b[2Jken", "bro\x9bken", "bro\rken"])
+async def test_a_reason_that_no_database_or_terminal_may_get_sends_nothing(
+    till: Operator, reason: str
+) -> None:
+    _, send = await paid(till)
+    answer = await sent(till, send, amount="200.00", reason=reason)
+    assert answer.status_code == 422
+    assert "/reason : It holds a control character." in text_of(answer)
+    assert await refunds(till) == ()
+
+
+async def test_a_reason_of_several_lines_is_as_long_as_its_form_counted_it(till: Operator) -> None:
+    _, send = await paid(till)
+    written = "\n".join(["broken"] * 70 + ["at last..."])
+    assert len(written) == 500
+    # Browsers send both characters for each line that they counted as one (HTML, form submission).
+    assert (await sent(till, send, amount="200.00", reason=written.replace("\n", "\r\n"))).status_code == 200
+    assert [refund.reason for refund in await refunds(till)] == [written]
+
+
 async def test_money_is_sent_back_from_a_form_that_says_what_it_does(till: Operator) -> None:
     page, send = await paid(till)
     assert f'href="/console{send}"' in (await till.gets(page)).text

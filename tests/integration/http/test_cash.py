@@ -209,7 +209,7 @@ async def test_a_hand_over_is_recorded_once(door: Door) -> None:
     assert pointers(problem(missing, 409, "handover_conflict")) == {"/collections/1", "/collections/2"}
 
 
-@pytest.mark.parametrize("names", [[], ["c-1", "c-1"], "c-1", [1], ["c/1"]], ids=str)
+@pytest.mark.parametrize("names", [[], ["c-1", "c-1"], "c-1", [1], ["c/1"], ["c-1\n"]], ids=str)
 async def test_a_hand_over_names_collections_each_once(door: Door, names: Any) -> None:
     answer = await hand_over(door, collections=names)
     assert answer.status_code == 422, answer.text

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -228,6 +229,15 @@ async def test_an_order_id_of_other_characters_is_named(door: Door, order_id: st
 async def test_a_wrong_filter_is_named(door: Door, query: str, named: set[str]) -> None:
     response = await door.client.get(f"/payments/?{query}")
     assert pointers(problem(response, 422, "invalid_request")) == named
+
+
+async def test_the_longest_query_is_refused_at_once(door: Door) -> None:
+    names = sorted({f"{number:x}" for number in range(12_000)})
+    began_s = time.process_time()
+    response = await door.client.get(f"/payments/?{'&'.join(names)}")
+    assert pointers(problem(response, 422, "invalid_request")) == set(names)
+    # Compared with each other, they kept everybody else waiting for ten seconds.
+    assert time.process_time() - began_s < 2
 
 
 async def test_a_query_where_none_is_taken_is_named(door: Door) -> None:

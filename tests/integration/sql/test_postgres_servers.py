@@ -63,7 +63,12 @@ def test_of_several_servers_the_one_that_takes_writes_is_meant(options: str, tar
     ("url", "remedy"),
     [
         ("postgresql://u:geheim@h1/db?channel_binding=require", "Take channel_binding out"),
-        ("postgresql://u:geheim@h1:port/db", "'h1:port' is no server; write host:5432"),
+        ("postgresql://u:geheim@h1:port/db", "'h1' is no server; write host:5432"),
+        ("postgresql://u:geheim/1@h1/db", "Percent-encode"),
+        ("postgresql://u:geheim?1@h1/db", "Percent-encode"),
+        ("postgresql://u:geheim#1@h1/db", "Percent-encode"),
+        ("postgresql://u:geheim[1@h1/db", "Percent-encode"),
+        ("postgresql://u:geheim?a=1@h1/db", "'u' is no server; write host:5432"),
         ("postgresql://u:geheim@/db?host=h1,h2,h3&port=1,2", "is no server"),
         ("postgresql://u:geheim@h1/db?connect_timeout=soon", "whole number of seconds"),
     ],

@@ -69,7 +69,7 @@ def test_a_duration_has_its_unit(text: str, span: timedelta) -> None:
     assert environment(A=text).duration("A", timedelta(1)) == span
 
 
-@pytest.mark.parametrize("text", ["72", "0s", "-1h", "1.5h", "1 h", "h"])
+@pytest.mark.parametrize("text", ["72", "0s", "-1h", "1.5h", "1 h", "h", "36501d", "9999999d"])
 def test_a_duration_without_a_meaning_is_refused(text: str) -> None:
     read = environment(A=text)
     assert read.duration("A", timedelta(hours=1)) == timedelta(hours=1)
@@ -118,6 +118,12 @@ def test_a_base_address_ends_without_a_slash_and_live_mode_wants_https() -> None
     assert list(complaints(read)) == ["PAYMENTS_A", "PAYMENTS_B"]
 
 
+def test_scheme_and_host_are_read_as_browsers_write_them() -> None:
+    read = environment(A="HTTPS://Pay.Shop.ET:8443/Pay/", B="shop=Https://Shop.ET/Paid?To=You")
+    assert read.url("A") == "https://pay.shop.et:8443/Pay"
+    assert read.urls("B") == {"shop": "https://shop.et/Paid?To=You"}
+
+
 def test_addresses_have_keys_and_keep_their_order() -> None:
     read = environment(A="shop=https://shop.et/paid?a=1,b=2, app=https://app.shop.et/x\n web=http://w.et/")
     assert list(read.urls("A").items()) == [
@@ -136,6 +142,8 @@ def test_addresses_have_keys_and_keep_their_order() -> None:
         "shop=",
         "a=https://x.et/ a=https://y.et/",
         "a=javascript:x",
+        "a=https://x.et/,b=ftp://y.et/",
+        "a=https://x.et/,a=HTTPS://y.et/",
     ],
 )
 def test_addresses_that_cannot_be_named_are_refused(text: str) -> None:
@@ -224,6 +232,13 @@ def test_a_variable_that_nothing_reads_is_shown_with_what_it_may_have_meant() ->
     ]
 
 
+def test_a_file_is_no_setting_where_nothing_reads_one() -> None:
+    read = environment(AUTH_KEY_FILE="/run/secrets/key", AUTH_ISSUER_FILE="/run/secrets/issuer")
+    read.secret("AUTH_KEY")
+    read.text("AUTH_ISSUER")
+    assert [row.name for row in read.unknown()] == ["AUTH_ISSUER_FILE"]
+
+
 def test_neither_secret_nor_reader_shows_what_it_holds() -> None:
     read = environment(A="hidden-value")
     secret = read.secret("A")
@@ -251,7 +266,11 @@ def test_neither_secret_nor_reader_shows_what_it_holds() -> None:
         ("postgresql://h1:1,h2:2/db?user=a@b", "postgresql://h1:1,h2:2/db?user=a@b"),
         ("postgresql://[::1]:5432/db?user=a@b", "postgresql://[::1]:5432/db?user=a@b"),
         ("sqlite:///payments.db", "sqlite:///payments.db"),
-        ("http://h:1/a@b", "http://h:1/a@b"),
+        ("postgresql://h1:5432,h2/db?x=1", "postgresql://h1:5432,h2/db?x=1"),
+        # Not encoded as it should be, and secret all the same. What only looks like one is masked, too.
+        ("postgresql://u:p#1@h/db", "postgresql://u:********@h/db"),
+        ("postgresql://u:p/?#1@h/db", "postgresql://u:********@h/db"),
+        ("postgresql://u:1/p@h/db", "postgresql://u:********@h/db"),
     ],
 )
 def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:

@@ -29,6 +29,15 @@ def test_secrets_that_an_earlier_version_did_not_need_are_added_and_the_others_s
         assert second.secrets == first.secrets
 
 
+@pytest.mark.parametrize(
+    "written", ["{", "[]", "[1]", '{"auth_key": 5}', '{"auth_key": null}', '{"of": "old"}']
+)
+def test_secrets_that_cannot_be_read_are_told_of_with_the_way_out(tmp_path: Path, written: str) -> None:
+    (tmp_path / KNOWN).write_text(written, encoding="utf-8")
+    with pytest.raises(ConfigurationInvalid, match="--fresh"), open_state(tmp_path, fresh=False):
+        pass
+
+
 def test_starting_over_forgets_every_secret(tmp_path: Path) -> None:
     with open_state(tmp_path, fresh=False) as state:
         state.mpesa_certificate.write_text("of the earlier key", encoding="utf-8")

@@ -161,6 +161,24 @@ def test_nobody_can_write_a_line_of_their_own(stream: io.StringIO) -> None:
     assert len(stream.getvalue().splitlines()) == 1
 
 
+def test_nobody_commands_the_terminal_that_shows_the_log(stream: io.StringIO) -> None:
+    configure_logging(LoggingSettings(format="console"), stream)
+
+    def fails() -> None:
+        raise ValueError(told)
+
+    told = "order\x1b[2J\x1b]0;paid\x07\x9b2J\u202e"
+    structlog.get_logger("test").info("request", order_id=told, nested=[told])
+    logging.getLogger("some.library").warning("it said %s\nforged", told)
+    try:
+        fails()
+    except ValueError:
+        structlog.get_logger("test").exception("failed")
+    assert "ValueError: order\\x1b[2J" in stream.getvalue()
+    assert all(line.isprintable() for line in stream.getvalue().split("\n"))
+    assert "\nforged" not in stream.getvalue()
+
+
 @pytest.mark.parametrize("style", ["json", "console"])
 def test_a_traceback_shows_no_local_variables(stream: io.StringIO, style: str) -> None:
     configure_logging(LoggingSettings(level="info", format=style), stream)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 import attrs
 
@@ -21,6 +21,7 @@ _LIBPQ_ALONE: Final = frozenset(
     }
 )
 _ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
+_NOT_ENCODED: Final = "Percent-encode the marks / ? # [ ] @ in user and password: %2F %3F %23 %5B %5D %40."
 _ANY_HOST: Final = re.compile(r"(?P<host>/.*|\[[^\]]+\]|[^:\[\]]*)(?::(?P<port>\d*))?")
 
 
@@ -59,7 +60,7 @@ def read_address(url: str) -> PostgresAddress:
     Raises:
         ConfigurationInvalid: naming what cannot be read, without repeating a password.
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     account, _, authority = parts.netloc.rpartition("@")
     options = parse_qsl(parts.query, keep_blank_values=True)
     for name, _ in options:
@@ -101,8 +102,21 @@ def _server(written: str, number: int, ports: list[str], count: int) -> Server:
     found = _ANY_HOST.fullmatch(unquote(written))
     port = (found and found["port"]) or (ports[number] if len(ports) == count else "".join(ports[:1]))
     if not found or len(ports) not in {0, 1, count} or not (port or "0").isdecimal():
-        raise _refused(f"{written!r} is no server; write host:5432.")
+        # Without its port, which may be a password whose user has no @ behind it.
+        raise _refused(f"{written.partition(':')[0]!r} is no server; write host:5432.")
     return Server(found["host"].strip("[]"), int(port or _DEFAULT_PORT))
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of ``url``, none of which is the rest of a password that was not encoded."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise _refused(_NOT_ENCODED) from None
+    before = parts.query.partition("@")[0]
+    if "@" in parts.path or parts.fragment or ("@" in parts.query and "=" not in before):
+        raise _refused(_NOT_ENCODED)
+    return parts
 
 
 def _seconds(options: dict[str, str]) -> float:

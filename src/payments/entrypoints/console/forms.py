@@ -1,10 +1,12 @@
 """Forms: read strictly, and taken only from pages of ours."""
 
+import re
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 
+from payments.domain.errors import FieldError, InvalidRequest
 from payments.entrypoints.console.visits import Visit
 from payments.entrypoints.http import reading
 from payments.entrypoints.http.problems import UNSUPPORTED_MEDIA_TYPE, Kind, Refused
@@ -15,14 +17,17 @@ FIELD: Final = "form_token"
 _TYPE: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 10
 _REMEDY: Final = "Nothing was done. Go back, load the page again and repeat it."
+# What no key writes. Lines and tabs are kept: some fields have several lines.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _BAD_BODY: Final = Kind(400, "malformed_form", "The form cannot be read")
 
 
 async def read(request: Request, public_url: str) -> dict[str, str]:
-    """The form's fields, each given once.
+    """The form's fields, each given once; their lines end as they were counted while they were written.
 
     Raises:
         Refused: 403 sent by another site; 415, 413, 408, or 400 no form.
+        InvalidRequest: naming each field that holds a control character.
     """
     if not _same_origin(request, public_url):
         raise Refused(NOT_OURS, _REMEDY)
@@ -35,9 +40,13 @@ async def read(request: Request, public_url: str) -> dict[str, str]:
         )
     except ValueError as error:
         raise Refused(_BAD_BODY) from error
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
+    fields = {name: value.replace("\r\n", "\n") for name, value in pairs}
+    if len(fields) != len(pairs) or any(_CONTROL.search(name) for name in fields):
         raise Refused(_BAD_BODY)
+    wrong = [name for name, value in fields.items() if _CONTROL.search(value)]
+    if wrong:
+        told = "It holds a control character."
+        raise InvalidRequest(errors=tuple(FieldError(f"/{name}", told) for name in wrong))
     return fields
 
 

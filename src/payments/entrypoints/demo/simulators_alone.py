@@ -7,7 +7,7 @@ from typing import Self
 
 import attrs
 
-from payments.entrypoints.demo.state import DemoSecrets
+from payments.entrypoints.demo.state import DemoSecrets, make_directory
 from payments.entrypoints.demo.surroundings import MPESA_INITIATOR, as_shell
 from payments.entrypoints.serving import Service, listen
 from payments.settings import Settings
@@ -107,8 +107,10 @@ async def run_simulators(
     """Serve the simulators until asked to stop; ``announce`` gets the variables that point a service at them.
 
     Raises:
-        ConfigurationInvalid: the port is in use.
+        ConfigurationInvalid: the port is in use, or the directory cannot be used.
     """
+    if directory is not None:
+        make_directory(directory)
     with listen(host, port) as listening, TemporaryDirectory() as meanwhile:
         url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
         shared = _Shared.of(settings, Path(meanwhile) / "mpesa-certificate.pem")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import msgspec
 
 from payments.bootstrap import hold
 from payments.domain.errors import ConfigurationInvalid, StorageBusy
@@ -93,10 +94,7 @@ def open_state(directory: Path, *, fresh: bool) -> Iterator[DemoState]:
         StorageBusy: another demonstration runs on it.
         ConfigurationInvalid: the directory cannot be used.
     """
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationInvalid(f"{directory} cannot be used: {error.strerror}.") from error
+    make_directory(directory)
     with ExitStack() as held:
         try:
             held.enter_context(hold(directory / "demonstration"))
@@ -107,6 +105,18 @@ def open_state(directory: Path, *, fresh: bool) -> Iterator[DemoState]:
         if fresh:
             _forget(directory)
         yield DemoState(directory.resolve(), _kept_secrets(directory / _SECRETS_FILE))
+
+
+def make_directory(directory: Path) -> None:
+    """Make ``directory`` for its owner alone, if it is not there.
+
+    Raises:
+        ConfigurationInvalid: it cannot be a directory.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationInvalid(f"{directory} cannot be used: {error.strerror}.") from error
 
 
 def _forget(directory: Path) -> None:
@@ -122,8 +132,8 @@ def _kept_secrets(file: Path) -> DemoSecrets:
     """The secrets of earlier runs; what an earlier version did not need yet is made up and kept, too."""
     try:
         known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        kept = DemoSecrets(**known)
-    except (OSError, ValueError, TypeError) as error:
+        kept = DemoSecrets(**msgspec.convert(known, dict[str, str]))
+    except (OSError, ValueError, TypeError, msgspec.ValidationError) as error:
         raise ConfigurationInvalid(f"{file} cannot be read. Start over with --fresh.") from error
     if attrs.asdict(kept) != known:
         _write_private(file, json.dumps(attrs.asdict(kept), indent=2) + "\n")

@@ -9,14 +9,16 @@ import jwt
 from starlette.requests import Request
 
 from payments.application.ports.caller_keys import CallerKeys
+from payments.domain.errors import ConfigurationInvalid, FieldError
 from payments.entrypoints.http.problems import INSUFFICIENT_SCOPE, UNAUTHENTICATED, Refused
 
 LEEWAY_S: Final = 30
 """How far the clock of whoever issues tokens may differ from ours."""
+SUBJECT: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
+"""What a user may be called."""
 
 _COMPACT: Final = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE)
 _LONGEST: Final = 8 * 1024
-_SUBJECT: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 _KEY_ID: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _CHALLENGE: Final = 'Bearer realm="payments"'
 # What issuers call the claim or header that tells an access token from a refresh or an identity token.
@@ -87,9 +89,21 @@ class Callers:
         audience: str | None = None,
         default_scopes: tuple[str, ...] = (),
     ) -> "Callers":
-        """Callers whose tokens are signed by ``key``: a secret (HS…) or a public key in PEM (RS…, ES…)."""
+        """Callers whose tokens are signed by ``key``: a secret (HS…) or a public key in PEM (RS…, ES…).
+
+        Raises:
+            ConfigurationInvalid: it is no key of this algorithm.
+        """
+        try:
+            prepared = jwt.get_algorithm_by_name(algorithm).prepare_key(key)
+        except (jwt.PyJWTError, ValueError) as error:
+            remedy = "Set it to the issuer's public key in PEM, or PAYMENTS_AUTH_ALGORITHM to what it is for."
+            raise ConfigurationInvalid(
+                f"PAYMENTS_AUTH_KEY is no key of {algorithm}.",
+                errors=(FieldError("PAYMENTS_AUTH_KEY", remedy),),
+            ) from error
         return cls(
-            key=jwt.get_algorithm_by_name(algorithm).prepare_key(key),
+            key=prepared,
             algorithm=algorithm,
             issuer=issuer or None,
             audience=audience or None,
@@ -158,7 +172,7 @@ class Callers:
         scopes = self._scopes(claims)
         if scopes is None or not _is_access_token(token["header"], claims):
             return None
-        return Caller(claims["sub"], scopes) if _SUBJECT.fullmatch(claims["sub"]) else None
+        return Caller(claims["sub"], scopes) if SUBJECT.fullmatch(claims["sub"]) else None
 
     async def _key_of(self, token: str) -> Any | None:
         """The key that must have signed ``token``; None when no key of ours can have."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -96,7 +97,7 @@ def query(request: Request, shape: type[T]) -> T:
     """
     pairs = request.query_params.multi_items()
     given = dict(pairs)
-    twice = sorted({name for name in given if sum(name == other for other, _ in pairs) > 1})
+    twice = sorted(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
     if twice:
         raise InvalidRequest(errors=tuple(FieldError(_shown(name), "Give it once.") for name in twice))
     return _shaped(shape, given, where="{}", text=True)
@@ -193,7 +194,8 @@ def _value(shape: Any, given: Any, *, text: bool = False) -> Any:
     Raises:
         ValueError: with a sentence that does not repeat what was given.
     """
-    if isinstance(given, str) and _CONTROL.search(given):
+    texts = given if isinstance(given, list) else (given,)
+    if any(isinstance(text, str) and _CONTROL.search(text) for text in texts):
         raise ValueError("It holds a control character.")
     try:
         return msgspec.convert(given, shape)
