@@ -78,6 +78,27 @@ async def test_what_was_reported_before_a_person_recorded_the_money_is_not_asked
     await everything_holds(prompted.kit)
 
 
+async def test_what_nobody_named_but_a_report_is_not_asked_about_after_a_person_recorded_it(
+    prompted: PromptsShop,
+) -> None:
+    """The answer to our push was lost, and the report has no receipt: a day later they were asked again."""
+    reference = await prompted.lost()
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=20)
+    await prompted.reports(reference, receipt=None)
+    await prompted.pass_time(hours=6)
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    seen = Details(outcome="paid", provider_reference=RECEIPT)
+    await prompted.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+
+    prompted.prompts.silent = False
+    prompted.prompts.declines(reference)
+    await prompted.pass_time(hours=30)
+
+    assert await prompted.reviews() == []
+    assert len((await prompted.payment()).captures) == 1
+
+
 async def test_money_of_which_part_went_back_unseen_is_accepted(shop: Shop) -> None:
     """What is left is accepted, and no evidence says "paid", but "returned" (I8)."""
     opened = await shop.initiate()

@@ -305,11 +305,11 @@ def _uncounted(payment: Payment, attempt: Attempt, callbacks: tuple[Callback, ..
     here = [capture for capture in payment.captures if capture.reference == attempt.reference]
     counted = {name for capture in here for name in capture.names}
     receipts = {said.receipt for said in callbacks}
-    own = {said.receipt for said in callbacks if said.provider_reference == attempt.provider_reference}
-    unnamed = own <= {None}
-    if unnamed and any(c.vouched is Vouched.RECORDED and not c.names & receipts for c in here):
+    own = attempt.provider_reference or _name_given(callbacks)
+    unnamed = {said.receipt for said in callbacks if said.provider_reference == own} <= {None}
+    if own and unnamed and any(c.vouched is Vouched.RECORDED and not c.names & receipts for c in here):
         # Nobody reported what a person recorded, nor another receipt of what our own request asked for.
-        counted.add(attempt.provider_reference or "")
+        counted.add(own)
     names: dict[str, None] = {}
     for said in reversed(callbacks):
         name = said.provider_reference
