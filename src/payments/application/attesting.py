@@ -30,7 +30,7 @@ class Attested:
     """What an answer that a person vouches for did."""
 
     change: Change
-    evidence: Evidence
+    evidence: Evidence | None = None
     others: tuple[Review, ...] = ()
     """What becomes of other questions of the payment, as the change tells."""
 

@@ -12,7 +12,7 @@ from payments.domain.evidence import Answer, Mode, Outcome
 from payments.domain.refund_rules import RefundRules
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
 from payments.testing import in_memory_payments
-from tests.unit.use_cases.deciding import decide, dispositions, resolve, the_review
+from tests.unit.use_cases.deciding import decide, dispositions, resolve, the_review, under_way
 from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import IN_FLIGHT, NOTHING, OTHER_MODE, PAYABLE, HesitatingProvider, Shop, birr
 
@@ -266,6 +266,31 @@ async def test_money_that_went_back_is_not_attached_by_an_old_word(shop: Shop) -
     shop.provider.answers(FORGOTTEN, forgotten_money(outcome=Outcome.RETURNED))
     await decide(shop, "attach", reference=opened.reference)
     assert (await shop.payment()).status is not PaymentStatus.SUCCESS
+
+
+async def test_an_old_word_of_what_went_back_does_nothing_to_money_that_is_here(shop: Shop) -> None:
+    """A refund of ours had come back since, and counted as gone without us (a simulated history)."""
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    refund = await under_way(shop, opened.reference, amount="500.00")
+    assert shop.provider.refunds is not None
+    shop.provider.refunds.ends(refund.reference, RefundOutcome.SUCCEEDED)
+    await shop.pass_minutes(2)
+    gone = {"outcome": Outcome.RETURNED, "returned": birr("500.00")}
+    await shop.attests(opened.reference, mode=OTHER_MODE, word="reversed", **gone)
+    await shop.ask(opened.reference)
+    await shop.attests(opened.reference, word="reversal-pending", **gone)
+    await shop.ask(opened.reference)
+    shop.provider.refunds.ends(refund.reference, RefundOutcome.FAILED)
+    await shop.hear(refund.reference, Claim.FAILED)
+    await shop.kit.payments.process_notices()
+    assert (await shop.payment()).given_back == birr("0.00")
+    shop.provider.answers(opened.reference, NOTHING)
+
+    await resolve(shop, await the_review(shop, ReviewKind.ORPHAN), "attach", reference=opened.reference)
+
+    assert (await shop.payment()).given_back == birr("0.00")
 
 
 async def test_a_page_that_opens_after_money_was_attached_to_its_claim_is_not_handed_out(shop: Shop) -> None:

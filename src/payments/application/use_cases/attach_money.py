@@ -7,7 +7,7 @@ from uuid import UUID
 import attrs
 
 from payments.application.asking import answer_of
-from payments.application.attesting import CAUSE, attest
+from payments.application.attesting import CAUSE, Attested, attest
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import Provider, Providers, Question
@@ -74,6 +74,7 @@ class AttachMoney:
         attempt = named.attempt(reference)
         collection = await self._cash(review)
         vouched: Vouched | None = Vouched.ATTACHED
+        newest = True
         if collection is not None:
             answer, bound = _recorded(collection, named, attempt), frozenset[str]()
         else:
@@ -82,7 +83,7 @@ class AttachMoney:
                 raise DecisionNotPossible(
                     f"{attempt.provider} cannot be asked: it is off, or in the other mode."
                 )
-            told = await self._answer(review, provider, attempt, paid_under)
+            told, newest = await self._answer(review, provider, attempt, paid_under)
             answer, bound = _vouched(told, attempt), provider.bound
             if told.reference == reference:
                 vouched = None
@@ -95,6 +96,7 @@ class AttachMoney:
                 answer=answer,
                 bound=bound,
                 vouched=vouched,
+                newest=newest,
                 collection=collection,
                 evidence_id=self._identifiers.unique(),
                 clock=self._clock,
@@ -110,12 +112,15 @@ class AttachMoney:
 
     async def _answer(
         self, review: Review, provider: Provider, attempt: Attempt, paid_under: str | None
-    ) -> Answer:
+    ) -> tuple[Answer, bool]:
+        """The provider's word about the money, and whether it was given now."""
         if review.payment_id is None:
-            return await self._of_a_notice(review, provider, attempt, paid_under)
+            return await self._of_a_notice(review, provider, attempt, paid_under), True
         return await self._of_an_answer(review, review.payment_id, provider)
 
-    async def _of_an_answer(self, review: Review, payment_id: UUID, provider: Provider) -> Answer:
+    async def _of_an_answer(
+        self, review: Review, payment_id: UUID, provider: Provider
+    ) -> tuple[Answer, bool]:
         """What the provider says of a transaction it once named when asked about another attempt of ours.
 
         Its newest word counts; where it no longer names the transaction, what it said before stands.
@@ -132,7 +137,7 @@ class AttachMoney:
         )
         answer = await answer_of(provider, question, ANSWERED_WITHIN_S)
         if answer.capture_key == key:
-            return answer
+            return answer, True
         seen = [
             each.answer
             for each in await self._unit_of_work.reads.evidence_of(payment_id)
@@ -144,10 +149,10 @@ class AttachMoney:
             again = attrs.evolve(question, reference=named, provider_reference=None)
             newest = await answer_of(provider, again, ANSWERED_WITHIN_S)
             if newest.capture_key == key:
-                return newest
+                return newest, True
         if not seen:
             raise DecisionNotPossible(f"{provider.name} answered {answer.word!r}, which names no such money.")
-        return seen[-1]
+        return seen[-1], False
 
     async def _of_a_notice(
         self, review: Review, provider: Provider, attempt: Attempt, paid_under: str | None
@@ -224,6 +229,8 @@ class _Attaching:
     bound: frozenset[str]
     vouched: Vouched | None
     """None: its provider says itself that it was paid on this attempt."""
+    newest: bool
+    """Whether it was given now, and not before."""
     collection: Collection | None
     """The collector's record, where the money is cash: it counts for the attempt from now on."""
     evidence_id: UUID
@@ -238,17 +245,8 @@ class _Attaching:
             return present
         now = self.clock.now()
         payment = locked[self.payment_id]
-        attested = await attest(
-            transaction,
-            payment,
-            self.reference,
-            self.answer,
-            evidence_id=self.evidence_id,
-            vouched=self.vouched,
-            bound=self.bound,
-            now=now,
-        )
-        if self.collection is not None:
+        attested = await self._attested(transaction, payment, now)
+        if self.collection is not None and attested.evidence is not None:
             counts = attached(
                 self.collection, attested.change.payment, self.reference, attested.evidence.rule
             )
@@ -260,7 +258,7 @@ class _Attaching:
             decided = attrs.evolve(decided, evidence=attested.evidence, others=attested.others)
             await self._save(transaction, payment, decided, now)
             if asker is None:
-                await self._tell(transaction, decided.review, now)
+                await self._tell(transaction, decided, now)
             return decided.review
         brought = Decided(
             change=attested.change, review=present, evidence=attested.evidence, others=attested.others
@@ -269,6 +267,22 @@ class _Attaching:
         answered = resolved(Change(locked[asker]), present, self.decision, now=now)
         await self._save(transaction, locked[asker], answered, now)
         return answered.review
+
+    async def _attested(self, transaction: Transaction, payment: Payment, now: datetime) -> Attested:
+        """What the answer does to the attempt. An old one does nothing to money that is here by now."""
+        here = (capture for capture in payment.captures if capture.reference == self.reference)
+        if not self.newest and any(self.answer.capture_key in capture.names for capture in here):
+            return Attested(change=Change(payment))
+        return await attest(
+            transaction,
+            payment,
+            self.reference,
+            self.answer,
+            evidence_id=self.evidence_id,
+            vouched=self.vouched,
+            bound=self.bound,
+            now=now,
+        )
 
     async def _locked(self, transaction: Transaction) -> dict[UUID, Payment]:
         """Both payments, locked in the order of their ids, so that two people never wait for each other."""
@@ -281,16 +295,16 @@ class _Attaching:
             locked[payment_id] = payment
         return locked
 
-    async def _tell(self, transaction: Transaction, answered: Review, now: datetime) -> None:
+    async def _tell(self, transaction: Transaction, decided: Decided, now: datetime) -> None:
         """Write the answer, of which the payment's trail tells, into the review and its own trail as well."""
-        trail = await transaction.review_trail(answered.review_id)
+        trail = await transaction.review_trail(decided.review.review_id)
         stored = resolved_alone(
             trail,
-            answered,
+            decided.review,
             actor=self.decision.actor,
             cause=CAUSE,
             now=now,
-            evidence_id=self.evidence_id,
+            evidence_id=decided.evidence.evidence_id if decided.evidence else None,
         )
         if not await transaction.decide_review(stored):
             raise ReviewNotFound
