@@ -92,6 +92,13 @@ def test_a_card_number_is_found_among_other_numbers(before: str, card: str, afte
     assert digits not in re.sub("[ -]", "", emptied(said.encode()).decode())
 
 
+@pytest.mark.parametrize("before", ["card\n", "card\r\n", "card\t", "n\u00b0", "card\u00a0", "\u2013"])
+def test_a_card_number_is_found_behind_an_escape_of_json(before: str) -> None:
+    body = json.dumps({"note": f"{before}{CARDS[0]}\n"}).encode()
+    assert holds_card_number(body)
+    assert json.loads(emptied(body)) == {"note": f"{before}4000000000001111\n"}
+
+
 @pytest.mark.parametrize("text", NO_CARDS)
 def test_what_is_no_card_number_stays_as_it_is(text: str) -> None:
     for said in (text, f"about {text} here", f'{{"x":"{text}"}}'):
