@@ -174,7 +174,7 @@ def summary(payment: Payment) -> str:
     if payment.status is PaymentStatus.SUCCESS:
         settling = payment.settling_capture
         by = payment.attempt(settling.reference).provider if settling else "a provider"
-        extra = "; more money arrived than was owed" if payment.received > payment.amount else ""
+        extra = "; more money arrived than was owed" if _more_arrived(payment) else ""
         back = f"; {payment.given_back} went back" if payment.given_back.minor else ""
         return f"{amount} is paid through {by}{extra}{back}." + (f" Besides, {held}" if held else "")
     attempt = payment.current_attempt
@@ -186,6 +186,13 @@ def summary(payment: Payment) -> str:
     if attempt.on_delivery:
         return f"{amount} is to be paid in cash on delivery; the attempt is {attempt.status.value}."
     return f"{amount} is being paid through {attempt.provider}; the attempt is {attempt.status.value}."
+
+
+def _more_arrived(payment: Payment) -> bool:
+    """Whether more arrived than was owed; fees passed on are what the payer pays for the way it came."""
+    settling = payment.settling_capture
+    owed = settling.amount if settling and not settling.accepted else payment.amount
+    return payment.received > owed
 
 
 def waiting_for(
