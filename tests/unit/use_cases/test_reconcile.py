@@ -300,6 +300,19 @@ async def test_money_that_went_back_at_the_provider_is_taken_in(shop: Shop) -> N
     assert told(await reconciled(shop, apply=True)) == [(Kind.AGREES, Came.NOTHING)]
 
 
+async def test_money_that_went_back_and_is_not_in_the_list_is_a_break_all_the_same(shop: Shop) -> None:
+    reference = await paid(shop)
+    await shop.attests_returned(reference)
+
+    (look,) = await reconciled(shop)
+    assert (look.kind, look.came) == (Kind.DIFFERS, Came.NOTHING)
+    said = "1000.00 ETB is 'refunded' there, and all of 1000.00 ETB is kept here"
+    assert look.what == f"not in its list; asked, {said}"
+    assert told(await reconciled(shop, apply=True)) == [(Kind.DIFFERS, Came.SETTLED)]
+    assert (await shop.payment()).given_back == birr("1000.00")
+    assert told(await reconciled(shop, apply=True)) == [(Kind.AGREES, Came.NOTHING)]
+
+
 async def test_another_amount_than_listed_is_a_break_although_the_status_is_one(shop: Shop) -> None:
     reference = await paid(shop)
     shop.provider.lists(reference, amount=birr("900.00"))

@@ -264,7 +264,7 @@ class ReconcilePayments:
             said = f"asked, it said {answer.word!r}"
             for key in keys:
                 if answer.capture_key == key:
-                    yield _compared(run, Kind.AGREES, attempt.reference, key)
+                    yield _instead(run, payment, after, attempt.reference, answer)
                 elif answer.outcome is Outcome.NOTHING:
                     yield _compared(run, Kind.UNCLEAR, attempt.reference, key, f"not in its list; {said}")
                 else:
@@ -335,6 +335,24 @@ class ReconcilePayments:
                     if run.is_about(attempt) and run.span.since <= attempt.claimed_at <= run.span.until:
                         yield payment, attempt
             last = batch[-1].payment_id
+
+
+def _instead(run: "_Run", before: Payment, after: Payment, reference: str, answer: Answer) -> Compared:
+    """What is compared where an answer has to stand in for the line that the list did not show."""
+    name = answer.capture_key or ""
+    line = LedgerLine(
+        name=name,
+        reference=reference,
+        outcome=answer.outcome,
+        word=answer.word,
+        amount=answer.arrived,
+        raw=b"",
+    )
+    what = difference(before, reference, line)
+    if what is None:
+        return _compared(run, Kind.AGREES, reference, name)
+    came = Came.SETTLED if difference(after, reference, line) is None else Came.NOTHING
+    return _compared(run, Kind.DIFFERS, reference, name, f"not in its list; asked, {what}", came=came)
 
 
 _PAID_THERE: Final = "money of it is there, and none was here"
