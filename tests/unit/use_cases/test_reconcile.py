@@ -349,6 +349,21 @@ async def test_a_list_without_our_references_is_compared_by_the_providers_own_na
     assert orphan.subject == f"T-{LOST}"
 
 
+async def test_what_was_claimed_just_before_the_span_and_is_listed_within_it_is_nobodys_orphan(
+    nameless: Shop,
+) -> None:
+    reference = (await nameless.initiate()).reference
+    nameless.provider.pays(reference)
+    nameless.provider.lists(reference)
+    nameless.skip(hours=6, seconds=1)
+
+    assert told(await reconciled(nameless, apply=True)) == [
+        (Kind.DIFFERS, Came.SETTLED),
+        (Kind.AGREES, Came.NOTHING),
+    ]
+    assert await orphans(nameless) == []
+
+
 async def attached(shop: Shop, **details: str) -> None:
     (orphan,) = await orphans(shop)
     await shop.kit.payments.resolve(
