@@ -77,7 +77,8 @@ _EVENTS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
         f"A collector gave a wrong delivery code, the {_ordinal(e['tries'])} time."
     ),
     "DeliveryCodeUnlocked": lambda _: "A person let collectors try the delivery code again.",
-    "ReviewDecided": lambda e: f"A person decided {e['decision']!r} about {e['kind']}: {e['reason']}",
+    # By a person, or beforehand by a policy; the event does not tell.
+    "ReviewDecided": lambda e: f"It was decided {e['decision']!r} about {e['kind']}: {e['reason']}",
     "ReviewResolved": lambda e: f"The question {e['kind']} is answered ({e['decision']}).",
     "ReviewReturned": lambda e: f"The question {e['kind']} is open again: {e['detail']}",
     "ReviewOpened": lambda e: f"A person has to decide ({e['kind']}): {e['detail']}",
