@@ -211,7 +211,12 @@ def waiting_for(
         for attempt in payment.attempts
         if attempt.on_delivery and attempt.live and not payment.was_paid_on(attempt.reference)
     ]
-    waits += [f"A person's decision: {r.kind.value}." for r in reviews if r.state is ReviewState.OPEN]
+    # One that is decided is open until its refund went, which is waited for above.
+    waits += [
+        f"A person's decision: {r.kind.value}."
+        for r in reviews
+        if r.state is ReviewState.OPEN and r.decision is None
+    ]
     waits += [
         f"Delivery of message {place_of(m.sequence)}, {m.kind!r}, next tried at {_instant(m.next_try_at)}."
         for m in messages

@@ -243,8 +243,10 @@ class TestWhereItStands:
 
     def test_open_questions_and_undelivered_messages_are_waited_for_and_others_are_not(self) -> None:
         resolved = attrs.evolve(self.review, state=ReviewState.RESOLVED)
+        decided = attrs.evolve(self.review, decision="refund")
         delivered = attrs.evolve(self.message, state=MessageState.DELIVERED)
-        waits = sentences.waiting_for(self.settled, (self.message, delivered), (self.review, resolved))
+        reviews = (self.review, resolved, decided)
+        waits = sentences.waiting_for(self.settled, (self.message, delivered), reviews)
         assert waits == (
             "A person's decision: amount_mismatch.",
             "Delivery of message 2, 'paid', next tried at 2026-01-05 09:40:00 UTC.",
