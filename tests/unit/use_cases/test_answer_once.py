@@ -6,7 +6,12 @@ from datetime import timedelta
 import attrs
 import pytest
 
+from payments.adapters.cipher import AesGcmCipher
+from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
+from payments.adapters.system import RandomIdentifiers
 from payments.application.answers import Answered
+from payments.application.records import StoredAnswer
+from payments.application.use_cases.answer_once import AnswerOnce
 from payments.domain.errors import IdempotencyKeyInFlight, IdempotencyKeyReused, OutcomeUnknown
 from tests.unit.use_cases.shop import Shop, refused, turns
 
@@ -45,6 +50,34 @@ async def test_a_repeated_request_gets_the_stored_answer(shop: Shop) -> None:
 
     assert (first.replayed, again.replayed) == (False, True)
     assert (again.status, again.body, asked.times) == (200, DONE.body, 1)
+
+
+async def stored(shop: Shop) -> StoredAnswer:
+    """The only answer that is kept."""
+    storage = shop.kit.unit_of_work
+    assert isinstance(storage, MemoryUnitOfWork)
+    (kept,) = storage._committed.answers.values()
+    return kept
+
+
+async def test_nobody_reads_in_the_database_where_the_payer_was_sent(shop: Shop) -> None:
+    await once(shop, Asked(Answered(status=200, body=b'{"url":"http://x/pay/secret/"}', final=True)))
+    assert b"secret" not in (await stored(shop)).body
+
+
+async def test_an_answer_whose_key_is_gone_is_made_again(shop: Shop) -> None:
+    asked = Asked()
+    await once(shop, asked)
+    other = AnswerOnce(
+        cipher=AesGcmCipher.of([b"another key of thirty-two letters"]),
+        clock=shop.kit.clock,
+        identifiers=RandomIdentifiers(),
+        unit_of_work=shop.kit.unit_of_work,
+    )
+
+    again = await other(user="user_1", operation="initiate", key="key-1", fingerprint="same", produce=asked)
+
+    assert (again, asked.times) == (DONE, 2)
 
 
 async def test_a_stored_problem_is_repeated_too(shop: Shop) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from payments.application.answers import Answered
+from payments.application.ports.cipher import Cipher
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.unit_of_work import UnitOfWork
@@ -22,8 +23,12 @@ IN_FLIGHT_FOR: Final = timedelta(seconds=60)
 
 @attrs.frozen
 class AnswerOnce:
-    """Keep the first final answer under the caller's key, per user and operation, for 24 hours."""
+    """Keep the first final answer under the caller's key, per user and operation, for 24 hours.
 
+    It is kept sealed: it may hold the address of a payer's page, which nobody is to read in the database.
+    """
+
+    _cipher: Cipher
     _clock: Clock
     _identifiers: Identifiers
     _unit_of_work: UnitOfWork
@@ -55,7 +60,7 @@ class AnswerOnce:
         )
         stands = await self._unit_of_work.single.begin_answer(mine, now)
         if stands is not None and stands.holder != mine.holder:
-            return _replay(stands, fingerprint)
+            return self._replayed(stands, fingerprint) or await produce()
         try:
             answered = await produce()
         except BaseException:
@@ -64,9 +69,8 @@ class AnswerOnce:
                 await self._unit_of_work.single.drop_answer(mine)
             raise
         if answered.final:
-            kept = attrs.evolve(
-                mine, status=answered.status, body=answered.body, expires_at=self._clock.now() + KEPT_FOR
-            )
+            sealed, until = self._cipher.seal(answered.body), self._clock.now() + KEPT_FOR
+            kept = attrs.evolve(mine, status=answered.status, body=sealed, expires_at=until)
             if not await self._unit_of_work.single.end_answer(kept):
                 # The reservation ran out, and another request has the key: its answer is the one that counts.
                 raise IdempotencyKeyInFlight(retry_after_s=1.0)
@@ -74,10 +78,17 @@ class AnswerOnce:
             await self._unit_of_work.single.drop_answer(mine)
         return answered
 
+    def _replayed(self, stands: StoredAnswer, fingerprint: str) -> Answered | None:
+        """The answer that stands; None if it was sealed under a key that is gone.
 
-def _replay(stands: StoredAnswer, fingerprint: str) -> Answered:
-    if stands.fingerprint != fingerprint:
-        raise IdempotencyKeyReused
-    if stands.status is None:
-        raise IdempotencyKeyInFlight(retry_after_s=1.0)
-    return Answered(status=stands.status, body=stands.body, final=True, replayed=True)
+        Then the request is made again: whatever is asked for under a key finds what it did before.
+        """
+        if stands.fingerprint != fingerprint:
+            raise IdempotencyKeyReused
+        if stands.status is None:
+            raise IdempotencyKeyInFlight(retry_after_s=1.0)
+        try:
+            body = self._cipher.open(stands.body)
+        except ValueError:
+            return None
+        return Answered(status=stands.status, body=body, final=True, replayed=True)
