@@ -200,11 +200,7 @@ def waiting_for(
     payment: Payment, messages: tuple[Message, ...], reviews: tuple[Review, ...]
 ) -> tuple[str, ...]:
     """What has to happen next, each in one sentence."""
-    waits = [
-        _waits(attempt)
-        for attempt in payment.attempts
-        if attempt.next_check_at is not None and not payment.has_own_money(attempt.reference)
-    ]
+    waits = [_waits(attempt) for attempt in payment.attempts if attempt.next_check_at is not None]
     waits += [_refund_waits(refund) for refund in payment.refunds if refund.status in PENDING]
     waits += [
         f"A collector's record of {attempt.amount} in cash for {attempt.reference}."
