@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import attrs
 import pytest
@@ -11,7 +12,7 @@ from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
 from payments.adapters.system import RandomIdentifiers
 from payments.application.answers import Answered
 from payments.application.records import StoredAnswer
-from payments.application.use_cases.answer_once import AnswerOnce
+from payments.application.use_cases.answer_once import IN_FLIGHT_FOR, AnswerOnce
 from payments.domain.errors import IdempotencyKeyInFlight, IdempotencyKeyReused, OutcomeUnknown
 from tests.unit.use_cases.shop import Shop, refused, turns
 
@@ -163,6 +164,29 @@ async def test_a_request_that_is_cut_off_gives_its_key_back(shop: Shop) -> None:
         await cut_off
 
     assert await once(shop, Asked()) == DONE
+
+
+@pytest.mark.parametrize(("minutes", "ends"), [(4, False), (6, True)])
+async def test_a_key_is_not_kept_from_others_for_as_long_as_a_dead_clock_was_ahead(
+    shop: Shop,
+    minutes: float,
+    ends: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    now = shop.kit.clock.now()
+    left = StoredAnswer(
+        user="user_1",
+        operation="initiate",
+        key="key-1",
+        fingerprint="same",
+        holder=UUID(int=1),
+        expires_at=now + timedelta(minutes=minutes) + IN_FLIGHT_FOR,
+    )
+    await shop.kit.unit_of_work.single.begin_answer(left, now)
+
+    if ends:
+        assert await once(shop, Asked()) == DONE
+    else:
+        await refused(IdempotencyKeyInFlight, once(shop, Asked()))
 
 
 async def test_an_answer_is_kept_for_a_day(shop: Shop) -> None:

@@ -20,6 +20,9 @@ KEPT_FOR: Final = timedelta(hours=24)
 IN_FLIGHT_FOR: Final = timedelta(seconds=60)
 """A process that died while answering holds its key this long; then the request may be made again."""
 
+AHEAD: Final = timedelta(minutes=5)
+"""A reservation that ends so much later than ours was made by a clock that was ahead: it ends now."""
+
 
 @attrs.frozen
 class AnswerOnce:
@@ -58,7 +61,12 @@ class AnswerOnce:
             holder=self._identifiers.unique(),
             expires_at=now + IN_FLIGHT_FOR,
         )
-        stands = await self._unit_of_work.single.begin_answer(mine, now)
+        single = self._unit_of_work.single
+        stands = await single.begin_answer(mine, now)
+        if stands is not None and stands.status is None and stands.expires_at > mine.expires_at + AHEAD:
+            # Whoever it is does not answer any more, or finds that the key is no longer theirs.
+            await single.drop_answer(stands)
+            stands = await single.begin_answer(mine, now)
         if stands is not None and stands.holder != mine.holder:
             return self._replayed(stands, fingerprint) or await produce()
         try:
@@ -66,16 +74,16 @@ class AnswerOnce:
         except BaseException:
             # What went wrong is what the caller hears; a key not given back runs out by itself.
             with suppress(StorageError):
-                await self._unit_of_work.single.drop_answer(mine)
+                await single.drop_answer(mine)
             raise
         if answered.final:
             sealed, until = self._cipher.seal(answered.body), self._clock.now() + KEPT_FOR
             kept = attrs.evolve(mine, status=answered.status, body=sealed, expires_at=until)
-            if not await self._unit_of_work.single.end_answer(kept):
+            if not await single.end_answer(kept):
                 # The reservation ran out, and another request has the key: its answer is the one that counts.
                 raise IdempotencyKeyInFlight(retry_after_s=1.0)
         else:
-            await self._unit_of_work.single.drop_answer(mine)
+            await single.drop_answer(mine)
         return answered
 
     def _replayed(self, stands: StoredAnswer, fingerprint: str) -> Answered | None:
