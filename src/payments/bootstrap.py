@@ -6,13 +6,13 @@ use-cases. The container is a local variable that dies inside :func:`open_paymen
 
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from email.headerregistry import Address
 from email.utils import parseaddr
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import punq
@@ -407,19 +407,46 @@ def _orders(settings: Settings, surroundings: Surroundings, *, read_only: bool) 
 class BlockingPayments:
     """:class:`Payments` for programs without an event loop: the same calls, waited for.
 
-    ``blocking.initiate(order_id=..., user_id=..., provider=...)`` and every other field of the facade. It may
-    be used from several threads; all of them share one event loop in a thread of its own.
+    ``blocking.initiate(order_id=..., user_id=..., provider=...)`` and every other field of the facade; what
+    is told one by one is iterated with ``for``. It may be used from several threads; all of them share one
+    event loop in a thread of its own.
     """
 
     def __init__(self, payments: Payments, portal: BlockingPortal) -> None:
         self._payments = payments
         self._portal = portal
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        use_case = getattr(self._payments, name)
-        if not callable(use_case):
-            return cast("Callable[..., Any]", use_case)
-        return lambda *args, **kwargs: self._portal.call(partial(use_case, *args, **kwargs))
+    def __getattr__(self, name: str) -> Any:
+        return _waited_for(getattr(self._payments, name), self._portal)
+
+
+@attrs.frozen
+class _WaitedFor:
+    """A use-case, or another question that it answers, for who cannot await it."""
+
+    _call: Callable[..., Any]
+    _portal: BlockingPortal
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        answer = self._portal.call(partial(self._call, *args, **kwargs))
+        return self._one_by_one(answer) if isinstance(answer, AsyncGenerator) else answer
+
+    def __getattr__(self, name: str) -> Any:
+        return _waited_for(getattr(self._call, name), self._portal)
+
+    def _one_by_one(self, told: AsyncGenerator[Any, None]) -> Iterator[Any]:
+        try:
+            while True:
+                try:
+                    yield self._portal.call(told.__anext__)
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._portal.call(told.aclose)
+
+
+def _waited_for(field: Any, portal: BlockingPortal) -> Any:
+    return _WaitedFor(field, portal) if callable(field) else field
 
 
 @contextmanager

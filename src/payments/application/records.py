@@ -251,6 +251,7 @@ class StoredAnswer:
     expires_at: datetime
     status: int | None = None
     body: bytes = b""
+    """As it is sealed; empty while it is being answered."""
 
 
 @attrs.frozen(kw_only=True)

@@ -77,7 +77,8 @@ _EVENTS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
         f"A collector gave a wrong delivery code, the {_ordinal(e['tries'])} time."
     ),
     "DeliveryCodeUnlocked": lambda _: "A person let collectors try the delivery code again.",
-    "ReviewDecided": lambda e: f"A person decided {e['decision']!r} about {e['kind']}: {e['reason']}",
+    # By a person, or beforehand by a policy; the event does not tell.
+    "ReviewDecided": lambda e: f"It was decided {e['decision']!r} about {e['kind']}: {e['reason']}",
     "ReviewResolved": lambda e: f"The question {e['kind']} is answered ({e['decision']}).",
     "ReviewReturned": lambda e: f"The question {e['kind']} is open again: {e['detail']}",
     "ReviewOpened": lambda e: f"A person has to decide ({e['kind']}): {e['detail']}",
@@ -174,7 +175,7 @@ def summary(payment: Payment) -> str:
     if payment.status is PaymentStatus.SUCCESS:
         settling = payment.settling_capture
         by = payment.attempt(settling.reference).provider if settling else "a provider"
-        extra = "; more money arrived than was owed" if payment.received > payment.amount else ""
+        extra = "; more money arrived than was owed" if _more_arrived(payment) else ""
         back = f"; {payment.given_back} went back" if payment.given_back.minor else ""
         return f"{amount} is paid through {by}{extra}{back}." + (f" Besides, {held}" if held else "")
     attempt = payment.current_attempt
@@ -188,22 +189,30 @@ def summary(payment: Payment) -> str:
     return f"{amount} is being paid through {attempt.provider}; the attempt is {attempt.status.value}."
 
 
+def _more_arrived(payment: Payment) -> bool:
+    """Whether more arrived than was owed; fees passed on are what the payer pays for the way it came."""
+    settling = payment.settling_capture
+    owed = settling.amount if settling and not settling.accepted else payment.amount
+    return payment.received > owed
+
+
 def waiting_for(
     payment: Payment, messages: tuple[Message, ...], reviews: tuple[Review, ...]
 ) -> tuple[str, ...]:
     """What has to happen next, each in one sentence."""
-    waits = [
-        _waits(attempt)
-        for attempt in payment.attempts
-        if attempt.next_check_at is not None and not payment.has_own_money(attempt.reference)
-    ]
+    waits = [_waits(attempt) for attempt in payment.attempts if attempt.next_check_at is not None]
     waits += [_refund_waits(refund) for refund in payment.refunds if refund.status in PENDING]
     waits += [
         f"A collector's record of {attempt.amount} in cash for {attempt.reference}."
         for attempt in payment.attempts
         if attempt.on_delivery and attempt.live and not payment.was_paid_on(attempt.reference)
     ]
-    waits += [f"A person's decision: {r.kind.value}." for r in reviews if r.state is ReviewState.OPEN]
+    # One that is decided is open until its refund went, which is waited for above.
+    waits += [
+        f"A person's decision: {r.kind.value}."
+        for r in reviews
+        if r.state is ReviewState.OPEN and r.decision is None
+    ]
     waits += [
         f"Delivery of message {place_of(m.sequence)}, {m.kind!r}, next tried at {_instant(m.next_try_at)}."
         for m in messages

@@ -298,7 +298,7 @@ class ReviewOpened:
 
 @attrs.frozen(kw_only=True)
 class ReviewDecided:
-    """A person decided, and what was decided is under way: the review stays open until it is done."""
+    """A person or a policy decided, and that is under way: the review stays open until it is done."""
 
     kind: ReviewKind
     subject: str

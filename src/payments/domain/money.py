@@ -10,7 +10,8 @@ from payments.domain.currencies import EXPONENTS
 from payments.domain.errors import FieldError, InvalidMoney
 
 MAX_MINOR: Final = 10**15
-"""No amount of ours is larger: it keeps every sum inside 64-bit columns and JSON's exact integers."""
+"""No amount that somebody states is larger: it keeps every sum of them inside 64-bit columns."""
+_MAX_SUM: Final = 2**63 - 1
 
 # ASCII digits only: Decimal() itself would also take "1_000", blanks, exponents and other scripts' digits.
 _DECIMAL_TEXT: Final = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{1,18}))?", re.ASCII)
@@ -53,8 +54,8 @@ class Money:
         # bool is an int to Python, and True birr is nobody's money.
         if type(self.minor) is not int:
             raise InvalidMoney(f"An amount is a whole number of minor units, not {self.minor!r}.")
-        if abs(self.minor) > MAX_MINOR:
-            raise InvalidMoney(f"An amount beyond {MAX_MINOR} minor units is not taken.")
+        if abs(self.minor) > _MAX_SUM:
+            raise InvalidMoney(f"An amount beyond {_MAX_SUM} minor units is not kept.")
 
     @classmethod
     def of(cls, amount: object, currency: object) -> Self:
@@ -73,7 +74,18 @@ class Money:
         if fraction[unit.exponent :].strip("0"):
             raise _invalid_amount(f"{amount} has more digits than {unit.code} knows.", unit)
         minor = int(whole + fraction[: unit.exponent].ljust(unit.exponent, "0"))
-        return cls(-minor if sign else minor, unit)
+        return cls.stated(-minor if sign else minor, unit)
+
+    @classmethod
+    def stated(cls, minor: int, currency: Currency) -> Self:
+        """Money that somebody else names in minor units; a sum of such may be larger than any of them.
+
+        Raises:
+            InvalidMoney: it is beyond any amount that is taken.
+        """
+        if abs(minor) > MAX_MINOR:
+            raise InvalidMoney(f"An amount beyond {MAX_MINOR} minor units is not taken.")
+        return cls(minor, currency)
 
     @property
     def decimal(self) -> str:

@@ -133,10 +133,23 @@ def test_what_is_no_payable_currency_is_refused(code: object) -> None:
     assert refused.value.errors == (FieldError("/currency", remedy),)
 
 
-@pytest.mark.parametrize("minor", [True, 1.0, "1", MAX_MINOR + 1])
+@pytest.mark.parametrize("minor", [True, 1.0, "1", 2**63])
 def test_minor_units_are_whole_and_bounded(minor: object) -> None:
     with pytest.raises(InvalidMoney, match=r"^An amount "):
         Money(minor, Currency.of("ETB"))  # type: ignore[arg-type]  # that is the point
+
+
+@pytest.mark.parametrize("beyond", [MAX_MINOR + 1, -MAX_MINOR - 1])
+def test_no_amount_that_somebody_states_is_larger_than_any_that_is_taken(beyond: int) -> None:
+    with pytest.raises(InvalidMoney, match="is not taken"):
+        Money.stated(beyond, Currency.of("XOF"))
+    with pytest.raises(InvalidMoney, match="is not taken"):
+        Money.of(str(beyond), "XOF")
+
+
+def test_a_sum_may_be_larger_than_any_amount_of_it() -> None:
+    largest = Money.stated(MAX_MINOR, Currency.of("ETB"))
+    assert (largest + largest).decimal == "20000000000000.00"
 
 
 def test_money_of_two_currencies_never_mixes() -> None:

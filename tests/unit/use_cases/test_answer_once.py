@@ -2,11 +2,17 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import attrs
 import pytest
 
+from payments.adapters.cipher import AesGcmCipher
+from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
+from payments.adapters.system import RandomIdentifiers
 from payments.application.answers import Answered
+from payments.application.records import StoredAnswer
+from payments.application.use_cases.answer_once import IN_FLIGHT_FOR, AnswerOnce
 from payments.domain.errors import IdempotencyKeyInFlight, IdempotencyKeyReused, OutcomeUnknown
 from tests.unit.use_cases.shop import Shop, refused, turns
 
@@ -45,6 +51,34 @@ async def test_a_repeated_request_gets_the_stored_answer(shop: Shop) -> None:
 
     assert (first.replayed, again.replayed) == (False, True)
     assert (again.status, again.body, asked.times) == (200, DONE.body, 1)
+
+
+async def stored(shop: Shop) -> StoredAnswer:
+    """The only answer that is kept."""
+    storage = shop.kit.unit_of_work
+    assert isinstance(storage, MemoryUnitOfWork)
+    (kept,) = storage._committed.answers.values()
+    return kept
+
+
+async def test_nobody_reads_in_the_database_where_the_payer_was_sent(shop: Shop) -> None:
+    await once(shop, Asked(Answered(status=200, body=b'{"url":"http://x/pay/secret/"}', final=True)))
+    assert b"secret" not in (await stored(shop)).body
+
+
+async def test_an_answer_whose_key_is_gone_is_made_again(shop: Shop) -> None:
+    asked = Asked()
+    await once(shop, asked)
+    other = AnswerOnce(
+        cipher=AesGcmCipher.of([b"another key of thirty-two letters"]),
+        clock=shop.kit.clock,
+        identifiers=RandomIdentifiers(),
+        unit_of_work=shop.kit.unit_of_work,
+    )
+
+    again = await other(user="user_1", operation="initiate", key="key-1", fingerprint="same", produce=asked)
+
+    assert (again, asked.times) == (DONE, 2)
 
 
 async def test_a_stored_problem_is_repeated_too(shop: Shop) -> None:
@@ -130,6 +164,29 @@ async def test_a_request_that_is_cut_off_gives_its_key_back(shop: Shop) -> None:
         await cut_off
 
     assert await once(shop, Asked()) == DONE
+
+
+@pytest.mark.parametrize(("minutes", "ends"), [(4, False), (6, True)])
+async def test_a_key_is_not_kept_from_others_for_as_long_as_a_dead_clock_was_ahead(
+    shop: Shop,
+    minutes: float,
+    ends: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    now = shop.kit.clock.now()
+    left = StoredAnswer(
+        user="user_1",
+        operation="initiate",
+        key="key-1",
+        fingerprint="same",
+        holder=UUID(int=1),
+        expires_at=now + timedelta(minutes=minutes) + IN_FLIGHT_FOR,
+    )
+    await shop.kit.unit_of_work.single.begin_answer(left, now)
+
+    if ends:
+        assert await once(shop, Asked()) == DONE
+    else:
+        await refused(IdempotencyKeyInFlight, once(shop, Asked()))
 
 
 async def test_an_answer_is_kept_for_a_day(shop: Shop) -> None:

@@ -79,6 +79,26 @@ def test_a_card_number_is_found_and_taken_out(card: str) -> None:
     assert json.loads(after)["amount"] == "1000.00"
 
 
+@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("", " 123"), ("", " 12/27"), ("", " 7"), ("500 ", ""), ("25 ", ""), ("5000 ", " 123"), ("", " 2 4 5")],
+)
+def test_a_card_number_is_found_among_other_numbers(before: str, card: str, after: str) -> None:
+    said = f"{before}{card}{after}"
+    digits = re.sub("[ -]", "", card)
+    assert digits not in re.sub("[ -]", "", without_card_numbers(said))
+    assert holds_card_number(said.encode())
+    assert digits not in re.sub("[ -]", "", emptied(said.encode()).decode())
+
+
+@pytest.mark.parametrize("before", ["card\n", "card\r\n", "card\t", "n\u00b0", "card\u00a0", "\u2013"])
+def test_a_card_number_is_found_behind_an_escape_of_json(before: str) -> None:
+    body = json.dumps({"note": f"{before}{CARDS[0]}\n"}).encode()
+    assert holds_card_number(body)
+    assert json.loads(emptied(body)) == {"note": f"{before}4000000000001111\n"}
+
+
 @pytest.mark.parametrize("text", NO_CARDS)
 def test_what_is_no_card_number_stays_as_it_is(text: str) -> None:
     for said in (text, f"about {text} here", f'{{"x":"{text}"}}'):

@@ -38,6 +38,23 @@ async def held(kit: InMemoryPayments) -> dict[str, list[str]]:
     }
 
 
+async def test_no_amount_is_so_large_that_the_cash_of_nobody_can_be_shown(kit: InMemoryPayments) -> None:
+    largest = Money.of("10000000000000.00", "ETB")
+    for name in ("e", "f"):
+        record = CashRecord(
+            collection_id=name,
+            collector="rider_8",
+            outcome=AtTheDoor.COLLECTED,
+            amount=largest,
+            order_id=f"order_{name}",
+        )
+        await kit.payments.collect_cash(record)
+
+    assert await held(kit) == {"rider_7": ["a", "b", "c"], "rider_8": ["d", "e", "f"]}
+    *_, by_rider_8 = await kit.payments.cash()
+    assert by_rider_8.held.total == largest + largest + Money.of("100.00", "ETB")
+
+
 async def test_handed_in_cash_is_no_longer_with_its_collector(kit: InMemoryPayments) -> None:
     handed = await kit.payments.hand_over_cash("h", "rider_7", ("b", "a"), "operator:ops")
     assert handed.collections == ("a", "b")

@@ -300,6 +300,19 @@ async def test_money_that_went_back_at_the_provider_is_taken_in(shop: Shop) -> N
     assert told(await reconciled(shop, apply=True)) == [(Kind.AGREES, Came.NOTHING)]
 
 
+async def test_money_that_went_back_and_is_not_in_the_list_is_a_break_all_the_same(shop: Shop) -> None:
+    reference = await paid(shop)
+    await shop.attests_returned(reference)
+
+    (look,) = await reconciled(shop)
+    assert (look.kind, look.came) == (Kind.DIFFERS, Came.NOTHING)
+    said = "1000.00 ETB is 'refunded' there, and all of 1000.00 ETB is kept here"
+    assert look.what == f"not in its list; asked, {said}"
+    assert told(await reconciled(shop, apply=True)) == [(Kind.DIFFERS, Came.SETTLED)]
+    assert (await shop.payment()).given_back == birr("1000.00")
+    assert told(await reconciled(shop, apply=True)) == [(Kind.AGREES, Came.NOTHING)]
+
+
 async def test_another_amount_than_listed_is_a_break_although_the_status_is_one(shop: Shop) -> None:
     reference = await paid(shop)
     shop.provider.lists(reference, amount=birr("900.00"))
@@ -334,6 +347,21 @@ async def test_a_list_without_our_references_is_compared_by_the_providers_own_na
     ]
     (orphan,) = await orphans(nameless)
     assert orphan.subject == f"T-{LOST}"
+
+
+async def test_what_was_claimed_just_before_the_span_and_is_listed_within_it_is_nobodys_orphan(
+    nameless: Shop,
+) -> None:
+    reference = (await nameless.initiate()).reference
+    nameless.provider.pays(reference)
+    nameless.provider.lists(reference)
+    nameless.skip(hours=6, seconds=1)
+
+    assert told(await reconciled(nameless, apply=True)) == [
+        (Kind.DIFFERS, Came.SETTLED),
+        (Kind.AGREES, Came.NOTHING),
+    ]
+    assert await orphans(nameless) == []
 
 
 async def attached(shop: Shop, **details: str) -> None:

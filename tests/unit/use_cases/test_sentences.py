@@ -87,6 +87,7 @@ class TestWhereItStands:
     )
     settled = paid()
     capture = settled.captures[0]
+    with_fees = attrs.evolve(capture, amount=Money.of("1025.00", "ETB"))
     another = attrs.evolve(capture, capture_id=UUID(int=8), key="l", disposition=Disposition.SURPLUS)
     not_ours = attrs.evolve(another, amount=PART, disposition=Disposition.HELD)
     gone = Refund(
@@ -116,6 +117,15 @@ class TestWhereItStands:
                 ": 400.00 ETB and 999.00 ETB arrived and is held; the shop will accept it or return it.",
             ),
             (settled, "is paid through chapa."),
+            (attrs.evolve(settled, captures=(with_fees,)), "is paid through chapa."),
+            (
+                attrs.evolve(settled, captures=(with_fees, another)),
+                "is paid through chapa; more money arrived than was owed.",
+            ),
+            (
+                attrs.evolve(settled, captures=(attrs.evolve(with_fees, accepted=True),)),
+                "is paid through chapa; more money arrived than was owed.",
+            ),
             (
                 attrs.evolve(settled, captures=(capture, another), refunds=(gone,)),
                 "is paid through chapa; more money arrived than was owed; 400.00 ETB went back.",
@@ -131,7 +141,8 @@ class TestWhereItStands:
     )
     def test_it_is_summed_up_in_a_sentence(self, payment: Payment, said: str) -> None:
         due = "1000.00 ETB for order order_1"
-        assert sentences.summary(payment) == f"{due}{said}" if said[0] == ":" else f"{due} {said}"
+        blank = "" if said[0] == ":" else " "
+        assert sentences.summary(payment) == f"{due}{blank}{said}"
 
     @pytest.mark.parametrize(
         ("payment", "may"),
@@ -232,8 +243,10 @@ class TestWhereItStands:
 
     def test_open_questions_and_undelivered_messages_are_waited_for_and_others_are_not(self) -> None:
         resolved = attrs.evolve(self.review, state=ReviewState.RESOLVED)
+        decided = attrs.evolve(self.review, decision="refund")
         delivered = attrs.evolve(self.message, state=MessageState.DELIVERED)
-        waits = sentences.waiting_for(self.settled, (self.message, delivered), (self.review, resolved))
+        reviews = (self.review, resolved, decided)
+        waits = sentences.waiting_for(self.settled, (self.message, delivered), reviews)
         assert waits == (
             "A person's decision: amount_mismatch.",
             "Delivery of message 2, 'paid', next tried at 2026-01-05 09:40:00 UTC.",

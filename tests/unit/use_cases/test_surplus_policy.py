@@ -50,6 +50,16 @@ async def test_a_proposal_waits_for_any_operator_and_resolves_the_question_once_
     assert await till.shop.kit.payments.check() == ()
 
 
+async def test_nobody_is_told_that_a_person_decided_what_the_policy_did() -> None:
+    till = await till_of(rules=AUTOMATIC)
+    await surplus(till)
+
+    payment = await till.shop.payment()
+    told = [step.what for step in (await till.shop.kit.payments.explain(payment.payment_id, None)).steps]
+    assert "It was decided 'refund' about surplus: by the surplus policy" in told
+    assert not any(said.startswith("A person decided") for said in told)
+
+
 async def never_sent() -> tuple[Till, Review]:
     """Surplus that is set aside and cannot be sent, because its receipt never came; and who is asked."""
     till = await till_of(HesitatingProvider(refunds_by_receipt=True), rules=AUTOMATIC)

@@ -68,6 +68,25 @@ async def test_an_open_payment_says_what_we_wait_for_when_we_ask_next_and_what_m
     assert "Cancel the attempt." in story.may_do
 
 
+async def test_what_is_left_of_refunded_money_is_waited_for_as_long_as_it_is_asked_about(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    await shop.kit.work()
+    paid = await shop.kit.payments.explain(opened.payment_id, "user_1")
+    assert (paid.waiting_for, paid.next_check_at) == ((), None)
+
+    await shop.kit.payments.refund(
+        opened.payment_id, amount="200.00", reason="broken", actor="operator:clerk"
+    )
+    await shop.kit.work()
+
+    story = await shop.kit.payments.explain(opened.payment_id, "user_1")
+    assert story.next_check_at is not None
+    (waiting,) = story.waiting_for
+    assert f"scripted's answer about {opened.reference} (succeeded; " in waiting
+
+
 async def test_whoever_was_given_no_checkout_is_not_told_to_pay_on_it(shop: Shop) -> None:
     shop.provider.trouble = [OutcomeUnknown("the answer was lost")]
     await refused(OutcomeUnknown, shop.initiate())

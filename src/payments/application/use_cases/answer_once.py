@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from payments.application.answers import Answered
+from payments.application.ports.cipher import Cipher
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.unit_of_work import UnitOfWork
@@ -19,11 +20,18 @@ KEPT_FOR: Final = timedelta(hours=24)
 IN_FLIGHT_FOR: Final = timedelta(seconds=60)
 """A process that died while answering holds its key this long; then the request may be made again."""
 
+AHEAD: Final = timedelta(minutes=5)
+"""A reservation that ends so much later than ours was made by a clock that was ahead: it ends now."""
+
 
 @attrs.frozen
 class AnswerOnce:
-    """Keep the first final answer under the caller's key, per user and operation, for 24 hours."""
+    """Keep the first final answer under the caller's key, per user and operation, for 24 hours.
 
+    It is kept sealed: it may hold the address of a payer's page, which nobody is to read in the database.
+    """
+
+    _cipher: Cipher
     _clock: Clock
     _identifiers: Identifiers
     _unit_of_work: UnitOfWork
@@ -53,31 +61,42 @@ class AnswerOnce:
             holder=self._identifiers.unique(),
             expires_at=now + IN_FLIGHT_FOR,
         )
-        stands = await self._unit_of_work.single.begin_answer(mine, now)
+        single = self._unit_of_work.single
+        stands = await single.begin_answer(mine, now)
+        if stands is not None and stands.status is None and stands.expires_at > mine.expires_at + AHEAD:
+            # Whoever it is does not answer any more, or finds that the key is no longer theirs.
+            await single.drop_answer(stands)
+            stands = await single.begin_answer(mine, now)
         if stands is not None and stands.holder != mine.holder:
-            return _replay(stands, fingerprint)
+            return self._replayed(stands, fingerprint) or await produce()
         try:
             answered = await produce()
         except BaseException:
             # What went wrong is what the caller hears; a key not given back runs out by itself.
             with suppress(StorageError):
-                await self._unit_of_work.single.drop_answer(mine)
+                await single.drop_answer(mine)
             raise
         if answered.final:
-            kept = attrs.evolve(
-                mine, status=answered.status, body=answered.body, expires_at=self._clock.now() + KEPT_FOR
-            )
-            if not await self._unit_of_work.single.end_answer(kept):
+            sealed, until = self._cipher.seal(answered.body), self._clock.now() + KEPT_FOR
+            kept = attrs.evolve(mine, status=answered.status, body=sealed, expires_at=until)
+            if not await single.end_answer(kept):
                 # The reservation ran out, and another request has the key: its answer is the one that counts.
                 raise IdempotencyKeyInFlight(retry_after_s=1.0)
         else:
-            await self._unit_of_work.single.drop_answer(mine)
+            await single.drop_answer(mine)
         return answered
 
+    def _replayed(self, stands: StoredAnswer, fingerprint: str) -> Answered | None:
+        """The answer that stands; None if it was sealed under a key that is gone.
 
-def _replay(stands: StoredAnswer, fingerprint: str) -> Answered:
-    if stands.fingerprint != fingerprint:
-        raise IdempotencyKeyReused
-    if stands.status is None:
-        raise IdempotencyKeyInFlight(retry_after_s=1.0)
-    return Answered(status=stands.status, body=stands.body, final=True, replayed=True)
+        Then the request is made again: whatever is asked for under a key finds what it did before.
+        """
+        if stands.fingerprint != fingerprint:
+            raise IdempotencyKeyReused
+        if stands.status is None:
+            raise IdempotencyKeyInFlight(retry_after_s=1.0)
+        try:
+            body = self._cipher.open(stands.body)
+        except ValueError:
+            return None
+        return Answered(status=stands.status, body=body, final=True, replayed=True)

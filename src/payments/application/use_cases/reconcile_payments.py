@@ -6,6 +6,7 @@ about one by one, and only that answer counts, by the ordinary rules.
 
 import hashlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -49,6 +50,9 @@ _OF_MONEY: Final = frozenset({Claim.PAID, Claim.RETURNED, Claim.DISPUTED, Claim.
 MOST_REMEMBERED: Final = 250_000
 """Names of money that the ledger showed, eight bytes each. What is beyond is asked about instead."""
 TRIES: Final = 5
+_BEYOND: Final = timedelta(minutes=5)
+"""A transaction begins later than our claim, and by another clock: what was claimed just outside of a span
+may be listed within it."""
 _PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 120.0
 
@@ -95,7 +99,7 @@ class ReconcilePayments:
 
     async def _unpaid_here(self, run: "_Run") -> AsyncIterator[Compared]:
         """Attempts without own money, where only asking tells by which name the ledger knows them."""
-        async for payment, attempt in self._ours(run):
+        async for payment, attempt in self._ours(run, beyond=_BEYOND):
             recorded = [
                 c.amount
                 for c in payment.captures
@@ -264,7 +268,7 @@ class ReconcilePayments:
             said = f"asked, it said {answer.word!r}"
             for key in keys:
                 if answer.capture_key == key:
-                    yield _compared(run, Kind.AGREES, attempt.reference, key)
+                    yield _instead(run, payment, after, attempt.reference, answer)
                 elif answer.outcome is Outcome.NOTHING:
                     yield _compared(run, Kind.UNCLEAR, attempt.reference, key, f"not in its list; {said}")
                 else:
@@ -326,15 +330,39 @@ class ReconcilePayments:
             await self._clock.sleep(_PAUSE_S)
         raise AssertionError("the last try returns")
 
-    async def _ours(self, run: "_Run") -> AsyncIterator[tuple[Payment, Attempt]]:
-        """Every attempt of ours at this provider that was claimed in the span, with its payment."""
+    async def _ours(
+        self, run: "_Run", *, beyond: timedelta = timedelta(0)
+    ) -> AsyncIterator[tuple[Payment, Attempt]]:
+        """Every attempt of ours at this provider that was claimed in the span, with its payment.
+
+        So are those of as long as ``beyond`` before and after it.
+        """
         last: UUID | None = None
         while batch := await self._unit_of_work.reads.payments_after(last, BATCH):
             for payment in batch:
                 for attempt in payment.attempts:
-                    if run.is_about(attempt) and run.span.since <= attempt.claimed_at <= run.span.until:
+                    early, late = run.span.since - attempt.claimed_at, attempt.claimed_at - run.span.until
+                    if run.is_about(attempt) and early <= beyond and late <= beyond:
                         yield payment, attempt
             last = batch[-1].payment_id
+
+
+def _instead(run: "_Run", before: Payment, after: Payment, reference: str, answer: Answer) -> Compared:
+    """What is compared where an answer has to stand in for the line that the list did not show."""
+    name = answer.capture_key or ""
+    line = LedgerLine(
+        name=name,
+        reference=reference,
+        outcome=answer.outcome,
+        word=answer.word,
+        amount=answer.arrived,
+        raw=b"",
+    )
+    what = difference(before, reference, line)
+    if what is None:
+        return _compared(run, Kind.AGREES, reference, name)
+    came = Came.SETTLED if difference(after, reference, line) is None else Came.NOTHING
+    return _compared(run, Kind.DIFFERS, reference, name, f"not in its list; asked, {what}", came=came)
 
 
 _PAID_THERE: Final = "money of it is there, and none was here"

@@ -72,7 +72,7 @@ def _money(value: Any, code: Any, *, exactly: bool) -> Money | None:
         if currency.exponent > SUBUNIT_DIGITS:
             return None
         minor, rest = divmod(value, _subunits_per_minor(currency))
-        return None if minor == 0 or (rest and exactly) else Money(minor, currency)
+        return None if minor == 0 or (rest and exactly) else Money.stated(minor, currency)
     except InvalidMoney:
         return None
 
