@@ -652,3 +652,29 @@ async def test_who_collected_at_a_refused_door_is_put_before_a_person(shop: Shop
     await resolve(shop, await the_review(shop), "unlock")
     kept = await collected(shop, reference, delivery_code=code)
     assert kept.result is CashResult.SETTLED
+
+
+async def handed_out_again(shop: Shop) -> tuple[str, str]:
+    """An older cash attempt that its payer got back after a newer one, and its code."""
+    first, _ = await locked(shop)
+    await collected(shop, first, collection_id="no", outcome=AtTheDoor.REFUSED, amount=None)
+    newer, _ = await by_cash(shop)
+    await shop.kit.payments.cancel(newer.payment_id, "user_1", "payer:user_1")
+    await resolve(shop, await the_review(shop), "unlock")
+    again, code = await by_cash(shop)
+    assert again.reference == first != newer.reference
+    return first, code
+
+
+async def test_an_order_stands_for_the_attempt_whose_code_its_payer_is_shown(shop: Shop) -> None:
+    reference, code = await handed_out_again(shop)
+    kept = await collected(shop, order_id="order_1", delivery_code=code)
+    assert (kept.reference, kept.result) == (reference, CashResult.SETTLED)
+
+
+async def test_a_delivery_refused_by_its_order_ends_the_attempt_that_is_live(shop: Shop) -> None:
+    await handed_out_again(shop)
+    kept = await collected(
+        shop, collection_id="no-2", order_id="order_1", outcome=AtTheDoor.REFUSED, amount=None
+    )
+    assert (kept.result, kept.status) == (CashResult.DECLINED, PaymentStatus.FAILED)
