@@ -678,3 +678,18 @@ async def test_a_delivery_refused_by_its_order_ends_the_attempt_that_is_live(sho
         shop, collection_id="no-2", order_id="order_1", outcome=AtTheDoor.REFUSED, amount=None
     )
     assert (kept.result, kept.status) == (CashResult.DECLINED, PaymentStatus.FAILED)
+
+
+async def test_attached_cash_that_is_recorded_again_is_answered_the_same_and_tells_no_code(
+    shop: Shop,
+) -> None:
+    await shop.initiate()
+    told = {"order_id": "order_1", "delivery_code": "000000"}
+    await collected(shop, **told)
+    opened, code = await by_cash(shop)
+    await resolve(shop, await the_review(shop), "attach", reference=opened.reference)
+
+    again = [await collected(shop, **{**told, "delivery_code": tried}) for tried in ("000000", code)]
+
+    assert {kept.result for kept in again} == {CashResult.SETTLED}
+    assert (await shop.payment()).attempt(opened.reference).wrong_codes == 0
