@@ -10,7 +10,10 @@ from payments.domain.currencies import EXPONENTS
 from payments.domain.errors import FieldError, InvalidMoney
 
 MAX_MINOR: Final = 10**15
-"""No amount of ours is larger: it keeps every sum inside 64-bit columns and JSON's exact integers."""
+"""No amount that somebody names is larger."""
+
+MAX_SUM: Final = 1000 * MAX_MINOR
+"""No sum of such amounts is larger: it keeps all of them inside 64-bit columns."""
 
 # ASCII digits only: Decimal() itself would also take "1_000", blanks, exponents and other scripts' digits.
 _DECIMAL_TEXT: Final = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{1,18}))?", re.ASCII)
@@ -53,16 +56,16 @@ class Money:
         # bool is an int to Python, and True birr is nobody's money.
         if type(self.minor) is not int:
             raise InvalidMoney(f"An amount is a whole number of minor units, not {self.minor!r}.")
-        if abs(self.minor) > MAX_MINOR:
-            raise InvalidMoney(f"An amount beyond {MAX_MINOR} minor units is not taken.")
+        if abs(self.minor) > MAX_SUM:
+            raise InvalidMoney(f"An amount beyond {MAX_SUM} minor units is no sum of ours.")
 
     @classmethod
     def of(cls, amount: object, currency: object) -> Self:
         """Money from a decimal text (``"1000.00"``) or a ``Decimal``, converted exactly or refused.
 
         Raises:
-            InvalidMoney: a float or bool, digits that are not ASCII, NaN, an exponent, or more digits
-                after the point than the currency has (unless they are zeros).
+            InvalidMoney: a float or bool, digits that are not ASCII, NaN, an exponent, more digits after
+                the point than the currency has (unless they are zeros), or more than ``MAX_MINOR``.
         """
         unit = currency if isinstance(currency, Currency) else Currency.of(currency)
         text = format(amount, "f") if isinstance(amount, Decimal) else amount
@@ -73,6 +76,8 @@ class Money:
         if fraction[unit.exponent :].strip("0"):
             raise _invalid_amount(f"{amount} has more digits than {unit.code} knows.", unit)
         minor = int(whole + fraction[: unit.exponent].ljust(unit.exponent, "0"))
+        if minor > MAX_MINOR:
+            raise InvalidMoney(f"An amount beyond {MAX_MINOR} minor units is not taken.")
         return cls(-minor if sign else minor, unit)
 
     @property

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from payments.domain.currencies import EXPONENTS
 from payments.domain.errors import FieldError, InvalidMoney
-from payments.domain.money import MAX_MINOR, Currency, Money, zero
+from payments.domain.money import MAX_MINOR, MAX_SUM, Currency, Money, zero
 
 PAYABLE = sorted(code for code, exponent in EXPONENTS.items() if exponent is not None)
 
@@ -133,10 +133,19 @@ def test_what_is_no_payable_currency_is_refused(code: object) -> None:
     assert refused.value.errors == (FieldError("/currency", remedy),)
 
 
-@pytest.mark.parametrize("minor", [True, 1.0, "1", MAX_MINOR + 1])
+@pytest.mark.parametrize("minor", [True, 1.0, "1", MAX_SUM + 1, -MAX_SUM - 1])
 def test_minor_units_are_whole_and_bounded(minor: object) -> None:
     with pytest.raises(InvalidMoney, match=r"^An amount "):
         Money(minor, Currency.of("ETB"))  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_sum_may_be_larger_than_any_amount_that_is_taken() -> None:
+    most = Money.of("10000000000000.00", "ETB")
+    assert most.minor == MAX_MINOR
+    assert (most + most).decimal == "20000000000000.00"
+    for beyond in ("10000000000000.01", "-10000000000000.01", "999999999999999999.00"):
+        with pytest.raises(InvalidMoney, match=r"^An amount beyond 1000000000000000 minor units"):
+            Money.of(beyond, "ETB")
 
 
 def test_money_of_two_currencies_never_mixes() -> None:

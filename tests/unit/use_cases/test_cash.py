@@ -535,6 +535,19 @@ async def test_what_is_collected_is_with_its_collector_until_it_is_handed_in(sho
 # Why.
 
 
+async def test_cash_that_nobody_can_carry_hides_neither_the_rest_nor_its_payment(shop: Shop) -> None:
+    opened, code = await by_cash(shop)
+    for n in range(3):
+        slip = {"collection_id": f"c-{n}", "amount": birr("9000000000000.00")}
+        await collected(shop, opened.reference, delivery_code=code, **slip)
+
+    (in_hand,) = await shop.kit.payments.cash()
+
+    assert (in_hand.held.count, in_hand.held.total.decimal) == (3, "27000000000000.00")
+    (line,) = (await shop.kit.payments.find("order_1")).items
+    assert line.received.decimal == "27000000000000.00"
+
+
 async def test_why_tells_of_cash_in_words_of_cash(shop: Shop) -> None:
     opened, code = await by_cash(shop)
     wrong = record(opened.reference, delivery_code=another_than(code))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from payments.application.ports.providers import Range
 from payments.domain.errors import InvalidMoney, ProviderRejected
-from payments.domain.money import Currency, Money
+from payments.domain.money import MAX_MINOR, Currency, Money
 
 SUBUNIT_DIGITS: Final = 2
 """The wire counts hundredths of every currency, also of XOF, whose own minor unit is the whole franc."""
@@ -52,7 +52,8 @@ def subunits(amount: Money) -> int:
 def money(value: Any, code: Any) -> Money | None:
     """``value`` subunits, a whole number or digits, of the currency called ``code``.
 
-    None when it cannot be read, is not above zero, or is no whole number of the currency's minor units.
+    None when it cannot be read, is not above zero or larger than any amount, or is no whole number of the
+    currency's minor units.
     """
     return _money(value, code, exactly=True)
 
@@ -72,7 +73,8 @@ def _money(value: Any, code: Any, *, exactly: bool) -> Money | None:
         if currency.exponent > SUBUNIT_DIGITS:
             return None
         minor, rest = divmod(value, _subunits_per_minor(currency))
-        return None if minor == 0 or (rest and exactly) else Money(minor, currency)
+        named = 0 < minor <= MAX_MINOR and not (rest and exactly)
+        return Money(minor, currency) if named else None
     except InvalidMoney:
         return None
 
