@@ -95,7 +95,12 @@ class CollectCash:
             reserve=self._reserve,
             tokens=self._tokens,
         )
-        taken = await self._unit_of_work.write(taking)
+        try:
+            taken = await self._unit_of_work.write(taking)
+        except CollectionConflict:
+            # The id was perhaps taken in this instant, by this very record: where there is no payment to
+            # lock, both looked for it in vain. It is there to be looked at now.
+            taken = await self._unit_of_work.write(taking)
         if isinstance(taken, PaymentsError):
             raise taken
         return taken
@@ -254,7 +259,7 @@ class _Taking:
             recorded_at=self.clock.now(),
         )
         if not await transaction.add_collection(collection):
-            # Another payment's record took this id at the same instant: nothing of ours may stay.
+            # Another record took this id at the same instant: nothing of ours may stay.
             raise CollectionConflict(facts={"collection_id": record.collection_id})
         return collection
 
