@@ -464,7 +464,7 @@ TWICE: Final = (
     Fault(
         "one person alone refunds above the limit",
         "domain/refunding.py",
-        "    if person(approver) == person(refund.actor):",
+        "    if same_person(approver, refund.actor):",
         "    if not approver:",
         f"{CASES}/test_refunds.py"
         "::test_above_the_limit_a_second_person_approves_and_the_amount_is_set_aside_meanwhile",

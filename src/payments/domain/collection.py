@@ -98,9 +98,13 @@ class Handover:
 
 
 def cash_attempt(payment: Payment, reference: str | None) -> Attempt | None:
-    """The cash attempt called ``reference``, or without one the newest; None when there is none."""
-    at_the_door = [a for a in payment.attempts if a.on_delivery and reference in (None, a.reference)]
-    return at_the_door[-1] if at_the_door else None
+    """The cash attempt called ``reference``, or without one the newest; None when there is none.
+
+    The one that is live is the newest, by whatever clocks: it is its code that the payer is shown.
+    """
+    at_the_door = [a for a in payment.attempts_by_age if a.on_delivery and reference in (None, a.reference)]
+    live = next((a for a in at_the_door if a.live), None)
+    return live or (at_the_door[-1] if at_the_door else None)
 
 
 def locked(attempt: Attempt) -> bool:

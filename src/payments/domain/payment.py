@@ -104,10 +104,12 @@ class Payment:
         settling = self.settling_capture
         if settling:
             return self.attempt(settling.reference)
-        by_age = sorted(
-            self.attempts, key=lambda a: (a.reopened_at or a.claimed_at, a.reopened_at is not None)
-        )
-        return self.live_attempt or (by_age[-1] if by_age else None)
+        return self.live_attempt or (self.attempts_by_age[-1] if self.attempts else None)
+
+    @property
+    def attempts_by_age(self) -> list[Attempt]:
+        """All attempts by when they were handed out last; of two, the one handed out again is the newer."""
+        return sorted(self.attempts, key=lambda a: (a.reopened_at or a.claimed_at, a.reopened_at is not None))
 
     @property
     def received(self) -> Money:

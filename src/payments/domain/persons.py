@@ -9,6 +9,11 @@ def person(actor: str) -> str:
     return actor.partition(":")[2] or actor
 
 
+def same_person(one: str, another: str) -> bool:
+    """Whether two actors are one person, in whichever roles; a ``sub`` may hold a colon, and stand alone."""
+    return not {one, person(one)}.isdisjoint({another, person(another)})
+
+
 def owes(payment: Payment, sub: str) -> bool:
     """Whether the person called ``sub`` is the payer of ``payment``."""
     return payment.payer == sub

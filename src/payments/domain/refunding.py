@@ -21,7 +21,7 @@ from payments.domain.errors import (
 from payments.domain.events import ReviewKind
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment, failed_once_empty, projected
-from payments.domain.persons import person, refuse_payer
+from payments.domain.persons import refuse_payer, same_person
 from payments.domain.refund import Refund, refundable, refunded
 from payments.domain.transitions import REFUND, Disposition, RefundStatus, following
 from payments.domain.watching import HOURLY, SCHEDULE, watched_for_the_rest
@@ -151,7 +151,7 @@ def approve(payment: Payment, refund_id: UUID, *, approver: str, now: datetime) 
     refund = refund_of(payment, refund_id)
     if refund.status is not RefundStatus.AWAITING_APPROVAL:
         raise RefundNotAwaiting
-    if person(approver) == person(refund.actor):
+    if same_person(approver, refund.actor):
         raise ApprovalByRequester
     refuse_payer(payment, approver)
     event = happened.RefundApproved(refund_id=refund_id, approver=approver)

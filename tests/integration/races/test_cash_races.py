@@ -127,3 +127,17 @@ def test_cash_is_handed_in_once(racing: tuple[Side, ...]) -> None:
     kinds = Counter(type(answer).__name__ for answer in outcomes(running))
     assert kinds == {"Handover": 1, HandoverConflict.__name__: 11}
     assert racing[0].wait_for(racing[0].payments.cash) == ()
+
+
+def test_the_same_record_at_the_same_instant_is_answered_the_same_where_nobody_began_to_pay(
+    racing: tuple[Side, ...], rounds: range
+) -> None:
+    for number in rounds:
+        said = record(f"c-{number}", None, order_id="order_of_nobody")
+        running = [
+            side.start(side.payments.collect_cash, said)
+            for _, side in zip(range(20), cycle(racing), strict=False)
+        ]
+        answers = outcomes(running)
+        assert not [answer for answer in answers if isinstance(answer, BaseException)]
+        assert len(set(answers)) == 1

@@ -535,6 +535,19 @@ async def test_what_is_collected_is_with_its_collector_until_it_is_handed_in(sho
 # Why.
 
 
+async def test_cash_that_nobody_can_carry_hides_neither_the_rest_nor_its_payment(shop: Shop) -> None:
+    opened, code = await by_cash(shop)
+    for n in range(3):
+        slip = {"collection_id": f"c-{n}", "amount": birr("9000000000000.00")}
+        await collected(shop, opened.reference, delivery_code=code, **slip)
+
+    (in_hand,) = await shop.kit.payments.cash()
+
+    assert (in_hand.held.count, in_hand.held.total.decimal) == (3, "27000000000000.00")
+    (line,) = (await shop.kit.payments.find("order_1")).items
+    assert line.received.decimal == "27000000000000.00"
+
+
 async def test_why_tells_of_cash_in_words_of_cash(shop: Shop) -> None:
     opened, code = await by_cash(shop)
     wrong = record(opened.reference, delivery_code=another_than(code))
@@ -652,3 +665,44 @@ async def test_who_collected_at_a_refused_door_is_put_before_a_person(shop: Shop
     await resolve(shop, await the_review(shop), "unlock")
     kept = await collected(shop, reference, delivery_code=code)
     assert kept.result is CashResult.SETTLED
+
+
+async def handed_out_again(shop: Shop) -> tuple[str, str]:
+    """An older cash attempt that its payer got back after a newer one, and its code."""
+    first, _ = await locked(shop)
+    await collected(shop, first, collection_id="no", outcome=AtTheDoor.REFUSED, amount=None)
+    newer, _ = await by_cash(shop)
+    await shop.kit.payments.cancel(newer.payment_id, "user_1", "payer:user_1")
+    await resolve(shop, await the_review(shop), "unlock")
+    again, code = await by_cash(shop)
+    assert again.reference == first != newer.reference
+    return first, code
+
+
+async def test_an_order_stands_for_the_attempt_whose_code_its_payer_is_shown(shop: Shop) -> None:
+    reference, code = await handed_out_again(shop)
+    kept = await collected(shop, order_id="order_1", delivery_code=code)
+    assert (kept.reference, kept.result) == (reference, CashResult.SETTLED)
+
+
+async def test_a_delivery_refused_by_its_order_ends_the_attempt_that_is_live(shop: Shop) -> None:
+    await handed_out_again(shop)
+    kept = await collected(
+        shop, collection_id="no-2", order_id="order_1", outcome=AtTheDoor.REFUSED, amount=None
+    )
+    assert (kept.result, kept.status) == (CashResult.DECLINED, PaymentStatus.FAILED)
+
+
+async def test_attached_cash_that_is_recorded_again_is_answered_the_same_and_tells_no_code(
+    shop: Shop,
+) -> None:
+    await shop.initiate()
+    told = {"order_id": "order_1", "delivery_code": "000000"}
+    await collected(shop, **told)
+    opened, code = await by_cash(shop)
+    await resolve(shop, await the_review(shop), "attach", reference=opened.reference)
+
+    again = [await collected(shop, **{**told, "delivery_code": tried}) for tried in ("000000", code)]
+
+    assert {kept.result for kept in again} == {CashResult.SETTLED}
+    assert (await shop.payment()).attempt(opened.reference).wrong_codes == 0

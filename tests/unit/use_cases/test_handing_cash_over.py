@@ -1,11 +1,14 @@
 """Cash that collectors hand in: all of it or none, once, and by who holds it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import attrs
 import pytest
 
-from payments.domain.collection import AtTheDoor, CashRecord
+from payments.adapters.memory.repository import MemoryReads
+from payments.domain.collection import AtTheDoor, CashRecord, Collection
 from payments.domain.errors import FieldError, HandoverConflict, InvalidRequest
 from payments.domain.money import Money
 from payments.testing import InMemoryPayments, cash_on_delivery, in_memory_payments
@@ -114,3 +117,32 @@ async def test_a_hand_over_names_some_collections_each_once(
 ) -> None:
     error = await refused(InvalidRequest, kit.payments.hand_over_cash("h", "rider_7", names, "operator:ops"))
     assert error.errors == (FieldError("/collections", "Name 1 to 500 collections, each once."),)
+
+
+@attrs.define
+class HandedInMeanwhile(MemoryReads):
+    """Reads between which somebody hands cash in."""
+
+    hand_in: Callable[[], Awaitable[object]]
+
+    async def cash_held(self, collector: str | None, limit: int) -> tuple[Collection, ...]:
+        found = await MemoryReads.cash_held(self, collector, limit)
+        await self.hand_in()
+        return found
+
+
+async def test_sums_are_those_of_the_cash_that_is_listed_though_some_is_handed_in_meanwhile(
+    kit: InMemoryPayments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hand_in() -> None:
+        await kit.payments.hand_over_cash("h", "rider_7", ("a", "b"), "operator:ops")
+
+    kept = kit.unit_of_work.reads
+    assert isinstance(kept, MemoryReads)
+    reads = HandedInMeanwhile(kept._tables, hand_in)
+    monkeypatch.setattr(type(kit.unit_of_work), "reads", property(lambda _: reads))
+
+    for in_hand in await kit.payments.cash():
+        listed = [c.amount.minor for c in in_hand.collections if c.amount]
+        assert (len(listed), sum(listed)) == (in_hand.held.count, in_hand.held.total.minor)
+    assert await held(kit) == {"rider_7": ["c"], "rider_8": ["d"]}

@@ -405,6 +405,20 @@ async def test_above_the_limit_a_second_person_approves_and_the_amount_is_set_as
     await everything_holds(till.shop.kit)
 
 
+@pytest.mark.parametrize(
+    ("one", "another"),
+    [
+        ("auth0:clerk", "operator:auth0:clerk"),
+        ("operator:auth0:clerk", "auth0:clerk"),
+        ("clerk", "ops:clerk"),
+    ],
+)
+async def test_nobody_approves_their_own_refund_by_leaving_out_their_role(one: str, another: str) -> None:
+    till = await till_of(rules=LIMITS)
+    waiting = await till.refund("1000.00", actor=one)
+    await refused(ApprovalByRequester, till.approve(waiting, another))
+
+
 async def test_up_to_the_limit_nobody_else_is_asked() -> None:
     till = await till_of(rules=LIMITS)
     assert (await till.refund("500.00")).status is RefundStatus.SUCCEEDED

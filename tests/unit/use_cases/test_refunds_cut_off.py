@@ -11,8 +11,11 @@ import attrs
 import pytest
 
 from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
-from payments.application.ports.providers import RefundRequest
+from payments.application.ports.providers import RefundOutcome, RefundRequest
 from payments.application.ports.repository import Transaction
+from payments.application.review_details import Details
+from payments.domain.errors import OutcomeUnknown
+from payments.domain.events import ReviewKind
 from payments.domain.refund import Refund
 from payments.domain.refund_rules import RefundRules
 from payments.testing import InMemoryPayments, in_memory_payments
@@ -143,6 +146,30 @@ async def test_a_late_answer_to_a_request_that_was_given_up_still_counts() -> No
     refunds.after_request = a_minute_later
     assert (await refund(kit, payment_id)).status.value == "succeeded"
     assert refunds.calls["request"] == 1
+
+
+@pytest.mark.parametrize("answer", [RefundOutcome.PENDING, RefundOutcome.FAILED, None])
+async def test_a_request_that_arrives_although_a_person_recorded_its_failure_is_put_before_a_person(
+    answer: RefundOutcome | None,
+) -> None:
+    kit, payment_id = await paid(MortalStorage(), refunds := HesitatingRefunds())
+
+    async def given_up(request: RefundRequest) -> None:
+        refunds.ends(request.reference, RefundOutcome.NEEDS_ATTENTION)
+        await kit.pass_time(timedelta(minutes=2))
+        (asked,) = (await kit.payments.reviews()).items
+        failed = Details(outcome="failed")
+        await kit.payments.resolve(asked.review_id, "record", "not there", "operator:boss", failed)
+        if answer is None:
+            raise OutcomeUnknown("No answer came.")
+
+    refunds.after_request, refunds.answer = given_up, answer or RefundOutcome.PENDING
+    assert (await refund(kit, payment_id)).status.value == "failed"
+
+    asked_again = (await kit.payments.reviews()).items
+    went = [] if answer is RefundOutcome.FAILED else [(ReviewKind.DISPUTE, str(REFUND_ID))]
+    assert [(each.kind, each.subject) for each in asked_again] == went
+    await everything_holds(kit)
 
 
 @pytest.mark.parametrize("rules", [None, RefundRules(approval_above={"ETB": birr("1.00")})])

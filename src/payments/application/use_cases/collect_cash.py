@@ -95,7 +95,12 @@ class CollectCash:
             reserve=self._reserve,
             tokens=self._tokens,
         )
-        taken = await self._unit_of_work.write(taking)
+        try:
+            taken = await self._unit_of_work.write(taking)
+        except CollectionConflict:
+            # The id was perhaps taken in this instant, by this very record: where there is no payment to
+            # lock, both looked for it in vain. It is there to be looked at now.
+            taken = await self._unit_of_work.write(taking)
         if isinstance(taken, PaymentsError):
             raise taken
         return taken
@@ -142,8 +147,9 @@ class _Taking:
 
     def _same(self, known: Collection, payment: Payment | None) -> Collection:
         attempt = cash_attempt(payment, known.reference) if payment and known.reference else None
-        # What was taken in had the right code. It is not kept, so it is looked at instead of compared.
-        given = self.record.delivery_code is not None
+        # What was taken in had the right code. It is not kept, so it is looked at instead of compared. What a
+        # person attached had none of this attempt's, and whoever repeats it is not told which would be right.
+        given = self.record.delivery_code is not None and not _put_there(known, payment)
         another = given and attempt and self._needs_code(attempt) and not self._code_is_right(attempt)
         if another or known.fingerprint != _fingerprint(self.record):
             raise CollectionConflict(facts={"collection_id": known.collection_id})
@@ -253,7 +259,7 @@ class _Taking:
             recorded_at=self.clock.now(),
         )
         if not await transaction.add_collection(collection):
-            # Another payment's record took this id at the same instant: nothing of ours may stay.
+            # Another record took this id at the same instant: nothing of ours may stay.
             raise CollectionConflict(facts={"collection_id": record.collection_id})
         return collection
 
@@ -288,6 +294,14 @@ def _refuse_senseless(record: CashRecord) -> None:
         wrong.append(FieldError("/amount", "Say how much was collected: more than nothing."))
     if wrong:
         raise InvalidRequest(errors=tuple(wrong))
+
+
+def _put_there(known: Collection, payment: Payment | None) -> bool:
+    """Whether a person attached the cash of ``known`` to the attempt that it counts for."""
+    captures = payment.captures if payment else ()
+    return any(
+        c.attached and (c.reference, c.key) == (known.reference, known.collection_id) for c in captures
+    )
 
 
 def _told(attempt: Attempt) -> PaymentsError:

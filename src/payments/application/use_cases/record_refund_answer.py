@@ -19,7 +19,7 @@ from payments.domain.payment import Change, Payment
 from payments.domain.refund import Refund
 from payments.domain.refunding import capture_of, refund_of
 from payments.domain.review import Review
-from payments.domain.reviewing import was_asked
+from payments.domain.reviewing import WayOut, was_asked
 
 
 @attrs.frozen
@@ -70,7 +70,7 @@ class RecordRefundAnswer:
             )
             if question is not None and str(refund_id) not in asked:
                 change = _followed(change, Change(change.payment, (question,)))
-            dispute = _contradiction(refund, heard.answer, reviews)
+            dispute = _contradiction(refund, heard, reviews)
             if dispute is not None:
                 change = _followed(change, Change(change.payment, (dispute,)))
             provider = capture_of(locked, refund.capture_id).provider
@@ -90,11 +90,19 @@ class RecordRefundAnswer:
         return await self._unit_of_work.write(write)
 
 
-def _contradiction(
-    refund: Refund, answer: RefundAnswer, reviews: tuple[Review, ...]
-) -> happened.ReviewOpened | None:
-    """The question that a success raises of ``refund`` as it was found failed, unless it was asked before."""
-    if answer.outcome is not RefundOutcome.SUCCEEDED:
+def _contradiction(refund: Refund, heard: Heard, reviews: tuple[Review, ...]) -> happened.ReviewOpened | None:
+    """The question that an answer raises of ``refund`` as it was found failed, unless it was asked before.
+
+    A success does, and any answer to our own request but a no, where a person recorded the failure: they
+    cannot have seen what was on its way.
+    """
+    answer, subject = heard.answer, str(refund.refund_id)
+    recorded = any(
+        (r.kind, r.subject, r.decision) == (ReviewKind.REFUND_UNKNOWN, subject, WayOut.RECORD.value)
+        for r in reviews
+    )
+    sent = recorded and heard.to_our_request and answer.outcome is not RefundOutcome.FAILED
+    if answer.outcome is not RefundOutcome.SUCCEEDED and not sent:
         return None
     dispute = refunding.contradicted(refund, answer.word)
     return None if dispute is None or was_asked(dispute, reviews) else dispute

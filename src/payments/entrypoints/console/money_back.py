@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from payments.domain.payment import Payment
-from payments.domain.persons import owes, person
+from payments.domain.persons import owes, same_person
 from payments.domain.refund import refundable
 from payments.domain.transitions import RefundStatus
 from payments.entrypoints.http.auth import Caller, Scope
@@ -29,5 +29,5 @@ def approvable(payment: Payment, caller: Caller) -> frozenset[UUID]:
     return frozenset(
         r.refund_id
         for r in payment.refunds
-        if r.refund_id in waiting and person(r.actor) != person(caller.actor)
+        if r.refund_id in waiting and not same_person(r.actor, caller.actor)
     )
