@@ -281,6 +281,13 @@ class FirstComeFirst(MemoryTransaction):
         return due[:limit]
 
 
+class AllOrNothing(MemoryTransaction):
+    """Knows no limit when it erases."""
+
+    async def erase_people(self, until: datetime, *, limit: int) -> int:
+        return await super().erase_people(until, limit=limit + 1000)
+
+
 class Indiscreet(MemoryReads):
     """Reads what is kept about every payment as if it were about one."""
 
@@ -464,6 +471,11 @@ BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
         lambda: Store(FirstComeFirst),
         "test_the_notices_due_for_longest_are_taken_and_come_as_they_were_received",
         r"who waits for longest is not passed over: \[3, 2\], not \[3, 1\]",
+    ),
+    (
+        lambda: Store(AllOrNothing),
+        "test_the_oldest_payers_are_erased_first_and_no_more_than_asked",
+        "two payers, the oldest, are erased",
     ),
     (
         lambda: Store(reading=Indiscreet),

@@ -14,6 +14,7 @@ from payments.domain.evidence import Evidence
 from payments.testing.contracts.keeping_cash import a_collection
 from payments.testing.contracts.promises import promise
 from payments.testing.contracts.stored import (
+    FAILED,
     a_message,
     a_notice,
     a_payment,
@@ -127,6 +128,16 @@ class TurnsContract(ABC):
             promise(f"one notice, the oldest, is emptied; left {left}.", kept=(first, left) == (1, [1, 2]))
             rest = await units.write(lambda t: t.erase_notices(after_s(2), limit=9))
             promise("and then what was received at that very moment.", kept=rest == 1)
+
+    async def test_the_oldest_payers_are_erased_first_and_no_more_than_asked(self) -> None:
+        async with self.stage() as units:
+            for number, at in ((1, 2), (2, 3), (3, 1)):
+                over = an_attempt(number, status=FAILED, phone="254700000000", next_check_at=None)
+                await keep(units, a_payment(number, created_at=after_s(at), attempts=(over,)))
+            done = await units.write(lambda t: t.erase_people(after_s(9), limit=2))
+            known = [p.order_id for p in await units.reads.payments_after(None, 9) if p.attempts[0].phone]
+            kept = (done, known) == (2, ["order_2"])
+            promise(f"two payers, the oldest, are erased; known {known}.", kept=kept)
 
 
 async def _reviewed(units: UnitOfWork) -> None:
