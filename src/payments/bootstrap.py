@@ -6,7 +6,7 @@ use-cases. The container is a local variable that dies inside :func:`open_paymen
 
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -140,6 +140,8 @@ USE_CASES = (
 )
 
 _SQLITE = "sqlite:///"
+_END = object()
+"""What a caller without an event loop is told when there is nothing more."""
 
 
 @attrs.frozen(kw_only=True)
@@ -407,8 +409,9 @@ def _orders(settings: Settings, surroundings: Surroundings, *, read_only: bool) 
 class BlockingPayments:
     """:class:`Payments` for programs without an event loop: the same calls, waited for.
 
-    ``blocking.initiate(order_id=..., user_id=..., provider=...)`` and every other field of the facade. It may
-    be used from several threads; all of them share one event loop in a thread of its own.
+    ``blocking.initiate(order_id=..., user_id=..., provider=...)`` and every other field of the facade; what
+    ``reconcile`` finds one by one is read with ``for``. It may be used from several threads; all of them
+    share one event loop in a thread of its own.
     """
 
     def __init__(self, payments: Payments, portal: BlockingPortal) -> None:
@@ -419,7 +422,19 @@ class BlockingPayments:
         use_case = getattr(self._payments, name)
         if not callable(use_case):
             return cast("Callable[..., Any]", use_case)
-        return lambda *args, **kwargs: self._portal.call(partial(use_case, *args, **kwargs))
+        return partial(self._wait, use_case)
+
+    def _wait(self, use_case: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        answer = self._portal.call(partial(use_case, *args, **kwargs))
+        return self._one_by_one(answer) if isinstance(answer, AsyncGenerator) else answer
+
+    def _one_by_one(self, answers: AsyncGenerator[Any, None]) -> Iterator[Any]:
+        """What :meth:`Payments.reconcile <payments.Payments>` finds, waited for where it is asked for."""
+        try:
+            while (answer := self._portal.call(anext, answers, _END)) is not _END:
+                yield answer
+        finally:
+            self._portal.call(answers.aclose)
 
 
 @contextmanager
