@@ -120,7 +120,8 @@ class DoubledStage(OutsideStage):
         self._point_at(attrs.evolve(self.settings, base_url=f"http://127.0.0.1:{free_port()}"))
 
     async def lock_out(self) -> None:
-        self._point_at(attrs.evolve(self.settings, secret_key=Secret("acme-test-of-somebody-else")))
+        self.key = "acme-test-of-somebody-else"
+        self._point_at(attrs.evolve(self.settings, secret_key=Secret(self.key)))
 
     async def recover(self) -> None:
         self.double.trouble = ""

@@ -86,7 +86,8 @@ class SimulatedStage(RefundingStage):
         self._point_at(attrs.evolve(self.settings, base_url=f"http://127.0.0.1:{free_port()}/v1"))
 
     async def lock_out(self) -> None:
-        self._point_at(attrs.evolve(self.settings, secret_key=Secret("CHASECK_TEST-" + "r" * 32)))
+        self.key = "CHASECK_TEST-" + "r" * 32
+        self._point_at(attrs.evolve(self.settings, secret_key=Secret(self.key)))
 
     async def recover(self) -> None:
         await self.switch(fault="none")

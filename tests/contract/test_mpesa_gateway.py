@@ -100,7 +100,8 @@ class SimulatedStage(RefundingStage):
         self.point_at(attrs.evolve(self.settings, base_url=f"http://127.0.0.1:{free_port()}"))
 
     async def lock_out(self) -> None:
-        self.point_at(attrs.evolve(self.settings, consumer_key=Secret("a-key-of-nobody")))
+        self.key = "a-key-of-nobody"
+        self.point_at(attrs.evolve(self.settings, consumer_key=Secret(self.key)))
 
     async def recover(self) -> None:
         await self.switch(fault="none")

@@ -89,7 +89,8 @@ class SimulatedStage(RefundingStage):
         self._point_at(attrs.evolve(self.settings, base_url=f"http://127.0.0.1:{free_port()}"))
 
     async def lock_out(self) -> None:
-        self._point_at(attrs.evolve(self.settings, secret_key=Secret("sk_test_" + "r" * 40)))
+        self.key = "sk_test_" + "r" * 40
+        self._point_at(attrs.evolve(self.settings, secret_key=Secret(self.key)))
 
     async def recover(self) -> None:
         await self.switch(fault="none")

@@ -254,6 +254,60 @@ class Mixed(MemoryReads):
         return (await super().records_of(payments))[::-1]
 
 
+class AskedMeanwhile(MemoryTransaction):
+    """Takes an older look at an attempt for the newest one."""
+
+    async def save(self, change: StoredChange) -> None:
+        stored = self.tables.payments[change.after.payment_id]
+        before = attrs.evolve(change.before, attempts=stored.attempts)
+        await super().save(attrs.evolve(change, before=before))
+
+
+class WholeRows(MemoryTransaction):
+    """Writes a payment whole, and with it what its change had nothing to do with."""
+
+    async def save(self, change: StoredChange) -> None:
+        await super().save(change)
+        self._change(payments={**self.tables.payments, change.after.payment_id: change.after})
+
+
+class FirstComeFirst(MemoryTransaction):
+    """Leases what was received first, and has what is due for longest wait."""
+
+    async def lease_notices(
+        self, now: datetime, *, until: datetime, token: UUID, limit: int
+    ) -> tuple[Notice, ...]:
+        due = await super().lease_notices(now, until=until, token=token, limit=1000)
+        return due[:limit]
+
+
+class AllOrNothing(MemoryTransaction):
+    """Knows no limit when it erases."""
+
+    async def erase_people(self, until: datetime, *, limit: int) -> int:
+        return await super().erase_people(until, limit=limit + 1000)
+
+
+class Indiscreet(MemoryReads):
+    """Reads what is kept about every payment as if it were about one."""
+
+    async def evidence_of(self, payment_id: UUID) -> tuple[Evidence, ...]:
+        every = self._tables().evidence.values()
+        return tuple(sorted(every, key=lambda e: (e.observed_at, e.evidence_id)))
+
+
+class Penniless(MemoryReads):
+    async def attempt_with_money(self, provider: str, mode: Mode, key: str) -> str | None:
+        return None
+
+
+class Endless(MemoryReads):
+    """Has pages without an end."""
+
+    async def reviews(self, query: ReviewQuery) -> tuple[Review, ...]:
+        return await super().reviews(attrs.evolve(query, limit=1000))
+
+
 BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
     (
         NoRollback,
@@ -397,6 +451,46 @@ BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
         lambda: Store(reading=Mixed),
         "test_the_records_of_payments_side_by_side_are_read_together_as_each_is_alone",
         "the records are those that each has alone",
+    ),
+    (
+        lambda: Store(AnyKey),
+        "test_a_receipt_counts_once_for_one_provider_and_mode",
+        "a receipt is one of one",
+    ),
+    (
+        lambda: Store(AskedMeanwhile),
+        "test_an_attempt_that_was_asked_about_meanwhile_is_stale_and_stays",
+        "save raises StaleVersion for an attempt asked about meanwhile. It raised nothing",
+    ),
+    (
+        lambda: Store(WholeRows),
+        "test_what_a_change_does_not_write_stays_as_it_is_stored",
+        "what is not written is not set back",
+    ),
+    (
+        lambda: Store(FirstComeFirst),
+        "test_the_notices_due_for_longest_are_taken_and_come_as_they_were_received",
+        r"who waits for longest is not passed over: \[3, 2\], not \[3, 1\]",
+    ),
+    (
+        lambda: Store(AllOrNothing),
+        "test_the_oldest_payers_are_erased_first_and_no_more_than_asked",
+        "two payers, the oldest, are erased",
+    ),
+    (
+        lambda: Store(reading=Indiscreet),
+        "test_the_records_of_payments_side_by_side_are_read_together_as_each_is_alone",
+        "the records of a payment are about it",
+    ),
+    (
+        lambda: Store(reading=Penniless),
+        "test_whose_money_has_a_key_is_read",
+        r"attempt_with_money.*AP-1.* is p-.*, not None",
+    ),
+    (
+        lambda: Store(reading=Endless),
+        "test_notices_and_reviews_are_read_by_their_times",
+        "the queue, newest first, and no more",
     ),
 ]
 

@@ -65,7 +65,7 @@ class InMemoryPayments:
         return shown.delivery_code
 
     async def work(self) -> None:
-        """Do what the worker does, until nothing is due."""
+        """Do what the worker does, until nothing is due; only ``payments.erase`` erases what is old."""
         while (
             await self.payments.process_notices()
             + await self.payments.deliver()

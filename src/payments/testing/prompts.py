@@ -27,8 +27,11 @@ from payments.application.records import Claim
 from payments.domain.errors import FieldError, GatewayError, InvalidRequest
 from payments.domain.evidence import Answer, Mode, Outcome, nothing
 from payments.domain.money import Money
+from payments.testing.provider import refuse_untaken
 
 PHONE: Final = "254712345678"
+RANGES: Final[Mapping[str, Range]] = {"KES": Range(Money.of("1.00", "KES"), Money.of("250000.00", "KES"))}
+"""By currency: the least and the most."""
 _PHONE: Final = re.compile(r"(?:254|0)(7[0-9]{8})", re.ASCII)
 
 
@@ -61,7 +64,7 @@ class ScriptedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
             name=self.name,
             mode=self.mode,
             flow=Flow.PROMPT,
-            ranges={"KES": Range(Money.of("1.00", "KES"), Money.of("250000.00", "KES"))},
+            ranges=RANGES,
             payable_for=payable_for,
             watched_for=timedelta(hours=24),
             checkouts=self,
@@ -122,6 +125,7 @@ class ScriptedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
         return json.dumps(said | changed).encode()
 
     async def open(self, request: CheckoutRequest) -> Checkout:
+        refuse_untaken(RANGES, request.amount)
         self.calls["open"] += 1
         trouble = self.trouble.pop(0) if self.trouble else None
         if trouble is None or self.accepts_in_trouble:

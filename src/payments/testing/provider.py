@@ -44,9 +44,15 @@ from payments.domain.errors import (
     ProviderRejected,
 )
 from payments.domain.evidence import Answer, Mode, Outcome
-from payments.domain.money import Currency, Money
+from payments.domain.money import Money
 
 SECRET: Final = "the-scripted-providers-secret"  # noqa: S105 -- a double's secret, on purpose public
+
+RANGES: Final[Mapping[str, Range]] = {
+    code: Range(Money.of("1", code), Money.of("1000000", code))
+    for code in ("ETB", "USD", "KES", "NGN", "GHS")
+}
+"""By currency: the least and the most."""
 
 
 @attrs.define
@@ -177,7 +183,7 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Emails, Webhooks)
             name=self.name,
             mode=self.mode,
             flow=Flow.HOSTED_PAGE,
-            ranges={code: _range(code) for code in ("ETB", "USD", "KES", "NGN", "GHS")},
+            ranges=RANGES,
             payable_for=payable_for,
             watched_for=timedelta(hours=72),
             checkouts=self,
@@ -226,7 +232,7 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Emails, Webhooks)
     def notice(self, reference: str, claim: Claim = Claim.PAID, **more: Any) -> RawNotice:
         """A signed notice about ``reference``."""
         body = json.dumps({"reference": reference, "claim": claim.value, **more}).encode()
-        return RawNotice(headers=(("x-signature", _signature(body)),), body=body)
+        return signed(body)
 
     def lists(self, reference: str, /, **other: Any) -> None:
         """Its ledger has a line of what it answers about ``reference``; ``other`` replaces facts of it."""
@@ -239,6 +245,7 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Emails, Webhooks)
         return self._requests
 
     async def open(self, request: CheckoutRequest) -> Checkout:
+        refuse_untaken(RANGES, request.amount)
         self.calls["open"] += 1
         trouble = self.trouble.pop(0) if self.trouble else None
         if trouble is None or self.accepts_in_trouble:
@@ -278,14 +285,28 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Emails, Webhooks)
             raise NoticeForged
         try:
             told = json.loads(notice.body)
-            return Hint(reference=told["reference"], claim=Claim(told["claim"]), word=told["claim"])
-        except (ValueError, KeyError, TypeError) as error:
+            reference, word = told["reference"], told["claim"]
+            if not reference.startswith(("p-", "r-")):
+                return Hint(reference=None, claim=Claim.IGNORED, word=word)
+            return Hint(reference=reference, claim=Claim(word), word=word)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise NoticeMalformed from error
 
 
-def _range(code: str) -> Range:
-    currency = Currency.of(code)
-    return Range(Money.of("1", currency), Money.of("1000000", currency))
+def refuse_untaken(ranges: Mapping[str, Range], amount: Money) -> None:
+    """Return if ``amount`` lies within its currency's range.
+
+    Raises:
+        ProviderRejected: it does not; nothing was opened.
+    """
+    span = ranges.get(amount.currency.code)
+    if span is None or not span.least <= amount <= span.most:
+        raise ProviderRejected(f"{amount} is not taken.")
+
+
+def signed(body: bytes) -> RawNotice:
+    """``body`` as a scripted provider sends it."""
+    return RawNotice(headers=(("x-signature", _signature(body)),), body=body)
 
 
 def _signature(body: bytes) -> str:

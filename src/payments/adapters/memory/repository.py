@@ -278,6 +278,7 @@ class MemoryTransaction(Transaction):
         if stored is None or stored.version != change.before.version:
             raise StaleVersion
         refuse_other_attempts(stored, change)
+        after = _with_what_is_stored(stored, change)
         refuse_duplicates(self.tables.payments.values(), after)
         refuse_rewriting(change, self.tables.messages.values(), self.tables.evidence, self.tables.audit)
         changed: dict[str, Any] = {"payments": {**self.tables.payments, after.payment_id: after}}
@@ -598,6 +599,29 @@ class MemoryTransaction(Transaction):
 
     def _change(self, **changed: Any) -> None:
         self.tables = self.tables.having(**changed)
+
+
+def _with_what_is_stored(stored: Payment, change: StoredChange) -> Payment:
+    """What ``change`` leads to, where what it does not write is as it is stored: rows are written one by one.
+
+    What was learnt by asking changes no version, so it may be newer than what the change began from.
+    """
+    before, after = change.before, change.after
+    if stored is before:
+        return after
+    return attrs.evolve(
+        after,
+        attempts=_rows(stored.attempts, before.attempts, after.attempts, lambda attempt: attempt.reference),
+        captures=_rows(stored.captures, before.captures, after.captures, lambda capture: capture.capture_id),
+        refunds=_rows(stored.refunds, before.refunds, after.refunds, lambda refund: refund.refund_id),
+    )
+
+
+def _rows(
+    stored: tuple[V, ...], before: tuple[V, ...], after: tuple[V, ...], name: Callable[[V], K]
+) -> tuple[V, ...]:
+    present, known = {name(row): row for row in stored}, {name(row): row for row in before}
+    return tuple(present.get(name(row), row) if known.get(name(row)) == row else row for row in after)
 
 
 def _reviews_of(reviews: Mapping[UUID, Review], payment_id: UUID) -> tuple[Review, ...]:

@@ -454,13 +454,15 @@ class SqlTransaction(SqlSingleWrites, Transaction):
         return len(emptied)
 
     async def erase_people(self, until: datetime, *, limit: int) -> int:
-        due = {"until": instant(until), "limit": limit}
         count = 0
         for statement in (
             statements.PAYERS_TO_ERASE,
             statements.PHONES_TO_ERASE,
             statements.MAILS_TO_ERASE,
         ):
+            if count >= limit:
+                break
+            due = {"until": instant(until), "limit": limit - count}
             # A payment with two phones is named twice.
             found = dict.fromkeys(row["payment_id"] for row in await self._runner.fetch(statement, due))
             await self._erase([{"this_payment": name} for name in found])

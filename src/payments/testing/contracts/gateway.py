@@ -70,6 +70,9 @@ class GatewayStage(Protocol):
 class OutsideStage(GatewayStage, Protocol):
     """A gateway with a payer before it and the provider's own service behind it."""
 
+    key: str = ""
+    """The credentials that it is locked out with: nothing it says may repeat them."""
+
     @abstractmethod
     async def give_back(self, reference: str) -> None:
         """The provider gives the payer's money back."""
@@ -245,6 +248,32 @@ class OutsideGatewayContract(GatewayContract):
                 kept=bool(checkout.url or checkout.provider_reference),
             )
 
+    async def test_each_checkout_is_answered_for_by_itself(self) -> None:
+        async with self.stage() as stage:
+            if stage.provider.flow is Flow.PROMPT:
+                # A phone shows one prompt at a time.
+                return
+            checkouts = {
+                reference: await stage.provider.checkouts.open(request_for(stage, reference=reference))
+                for reference in (REFERENCE, OTHER_REFERENCE)
+            }
+            promise("each has a page of its own.", kept=len({c.url for c in checkouts.values()}) > 1)
+            await stage.pay(REFERENCE)
+            other = await ask(stage, checkouts[OTHER_REFERENCE], reference=OTHER_REFERENCE)
+            promise(
+                f"money on one checkout is none on another: {other!r}.",
+                kept=other.outcome in _NOT_YET and other.capture_key is None,
+            )
+            await stage.pay(OTHER_REFERENCE)
+            first = await ask(stage, checkouts[REFERENCE])
+            second = await ask(stage, checkouts[OTHER_REFERENCE], reference=OTHER_REFERENCE)
+            told = (first.reference, second.reference)
+            promise(
+                f"each answer is about what was asked, not {told}.",
+                kept="reference" in stage.provider.bound or told == (REFERENCE, OTHER_REFERENCE),
+            )
+            promise("other money has another key.", kept=first.capture_key != second.capture_key)
+
     async def test_money_given_back_is_the_money_that_came(self) -> None:
         async with self.stage() as stage:
             if "amount" in stage.provider.bound:
@@ -295,8 +324,14 @@ class OutsideGatewayContract(GatewayContract):
     async def test_a_refused_key_is_a_definite_no_that_does_not_repeat_the_key(self) -> None:
         async with self.stage() as stage:
             await stage.lock_out()
+            said = ""
             with promise_to_raise(ProviderRejected, "open raises ProviderRejected for refused credentials."):
-                await stage.provider.checkouts.open(request_for(stage))
+                try:
+                    await stage.provider.checkouts.open(request_for(stage))
+                except ProviderRejected as error:
+                    said = f"{error} {error!r} {error.__cause__!r}"
+                    raise
+            promise("a refusal does not repeat the key.", kept=not stage.key or stage.key not in said)
 
     async def test_no_trouble_of_asking_is_information(self) -> None:
         for trouble in ("lose_answers", "break_down", "vanish", "lock_out"):
@@ -419,14 +454,16 @@ class OutsideGatewayContract(GatewayContract):
                     stage.provider.webhooks.read(stage.sign(body))
 
 
-def request_for(stage: GatewayStage, *, amount: Money | None = None) -> CheckoutRequest:
+def request_for(
+    stage: GatewayStage, *, amount: Money | None = None, reference: str = REFERENCE
+) -> CheckoutRequest:
     """A request with everything an order may bring."""
     return CheckoutRequest(
-        reference=REFERENCE,
+        reference=reference,
         amount=amount or stage.amount,
         order_id="order_123",
         customer=Customer(email="sara@shop.et", first_name="Sara", last_name="Tesfaye"),
-        return_url=f"https://pay.shop.et/payments/verify/{stage.provider.name}/?trx_ref={REFERENCE}",
+        return_url=f"https://pay.shop.et/payments/verify/{stage.provider.name}/?trx_ref={reference}",
         callback_url=stage.callback_url,
         phone=stage.phone,
     )

@@ -69,6 +69,13 @@ class AnswersContract(ABC):
             await units.single.drop_answer(an_answer())
             promise("a key given back is free.", kept=await _begin(units, an_answer(2)) is None)
 
+    async def test_a_key_that_nobody_holds_any_more_may_be_given_back(self) -> None:
+        async with self.stage() as units:
+            await _begin(units, an_answer())
+            await units.write(lambda transaction: transaction.forget_answers(after_s(60), limit=9))
+            await units.single.drop_answer(an_answer())
+            promise("what was cleared away is free.", kept=await _begin(units, an_answer(2)) is None)
+
     async def test_whose_reservation_ran_out_marks_nothing_of_who_has_the_key_now(self) -> None:
         async with self.stage() as units:
             await _begin(units, an_answer())

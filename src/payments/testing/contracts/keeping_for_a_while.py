@@ -111,6 +111,14 @@ class RetentionContract(ABC):
             promise("the mail is erased.", kept=mail.body == ERASED)
             promise("it is done once.", kept=await _erase(units) == 0)
 
+    async def test_what_is_under_way_about_another_payment_keeps_no_payer(self) -> None:
+        async with self.stage() as units:
+            await keep(units, _over(1))
+            message = _mail(1, 2, state=MessageState.PENDING, next_try_at=after_s(1))
+            review = a_review(state=ReviewState.OPEN, payment_id=numbered(1, 2))
+            await keep(units, _over(2), messages=(message,), reviews=(review,))
+            promise("the one that is over is erased.", kept=await _erase(units) == 1)
+
     async def test_a_payment_that_changed_lately_keeps_its_payer(self) -> None:
         async with self.stage() as units:
             kept = await keep(units, _over())

@@ -44,6 +44,16 @@ class NamesContract(ABC):
             await keep(units, _paid(1, key="AP-same"))
             await _promise_refused(units, _paid(2, key="AP-same"), "a provider's transaction counts once.")
 
+    async def test_a_receipt_counts_once_for_one_provider_and_mode(self) -> None:
+        async with self.stage() as units:
+            await keep(units, _paid(1, receipt="NLJ7RT61SV"))
+            await keep(units, _paid(2, receipt="NLJ7RT61SV", mode=Mode.LIVE))
+            await keep(units, _paid(3, receipt="NLJ7RT61SV", provider="mpesa"))
+            twice = _paid(4, receipt="NLJ7RT61SV")
+            await _promise_refused(units, twice, "a receipt is one of one money.")
+            for number in (5, 6):
+                await keep(units, _paid(number))
+
     async def test_equal_keys_of_other_providers_and_modes_are_other_money(self) -> None:
         async with self.stage() as units:
             stored = (
@@ -104,6 +114,21 @@ class NamesContract(ABC):
             for names, holder in wanted.items():
                 found = await _holding(units, *names)
                 promise(f"attempt_holding{names} is {holder}, not {found}.", kept=found == holder)
+
+    async def test_whose_money_has_a_key_is_read(self) -> None:
+        async with self.stage() as units:
+            await keep(units, _paid(1, key="AP-1"))
+            await keep(units, _paid(2, key="AP-2"))
+            wanted: dict[tuple[str, Mode, str], str | None] = {
+                ("chapa", Mode.TEST, "AP-1"): an_attempt(1).reference,
+                ("chapa", Mode.TEST, "AP-2"): an_attempt(2).reference,
+                ("chapa", Mode.TEST, "AP-9"): None,
+                ("chapa", Mode.LIVE, "AP-1"): None,
+                ("mpesa", Mode.TEST, "AP-1"): None,
+            }
+            for names, holder in wanted.items():
+                found = await units.reads.attempt_with_money(*names)
+                promise(f"attempt_with_money{names} is {holder}, not {found}.", kept=found == holder)
 
     async def test_whose_money_has_a_receipt_is_known(self) -> None:
         async with self.stage() as units:

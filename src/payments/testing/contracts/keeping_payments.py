@@ -181,6 +181,36 @@ class PaymentsContract(ABC):
             told = await units.reads.messages_of(first.payment_id)
             promise("a stale change leaves no message.", kept=told == ())
 
+    async def test_an_attempt_that_was_asked_about_meanwhile_is_stale_and_stays(self) -> None:
+        async with self.stage() as units:
+            first = await keep(units, a_payment(attempts=(an_attempt(),)))
+            asked = attrs.evolve(first, attempts=(an_attempt(checks=1, last_word="pending"),))
+            await change(units, first, asked)
+            late = attrs.evolve(first, version=2, attempts=(an_attempt(checks=1, last_word="failed"),))
+            with promise_to_raise(
+                StaleVersion, "save raises StaleVersion for an attempt asked about meanwhile."
+            ):
+                await change(units, first, late, messages=(a_message(),))
+            found = await units.reads.payment(first.payment_id)
+            promise(f"what was learnt first stays; found {found!r}.", kept=found == asked)
+            told = await units.reads.messages_of(first.payment_id)
+            promise("a stale change leaves no message.", kept=told == ())
+
+    async def test_what_a_change_does_not_write_stays_as_it_is_stored(self) -> None:
+        async with self.stage() as units:
+            paid = a_payment(attempts=(an_attempt(),), captures=(a_capture(),), refunds=(a_refund(),))
+            first = await keep(units, paid)
+            asked = attrs.evolve(
+                first,
+                attempts=(an_attempt(checks=1, last_word="pending"),),
+                refunds=(a_refund(detail="pending"),),
+            )
+            await change(units, first, asked)
+            await change(units, first, attrs.evolve(first, version=2, told=1))
+            found = await units.reads.payment(first.payment_id)
+            wanted = attrs.evolve(asked, version=2, told=1)
+            promise(f"what is not written is not set back: {wanted!r}, not {found!r}.", kept=found == wanted)
+
     async def test_a_change_of_a_payment_that_is_not_there_is_stale(self) -> None:
         async with self.stage() as units:
             with promise_to_raise(StaleVersion, "save raises StaleVersion when there is no such payment."):

@@ -227,6 +227,15 @@ class QueuesContract(ABC):
             await _add(units, repeated)
             promise("a handled notice stays handled.", kept=not await _lease_notices(units, after_s(999)))
 
+    async def test_a_notice_that_comes_again_is_put_off_by_nothing(self) -> None:
+        async with self.stage() as units:
+            await _add(units, a_notice(1))
+            again = attrs.evolve(a_notice(2), digest=a_notice(1).digest, next_try_at=after_s(900))
+            for later in (again, attrs.evolve(again, next_try_at=None, handled_at=NOW, outcome="ignored")):
+                await _add(units, later)
+            due = await _lease_notices(units, after_s(1))
+            promise("a repetition makes nothing later.", kept=_n(due) == [1])
+
     async def test_a_lost_notice_lease_finishes_nothing(self) -> None:
         async with self.stage() as units:
             await _add(units, a_notice(1))

@@ -86,6 +86,14 @@ class RecordsContract(ABC):
             found = await units.reads.evidence_of(payment.payment_id)
             promise(f"evidence is read as stored, oldest first; found {found!r}.", kept=list(found) == stored)
 
+    async def test_evidence_is_never_replaced(self) -> None:
+        async with self.stage() as units:
+            payment = await keep(units, a_payment(attempts=(an_attempt(),)), evidence=some_evidence())
+            with promise_to_raise(Exception, "evidence is immutable."):
+                await _one_more(units, payment, evidence=some_evidence(cause="another"))
+            found = await units.reads.evidence_of(payment.payment_id)
+            promise(f"what was stored first stays; found {found!r}.", kept=found == (some_evidence(),))
+
     async def test_every_rule_and_outcome_can_be_kept(self) -> None:
         async with self.stage() as units:
             payment = await keep(units, a_payment(attempts=(an_attempt(),)))

@@ -4,6 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import attrs
@@ -44,6 +45,16 @@ class RefundsContract(ABC):
             promise(f"postponed refunds are not due: {rest}.", kept=[r.int >> 80 for _, r in rest] == [1])
             again = await _lease_refunds(units, after_s(60))
             promise("a postponed refund is due again.", kept=set(wanted) <= set(again))
+
+    async def test_a_refund_that_is_leased_puts_off_no_other_of_its_payment(self) -> None:
+        async with self.stage() as units:
+            refunds = (a_refund(1, next_check_at=after_s(1)), a_refund(2, next_check_at=after_s(2)))
+            of_one = tuple(attrs.evolve(refund, capture_id=numbered(2, 1)) for refund in refunds)
+            attempt = an_attempt(status=SUCCEEDED, next_check_at=None)
+            await keep(units, a_payment(attempts=(attempt,), captures=(a_capture(),), refunds=of_one))
+            leases = [await _lease_refunds(units, after_s(2), limit=1) for _ in range(3)]
+            taken = [refund.int >> 80 for lease in leases for _, refund in lease]
+            promise(f"each is leased by itself: [1, 2], not {taken}.", kept=taken == [1, 2])
 
     async def test_many_who_lease_refunds_at_once_get_different_ones(self) -> None:
         async with self.stage() as units:
@@ -104,6 +115,9 @@ class RefundsContract(ABC):
             twice = a_payment(4, attempts=(an_attempt(4, page_token_hash="b" * 64),))
             with promise_to_raise(Exception, "a page's token belongs to one attempt."):
                 await keep(units, twice)
+            await _with_refund(units, 5, callback_token_hash="c" * 64)
+            with promise_to_raise(Exception, "a callback token belongs to one refund."):
+                await _with_refund(units, 6, callback_token_hash="c" * 64)
 
     async def test_a_decision_is_stored_and_a_resolved_review_stays_resolved(self) -> None:
         async with self.stage() as units:
@@ -157,9 +171,9 @@ class RefundsContract(ABC):
             promise("a refused decision changes nothing.", kept=found == after)
 
 
-async def _with_refund(units: UnitOfWork, number: int, *, next_check_at: datetime | None) -> None:
+async def _with_refund(units: UnitOfWork, number: int, **changes: Any) -> None:
     attempt = an_attempt(number, status=SUCCEEDED, next_check_at=None)
-    refund = a_refund(number, next_check_at=next_check_at)
+    refund = a_refund(number, **changes)
     payment = a_payment(number, attempts=(attempt,), captures=(a_capture(number),), refunds=(refund,))
     await keep(units, payment)
 

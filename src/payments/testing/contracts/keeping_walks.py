@@ -40,6 +40,18 @@ class WalksContract(ABC):
             found = await units.reads.records_of(walked)
             alone = [await _one_by_one(units, payment) for payment in walked]
             promise(f"the records are those that each has alone; found {found!r}.", kept=[*found] == alone)
+            for payment, records in zip(walked, found, strict=True):
+                names = {
+                    *(evidence.payment_id for evidence in records.evidence),
+                    *(message.payment_id for message in records.messages),
+                    *(review.payment_id for review in records.reviews),
+                    *(entry.payment_id for entry in records.audit),
+                    *(collection.payment_id for collection in records.collections),
+                }
+                promise(
+                    f"the records of a payment are about it; found {names}.",
+                    kept=names <= {payment.payment_id},
+                )
             promise("of one payment they are its own.", kept=await units.reads.records_of(kept[:1]) != found)
             promise("of no payment there are none.", kept=await units.reads.records_of(()) == ())
 

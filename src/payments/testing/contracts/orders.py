@@ -102,6 +102,23 @@ class OrdersContract(ABC):
             order = await stage.orders.get(AN_ORDER.order_id)
             promise(f"get remembers nothing; it returned {order!r}.", kept=order == edited)
 
+    async def test_every_currency_has_the_digits_it_has(self) -> None:
+        for amount in (Money.of("1000", "JPY"), Money.of("1.234", "KWD"), Money.of("0.10", "ETB")):
+            async with self.stage() as stage:
+                priced = attrs.evolve(AN_ORDER, amount=amount)
+                await stage.put(priced)
+                order = await stage.orders.get(AN_ORDER.order_id)
+                promise(f"what is owed is {amount}; get returned {order!r}.", kept=order == priced)
+
+    async def test_each_order_is_answered_for_by_itself(self) -> None:
+        async with self.stage() as stage:
+            other = attrs.evolve(AN_ORDER, order_id="order_124", user_id="43", version="1")
+            for order in (AN_ORDER, other):
+                await stage.put(order)
+            for order in (AN_ORDER, other):
+                found = await stage.orders.get(order.order_id)
+                promise(f"get answers for {order.order_id}, not with {found!r}.", kept=found == order)
+
     async def test_an_unknown_order_is_none(self) -> None:
         async with self.stage() as stage:
             await stage.put(AN_ORDER)

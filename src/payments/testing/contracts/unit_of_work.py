@@ -10,6 +10,7 @@ from payments.testing.contracts.keeping_payments import PaymentsContract
 from payments.testing.contracts.keeping_queues import QueuesContract
 from payments.testing.contracts.keeping_records import RecordsContract
 from payments.testing.contracts.keeping_refunds import RefundsContract
+from payments.testing.contracts.keeping_turns import TurnsContract
 from payments.testing.contracts.keeping_units import UnitsContract
 from payments.testing.contracts.keeping_walks import WalksContract
 
@@ -27,5 +28,6 @@ class UnitOfWorkContract(
     AnswersContract,
     RetentionContract,
     WalksContract,
+    TurnsContract,
 ):
     """Inherit it in a test class, and say how the stage is set: a unit of work over an empty store."""
