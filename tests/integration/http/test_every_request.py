@@ -13,7 +13,14 @@ from starlette.routing import Mount
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from payments.domain.errors import IllegalTransition, StorageUnavailable
+from payments.domain.errors import (
+    IllegalTransition,
+    OutcomeUnknown,
+    PaymentsError,
+    ProviderRejected,
+    ProviderUnavailable,
+    StorageUnavailable,
+)
 from payments.entrypoints.http import create_app
 from payments.entrypoints.http.routes import OPERATIONS
 from payments.settings import HttpSettings
@@ -164,6 +171,18 @@ class TestItsLogLine:
         assert requests[0]["request_id"] == response.headers["x-request-id"]
         said = repr(lines)
         assert not [word for word in (token(), "Bearer", "911223344", "canary") if word in said]
+
+    @pytest.mark.parametrize("trouble", [OutcomeUnknown, ProviderUnavailable, ProviderRejected])
+    async def test_it_names_the_attempt_whose_answer_was_lost(
+        self, door: Door, trouble: type[PaymentsError]
+    ) -> None:
+        """Its page may be paid on, and after a restore only the log knows under which reference."""
+        door.kit.provider.trouble.append(trouble("The line was cut."))
+        with capture_logs(processors=[merge_contextvars]) as lines:
+            lost = (await door.initiate()).json()
+        (line,) = [line for line in lines if line["event"] == "request"]
+        summary = (await door.client.get(f"/payments/{lost['payment_id']}/")).json()
+        assert (line["payment_id"], line["reference"]) == (lost["payment_id"], summary["reference"])
 
     async def test_what_one_request_bound_does_not_stick_to_the_next(self, door: Door) -> None:
         await door.initiated()
