@@ -14,9 +14,9 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from payments.domain.errors import (
+    GatewayError,
     IllegalTransition,
     OutcomeUnknown,
-    PaymentsError,
     ProviderRejected,
     ProviderUnavailable,
     StorageUnavailable,
@@ -174,7 +174,7 @@ class TestItsLogLine:
 
     @pytest.mark.parametrize("trouble", [OutcomeUnknown, ProviderUnavailable, ProviderRejected])
     async def test_it_names_the_attempt_whose_answer_was_lost(
-        self, door: Door, trouble: type[PaymentsError]
+        self, door: Door, trouble: type[GatewayError]
     ) -> None:
         """Its page may be paid on, and after a restore only the log knows under which reference."""
         door.kit.provider.trouble.append(trouble("The line was cut."))
