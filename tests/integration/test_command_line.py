@@ -72,27 +72,28 @@ def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("command", "arguments"),
     [
-        ["pay"],
-        ["serve", "--prot", "1"],
-        ["why"],
-        ["why", "p-\udcff"],
-        ["review", "resolve", "1", "dismiss", "--reason", "\udcff"],
-        ["serve", "--port", "x"],
-        ["serve", "--port", "70000"],
-        ["token", "--user", ""],
-        ["token", "--user", "sa\nra"],
-        ["token", "--user", "s" * 256],
+        ("payments", ["pay"]),
+        ("payments serve", ["serve", "--prot", "1"]),
+        ("payments why", ["why"]),
+        ("payments", ["why", "p-\udcff"]),
+        ("payments", ["review", "resolve", "1", "dismiss", "--reason", "\udcff"]),
+        ("payments review resolve", ["review", "resolve", "1", "dismiss"]),
+        ("payments serve", ["serve", "--port", "x"]),
+        ("payments serve", ["serve", "--port", "70000"]),
+        ("payments token", ["token", "--user", ""]),
+        ("payments token", ["token", "--user", "sa\nra"]),
+        ("payments token", ["token", "--user", "s" * 256]),
     ],
 )
-def test_wrong_usage_is_two_and_one_sentence(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+def test_wrong_usage_is_two_one_sentence_and_where_to_read_on(
+    command: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert exit_code(arguments) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.endswith("See: payments --help\n")
+    assert said.err.endswith(f"See: {command} --help\n")
     assert "Traceback" not in said.err
 
 
@@ -353,7 +354,10 @@ def test_reconcile_without_a_provider_that_has_a_list_compares_nothing(
     ("arguments", "said"),
     [
         (["cash", "--from", "2026-11-28"], "cash cannot be reconciled."),
-        (["nobody", "--from", "2026-11-28"], "'nobody' is not a provider here."),
+        (
+            ["nobody", "--from", "2026-11-28"],
+            "'nobody' is not a provider here.\n  --provider: Use one of: chapa.\n",
+        ),
         (["--from", "yesterday"], "'yesterday' is no time."),
         (["--from", "2026-11-28T10:00", "--to", "2026-11-28T09:00"], "There is no time between the two."),
         (["--from", "0001-01-01T00:00+14:00"], "'0001-01-01T00:00+14:00' is no time."),

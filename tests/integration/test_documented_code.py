@@ -131,6 +131,8 @@ def test_what_a_document_tells_to_paste_works(document: str, demo: Demo) -> None
 @pytest.mark.usefixtures("curl")
 async def test_the_copy_that_operations_makes_is_whole(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
     """The block of operations.md made it, in the test above."""
+    # Payers' names and phones are in it.
+    assert (demo.directory / "backup.db").stat().st_mode & 0o777 == 0o600
     demo.say(monkeypatch, PAYMENTS_DATABASE_URL=f"sqlite:///{demo.directory}/backup.db")
     async with open_payments(read_only=True) as payments:
         assert len((await payments.list("demo-user")).items) == len(ORDERS)

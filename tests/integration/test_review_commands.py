@@ -125,11 +125,11 @@ def test_another_name_can_be_given_and_the_second_person_is_refused(
     [
         (("show", "nonsense"), 1, "There is no such review"),
         (("show", "019b76da-a800-7a3e-8a2c-5d3f6b1c9e40"), 1, "There is no such review"),
-        (("resolve", ID, "accept", "--reason", "x"), 2, "  /decision: Use attach or dismiss."),
-        (("resolve", ID, "dismiss", "--reason", " "), 2, "  /reason: Say why, in 1 to 500 characters."),
-        (("resolve", ID, "attach", "--reason", "x"), 2, "  /reference: Name the attempt"),
-        (("resolve", ID, "dismiss"), 2, "See: payments --help"),
-        (("list", "--state", "closed"), 2, "See: payments --help"),
+        (("resolve", ID, "accept", "--reason", "x"), 2, "  --decision: Use attach or dismiss."),
+        (("resolve", ID, "dismiss", "--reason", " "), 2, "  --reason: Say why, in 1 to 500 characters."),
+        (("resolve", ID, "attach", "--reason", "x"), 2, "  --reference: Name the attempt"),
+        (("resolve", ID, "dismiss"), 2, "See: payments review resolve --help"),
+        (("list", "--state", "closed"), 2, "See: payments review list --help"),
         (("list", "--cursor", "x"), 2, "It is not a cursor."),
     ],
 )

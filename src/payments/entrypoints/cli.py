@@ -48,7 +48,8 @@ def _run(arguments: list[str]) -> object:
     try:
         return app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        return said(f"{error}\nSee: payments --help", USAGE)
+        command = " ".join(("payments", *(error.command_chain or ())))
+        return said(f"{error}\nSee: {command} --help", USAGE)
 
 
 def _is_text(argument: str) -> bool:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from payments.domain.errors import ConfigurationInvalid, PaymentsError
+from payments.domain.errors import ConfigurationInvalid, InvalidRequest, PaymentsError
 
 FOUND: Final = 1
 USAGE: Final = 2
@@ -52,3 +52,13 @@ def said(text: str, code: int) -> int:
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
     return code
+
+
+def refused(refusal: InvalidRequest) -> int:
+    """Say which arguments are wrong. At a terminal the field ``/paid_under`` is named ``--paid-under``."""
+    fields = (f"  {_argument(e.pointer)}: {e.detail}" for e in refusal.errors)
+    return said("\n".join([refusal.detail, *fields]), USAGE)
+
+
+def _argument(pointer: str) -> str:
+    return f"--{pointer[1:].replace('_', '-')}" if pointer.startswith("/") else pointer

@@ -13,8 +13,8 @@ from payments.application.payments import Payments
 from payments.application.ports.providers import Span
 from payments.application.reconciling import Came, Compared, Kind
 from payments.bootstrap import open_payments
-from payments.domain.errors import FieldError, InvalidRequest, StorageBusy
-from payments.entrypoints.exits import FOUND, UNAVAILABLE, USAGE, said
+from payments.domain.errors import FieldError, InvalidRequest, StorageBusy, UnsupportedProvider
+from payments.entrypoints.exits import FOUND, UNAVAILABLE, refused, said
 from payments.entrypoints.logging import configure_logging
 from payments.entrypoints.serving import run
 from payments.settings import Settings
@@ -78,8 +78,7 @@ def reconcile(
     try:
         return run(reconciled())
     except InvalidRequest as refusal:
-        fields = (f"  {e.pointer}: {e.detail}" for e in refusal.errors)
-        return said("\n".join([refusal.detail, *fields]), USAGE)
+        return refused(refusal)
     except StorageBusy as refusal:
         return said(f"{refusal.detail} Or leave out --apply, which only looks.", UNAVAILABLE)
 
@@ -121,9 +120,15 @@ class _Count:
 
 def _named(payments: Payments, provider: str | None) -> tuple[str, ...]:
     """The providers to compare with; those without a list are told of on standard error."""
-    if provider is not None:
-        return (provider,)
     by_name = payments.providers.by_name
+    if provider is not None:
+        if provider not in by_name:
+            known = ", ".join(sorted(name for name in by_name if by_name[name].ledger is not None))
+            remedy = f"Use one of: {known}." if known else "No provider that is on has a list."
+            raise UnsupportedProvider(
+                f"{provider!r} is not a provider here.", errors=(FieldError("--provider", remedy),)
+            )
+        return (provider,)
     for name in sorted(name for name in by_name if by_name[name].ledger is None):
         said(f"{name} is left out. {by_name[name].no_ledger}", 0)
     return tuple(sorted(name for name in by_name if by_name[name].ledger is not None))

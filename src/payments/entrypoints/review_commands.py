@@ -19,7 +19,7 @@ from payments.domain.errors import Conflict, FieldError, Forbidden, InvalidReque
 from payments.domain.events import ReviewKind
 from payments.domain.review import ReviewState
 from payments.entrypoints import review_reports
-from payments.entrypoints.exits import FOUND, UNAVAILABLE, USAGE, said
+from payments.entrypoints.exits import FOUND, UNAVAILABLE, refused, said
 from payments.entrypoints.http import cursors
 from payments.entrypoints.logging import configure_logging
 from payments.entrypoints.serving import run
@@ -141,9 +141,7 @@ def _with_payments(work: Callable[[Payments], Awaitable[int]], *, read_only: boo
     try:
         return run(done())
     except InvalidRequest as refusal:
-        return said(
-            "\n".join([refusal.detail, *(f"  {e.pointer}: {e.detail}" for e in refusal.errors)]), USAGE
-        )
+        return refused(refusal)
     except (Conflict, Forbidden, NotFound) as refusal:
         return said(refusal.detail, FOUND)
     except StorageBusy as refusal:

@@ -13,7 +13,14 @@ from starlette.routing import Mount
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from payments.domain.errors import IllegalTransition, StorageUnavailable
+from payments.domain.errors import (
+    GatewayError,
+    IllegalTransition,
+    OutcomeUnknown,
+    ProviderRejected,
+    ProviderUnavailable,
+    StorageUnavailable,
+)
 from payments.entrypoints.http import create_app
 from payments.entrypoints.http.routes import OPERATIONS
 from payments.settings import HttpSettings
@@ -165,6 +172,18 @@ class TestItsLogLine:
         said = repr(lines)
         assert not [word for word in (token(), "Bearer", "911223344", "canary") if word in said]
 
+    @pytest.mark.parametrize("trouble", [OutcomeUnknown, ProviderUnavailable, ProviderRejected])
+    async def test_it_names_the_attempt_whose_answer_was_lost(
+        self, door: Door, trouble: type[GatewayError]
+    ) -> None:
+        """Its page may be paid on, and after a restore only the log knows under which reference."""
+        door.kit.provider.trouble.append(trouble("The line was cut."))
+        with capture_logs(processors=[merge_contextvars]) as lines:
+            lost = (await door.initiate()).json()
+        (line,) = [line for line in lines if line["event"] == "request"]
+        summary = (await door.client.get(f"/payments/{lost['payment_id']}/")).json()
+        assert (line["payment_id"], line["reference"]) == (lost["payment_id"], summary["reference"])
+
     async def test_what_one_request_bound_does_not_stick_to_the_next(self, door: Door) -> None:
         await door.initiated()
         structlog.contextvars.bind_contextvars(embedder="theirs")
@@ -194,6 +213,18 @@ class TestHealth:
 
 
 class TestMetrics:
+    async def test_what_is_counted_stands_at_nought_before_it_is_counted(self, door: Door) -> None:
+        """Prometheus sees no increase in a series that begins with 1: the first would alert nobody."""
+        lines = (await door.client.get("/metrics")).text.splitlines()
+        for route in (
+            "/payments/initiate/{order_id}/",
+            "/payments/verify/{provider}/",
+            "/console/sign-in/",
+            "/console/reviews/{review_id}/decide/{decision}/",
+        ):
+            assert f'payments_card_numbers_total{{route="{route}"}} 0.0' in lines
+        assert 'payments_notices_refused_total{provider="scripted"} 0.0' in lines
+
     async def test_requests_are_counted_by_template_and_never_by_path(self, door: Door) -> None:
         await door.initiated()
         await door.client.get("/nobody/knows/this/path")
@@ -231,7 +262,7 @@ class TestMetrics:
     async def test_two_applications_in_one_process_count_apart(self, door: Door) -> None:
         await door.initiated()
         async with open_door() as other:
-            assert "/payments/initiate" not in (await other.client.get("/metrics")).text
+            assert 'method="POST",route="/payments/initiate' not in (await other.client.get("/metrics")).text
 
 
 class TestPages:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from payments.entrypoints.http import reading
 from payments.entrypoints.http.problems import REQUEST_TIMEOUT, Refused
-from tests.integration.http.door import Door, pointers, problem
+from tests.integration.http.door import Door, bearer, pointers, problem
 
 pytestmark = pytest.mark.anyio
 
@@ -271,3 +271,36 @@ async def test_no_body_whatever_makes_the_service_fail(door: Door, body: bytes) 
 async def test_no_query_whatever_makes_the_service_fail(door: Door, names: dict[str, str]) -> None:
     response = await door.client.get("/payments/", params=names)
     assert response.status_code in {200, 422}
+
+
+@pytest.mark.parametrize(
+    ("query", "remedy"),
+    [
+        ("status=paid", "Use one of: pending, processing, success, failed."),
+        ("limit=many", "Use a whole number from 1 to 100."),
+        ("limit=0", "Use a whole number from 1 to 100."),
+        ("created_after=today", "Use a time with its offset, such as 2026-01-31T12:00:00Z."),
+        ("cursor=x", "Use another text. `next_cursor` of the page before, unchanged."),
+    ],
+)
+async def test_a_wrong_parameter_is_told_what_would_be_right(door: Door, query: str, remedy: str) -> None:
+    found = problem(await door.client.get(f"/payments/?{query}"), 422, "invalid_request")
+    assert [mistake["detail"] for mistake in found["errors"]] == [remedy]
+
+
+@pytest.mark.parametrize("given", ["", "Chapa!", 5, None, ["chapa"], "^[a-z]"])
+async def test_nobody_has_to_read_a_pattern_to_correct_a_field(door: Door, given: object) -> None:
+    found = problem(await door.initiate(provider=given), 422, "invalid_request")
+    assert [mistake["detail"] for mistake in found["errors"]] == [
+        "Use a text such as chapa. A provider that is switched on."
+    ]
+
+
+async def test_a_list_says_what_each_of_it_has_to_be(door: Door) -> None:
+    body = {"handover_id": "evening-1", "collector": "rider", "collections": ["a b"]}
+    headers = bearer("boss", "payments:operate")
+    answer = await door.anonymous("POST", "/payments/cash/handovers/", json=body, headers=headers)
+    (mistake,) = problem(answer, 422, "invalid_request")["errors"]
+    assert mistake["detail"].startswith(
+        "Use a list of 1 to 500. Of each: Use a text of 1 to 64 letters, digits, _ or -."
+    )

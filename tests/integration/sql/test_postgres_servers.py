@@ -3,12 +3,17 @@
 import asyncio
 import struct
 import time
+from pathlib import Path
 
 import pytest
 
+from payments.adapters.sql import migrate
 from payments.adapters.sql.postgres import open_postgres
 from payments.adapters.sql.postgres_pool import SESSION, Servers
+from payments.adapters.sql.postgres_self_check import PostgresSelfCheck
 from payments.adapters.sql.postgres_url import Server, read_address
+from payments.adapters.system import SystemClock
+from payments.application.ports.self_check import State
 from payments.domain.errors import ConfigurationInvalid, StorageUnavailable
 from payments.testing.contracts.stored import a_payment
 from tests.serving import conversing
@@ -82,6 +87,35 @@ def test_what_cannot_be_read_is_named_without_the_password(url: str, remedy: str
     assert "geheim" not in repr(caught.value) + mistake.detail + repr(
         read_address("postgresql://u:geheim@h/db")
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ("sslmode=banana", "The driver refuses it: `sslmode` parameter must be one of: disable, allow"),
+        ("sslmode=verify-full", "The driver refuses it: root certificate file"),
+        ("colour=red", 'The server refuses it: unrecognized configuration parameter "colour".'),
+        ("work_mem=much", 'The server refuses it: invalid value for parameter "work_mem": "much".'),
+    ],
+)
+async def test_what_driver_or_server_refuse_of_an_address_is_said(
+    postgres_url: str, options: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    url = f"{postgres_url}?{options}"
+    with pytest.raises(ConfigurationInvalid) as opened:
+        async with open_postgres(url):
+            pass
+    with pytest.raises(ConfigurationInvalid) as migrated:
+        await asyncio.to_thread(migrate.upgrade, url)
+    for refusal in (opened, migrated):
+        (mistake,) = refusal.value.errors
+        assert mistake.pointer == "PAYMENTS_DATABASE_URL"
+        assert mistake.detail.startswith(remedy)
+    findings = await PostgresSelfCheck(url=url, clock=SystemClock()).look()
+    assert [(finding.state, finding.remedy.startswith(remedy)) for finding in findings] == [
+        (State.WRONG, True)
+    ]
 
 
 def among(url: str, *others: str) -> str:

@@ -9,8 +9,8 @@ import asyncpg
 from sqlalchemy import Dialect, false, func, make_url, select
 
 from payments.adapters.sql.compiled import compiled
-from payments.adapters.sql.postgres_errors import RETRY_AFTER_S, meaning, told
-from payments.adapters.sql.postgres_url import PostgresAddress, Server
+from payments.adapters.sql.postgres_errors import RETRY_AFTER_S, meaning, sqlstate, told
+from payments.adapters.sql.postgres_url import PostgresAddress, Server, refused
 from payments.adapters.sql.runner import TryAgain
 from payments.domain.errors import StorageUnavailable
 
@@ -56,6 +56,9 @@ _ANOTHER_MAY: Final = (
     asyncpg.TargetServerAttributeNotMatched,
 )
 """Why one server does not let us in, though another one may."""
+
+_NO_SUCH_SETTING: Final = frozenset({"42704", "22023"})
+"""No setting has this name, or takes this value: what the driver does not know is sent to the server."""
 
 
 class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
@@ -137,7 +140,11 @@ class Servers:
         self._target = "primary" if only_reads and address.target == "read-write" else address.target
 
     async def connect(self, _dsn: None = None, **options: Any) -> asyncpg.Connection:
-        """A connection to the first server that will do; ``options`` are the pool's."""
+        """A connection to the first server that will do; ``options`` are the pool's.
+
+        Raises:
+            ConfigurationInvalid: the driver or the server refuses what the address says.
+        """
         share_s = min(self._address.connect_s, ACQUIRE_S * 0.9 / min(2, len(self._in_order)))
         failure: Exception = TryAgain("there is no server")
         for server in tuple(self._in_order):
@@ -151,8 +158,15 @@ class Servers:
                     server_settings=self._settings,
                     target_session_attrs=self._target,
                 )
+            except asyncpg.ClientConfigurationError as error:
+                # Its second line is a hint in the driver's own terms.
+                raise refused(f"The driver refuses it: {told(error).splitlines()[0]}.") from error
             except _ANOTHER_MAY as error:
                 failure = error
+            except asyncpg.PostgresError as error:
+                if sqlstate(error) not in _NO_SUCH_SETTING:
+                    raise
+                raise refused(f"The server refuses it: {told(error)}.") from error
             else:
                 self._in_order.remove(server)
                 self._in_order.insert(0, server)

@@ -65,7 +65,7 @@ def read_address(url: str) -> PostgresAddress:
     options = parse_qsl(parts.query, keep_blank_values=True)
     for name, _ in options:
         if name in _LIBPQ_ALONE:
-            raise _refused(f"Take {name} out: the driver has no such option.")
+            raise refused(f"Take {name} out: the driver has no such option.")
     hosts = [*_listed([authority]), *_listed(value for name, value in options if name == "host")]
     ports = [*_listed(value for name, value in options if name == "port")]
     servers = tuple(_server(host, number, ports, len(hosts)) for number, host in enumerate(hosts))
@@ -103,7 +103,7 @@ def _server(written: str, number: int, ports: list[str], count: int) -> Server:
     port = (found and found["port"]) or (ports[number] if len(ports) == count else "".join(ports[:1]))
     if not found or len(ports) not in {0, 1, count} or not (port or "0").isdecimal():
         # Without its port, which may be a password whose user has no @ behind it.
-        raise _refused(f"{written.partition(':')[0]!r} is no server; write host:5432.")
+        raise refused(f"{written.partition(':')[0]!r} is no server; write host:5432.")
     return Server(found["host"].strip("[]"), int(port or _DEFAULT_PORT))
 
 
@@ -112,22 +112,23 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise _refused(_NOT_ENCODED) from None
+        raise refused(_NOT_ENCODED) from None
     before = parts.query.partition("@")[0]
     if "@" in parts.path or parts.fragment or ("@" in parts.query and "=" not in before):
-        raise _refused(_NOT_ENCODED)
+        raise refused(_NOT_ENCODED)
     return parts
 
 
 def _seconds(options: dict[str, str]) -> float:
     written = options.pop("connect_timeout", "")
     if written and not written.isdecimal():
-        raise _refused("connect_timeout is a whole number of seconds.")
+        raise refused("connect_timeout is a whole number of seconds.")
     # In libpq nought means for ever, which nobody who pays will wait.
     return float(written or 0) or _CONNECT_S
 
 
-def _refused(sentence: str) -> ConfigurationInvalid:
+def refused(sentence: str) -> ConfigurationInvalid:
+    """Why the address cannot be used."""
     return ConfigurationInvalid(
         "The address of the database cannot be used.",
         errors=(FieldError("PAYMENTS_DATABASE_URL", sentence),),

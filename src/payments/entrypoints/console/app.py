@@ -40,6 +40,7 @@ from payments.settings import Settings
 Answer: TypeAlias = Callable[[Desk, Request], Awaitable[Response]]
 AnswerOperator: TypeAlias = Callable[[Desk, Here], Awaitable[Response]]
 
+_SIGN_IN: Final = "/sign-in/"
 _SIGN_OUT: Final = "/sign-out/"
 _FOR_OPERATORS: Final[Mapping[str, Mapping[str, AnswerOperator]]] = {
     "/": {"GET": overview.show},
@@ -64,6 +65,11 @@ _FOR_OPERATORS: Final[Mapping[str, Mapping[str, AnswerOperator]]] = {
     "/reviews/{review_id}/decide/{decision}/": {"GET": deciding.confirm, "POST": deciding.decide},
     _SIGN_OUT: {"POST": signing_in.sign_out},
 }
+FORMS: Final = tuple(
+    f"{MOUNT}{path}"
+    for path in (_SIGN_IN, *(path for path, ways in _FOR_OPERATORS.items() if "POST" in ways))
+)
+"""Where forms are sent."""
 
 
 def console_routes(payments: Payments, settings: Settings, callers: Callers | None) -> list[BaseRoute]:
@@ -77,7 +83,7 @@ def console_routes(payments: Payments, settings: Settings, callers: Callers | No
         assets={file.name: file.read_bytes() for file in files(__package__).joinpath("static").iterdir()},
     )
     routes = [
-        *_routes(desk, "/sign-in/", {"GET": signing_in.ask, "POST": signing_in.sign_in}),
+        *_routes(desk, _SIGN_IN, {"GET": signing_in.ask, "POST": signing_in.sign_in}),
         *_routes(desk, "/assets/{name}", {"GET": _asset}),
     ]
     for path, ways in _FOR_OPERATORS.items():

@@ -46,8 +46,14 @@ def create_app(
         secure=given.public_url.startswith("https:"),
         subdomains=given.http.hsts_subdomains,
     )
+    operations = open_operations(given.http)
+    console, forms = _console(desk)
+    desk.measures.from_nought(
+        providers=payments.providers.by_name,
+        bodies=(*(operation.path for operation in operations if operation.method == "POST"), *forms),
+    )
     app = Starlette(
-        routes=[*routes(desk, open_operations(given.http)), *_console(desk)],
+        routes=[*routes(desk, operations), *console],
         middleware=[around],
         exception_handlers=dict.fromkeys((PaymentsError, Refused, HTTPException), desk.problems.answer),
     )
@@ -57,13 +63,14 @@ def create_app(
     return app
 
 
-def _console(desk: Desk) -> list[BaseRoute]:
+def _console(desk: Desk) -> tuple[list[BaseRoute], tuple[str, ...]]:
+    """The console's routes, and the templates of those that take forms."""
     if not desk.settings.http.console:
-        return []
+        return [], ()
     # The console stands on this package, so it can only be imported after it.
-    from payments.entrypoints.console.app import console_routes  # noqa: PLC0415 -- as said above
+    from payments.entrypoints.console.app import FORMS, console_routes  # noqa: PLC0415 -- as said above
 
-    return console_routes(desk.payments, desk.settings, desk.callers)
+    return console_routes(desk.payments, desk.settings, desk.callers), FORMS
 
 
 def _desk(payments: Payments, settings: Settings, on_notice: Callable[[], None] | None) -> Desk:

@@ -1,6 +1,8 @@
 """``POST /payments/initiate/{order_id}/``: from an order to a checkout the payer can pay on."""
 
+from contextlib import suppress
 from typing import Final
+from uuid import UUID
 
 import attrs
 import msgspec
@@ -9,7 +11,7 @@ from structlog.contextvars import bind_contextvars
 
 from payments.application.answers import Answered
 from payments.domain import errors
-from payments.domain.errors import FieldError, InvalidRequest
+from payments.domain.errors import FieldError, GatewayError, InvalidRequest, PaymentsError
 from payments.entrypoints.http import once, reading
 from payments.entrypoints.http.auth import Scope
 from payments.entrypoints.http.desk import Desk
@@ -29,13 +31,17 @@ async def initiate(desk: Desk, call: Call) -> Response:
         raise InvalidRequest(errors=(FieldError("/return_to", f"Use one of: {known}."),))
 
     async def checkout() -> Answered:
-        initiated = await desk.payments.initiate(
-            order_id=order_id,
-            user_id=call.caller.user,
-            provider=wish.provider,
-            phone_number=wish.phone_number,
-            return_to=wish.return_to,
-        )
+        try:
+            initiated = await desk.payments.initiate(
+                order_id=order_id,
+                user_id=call.caller.user,
+                provider=wish.provider,
+                phone_number=wish.phone_number,
+                return_to=wish.return_to,
+            )
+        except PaymentsError as trouble:
+            await _name(desk, trouble)
+            raise
         bind_contextvars(payment_id=str(initiated.payment_id), reference=initiated.reference)
         return Answered(status=200, body=msgspec.json.encode(Checkout.of(initiated)), final=True)
 
@@ -43,6 +49,21 @@ async def initiate(desk: Desk, call: Call) -> Response:
         return once.response(await checkout())
     said = (order_id, call.caller.user, attrs.asdict(wish))
     return await once.answer(desk, call, INITIATE, key=key, said=said, produce=checkout)
+
+
+async def _name(desk: Desk, trouble: PaymentsError) -> None:
+    """Name in the log what ``trouble`` is about.
+
+    Where an answer was lost, money may come under a reference that a restored database does not know.
+    """
+    payment_id = trouble.facts.get("payment_id")
+    if payment_id is None:
+        return
+    bind_contextvars(payment_id=payment_id)
+    if isinstance(trouble, GatewayError):
+        with suppress(PaymentsError):
+            payment = await desk.payments.get(UUID(payment_id), None)
+            bind_contextvars(reference=payment.attempts[-1].reference)
 
 
 INITIATE: Final = Operation(

@@ -5,6 +5,7 @@ which the Prometheus client finds in ``PROMETHEUS_MULTIPROC_DIR``, and each answ
 """
 
 import os
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
@@ -79,6 +80,16 @@ class Measures:
         )
         together = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         return cls(registry, durations, waiting, storage_up, refused, card_numbers, together)
+
+    def from_nought(self, *, providers: Iterable[str], bodies: Iterable[str]) -> None:
+        """Let what is counted stand at 0: Prometheus sees no increase in a series that begins with 1.
+
+        ``bodies`` are the routes on which bodies are read.
+        """
+        for provider in providers:
+            self._refused.labels(provider)
+        for route in bodies:
+            self._card_numbers.labels(route)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request. ``route`` is a template, never a path: paths would be measured one by one."""

@@ -21,6 +21,7 @@ from payments.entrypoints.http.problems import (
     UNSUPPORTED_MEDIA_TYPE,
     Refused,
 )
+from payments.entrypoints.http.remedies import remedy
 
 MAX_BODY_BYTES: Final = 64 * 1024
 HEARD_OUT_BYTES: Final = 1024 * 1024
@@ -204,8 +205,8 @@ def _value(shape: Any, given: Any, *, text: bool = False) -> Any:
             try:
                 return msgspec.convert(int(given), shape)
             except msgspec.ValidationError as number:
-                raise ValueError(f"{number}.") from number
-        raise ValueError(f"{error}.") from error
+                raise ValueError(remedy(shape)) from number
+        raise ValueError(remedy(shape)) from error
     except OverflowError as error:
         raise ValueError("It is out of range.") from error
 
