@@ -317,6 +317,23 @@ async def test_the_fifth_wrong_code_locks_it_and_asks_a_person(shop: Shop) -> No
     assert await shop.reviews() == [ReviewKind.CASH_CODE_LOCKED.value]
 
 
+@pytest.mark.parametrize("first_is", ["open", "refused at the door"])
+async def test_a_page_whose_key_is_gone_is_not_handed_out_again(shop: Shop, first_is: str) -> None:
+    """It was, as an empty address."""
+    first, code = await by_cash(shop)
+    if first_is != "open":
+        said = record(first.reference, delivery_code=code, outcome=AtTheDoor.REFUSED, amount=None)
+        await shop.kit.payments.collect_cash(said)
+    tokens = Tokens(Addresses("http://payments.example"), AesGcmCipher.of([b"another-key-than-it-had"]))
+    forgetful = attrs.evolve(shop.kit.payments.initiate, tokens=tokens)
+
+    second = await forgetful("order_1", "user_1", "cash")
+
+    assert second.reference != first.reference
+    assert second.checkout_url.startswith("http://payments.example/pay/")
+    assert not (await shop.attempt(first.reference)).live
+
+
 async def test_a_code_whose_key_is_gone_is_no_wrong_code_and_says_what_helps(shop: Shop) -> None:
     opened, code = await by_cash(shop)
     tokens = Tokens(Addresses("http://payments.example"), AesGcmCipher.of([b"another-key-than-it-had"]))

@@ -42,7 +42,7 @@ from payments.domain.errors import (
     StorageError,
 )
 from payments.domain.events import Reason
-from payments.domain.initiation import Step, Wish, pages_to_close, plan
+from payments.domain.initiation import Plan, Step, Wish, pages_to_close, plan
 from payments.domain.payment import (
     Change,
     Payment,
@@ -188,7 +188,7 @@ class InitiatePayment:
         """
         while True:
             payment = await self._unpaid(run, payment)
-            planned = plan(payment, run.wish, self._clock.now())
+            planned = self._showable(plan(payment, run.wish, self._clock.now()))
             attempt = planned.attempt
             if planned.step in _FOLLOWS_THE_ORDER and _handed_out(payment) != run.began:
                 return None
@@ -213,6 +213,15 @@ class InitiatePayment:
                 raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))
             if mine is not None:
                 return None
+
+    def _showable(self, planned: Plan) -> Plan:
+        """``planned``, but that no page is handed out again the key of whose address is gone."""
+        attempt = planned.attempt
+        if attempt is None or planned.step not in (Step.REUSE, Step.REOPEN):
+            return planned
+        if self._tokens.checkout_url(attempt.checkout_url, attempt.reference) is not None:
+            return planned
+        return Plan(Step.REPLACE, attempt) if planned.step is Step.REUSE else Plan(Step.CLAIM)
 
     async def _not_by_its_clock(self, run: "_Run", payment: Payment) -> None:
         """Take a claim for lost that is to come by this clock, and was waited for as long as anybody waits.
