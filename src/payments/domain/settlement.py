@@ -145,7 +145,7 @@ def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -
         # A person's word is no look.
         return known.next_check_at
     if _asks_for_the_rest(payment, rule, finding):
-        when = next_look_for_the_rest(known, attempt, now)
+        when = next_look_for_the_rest(known, attempt, now, answered=_only_its_own_name(payment, attempt))
     else:
         when = next_look(known, attempt, now, has_money=bool(own))
     return when if when is None or finding.answer.asked else next_turn(attempt, now, when)
@@ -156,6 +156,14 @@ def _asks_for_the_rest(payment: Payment, rule: Rule, finding: Finding) -> bool:
     own = (c for c in payment.captures if c.reference == finding.reference and not c.attached)
     before = any(capture.capture_id != finding.evidence_id for capture in own)
     return before and not _own_name_is_open(payment, rule, finding)
+
+
+def _only_its_own_name(payment: Payment, attempt: Attempt) -> bool:
+    """Whether a prompt is asked about for its own name alone, as nothing of its money went back or was to."""
+    own = {c.capture_id for c in payment.captures if c.reference == attempt.reference and not c.attached}
+    return payment.was_paid_under_other_names(attempt) and all(
+        refund.capture_id not in own for refund in payment.refunds
+    )
 
 
 def _asked_what_went_back(change: Change, finding: Finding) -> Change:

@@ -88,16 +88,21 @@ def next_look(known: Attempt, attempt: Attempt, now: datetime, *, has_money: boo
     return now + HOURLY if when is None and ended_by_one_look(known, attempt) else when
 
 
-def next_look_for_the_rest(known: Attempt, attempt: Attempt, now: datetime) -> datetime | None:
+def next_look_for_the_rest(
+    known: Attempt, attempt: Attempt, now: datetime, *, answered: bool
+) -> datetime | None:
     """When to ask again what became of money that is here, if anybody asks: after one hour, two, four, ...
 
-    No answer ends it before its watch does, as each may be an old one.
+    No answer ends it before its watch does, as each may be an old one. What is ``answered`` whatever went
+    back takes one more look an hour later: its provider may have forgotten it when the watch ends.
     """
     until = known.watch_until
     if known.next_check_at is None or until is None:
         return None
     if now >= until:
         return now + HOURLY if ended_by_one_look(known, attempt) else None
+    if answered:
+        return None if _is_second_look(known, attempt) else now + HOURLY
     began = until - WATCHED_FOR_THE_REST
     return min(now + max(HOURLY, now - began), until)
 
