@@ -6,15 +6,24 @@ import pytest
 
 from payments.application.ports.providers import CheckoutRequest, RefundOutcome, Span
 from payments.application.records import Claim
-from payments.domain.errors import PaymentInFlight, PaymentInReview
+from payments.domain.errors import DecisionNotPossible, PaymentInFlight, PaymentInReview
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Mode, Outcome
 from payments.domain.refund_rules import RefundRules
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
 from payments.testing import in_memory_payments
-from tests.unit.use_cases.deciding import decide, dispositions, resolve, the_review, under_way
+from tests.unit.use_cases.deciding import decide, decide_refused, dispositions, resolve, the_review, under_way
 from tests.unit.use_cases.kept import everything_holds
-from tests.unit.use_cases.shop import IN_FLIGHT, NOTHING, OTHER_MODE, PAYABLE, HesitatingProvider, Shop, birr
+from tests.unit.use_cases.shop import (
+    IN_FLIGHT,
+    NOTHING,
+    OTHER_MODE,
+    PAYABLE,
+    HesitatingProvider,
+    InterruptedStorage,
+    Shop,
+    birr,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -291,6 +300,35 @@ async def test_an_old_word_of_what_went_back_does_nothing_to_money_that_is_here(
     await resolve(shop, await the_review(shop, ReviewKind.ORPHAN), "attach", reference=opened.reference)
 
     assert (await shop.payment()).given_back == birr("0.00")
+
+
+async def test_what_is_attached_while_a_refund_of_ours_fails_does_not_count_that_as_gone() -> None:
+    storage, provider = InterruptedStorage(), HesitatingProvider()
+    kit = in_memory_payments(provider, unit_of_work=storage)
+    kit.order()
+    shop = Shop(kit=kit, provider=provider, other=HesitatingProvider(name="other"))
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    refund = await under_way(shop, opened.reference, amount="500.00")
+    gone = {"outcome": Outcome.RETURNED, "word": "reversed", "returned": birr("500.00")}
+    await shop.attests(opened.reference, mode=OTHER_MODE, **gone)
+    await shop.ask(opened.reference)
+    await shop.attests(opened.reference, **gone)
+
+    async def it_fails() -> None:
+        assert shop.provider.refunds is not None
+        shop.provider.refunds.ends(refund.reference, RefundOutcome.FAILED)
+        await kit.payments.settle_refund(payment.payment_id, refund.refund_id, "operator")
+
+    storage.meanwhile = it_fails
+    await decide_refused(shop, DecisionNotPossible, "attach", reference=opened.reference)
+    assert (await shop.payment()).given_back == birr("0.00")
+
+    shop.provider.pays(opened.reference)
+    await decide(shop, "attach", reference=opened.reference)
+    assert (await shop.payment()).given_back == birr("0.00")
+    assert await shop.reviews() == []
 
 
 async def test_a_page_that_opens_after_money_was_attached_to_its_claim_is_not_handed_out(shop: Shop) -> None:

@@ -29,6 +29,7 @@ from payments.domain.errors import (
 from payments.domain.evidence import Answer, Outcome
 from payments.domain.payment import Change, Payment
 from payments.domain.persons import owes, refuse_payer
+from payments.domain.refund import Refund, failed_since
 from payments.domain.review import Review
 from payments.domain.reviewing import Decided, Decision, is_decided, resolved
 
@@ -97,6 +98,7 @@ class AttachMoney:
                 bound=bound,
                 vouched=vouched,
                 newest=newest,
+                refunds=named.refunds,
                 collection=collection,
                 evidence_id=self._identifiers.unique(),
                 clock=self._clock,
@@ -231,6 +233,8 @@ class _Attaching:
     """None: its provider says itself that it was paid on this attempt."""
     newest: bool
     """Whether it was given now, and not before."""
+    refunds: tuple[Refund, ...]
+    """Those that were known before the provider was asked."""
     collection: Collection | None
     """The collector's record, where the money is cash: it counts for the attempt from now on."""
     evidence_id: UUID
@@ -269,10 +273,17 @@ class _Attaching:
         return answered.review
 
     async def _attested(self, transaction: Transaction, payment: Payment, now: datetime) -> Attested:
-        """What the answer does to the attempt. An old one does nothing to money that is here by now."""
-        here = (capture for capture in payment.captures if capture.reference == self.reference)
-        if not self.newest and any(self.answer.capture_key in capture.names for capture in here):
+        """What the answer does to the attempt. An old one does nothing to money that is here by now.
+
+        Raises:
+            DecisionNotPossible: what it counts as gone may be a refund of ours that failed meanwhile.
+        """
+        captures = (capture for capture in payment.captures if capture.reference == self.reference)
+        here = any(self.answer.capture_key in capture.names for capture in captures)
+        if here and not self.newest:
             return Attested(change=Change(payment))
+        if self.answer.outcome is Outcome.RETURNED and failed_since(self.refunds, payment.refunds):
+            raise DecisionNotPossible("A refund failed while its provider was asked: decide it once more.")
         return await attest(
             transaction,
             payment,
