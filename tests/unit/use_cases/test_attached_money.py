@@ -302,6 +302,28 @@ async def test_an_old_word_of_what_went_back_does_nothing_to_money_that_is_here(
     assert (await shop.payment()).given_back == birr("0.00")
 
 
+async def test_what_became_of_money_that_is_attached_by_an_old_word_is_asked_about(shop: Shop) -> None:
+    """Its provider was silent, and the watch of the attempt that it was paid on ended with that word."""
+    first = await shop.initiate()
+    shop.kit.order("order_2")
+    second = await shop.initiate("order_2")
+    said = {"reference": second.reference, "capture_key": "4711", "provider_reference": "4711"}
+    await shop.attests(first.reference, **said)
+    await shop.ask(first.reference)
+    shop.provider.answers(first.reference, NOTHING)
+    shop.provider.answers(second.reference, NOTHING)
+    await decide(shop, "attach", reference=second.reference)
+    assert dispositions(await shop.payment("order_2")) == [Disposition.SETTLES]
+    await shop.attests(second.reference, **said, outcome=Outcome.RETURNED, word="reversed")
+
+    await shop.pass_hours(2)
+
+    assert (await shop.payment("order_2")).given_back == birr("1000.00")
+    await shop.pass_hours(30)
+    assert (await shop.attempt(second.reference)).next_check_at is None
+    await everything_holds(shop.kit)
+
+
 async def test_what_is_attached_while_a_refund_of_ours_fails_does_not_count_that_as_gone() -> None:
     storage, provider = InterruptedStorage(), HesitatingProvider()
     kit = in_memory_payments(provider, unit_of_work=storage)

@@ -32,6 +32,7 @@ from payments.domain.persons import owes, refuse_payer
 from payments.domain.refund import Refund, failed_since
 from payments.domain.review import Review
 from payments.domain.reviewing import Decided, Decision, is_decided, resolved
+from payments.domain.watching import watched_for_the_rest
 
 ANSWERED_WITHIN_S: Final = 10.0
 """How long a provider may take while a person waits."""
@@ -284,7 +285,7 @@ class _Attaching:
             return Attested(change=Change(payment))
         if self.answer.outcome is Outcome.RETURNED and failed_since(self.refunds, payment.refunds):
             raise DecisionNotPossible("A refund failed while its provider was asked: decide it once more.")
-        return await attest(
+        attested = await attest(
             transaction,
             payment,
             self.reference,
@@ -294,6 +295,12 @@ class _Attaching:
             bound=self.bound,
             now=now,
         )
+        if self.newest or self.vouched is not None:
+            return attested
+        # It was so when it was said: what became of the attempt's own money since is asked about.
+        change = attested.change
+        watched = watched_for_the_rest(change.payment.attempt(self.reference), now)
+        return attrs.evolve(attested, change=change.then(watched))
 
     async def _locked(self, transaction: Transaction) -> dict[UUID, Payment]:
         """Both payments, locked in the order of their ids, so that two people never wait for each other."""
