@@ -139,11 +139,11 @@ def watched_for_the_rest(attempt: Attempt, now: datetime) -> Attempt:
 
 
 def watched_for_more_that_went(payment: Payment, reference: str, *, now: datetime) -> Payment:
-    """The payment with an attempt watched some money of which is left, unless it is watched already."""
+    """The payment with an attempt watched some money of which is left; one that is watched, from now on."""
     attempt = payment.attempt(reference)
     own = (c for c in payment.captures if c.reference == reference and not c.attached)
     left = any(refunded(capture, payment.refunds) < capture.amount for capture in own)
-    if not left or attempt.watch_until is None or attempt.next_check_at is not None:
+    if not left or attempt.watch_until is None:
         return payment
     return payment.with_attempt(watched_for_the_rest(attempt, now))
 
