@@ -433,3 +433,24 @@ async def test_a_second_word_counts_however_late_it_comes(prompted: PromptsShop)
 
     assert [capture.reference for capture in (await prompted.payment()).captures] == [reference]
     await everything_holds(prompted.kit)
+
+
+async def test_a_name_that_another_prompt_got_is_not_learnt_for_recorded_money(prompted: PromptsShop) -> None:
+    """A report came in to the wrong address, with the receipt that a person had recorded there."""
+    first = await prompted.lost()
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=26)
+    await record(prompted, RECEIPT)
+    prompted.kit.order("order_2", amount="1000.00", currency="KES")
+    second = await prompted.initiate("order_2")
+    prompted.prompts.silent = False
+    prompted.prompts.pays(second.reference)
+    own = prompted.prompts.named(second.reference)
+    await prompted.reports(first, name=own, receipt=RECEIPT)
+
+    await prompted.ask(first)
+
+    assert (await prompted.attempt(first)).provider_reference is None
+    assert await prompted.reviews() == ["orphan"]
+    await prompted.pass_time(minutes=5)
+    assert [c.key for c in (await prompted.payment("order_2")).captures] == [own]

@@ -481,11 +481,12 @@ class Application:
             )
         provider, report = self.provider, self.report
         if report is not None and report.receipt is not None:
-            # A person may have recorded it by its receipt, for whichever attempt.
+            # A person may have recorded it by its receipt, for whichever attempt. What another one holds by
+            # its name is no money of this one, whatever receipt was reported here.
             recorded = await _recorded_by(transaction, self.attempt, report.receipt)
             named = (self.attempt.reference, self.answer.capture_key)
             here = any((c.reference, c.key) == named for c in locked.captures)
-            if self.answer.capture_key and not here:
+            if self.answer.capture_key and not here and recorded != self.attempt.reference:
                 holder = recorded or holder
             report = await _with_free_receipt(transaction, self.attempt, report, recorded)
         return Finding(
