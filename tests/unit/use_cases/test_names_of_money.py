@@ -3,9 +3,10 @@
 from contextlib import suppress
 from datetime import timedelta
 
+import attrs
 import pytest
 
-from payments.application.ports.providers import Span
+from payments.application.ports.providers import Providers, Span
 from payments.application.records import Claim
 from payments.application.review_details import Details
 from payments.domain.capture import Vouched
@@ -454,3 +455,21 @@ async def test_a_name_that_another_prompt_got_is_not_learnt_for_recorded_money(p
     assert await prompted.reviews() == ["orphan"]
     await prompted.pass_time(minutes=5)
     assert [c.key for c in (await prompted.payment("order_2")).captures] == [own]
+
+
+async def test_blanks_around_a_receipt_count_for_nothing_though_its_provider_is_switched_off(
+    prompted: PromptsShop,
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=26)
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    off = attrs.evolve(prompted.kit.payments.resolve, providers=Providers({}))
+    seen = Details(outcome="paid", provider_reference=f" {RECEIPT} ")
+    await off(asked.review_id, "record", "seen", "operator:boss", seen)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.pass_time(hours=1)
+
+    assert [c.key for c in (await prompted.payment()).captures] == [RECEIPT]
