@@ -13,7 +13,7 @@ from payments.domain.capture import Vouched
 from payments.domain.errors import DecisionNotPossible
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome
-from payments.domain.transitions import PaymentStatus
+from payments.domain.transitions import Disposition, PaymentStatus
 from payments.testing import in_memory_payments
 from tests.unit.use_cases.deciding import decide, resolve, stuck, the_review
 from tests.unit.use_cases.kept import everything_holds
@@ -473,3 +473,52 @@ async def test_blanks_around_a_receipt_count_for_nothing_though_its_provider_is_
     await prompted.pass_time(hours=1)
 
     assert [c.key for c in (await prompted.payment()).captures] == [RECEIPT]
+
+
+async def nobodys(prompted: PromptsShop) -> str:
+    """The reference of a prompt of 1000.00 whose receipt a person recorded for another order."""
+    first = await prompted.lost()
+    prompted.prompts.pays(first)
+    prompted.kit.order("order_2", amount="1000.00", currency="KES")
+    prompted.prompts.silent = True
+    second = await prompted.initiate("order_2")
+    await prompted.pass_time(hours=26)
+    (asked,) = (r for r in (await prompted.kit.payments.reviews()).items if r.subject == second.reference)
+    seen = Details(outcome="paid", provider_reference=RECEIPT)
+    await prompted.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+    prompted.prompts.silent = False
+    await prompted.reports(first, receipt=RECEIPT)
+    await prompted.kit.payments.process_notices()
+    return first
+
+
+async def attach(prompted: PromptsShop, reference: str) -> None:
+    (orphan,) = (await prompted.kit.payments.reviews(kind=ReviewKind.ORPHAN)).items
+    details = Details(reference=reference)
+    await prompted.kit.payments.resolve(orphan.review_id, "attach", "theirs", "operator:boss", details)
+
+
+async def test_money_whose_amount_is_not_attested_is_attached_as_what_was_asked_for(
+    prompted: PromptsShop,
+) -> None:
+    """It paid whatever was owed where it was put."""
+    await nobodys(prompted)
+    prompted.kit.order("order_3", amount="5000.00", currency="KES")
+    prompted.prompts.silent = True
+    third = await prompted.initiate("order_3")
+
+    await attach(prompted, third.reference)
+
+    (capture,) = (await prompted.payment("order_3")).captures
+    assert (capture.amount.decimal, capture.disposition) == ("1000.00", Disposition.HELD)
+    assert await prompted.reviews("order_3") == ["amount_mismatch"]
+
+
+async def test_money_of_a_prompt_that_is_put_to_it_is_its_own(prompted: PromptsShop) -> None:
+    first = await nobodys(prompted)
+
+    await attach(prompted, first)
+
+    assert (await prompted.payment()).has_own_money(first)
+    await prompted.pass_time(hours=30)
+    assert [c.key for c in (await prompted.payment()).captures] == ["C-1"]

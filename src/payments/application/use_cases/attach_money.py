@@ -140,7 +140,7 @@ class AttachMoney:
         )
         answer = await answer_of(provider, question, ANSWERED_WITHIN_S)
         if answer.capture_key == key:
-            return answer, True
+            return _of_our_request(answer, origin), True
         seen = [
             each.answer
             for each in await self._unit_of_work.reads.evidence_of(payment_id)
@@ -155,7 +155,7 @@ class AttachMoney:
                 return newest, True
         if not seen:
             raise DecisionNotPossible(f"{provider.name} answered {answer.word!r}, which names no such money.")
-        return seen[-1], False
+        return _of_our_request(seen[-1], origin), False
 
     async def _of_a_notice(
         self, review: Review, provider: Provider, attempt: Attempt, paid_under: str | None
@@ -189,6 +189,15 @@ def _require_one_provider(origin: str, provider: Provider) -> None:
             f"The money is at {origin}, and the attempt is one of {provider.name}.",
             errors=(FieldError("/reference", f"Name an attempt of {origin}."),),
         )
+
+
+def _of_our_request(answer: Answer, origin: Attempt) -> Answer:
+    """``answer`` with what it does not attest as our own request has it, whoever the money is then put to."""
+    return attrs.evolve(
+        answer,
+        reference=answer.reference or origin.reference,
+        amount=answer.amount or origin.amount,
+    )
 
 
 def _recorded(collection: Collection, payment: Payment, attempt: Attempt) -> Answer:
