@@ -522,3 +522,27 @@ async def test_money_of_a_prompt_that_is_put_to_it_is_its_own(prompted: PromptsS
     assert (await prompted.payment()).has_own_money(first)
     await prompted.pass_time(hours=30)
     assert [c.key for c in (await prompted.payment()).captures] == ["C-1"]
+
+
+async def test_a_receipt_that_was_recorded_with_another_amount_of_the_same_prompt_is_asked_about(
+    prompted: PromptsShop,
+) -> None:
+    """Both bore it: one money was held as recorded, paid as attested, and nobody was told."""
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=26)
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    seen = Details(outcome="paid", provider_reference=RECEIPT, amount="900.00")
+    await prompted.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+    for _ in range(2):
+        await prompted.ask(opened.reference)
+        prompted.skip(seconds=11)
+    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.kit.work()
+
+    captures = (await prompted.payment()).captures
+    assert [(c.key, c.receipt) for c in captures] == [(RECEIPT, None), ("C-1", None)]
+    assert sorted(await prompted.reviews()) == ["amount_mismatch", "dispute"]
+    await everything_holds(prompted.kit)

@@ -229,6 +229,8 @@ class SettlePayment:
             for report in reports:
                 recorded = await _recorded_by(transaction, attempt, report.receipt)
                 free = await _with_free_receipt(transaction, attempt, report, recorded)
+                if _names_other_money(change.payment, attempt, report):
+                    free = attrs.evolve(report, receipt=None)
                 if free != report:
                     change = await _asked_whose(transaction, change, attempt, report)
                 learnt = receipt_learnt(change.payment, reference, free, now=now)
@@ -349,14 +351,24 @@ async def _with_free_receipt(
     return report if holder in (None, attempt.reference) else attrs.evolve(report, receipt=None)
 
 
+def _names_other_money(payment: Payment, attempt: Attempt, report: Report) -> bool:
+    """Whether other money of this very attempt bears the receipt of ``report``: a person recorded it."""
+    return any(
+        capture.reference == attempt.reference
+        and capture.key != report.provider_reference
+        and report.receipt in capture.names
+        for capture in payment.captures
+    )
+
+
 def _repeats(event: happened.Event, asked: tuple[Review, ...]) -> bool:
     """Whether it is a question that was asked before, whatever was decided."""
     return isinstance(event, happened.ReviewOpened) and was_asked(event, asked)
 
 
 async def _asked_whose(transaction: Transaction, change: Change, attempt: Attempt, report: Report) -> Change:
-    """Ask a person, once, about a receipt that is reported of this money and counts for another attempt."""
-    detail = f"Its receipt {report.receipt} counts for another attempt, which may be paid by the same money."
+    """Ask a person, once, about a receipt that is reported of this money and is that of other money."""
+    detail = f"Its receipt {report.receipt} is that of other money that counts: both may be the same."
     question = happened.ReviewOpened(
         kind=ReviewKind.DISPUTE, subject=f"{attempt.reference}:{report.receipt}", detail=detail
     )
