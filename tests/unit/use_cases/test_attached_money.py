@@ -302,6 +302,25 @@ async def test_an_old_word_of_what_went_back_does_nothing_to_money_that_is_here(
     assert (await shop.payment()).given_back == birr("0.00")
 
 
+async def test_attaching_asks_no_question_again_that_was_decided(shop: Shop) -> None:
+    """More went back than arrived; that was dismissed, and the same answer was then attached."""
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    more = {"outcome": Outcome.RETURNED, "word": "refunded", "returned": birr("1200.00")}
+    await shop.attests(opened.reference, mode=OTHER_MODE, **more)
+    await shop.ask(opened.reference)
+    await shop.attests(opened.reference, **more)
+    for _ in range(2):
+        await shop.ask(opened.reference)
+    for question in (await shop.kit.payments.reviews(kind=ReviewKind.DISPUTE)).items:
+        await resolve(shop, question, "dismiss")
+
+    await decide(shop, "attach", reference=opened.reference)
+
+    assert await shop.reviews() == []
+
+
 async def test_what_became_of_money_that_is_attached_by_an_old_word_is_asked_about(shop: Shop) -> None:
     """Its provider was silent, and the watch of the attempt that it was paid on ended with that word."""
     first = await shop.initiate()

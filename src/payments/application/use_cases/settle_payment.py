@@ -29,8 +29,8 @@ from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Report,
 from payments.domain.payment import Change, Payment, lost
 from payments.domain.refund import Refund, failed_since
 from payments.domain.refunding import Wanted
-from payments.domain.review import Review, ReviewState
-from payments.domain.reviewing import gave_way, was_asked
+from payments.domain.review import Review
+from payments.domain.reviewing import gave_way, not_asked_again, was_asked
 from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus, Disposition
 from payments.domain.watching import CLAIM_LIFETIME, said_paid_lately
@@ -70,11 +70,6 @@ _SAYS_ONLY: Final = {
     # The provider still shows the try from before the page was handed out again: nobody has paid since.
     Rule.OLD_DECLINE: Outcome.PAYABLE,
 }
-
-
-_ASKED_ONCE: Final = frozenset({ReviewKind.ORPHAN, ReviewKind.DISPUTE})
-"""Questions that an answer which repeats itself does not raise again, whatever was decided. Others are open
-until an answer ends them: what contradicts that answer afterwards is another question."""
 
 
 @attrs.frozen
@@ -515,9 +510,7 @@ class Application:
             asked_by=self.asked_by,
             return_noticed=self.return_noticed,
             heard_at=self.heard_at,
-            asked=frozenset(
-                (r.kind, r.subject) for r in reviews if r.kind in _ASKED_ONCE or r.state is ReviewState.OPEN
-            ),
+            asked=not_asked_again(reviews),
         )
 
     def _evidence(self, rule: Rule, now: datetime) -> Evidence:
