@@ -468,7 +468,7 @@ def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
         # refund's own query may speak; else it is all of the money. One that failed gave nothing back.
         if under_way or any(r.status is RefundStatus.SUCCEEDED for r in ours):
             return Settlement(Change(payment), known)
-        if any(r.status is RefundStatus.FAILED and r.provider_reference is not None for r in ours):
+        if any(_may_have_gone_all_the_same(refund, finding) for refund in ours):
             # Providers go on saying so of a refund that failed, or came back.
             detail = "It says that money went back and not how much, and a refund of ours had failed."
             change = Change(payment)
@@ -494,6 +494,13 @@ def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
     change = _without_what_no_longer_fits(change, capture, finding.now)
     change = _ask(change, ReviewKind.DISPUTE, finding, "Money went back at the provider.")
     return Settlement(failed_once_empty(change, attempt.reference), Rule.RETURNED)
+
+
+def _may_have_gone_all_the_same(refund: Refund, finding: Finding) -> bool:
+    """Whether a refund of ours failed that its provider had taken on, or contradicted: a person was asked."""
+    taken_on = refund.provider_reference is not None
+    contradicted = (ReviewKind.DISPUTE, str(refund.refund_id)) in finding.asked
+    return refund.status is RefundStatus.FAILED and (taken_on or contradicted)
 
 
 _MAY_BE_THIS: Final = PENDING - {RefundStatus.AWAITING_APPROVAL}
