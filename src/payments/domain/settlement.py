@@ -30,6 +30,7 @@ from payments.domain.watching import (
     next_turn,
     watched_for_its_own_name,
     watched_for_more_that_went,
+    with_the_whole_day,
 )
 
 
@@ -112,6 +113,10 @@ def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change
     """The change with the next look planned. Where there is none after silence, a person is asked."""
     change, rule = settlement.change, settlement.rule
     attempt = change.payment.attempt(finding.reference)
+    if attempt.checks > known.checks and _asks_for_the_rest(change.payment, rule, finding):
+        known = with_the_whole_day(known, finding.now)
+        attempt = attrs.evolve(attempt, watch_until=known.watch_until)
+        change = change.then(attempt)
     when = _next_look(change.payment, rule, finding, known)
     ended = attempt.next_check_at is not None and when is None
     money_here = change.payment.has_own_money(attempt.reference) or _money_meant(change.payment, finding)

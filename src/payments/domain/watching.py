@@ -138,6 +138,16 @@ def watched_for_the_rest(attempt: Attempt, now: datetime) -> Attempt:
     )
 
 
+def with_the_whole_day(known: Attempt, now: datetime) -> Attempt:
+    """``known``, watched for the rest, with its whole day before it at the first look.
+
+    The clock by which that began may have been behind, and the day over, or almost, by all others.
+    """
+    if known.next_check_at is None or known.watch_until is None or known.last_checked_at is not None:
+        return known
+    return attrs.evolve(known, watch_until=max(known.watch_until, now + WATCHED_FOR_THE_REST))
+
+
 def watched_for_more_that_went(payment: Payment, reference: str, *, now: datetime) -> Payment:
     """The payment with an attempt watched some money of which is left; one that is watched, from now on."""
     attempt = payment.attempt(reference)

@@ -267,3 +267,25 @@ async def test_a_notice_that_more_went_back_is_followed_for_a_day_though_another
 
     assert (await shop.payment()).given_back == birr("500.00")
     assert (await shop.attempt(reference)).next_check_at is None
+
+
+@pytest.mark.parametrize("hours", [25, 20])
+async def test_a_clock_that_is_behind_leaves_the_looks_for_what_went_back_their_day(
+    shop: Shop, hours: int
+) -> None:
+    """By all others the day was over when it began, or almost, and the answers of those hours were old."""
+    reference = await paid(shop)
+    mine = await under_way(shop, reference)
+    await returned(shop, reference, "300.00")
+    await shop.ask(reference)
+    shop.provider.pays(reference)
+    shop.kit.clock.step_back(timedelta(hours=hours))
+    await ends(shop, mine, RefundOutcome.FAILED)
+    shop.kit.clock.step_back(-timedelta(hours=hours))
+    await shop.pass_hours(8)
+    await returned(shop, reference, "300.00")
+
+    await shop.pass_hours(26)
+
+    assert (await shop.payment()).given_back == birr("300.00")
+    assert (await shop.attempt(reference)).next_check_at is None
