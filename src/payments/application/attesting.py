@@ -12,7 +12,7 @@ from payments.domain.errors import DecisionNotPossible
 from payments.domain.evidence import Answer, Channel, Evidence, Rule
 from payments.domain.payment import Change, Payment
 from payments.domain.review import Review
-from payments.domain.reviewing import gave_way
+from payments.domain.reviewing import gave_way, not_asked_again
 from payments.domain.settlement import Finding, settle
 
 CAUSE: Final = "review"
@@ -62,6 +62,7 @@ async def attest(
     if holder is None and answer.capture_key:
         # People know money of M-Pesa by its receipt.
         holder = await transaction.attempt_with_receipt(attempt.provider, attempt.mode, answer.capture_key)
+    reviews = await transaction.reviews_of(payment.payment_id)
     settlement = settle(
         payment,
         Finding(
@@ -72,13 +73,13 @@ async def attest(
             bound=bound,
             key_holder=holder,
             vouched=vouched,
+            asked=not_asked_again(reviews),
         ),
     )
     if settlement.rule in _PROVES_NOTHING:
         raise DecisionNotPossible(f"This money cannot count here: {settlement.rule.value}.")
     change, others = settlement.change, _NOBODY
     if change.payment.refunds is not payment.refunds:
-        reviews = await transaction.reviews_of(payment.payment_id)
         others, told = gave_way(payment, change.payment, reviews, now)
         change = Change(change.payment, (*change.events, *told))
     evidence = Evidence(

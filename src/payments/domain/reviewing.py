@@ -95,6 +95,18 @@ def was_asked(question: happened.ReviewOpened, reviews: tuple[Review, ...]) -> b
     return any((each.kind, each.subject) == (question.kind, question.subject) for each in reviews)
 
 
+_ASKED_ONCE: Final = frozenset({ReviewKind.ORPHAN, ReviewKind.DISPUTE})
+"""Questions that an answer which repeats itself does not raise again, whatever was decided. Others are open
+until an answer ends them: what contradicts that answer afterwards is another question."""
+
+
+def not_asked_again(reviews: tuple[Review, ...]) -> frozenset[tuple[ReviewKind, str]]:
+    """The kind and subject of each of ``reviews`` that no answer raises a second time."""
+    return frozenset(
+        (r.kind, r.subject) for r in reviews if r.kind in _ASKED_ONCE or r.state is ReviewState.OPEN
+    )
+
+
 def ways_out(review: Review, payment: Payment | None) -> tuple[WayOut, ...]:
     """What may be decided about ``review`` as things stand; nothing once it is decided."""
     if review.state is not ReviewState.OPEN or review.decision is not None:

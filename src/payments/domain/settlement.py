@@ -30,6 +30,7 @@ from payments.domain.watching import (
     next_turn,
     watched_for_its_own_name,
     watched_for_more_that_went,
+    with_the_whole_day,
 )
 
 
@@ -112,6 +113,10 @@ def _watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change
     """The change with the next look planned. Where there is none after silence, a person is asked."""
     change, rule = settlement.change, settlement.rule
     attempt = change.payment.attempt(finding.reference)
+    if attempt.checks > known.checks and _asks_for_the_rest(change.payment, rule, finding):
+        known = with_the_whole_day(known, finding.now)
+        attempt = attrs.evolve(attempt, watch_until=known.watch_until)
+        change = change.then(attempt)
     when = _next_look(change.payment, rule, finding, known)
     ended = attempt.next_check_at is not None and when is None
     money_here = change.payment.has_own_money(attempt.reference) or _money_meant(change.payment, finding)
@@ -145,7 +150,7 @@ def _next_look(payment: Payment, rule: Rule, finding: Finding, known: Attempt) -
         # A person's word is no look.
         return known.next_check_at
     if _asks_for_the_rest(payment, rule, finding):
-        when = next_look_for_the_rest(known, attempt, now)
+        when = next_look_for_the_rest(known, attempt, now, answered=_only_its_own_name(payment, attempt))
     else:
         when = next_look(known, attempt, now, has_money=bool(own))
     return when if when is None or finding.answer.asked else next_turn(attempt, now, when)
@@ -156,6 +161,14 @@ def _asks_for_the_rest(payment: Payment, rule: Rule, finding: Finding) -> bool:
     own = (c for c in payment.captures if c.reference == finding.reference and not c.attached)
     before = any(capture.capture_id != finding.evidence_id for capture in own)
     return before and not _own_name_is_open(payment, rule, finding)
+
+
+def _only_its_own_name(payment: Payment, attempt: Attempt) -> bool:
+    """Whether a prompt is asked about for its own name alone, as nothing of its money went back or was to."""
+    own = {c.capture_id for c in payment.captures if c.reference == attempt.reference and not c.attached}
+    return payment.was_paid_under_other_names(attempt) and all(
+        refund.capture_id not in own for refund in payment.refunds
+    )
 
 
 def _asked_what_went_back(change: Change, finding: Finding) -> Change:
@@ -460,7 +473,7 @@ def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
         # refund's own query may speak; else it is all of the money. One that failed gave nothing back.
         if under_way or any(r.status is RefundStatus.SUCCEEDED for r in ours):
             return Settlement(Change(payment), known)
-        if any(r.status is RefundStatus.FAILED and r.provider_reference is not None for r in ours):
+        if any(_may_have_gone_all_the_same(refund, finding) for refund in ours):
             # Providers go on saying so of a refund that failed, or came back.
             detail = "It says that money went back and not how much, and a refund of ours had failed."
             change = Change(payment)
@@ -486,6 +499,13 @@ def _returned(payment: Payment, attempt: Attempt, finding: Finding) -> Settlemen
     change = _without_what_no_longer_fits(change, capture, finding.now)
     change = _ask(change, ReviewKind.DISPUTE, finding, "Money went back at the provider.")
     return Settlement(failed_once_empty(change, attempt.reference), Rule.RETURNED)
+
+
+def _may_have_gone_all_the_same(refund: Refund, finding: Finding) -> bool:
+    """Whether a refund of ours failed that its provider had taken on, or contradicted: a person was asked."""
+    taken_on = refund.provider_reference is not None
+    contradicted = (ReviewKind.DISPUTE, str(refund.refund_id)) in finding.asked
+    return refund.status is RefundStatus.FAILED and (taken_on or contradicted)
 
 
 _MAY_BE_THIS: Final = PENDING - {RefundStatus.AWAITING_APPROVAL}

@@ -88,16 +88,21 @@ def next_look(known: Attempt, attempt: Attempt, now: datetime, *, has_money: boo
     return now + HOURLY if when is None and ended_by_one_look(known, attempt) else when
 
 
-def next_look_for_the_rest(known: Attempt, attempt: Attempt, now: datetime) -> datetime | None:
+def next_look_for_the_rest(
+    known: Attempt, attempt: Attempt, now: datetime, *, answered: bool
+) -> datetime | None:
     """When to ask again what became of money that is here, if anybody asks: after one hour, two, four, ...
 
-    No answer ends it before its watch does, as each may be an old one.
+    No answer ends it before its watch does, as each may be an old one. What is ``answered`` whatever went
+    back takes one more look an hour later: its provider may have forgotten it when the watch ends.
     """
     until = known.watch_until
     if known.next_check_at is None or until is None:
         return None
     if now >= until:
         return now + HOURLY if ended_by_one_look(known, attempt) else None
+    if answered:
+        return None if _is_second_look(known, attempt) else now + HOURLY
     began = until - WATCHED_FOR_THE_REST
     return min(now + max(HOURLY, now - began), until)
 
@@ -133,12 +138,22 @@ def watched_for_the_rest(attempt: Attempt, now: datetime) -> Attempt:
     )
 
 
+def with_the_whole_day(known: Attempt, now: datetime) -> Attempt:
+    """``known``, watched for the rest, with its whole day before it at the first look.
+
+    The clock by which that began may have been behind, and the day over, or almost, by all others.
+    """
+    if known.next_check_at is None or known.watch_until is None or known.last_checked_at is not None:
+        return known
+    return attrs.evolve(known, watch_until=max(known.watch_until, now + WATCHED_FOR_THE_REST))
+
+
 def watched_for_more_that_went(payment: Payment, reference: str, *, now: datetime) -> Payment:
-    """The payment with an attempt watched some money of which is left, unless it is watched already."""
+    """The payment with an attempt watched some money of which is left; one that is watched, from now on."""
     attempt = payment.attempt(reference)
     own = (c for c in payment.captures if c.reference == reference and not c.attached)
     left = any(refunded(capture, payment.refunds) < capture.amount for capture in own)
-    if not left or attempt.watch_until is None or attempt.next_check_at is not None:
+    if not left or attempt.watch_until is None:
         return payment
     return payment.with_attempt(watched_for_the_rest(attempt, now))
 

@@ -189,6 +189,30 @@ async def test_a_key_is_not_kept_from_others_for_as_long_as_a_dead_clock_was_ahe
         await refused(IdempotencyKeyInFlight, once(shop, Asked()))
 
 
+async def test_another_request_takes_no_key_from_one_that_a_clock_ahead_is_answering(shop: Shop) -> None:
+    """Both were done, under one key."""
+    blocked = asyncio.Event()
+
+    async def slowly() -> Answered:
+        await blocked.wait()
+        return DONE
+
+    shop.kit.clock.step_back(-timedelta(minutes=6))
+    first = asyncio.create_task(
+        shop.kit.payments.answer_once(
+            user="user_1", operation="initiate", key="key-1", fingerprint="same", produce=slowly
+        )
+    )
+    await turns()
+    shop.kit.clock.step_back(timedelta(minutes=6))
+    other = Asked()
+
+    await refused(IdempotencyKeyReused, once(shop, other, fingerprint="another"))
+    blocked.set()
+
+    assert (other.times, await first) == (0, DONE)
+
+
 async def test_an_answer_is_kept_for_a_day(shop: Shop) -> None:
     asked = Asked()
     await once(shop, asked)

@@ -6,15 +6,24 @@ import pytest
 
 from payments.application.ports.providers import CheckoutRequest, RefundOutcome, Span
 from payments.application.records import Claim
-from payments.domain.errors import PaymentInFlight, PaymentInReview
+from payments.domain.errors import DecisionNotPossible, PaymentInFlight, PaymentInReview
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Mode, Outcome
 from payments.domain.refund_rules import RefundRules
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
 from payments.testing import in_memory_payments
-from tests.unit.use_cases.deciding import decide, dispositions, resolve, the_review, under_way
+from tests.unit.use_cases.deciding import decide, decide_refused, dispositions, resolve, the_review, under_way
 from tests.unit.use_cases.kept import everything_holds
-from tests.unit.use_cases.shop import IN_FLIGHT, NOTHING, OTHER_MODE, PAYABLE, HesitatingProvider, Shop, birr
+from tests.unit.use_cases.shop import (
+    IN_FLIGHT,
+    NOTHING,
+    OTHER_MODE,
+    PAYABLE,
+    HesitatingProvider,
+    InterruptedStorage,
+    Shop,
+    birr,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -291,6 +300,76 @@ async def test_an_old_word_of_what_went_back_does_nothing_to_money_that_is_here(
     await resolve(shop, await the_review(shop, ReviewKind.ORPHAN), "attach", reference=opened.reference)
 
     assert (await shop.payment()).given_back == birr("0.00")
+
+
+async def test_attaching_asks_no_question_again_that_was_decided(shop: Shop) -> None:
+    """More went back than arrived; that was dismissed, and the same answer was then attached."""
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+    more = {"outcome": Outcome.RETURNED, "word": "refunded", "returned": birr("1200.00")}
+    await shop.attests(opened.reference, mode=OTHER_MODE, **more)
+    await shop.ask(opened.reference)
+    await shop.attests(opened.reference, **more)
+    for _ in range(2):
+        await shop.ask(opened.reference)
+    for question in (await shop.kit.payments.reviews(kind=ReviewKind.DISPUTE)).items:
+        await resolve(shop, question, "dismiss")
+
+    await decide(shop, "attach", reference=opened.reference)
+
+    assert await shop.reviews() == []
+
+
+async def test_what_became_of_money_that_is_attached_by_an_old_word_is_asked_about(shop: Shop) -> None:
+    """Its provider was silent, and the watch of the attempt that it was paid on ended with that word."""
+    first = await shop.initiate()
+    shop.kit.order("order_2")
+    second = await shop.initiate("order_2")
+    said = {"reference": second.reference, "capture_key": "4711", "provider_reference": "4711"}
+    await shop.attests(first.reference, **said)
+    await shop.ask(first.reference)
+    shop.provider.answers(first.reference, NOTHING)
+    shop.provider.answers(second.reference, NOTHING)
+    await decide(shop, "attach", reference=second.reference)
+    assert dispositions(await shop.payment("order_2")) == [Disposition.SETTLES]
+    await shop.attests(second.reference, **said, outcome=Outcome.RETURNED, word="reversed")
+
+    await shop.pass_hours(2)
+
+    assert (await shop.payment("order_2")).given_back == birr("1000.00")
+    await shop.pass_hours(30)
+    assert (await shop.attempt(second.reference)).next_check_at is None
+    await everything_holds(shop.kit)
+
+
+async def test_what_is_attached_while_a_refund_of_ours_fails_does_not_count_that_as_gone() -> None:
+    storage, provider = InterruptedStorage(), HesitatingProvider()
+    kit = in_memory_payments(provider, unit_of_work=storage)
+    kit.order()
+    shop = Shop(kit=kit, provider=provider, other=HesitatingProvider(name="other"))
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    refund = await under_way(shop, opened.reference, amount="500.00")
+    gone = {"outcome": Outcome.RETURNED, "word": "reversed", "returned": birr("500.00")}
+    await shop.attests(opened.reference, mode=OTHER_MODE, **gone)
+    await shop.ask(opened.reference)
+    await shop.attests(opened.reference, **gone)
+
+    async def it_fails() -> None:
+        assert shop.provider.refunds is not None
+        shop.provider.refunds.ends(refund.reference, RefundOutcome.FAILED)
+        await kit.payments.settle_refund(payment.payment_id, refund.refund_id, "operator")
+
+    storage.meanwhile = it_fails
+    await decide_refused(shop, DecisionNotPossible, "attach", reference=opened.reference)
+    assert (await shop.payment()).given_back == birr("0.00")
+
+    shop.provider.pays(opened.reference)
+    await decide(shop, "attach", reference=opened.reference)
+    assert (await shop.payment()).given_back == birr("0.00")
+    assert await shop.reviews() == []
 
 
 async def test_a_page_that_opens_after_money_was_attached_to_its_claim_is_not_handed_out(shop: Shop) -> None:

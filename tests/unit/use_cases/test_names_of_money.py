@@ -3,16 +3,17 @@
 from contextlib import suppress
 from datetime import timedelta
 
+import attrs
 import pytest
 
-from payments.application.ports.providers import Span
+from payments.application.ports.providers import Providers, Span
 from payments.application.records import Claim
 from payments.application.review_details import Details
 from payments.domain.capture import Vouched
 from payments.domain.errors import DecisionNotPossible
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome
-from payments.domain.transitions import PaymentStatus
+from payments.domain.transitions import Disposition, PaymentStatus
 from payments.testing import in_memory_payments
 from tests.unit.use_cases.deciding import decide, resolve, stuck, the_review
 from tests.unit.use_cases.kept import everything_holds
@@ -432,4 +433,116 @@ async def test_a_second_word_counts_however_late_it_comes(prompted: PromptsShop)
         await prompted.kit.payments.sweep()
 
     assert [capture.reference for capture in (await prompted.payment()).captures] == [reference]
+    await everything_holds(prompted.kit)
+
+
+async def test_a_name_that_another_prompt_got_is_not_learnt_for_recorded_money(prompted: PromptsShop) -> None:
+    """A report came in to the wrong address, with the receipt that a person had recorded there."""
+    first = await prompted.lost()
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=26)
+    await record(prompted, RECEIPT)
+    prompted.kit.order("order_2", amount="1000.00", currency="KES")
+    second = await prompted.initiate("order_2")
+    prompted.prompts.silent = False
+    prompted.prompts.pays(second.reference)
+    own = prompted.prompts.named(second.reference)
+    await prompted.reports(first, name=own, receipt=RECEIPT)
+
+    await prompted.ask(first)
+
+    assert (await prompted.attempt(first)).provider_reference is None
+    assert await prompted.reviews() == ["orphan"]
+    await prompted.pass_time(minutes=5)
+    assert [c.key for c in (await prompted.payment("order_2")).captures] == [own]
+
+
+async def test_blanks_around_a_receipt_count_for_nothing_though_its_provider_is_switched_off(
+    prompted: PromptsShop,
+) -> None:
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=26)
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    off = attrs.evolve(prompted.kit.payments.resolve, providers=Providers({}))
+    seen = Details(outcome="paid", provider_reference=f" {RECEIPT} ")
+    await off(asked.review_id, "record", "seen", "operator:boss", seen)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.pass_time(hours=1)
+
+    assert [c.key for c in (await prompted.payment()).captures] == [RECEIPT]
+
+
+async def nobodys(prompted: PromptsShop) -> str:
+    """The reference of a prompt of 1000.00 whose receipt a person recorded for another order."""
+    first = await prompted.lost()
+    prompted.prompts.pays(first)
+    prompted.kit.order("order_2", amount="1000.00", currency="KES")
+    prompted.prompts.silent = True
+    second = await prompted.initiate("order_2")
+    await prompted.pass_time(hours=26)
+    (asked,) = (r for r in (await prompted.kit.payments.reviews()).items if r.subject == second.reference)
+    seen = Details(outcome="paid", provider_reference=RECEIPT)
+    await prompted.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+    prompted.prompts.silent = False
+    await prompted.reports(first, receipt=RECEIPT)
+    await prompted.kit.payments.process_notices()
+    return first
+
+
+async def attach(prompted: PromptsShop, reference: str) -> None:
+    (orphan,) = (await prompted.kit.payments.reviews(kind=ReviewKind.ORPHAN)).items
+    details = Details(reference=reference)
+    await prompted.kit.payments.resolve(orphan.review_id, "attach", "theirs", "operator:boss", details)
+
+
+async def test_money_whose_amount_is_not_attested_is_attached_as_what_was_asked_for(
+    prompted: PromptsShop,
+) -> None:
+    """It paid whatever was owed where it was put."""
+    await nobodys(prompted)
+    prompted.kit.order("order_3", amount="5000.00", currency="KES")
+    prompted.prompts.silent = True
+    third = await prompted.initiate("order_3")
+
+    await attach(prompted, third.reference)
+
+    (capture,) = (await prompted.payment("order_3")).captures
+    assert (capture.amount.decimal, capture.disposition) == ("1000.00", Disposition.HELD)
+    assert await prompted.reviews("order_3") == ["amount_mismatch"]
+
+
+async def test_money_of_a_prompt_that_is_put_to_it_is_its_own(prompted: PromptsShop) -> None:
+    first = await nobodys(prompted)
+
+    await attach(prompted, first)
+
+    assert (await prompted.payment()).has_own_money(first)
+    await prompted.pass_time(hours=30)
+    assert [c.key for c in (await prompted.payment()).captures] == ["C-1"]
+
+
+async def test_a_receipt_that_was_recorded_with_another_amount_of_the_same_prompt_is_asked_about(
+    prompted: PromptsShop,
+) -> None:
+    """Both bore it: one money was held as recorded, paid as attested, and nobody was told."""
+    opened = await prompted.initiate()
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=26)
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    seen = Details(outcome="paid", provider_reference=RECEIPT, amount="900.00")
+    await prompted.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+    prompted.prompts.silent = False
+    prompted.prompts.pays(opened.reference)
+    for _ in range(2):
+        await prompted.ask(opened.reference)
+        prompted.skip(seconds=11)
+    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.kit.work()
+
+    captures = (await prompted.payment()).captures
+    assert [(c.key, c.receipt) for c in captures] == [(RECEIPT, None), ("C-1", None)]
+    assert sorted(await prompted.reviews()) == ["amount_mismatch", "dispute"]
     await everything_holds(prompted.kit)

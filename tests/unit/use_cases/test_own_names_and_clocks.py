@@ -307,6 +307,24 @@ async def test_a_watch_that_was_over_begins_again_for_the_own_name(prompted: Pro
     assert [c.key for c in (await prompted.payment()).captures] == ["C-again", "C-1"]
 
 
+async def test_nobody_is_asked_about_an_own_name_that_its_provider_told_of_and_forgot(
+    prompted: PromptsShop,
+) -> None:
+    """It was asked about for the whole day, and the silence at its end counted."""
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    prompted.prompts.twice(opened.reference, "C-again")
+    prompted.prompts.declines(opened.reference)
+    await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
+    await prompted.pass_time(hours=8)
+    assert [c.key for c in (await prompted.payment()).captures] == ["C-again"]
+    prompted.prompts.answers(opened.reference, NOTHING)
+    await prompted.pass_time(hours=30)
+
+    assert await prompted.reviews() == []
+    assert (await prompted.attempt(opened.reference)).next_check_at is None
+
+
 @pytest.mark.parametrize("hours", [2, 20])
 async def test_nobody_is_prompted_again_because_a_clock_behind_heard_that_it_is_paid(
     prompted: PromptsShop, hours: int

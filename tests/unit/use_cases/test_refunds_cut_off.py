@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
 import attrs
@@ -20,7 +20,7 @@ from payments.domain.refund import Refund
 from payments.domain.refund_rules import RefundRules
 from payments.testing import InMemoryPayments, in_memory_payments
 from tests.unit.use_cases.kept import everything_holds
-from tests.unit.use_cases.shop import Death, HesitatingProvider, HesitatingRefunds, birr
+from tests.unit.use_cases.shop import Death, HesitatingProvider, HesitatingRefunds, Shop, birr
 
 T = TypeVar("T")
 
@@ -169,6 +169,37 @@ async def test_a_request_that_arrives_although_a_person_recorded_its_failure_is_
     asked_again = (await kit.payments.reviews()).items
     went = [] if answer is RefundOutcome.FAILED else [(ReviewKind.DISPUTE, str(REFUND_ID))]
     assert [(each.kind, each.subject) for each in asked_again] == went
+    await everything_holds(kit)
+
+
+@pytest.mark.parametrize("answer", [RefundOutcome.PENDING, None])
+async def test_what_a_refund_that_a_person_recorded_as_failed_took_is_not_all_of_the_money(
+    answer: RefundOutcome | None,
+) -> None:
+    """A clock that is ahead gave it up; its provider then says "refunded", and not how much."""
+    kit, payment_id = await paid(MortalStorage(), refunds := HesitatingRefunds())
+    payment = await kit.unit_of_work.reads.payment(payment_id)
+    assert payment is not None
+    shop = Shop(kit=kit, provider=cast("HesitatingProvider", kit.provider), other=HesitatingProvider())
+
+    async def given_up(_request: RefundRequest) -> None:
+        refunds.silent = True
+        kit.clock.step_back(-timedelta(hours=25))
+        await kit.payments.settle_refund(payment_id, REFUND_ID, "sweep")
+        kit.clock.step_back(timedelta(hours=25))
+        (asked,) = (await kit.payments.reviews()).items
+        failed = Details(outcome="failed")
+        await kit.payments.resolve(asked.review_id, "record", "not there", "operator:boss", failed)
+        if answer is None:
+            raise OutcomeUnknown("No answer came.")
+
+    refunds.after_request, refunds.answer = given_up, RefundOutcome.PENDING
+    assert (await refund(kit, payment_id)).status.value == "failed"
+    await shop.attests_returned(payment.attempts[0].reference)
+    await shop.pass_hours(3)
+
+    assert (await shop.payment()).given_back == birr("0.00")
+    assert await shop.reviews() == ["dispute", "dispute"]
     await everything_holds(kit)
 
 

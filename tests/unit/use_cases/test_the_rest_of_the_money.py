@@ -248,3 +248,44 @@ async def test_what_went_back_and_is_told_again_is_not_asked_about_for_ever(shop
 
     assert shop.provider.calls["check"] - before <= 9
     assert (await shop.attempt(reference)).next_check_at is None
+
+
+async def test_a_notice_that_more_went_back_is_followed_for_a_day_though_another_day_is_almost_over(
+    shop: Shop,
+) -> None:
+    """It came 23 hours after a refund of ours, and what it was answered was older for four hours."""
+    reference = await paid(shop)
+    mine = await under_way(shop, reference)
+    await returned(shop, reference, "300.00")
+    await ends(shop, mine, RefundOutcome.SUCCEEDED)
+    await shop.pass_hours(23)
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.pass_hours(4)
+    await returned(shop, reference, "500.00")
+
+    await shop.pass_hours(26)
+
+    assert (await shop.payment()).given_back == birr("500.00")
+    assert (await shop.attempt(reference)).next_check_at is None
+
+
+@pytest.mark.parametrize("hours", [25, 20])
+async def test_a_clock_that_is_behind_leaves_the_looks_for_what_went_back_their_day(
+    shop: Shop, hours: int
+) -> None:
+    """By all others the day was over when it began, or almost, and the answers of those hours were old."""
+    reference = await paid(shop)
+    mine = await under_way(shop, reference)
+    await returned(shop, reference, "300.00")
+    await shop.ask(reference)
+    shop.provider.pays(reference)
+    shop.kit.clock.step_back(timedelta(hours=hours))
+    await ends(shop, mine, RefundOutcome.FAILED)
+    shop.kit.clock.step_back(-timedelta(hours=hours))
+    await shop.pass_hours(8)
+    await returned(shop, reference, "300.00")
+
+    await shop.pass_hours(26)
+
+    assert (await shop.payment()).given_back == birr("300.00")
+    assert (await shop.attempt(reference)).next_check_at is None

@@ -63,7 +63,7 @@ class AnswerOnce:
         )
         single = self._unit_of_work.single
         stands = await single.begin_answer(mine, now)
-        if stands is not None and stands.status is None and stands.expires_at > mine.expires_at + AHEAD:
+        if stands is not None and _is_by_a_clock_ahead(stands, mine):
             # Whoever it is does not answer any more, or finds that the key is no longer theirs.
             await single.drop_answer(stands)
             stands = await single.begin_answer(mine, now)
@@ -100,3 +100,13 @@ class AnswerOnce:
         except ValueError:
             return None
         return Answered(status=stands.status, body=body, final=True, replayed=True)
+
+
+def _is_by_a_clock_ahead(stands: StoredAnswer, mine: StoredAnswer) -> bool:
+    """Whether this very request has the key for longer, by our clock, than any reservation lasts.
+
+    It may be answered in this instant, and then it is done once, by whomever. Another request would be done
+    beside it, under one key.
+    """
+    unanswered = stands.status is None and stands.fingerprint == mine.fingerprint
+    return unanswered and stands.expires_at > mine.expires_at + AHEAD

@@ -29,8 +29,10 @@ from payments.domain.errors import (
 from payments.domain.evidence import Answer, Outcome
 from payments.domain.payment import Change, Payment
 from payments.domain.persons import owes, refuse_payer
+from payments.domain.refund import Refund, failed_since
 from payments.domain.review import Review
 from payments.domain.reviewing import Decided, Decision, is_decided, resolved
+from payments.domain.watching import watched_for_the_rest
 
 ANSWERED_WITHIN_S: Final = 10.0
 """How long a provider may take while a person waits."""
@@ -97,6 +99,7 @@ class AttachMoney:
                 bound=bound,
                 vouched=vouched,
                 newest=newest,
+                refunds=named.refunds,
                 collection=collection,
                 evidence_id=self._identifiers.unique(),
                 clock=self._clock,
@@ -137,7 +140,7 @@ class AttachMoney:
         )
         answer = await answer_of(provider, question, ANSWERED_WITHIN_S)
         if answer.capture_key == key:
-            return answer, True
+            return _of_our_request(answer, origin), True
         seen = [
             each.answer
             for each in await self._unit_of_work.reads.evidence_of(payment_id)
@@ -152,7 +155,7 @@ class AttachMoney:
                 return newest, True
         if not seen:
             raise DecisionNotPossible(f"{provider.name} answered {answer.word!r}, which names no such money.")
-        return seen[-1], False
+        return _of_our_request(seen[-1], origin), False
 
     async def _of_a_notice(
         self, review: Review, provider: Provider, attempt: Attempt, paid_under: str | None
@@ -186,6 +189,15 @@ def _require_one_provider(origin: str, provider: Provider) -> None:
             f"The money is at {origin}, and the attempt is one of {provider.name}.",
             errors=(FieldError("/reference", f"Name an attempt of {origin}."),),
         )
+
+
+def _of_our_request(answer: Answer, origin: Attempt) -> Answer:
+    """``answer`` with what it does not attest as our own request has it, whoever the money is then put to."""
+    return attrs.evolve(
+        answer,
+        reference=answer.reference or origin.reference,
+        amount=answer.amount or origin.amount,
+    )
 
 
 def _recorded(collection: Collection, payment: Payment, attempt: Attempt) -> Answer:
@@ -231,6 +243,8 @@ class _Attaching:
     """None: its provider says itself that it was paid on this attempt."""
     newest: bool
     """Whether it was given now, and not before."""
+    refunds: tuple[Refund, ...]
+    """Those that were known before the provider was asked."""
     collection: Collection | None
     """The collector's record, where the money is cash: it counts for the attempt from now on."""
     evidence_id: UUID
@@ -269,11 +283,18 @@ class _Attaching:
         return answered.review
 
     async def _attested(self, transaction: Transaction, payment: Payment, now: datetime) -> Attested:
-        """What the answer does to the attempt. An old one does nothing to money that is here by now."""
-        here = (capture for capture in payment.captures if capture.reference == self.reference)
-        if not self.newest and any(self.answer.capture_key in capture.names for capture in here):
+        """What the answer does to the attempt. An old one does nothing to money that is here by now.
+
+        Raises:
+            DecisionNotPossible: what it counts as gone may be a refund of ours that failed meanwhile.
+        """
+        captures = (capture for capture in payment.captures if capture.reference == self.reference)
+        here = any(self.answer.capture_key in capture.names for capture in captures)
+        if here and not self.newest:
             return Attested(change=Change(payment))
-        return await attest(
+        if self.answer.outcome is Outcome.RETURNED and failed_since(self.refunds, payment.refunds):
+            raise DecisionNotPossible("A refund failed while its provider was asked: decide it once more.")
+        attested = await attest(
             transaction,
             payment,
             self.reference,
@@ -283,6 +304,12 @@ class _Attaching:
             bound=self.bound,
             now=now,
         )
+        if self.newest or self.vouched is not None:
+            return attested
+        # It was so when it was said: what became of the attempt's own money since is asked about.
+        change = attested.change
+        watched = watched_for_the_rest(change.payment.attempt(self.reference), now)
+        return attrs.evolve(attested, change=change.then(watched))
 
     async def _locked(self, transaction: Transaction) -> dict[UUID, Payment]:
         """Both payments, locked in the order of their ids, so that two people never wait for each other."""

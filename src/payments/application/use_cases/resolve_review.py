@@ -161,8 +161,9 @@ class ResolveReview:
         paid = details.outcome == "paid"
         amount = Money.of(details.amount, attempt.amount.currency) if details.amount else attempt.amount
         provider, name = self._providers.by_name.get(attempt.provider), details.provider_reference
-        if provider is not None and name is not None:
-            name = provider.as_written(name)
+        if name is not None:
+            # How a provider that is switched off writes the rest, nobody can say here.
+            name = provider.as_written(name) if provider is not None else name.strip()
         seen = Answer(
             outcome=Outcome.PAID if paid else Outcome.CLOSED,
             word=(details.outcome or "").replace("_", " "),

@@ -29,8 +29,8 @@ from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Report,
 from payments.domain.payment import Change, Payment, lost
 from payments.domain.refund import Refund, failed_since
 from payments.domain.refunding import Wanted
-from payments.domain.review import Review, ReviewState
-from payments.domain.reviewing import gave_way, was_asked
+from payments.domain.review import Review
+from payments.domain.reviewing import gave_way, not_asked_again, was_asked
 from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus, Disposition
 from payments.domain.watching import CLAIM_LIFETIME, said_paid_lately
@@ -70,11 +70,6 @@ _SAYS_ONLY: Final = {
     # The provider still shows the try from before the page was handed out again: nobody has paid since.
     Rule.OLD_DECLINE: Outcome.PAYABLE,
 }
-
-
-_ASKED_ONCE: Final = frozenset({ReviewKind.ORPHAN, ReviewKind.DISPUTE})
-"""Questions that an answer which repeats itself does not raise again, whatever was decided. Others are open
-until an answer ends them: what contradicts that answer afterwards is another question."""
 
 
 @attrs.frozen
@@ -229,6 +224,8 @@ class SettlePayment:
             for report in reports:
                 recorded = await _recorded_by(transaction, attempt, report.receipt)
                 free = await _with_free_receipt(transaction, attempt, report, recorded)
+                if _names_other_money(change.payment, attempt, report):
+                    free = attrs.evolve(report, receipt=None)
                 if free != report:
                     change = await _asked_whose(transaction, change, attempt, report)
                 learnt = receipt_learnt(change.payment, reference, free, now=now)
@@ -349,14 +346,24 @@ async def _with_free_receipt(
     return report if holder in (None, attempt.reference) else attrs.evolve(report, receipt=None)
 
 
+def _names_other_money(payment: Payment, attempt: Attempt, report: Report) -> bool:
+    """Whether other money of this very attempt bears the receipt of ``report``: a person recorded it."""
+    return any(
+        capture.reference == attempt.reference
+        and capture.key != report.provider_reference
+        and report.receipt in capture.names
+        for capture in payment.captures
+    )
+
+
 def _repeats(event: happened.Event, asked: tuple[Review, ...]) -> bool:
     """Whether it is a question that was asked before, whatever was decided."""
     return isinstance(event, happened.ReviewOpened) and was_asked(event, asked)
 
 
 async def _asked_whose(transaction: Transaction, change: Change, attempt: Attempt, report: Report) -> Change:
-    """Ask a person, once, about a receipt that is reported of this money and counts for another attempt."""
-    detail = f"Its receipt {report.receipt} counts for another attempt, which may be paid by the same money."
+    """Ask a person, once, about a receipt that is reported of this money and is that of other money."""
+    detail = f"Its receipt {report.receipt} is that of other money that counts: both may be the same."
     question = happened.ReviewOpened(
         kind=ReviewKind.DISPUTE, subject=f"{attempt.reference}:{report.receipt}", detail=detail
     )
@@ -481,11 +488,12 @@ class Application:
             )
         provider, report = self.provider, self.report
         if report is not None and report.receipt is not None:
-            # A person may have recorded it by its receipt, for whichever attempt.
+            # A person may have recorded it by its receipt, for whichever attempt. What another one holds by
+            # its name is no money of this one, whatever receipt was reported here.
             recorded = await _recorded_by(transaction, self.attempt, report.receipt)
             named = (self.attempt.reference, self.answer.capture_key)
             here = any((c.reference, c.key) == named for c in locked.captures)
-            if self.answer.capture_key and not here:
+            if self.answer.capture_key and not here and recorded != self.attempt.reference:
                 holder = recorded or holder
             report = await _with_free_receipt(transaction, self.attempt, report, recorded)
         return Finding(
@@ -502,9 +510,7 @@ class Application:
             asked_by=self.asked_by,
             return_noticed=self.return_noticed,
             heard_at=self.heard_at,
-            asked=frozenset(
-                (r.kind, r.subject) for r in reviews if r.kind in _ASKED_ONCE or r.state is ReviewState.OPEN
-            ),
+            asked=not_asked_again(reviews),
         )
 
     def _evidence(self, rule: Rule, now: datetime) -> Evidence:
