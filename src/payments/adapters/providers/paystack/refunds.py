@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import attrs
 
-from payments.adapters.providers.paystack.amounts import money, subunits
+from payments.adapters.providers.paystack.amounts import money, money_at_most, subunits
 from payments.adapters.providers.paystack.api import PaystackAnswer, PaystackApi, flattened, refusal
 from payments.adapters.providers.paystack.mapping import identifier, short
 from payments.application.ports.providers import (
@@ -102,7 +102,9 @@ def _is_of(row: Mapping[str, Any], capture_key: str) -> bool:
 
 def sent_back(rows: tuple[Mapping[str, Any], ...], currency: Currency) -> Money | None:
     """How much of a transaction went back for certain; None if one of its refunds cannot be read."""
-    amounts = [money(row.get("amount"), row.get("currency")) for row in rows if row.get("status") == _SENT]
+    sent = [row for row in rows if row.get("status") == _SENT]
+    # All that arrived, fees in francs included, may go back.
+    amounts = [money_at_most(row.get("amount"), row.get("currency")) for row in sent]
     total = zero(currency)
     for amount in amounts:
         if amount is None or amount.currency != currency:
