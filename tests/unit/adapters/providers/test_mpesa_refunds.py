@@ -178,6 +178,14 @@ async def test_what_daraja_could_only_refuse_is_not_sent(certificate: str, chang
     assert opened.requests == []
 
 
+async def test_what_was_paid_before_the_most_was_lowered_can_be_sent_back(certificate: str) -> None:
+    reversals = ReversalSettings(initiator="apiuser", password=Secret(PASSWORD), certificate=certificate)
+    opened = account(ACCEPTED, settings=attrs.evolve(SETTINGS, most_shillings=150, reversals=reversals))
+    assert opened.provider.refunds is not None
+    await opened.provider.refunds.request(REQUEST)
+    assert [sent["Amount"] for sent in opened.sent] == ["200"]
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
