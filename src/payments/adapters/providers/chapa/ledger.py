@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from payments.adapters.providers.chapa.api import ChapaAnswer, ChapaApi, refusal
-from payments.adapters.providers.chapa.mapping import amount_of, name_of, outcome_of, short
+from payments.adapters.providers.chapa.mapping import ABOUT_MONEY, amount_of, name_of, outcome_of, short
 from payments.application.ports.providers import Ledger, LedgerLine, LedgerPage, Span
 from payments.domain.errors import OutcomeUnknown
 from payments.domain.evidence import Outcome
@@ -103,8 +103,15 @@ def _rows(answer: ChapaAnswer) -> tuple[list[Mapping[str, Any]], bool]:
 
 
 def _line(row: Mapping[str, Any]) -> LedgerLine | None:
+    """The line of a row, or None where nothing here could be called as it is.
+
+    Raises:
+        OutcomeUnknown: it is about money, and has no name that can be read.
+    """
     word, name = row.get("status"), name_of(row.get("ref_id"))
     outcome = outcome_of(word) or Outcome.NOTHING
+    if name is None and outcome in ABOUT_MONEY:
+        raise OutcomeUnknown("Chapa's list has money without a name.")
     if name is None:
         # Nobody tried to pay: there is no name that anything here could have.
         return None

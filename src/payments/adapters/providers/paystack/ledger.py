@@ -51,12 +51,13 @@ def _more(answer: PaystackAnswer, number: int) -> bool:
 
 def _line(row: Mapping[str, Any]) -> LedgerLine | None:
     """The line of a row of ours. It has verify's fields, so it is read as verify's answer is."""
-    reference, number = row.get("reference"), identifier(row.get("id"))
-    if not isinstance(reference, str) or not _OUR_REFERENCE.fullmatch(reference) or number is None:
+    reference = row.get("reference")
+    if not isinstance(reference, str) or not _OUR_REFERENCE.fullmatch(reference):
         return None
     said = transaction(row)
     return LedgerLine(
-        name=number,
+        # A row without a readable number is looked at rather than lost.
+        name=identifier(row.get("id")) or reference,
         reference=reference,
         outcome=said.outcome,
         word=said.word,
