@@ -86,6 +86,12 @@ async def test_a_list_that_is_newest_first_is_read_no_further_than_the_span() ->
     assert await walked(*pages, listed(row(3))) == (["a", "b"], 2)
 
 
+async def test_lines_that_come_twice_because_pages_moved_are_no_other_order() -> None:
+    moved = listed(row(8, ref_id="a"), row(7, ref_id="b"), more=True)
+    pages = [moved, moved, listed(row(5), row(4), more=True)]
+    assert await walked(*pages) == (["a", "b", "a", "b"], 3)
+
+
 async def test_a_list_in_any_other_order_is_read_to_its_end() -> None:
     pages = [listed(row(3), row(4), more=True), listed(row(5), row(5), more=True), listed(row(7, ref_id="c"))]
     assert await walked(*pages) == (["c"], 3)

@@ -55,17 +55,20 @@ class _Place:
     descended: bool = False
     """Some line was older than the one before it."""
     oldest: datetime | None = None
+    before: frozenset[datetime] = frozenset()
+    """The times of the page before: its last lines come again where new ones moved the pages."""
 
     @classmethod
     def read(cls, begins: str | None) -> "_Place":
         if begins is None:
             return cls()
-        page, newest_first, descended, oldest = json.loads(begins)
+        page, newest_first, descended, oldest, before = json.loads(begins)
         return cls(
             page=page,
             newest_first=newest_first,
             descended=descended,
             oldest=datetime.fromisoformat(oldest) if oldest else None,
+            before=frozenset(map(datetime.fromisoformat, before)),
         )
 
     def after(self, created: list[datetime | None]) -> "_Place":
@@ -73,16 +76,23 @@ class _Place:
         newest_first, descended = self.newest_first and None not in created, self.descended
         oldest = self.oldest
         for at in created:
-            if at is None:
+            if at is None or at in self.before:
                 continue
             if oldest is not None:
                 newest_first, descended = newest_first and at <= oldest, descended or at < oldest
             oldest = at if oldest is None else min(at, oldest)
-        return _Place(page=self.page + 1, newest_first=newest_first, descended=descended, oldest=oldest)
+        return _Place(
+            page=self.page + 1,
+            newest_first=newest_first,
+            descended=descended,
+            oldest=oldest,
+            before=frozenset(at for at in created if at is not None),
+        )
 
     def written(self) -> str:
         oldest = self.oldest.isoformat() if self.oldest else None
-        return json.dumps([self.page, self.newest_first, self.descended, oldest])
+        before = sorted(at.isoformat() for at in self.before)
+        return json.dumps([self.page, self.newest_first, self.descended, oldest, before])
 
 
 def _rows(answer: ChapaAnswer) -> tuple[list[Mapping[str, Any]], bool]:
