@@ -101,10 +101,13 @@ async def test_a_passing_refusal_is_tried_again(verb: str) -> None:
             answers={"RCPT": "553-5.7.1 <shop@example.com>: Sender address rejected\r\n553 5.7.1 not yours"}
         ),
         Script(answers={"RCPT": "530 Authentication required"}),
+        Script(answers={".": "550 5.7.60 SMTP; Client does not have permissions to send as this sender"}),
+        Script(answers={"DATA": "530 5.7.57 Client not authenticated to send mail"}),
     ],
     ids=[
         *("greeting 554", "greeting 421", "sender", "password", "hang up early", "hang up late", "gibberish"),
         *("relay", "sender, told late", "no password"),
+        *("sender, told last", "no password, told last"),
     ],
 )
 async def test_trouble_of_ours_or_of_the_servers_never_parks_a_mail(script: Script) -> None:
@@ -121,6 +124,12 @@ async def test_a_mail_that_was_taken_is_not_sent_again_because_nobody_says_goodb
 
 async def test_a_refusal_counts_though_nobody_says_goodbye() -> None:
     async with scripted(Script(answers={"RCPT": "550 5.1.1 nobody here", "QUIT": "silence"})) as notifier:
+        with pytest.raises(MessageRefused):
+            await notifier.notify(payer_message())
+
+
+async def test_a_refusal_counts_though_the_server_says_nothing_more() -> None:
+    async with scripted(Script(answers={"RCPT": "550 5.1.1 nobody here", "RSET": "silence"})) as notifier:
         with pytest.raises(MessageRefused):
             await notifier.notify(payer_message())
 

@@ -1,11 +1,14 @@
 """The kinds of switches: attrs fields with their defaults, whose refusals the switchboard passes on."""
 
+import re
 from typing import Any
 
 import attrs
 from attrs import validators
 
 from payments.simulators.faults import FAULTS
+
+_AMOUNT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?")
 
 
 def flag() -> Any:
@@ -21,6 +24,16 @@ def one_of(*words: str) -> Any:
 def maybe_text() -> Any:
     """Return a switch that puts a text in the place of the truth."""
     return attrs.field(default=None, validator=validators.optional(validators.instance_of(str)))
+
+
+def maybe_amount() -> Any:
+    """Return a switch that takes an amount, as it is to be written, or nothing."""
+
+    def amount(_instance: object, field: "attrs.Attribute[Any]", value: Any) -> None:
+        if value is not None and not (isinstance(value, str) and _AMOUNT.fullmatch(value)):
+            raise ValueError(f"{field.name} must be a number as a text, such as 99.50")
+
+    return attrs.field(default=None, validator=amount)
 
 
 def maybe_number(least: int | None = None) -> Any:

@@ -107,6 +107,8 @@ async def test_a_switch_is_set_back_by_null(sandbox: Sandbox) -> None:
         {"webhook_copies": 0},
         {"webhook_delay_s": "soon"},
         {"webhook_lost": "yes"},
+        {"verify_amount": "a lot"},
+        {"verify_amount": "1e999999999"},
         {"after_payment": ["webhook"]},
         [],
     ],

@@ -34,7 +34,11 @@ _PERMANENT: Final = range(500, 600)
 # "Authentication required" (RFC 4954, section 6), and what is about security or policy (RFC 3463, section
 # 3.8): the words for a relay that does not know us, or a sender that is not ours.
 _NO_PASSWORD: Final = 530
-_NOT_ALLOWED: Final = "5.7."
+_NOT_ALLOWED: Final = ("5.7.",)
+# Exchange's words for the same, kept until it has the mail. Other words about policy are about the mail then.
+_NOT_ALLOWED_AT_LAST: Final = ("5.7.57 ", "5.7.60 ", "5.2.252 ")
+_SEVEN_BITS: Final = SMTP.clone(cte_type="7bit")
+"""Every server takes that (RFC 6152)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -117,23 +121,24 @@ class SmtpNotifier(Notifier):
         mail = self._mail_room.write(message)
         try:
             await self._send(mail)
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            refused = error.recipients[0]
-            if refused.code == _NO_PASSWORD or refused.message.startswith(_NOT_ALLOWED):
-                # Many servers keep what they have against the sender or the client until here.
-                raise DeliveryFailed(f"The mail server does not let us send ({refused.code}).") from error
-            raise _answered(refused.code) from error
+        except aiosmtplib.SMTPRecipientRefused as error:
+            # Many servers keep what they have against the sender or the client until here.
+            raise _answered(error, _NOT_ALLOWED) from error
         except (aiosmtplib.SMTPAuthenticationError, aiosmtplib.SMTPSenderRefused) as error:
             # Our own password or address is wrong: mail waits until that is mended, and is not lost.
             raise DeliveryFailed(f"The mail server does not let us send ({error.code}).") from error
         except aiosmtplib.SMTPDataError as error:
-            raise _answered(error.code) from error
+            raise _answered(error, _NOT_ALLOWED_AT_LAST) from error
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             raise DeliveryFailed(f"The mail server gave no answer ({type(error).__name__}).") from error
 
     async def _send(self, mail: Mail) -> None:
+        written = mail_message(mail, self._sender).as_bytes(policy=_SEVEN_BITS)
         async with self._server.connection(self._budget_s, self._tls) as connection:
-            await connection.send_message(mail_message(mail, self._sender))
+            # Not by the library's own sequence: its RSET after a refusal, unanswered, would hide the refusal.
+            await connection.mail(self._sender.addr_spec)
+            await connection.rcpt(mail.to.addr_spec)
+            await connection.data(written)
 
 
 def mail_message(mail: Mail, sender: Address) -> EmailMessage:
@@ -151,7 +156,11 @@ def mail_message(mail: Mail, sender: Address) -> EmailMessage:
     return written
 
 
-def _answered(code: int) -> MessageRefused | DeliveryFailed:
-    if code in _PERMANENT:
-        return MessageRefused(f"The mail server refused the mail for good ({code}).")
-    return DeliveryFailed(f"The mail server refused the mail for now ({code}).")
+def _answered(
+    refused: aiosmtplib.SMTPResponseException, not_allowed: tuple[str, ...]
+) -> MessageRefused | DeliveryFailed:
+    if refused.code == _NO_PASSWORD or refused.message.startswith(not_allowed):
+        return DeliveryFailed(f"The mail server does not let us send ({refused.code}).")
+    if refused.code in _PERMANENT:
+        return MessageRefused(f"The mail server refused the mail for good ({refused.code}).")
+    return DeliveryFailed(f"The mail server refused the mail for now ({refused.code}).")

@@ -46,7 +46,7 @@ class ChapaSwitches:
 
     # What verify answers [4].
     verify_quirks: str = switch_fields.one_of("observed", "docs")
-    verify_amount: str | None = switch_fields.maybe_text()
+    verify_amount: str | None = switch_fields.maybe_amount()
     verify_amount_as: str = switch_fields.one_of("number", "string")
     verify_currency: str | None = switch_fields.maybe_text()
     verify_mode: str | None = switch_fields.maybe_text()

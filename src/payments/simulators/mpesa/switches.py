@@ -11,6 +11,7 @@ from payments.simulators.mpesa.result_codes import ANSWERS
 from payments.simulators.switch_fields import (
     copies,
     flag,
+    maybe_amount,
     maybe_number,
     maybe_seconds,
     maybe_text,
@@ -29,7 +30,6 @@ ENDPOINTS = (
     "c2b_simulate",
 )
 IN_FLIGHT = ("4999", "being_processed", "error_in_200", "does_not_exist")
-_AMOUNT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _CODE = re.compile(r"[0-9]{1,6}|[A-Z]+_?[A-Z]*[0-9]+")
 
 
@@ -49,11 +49,6 @@ def _answers(instance: object, field: "attrs.Attribute[Any]", value: Any) -> Non
 def _endpoints(_instance: object, field: "attrs.Attribute[Any]", value: tuple[str, ...]) -> None:
     if unknown := sorted(set(value) - set(ENDPOINTS)):
         raise ValueError(f"{field.name} does not know {', '.join(unknown)}")
-
-
-def _maybe_amount(_instance: object, field: "attrs.Attribute[Any]", value: Any) -> None:
-    if value is not None and not (isinstance(value, str) and _AMOUNT.fullmatch(value)):
-        raise ValueError(f"{field.name} must be a number as a text, such as 99.50")
 
 
 def _positive(_instance: object, field: "attrs.Attribute[Any]", value: Any) -> None:
@@ -114,7 +109,7 @@ class MpesaSwitches:
     callback_before_answer: bool = flag()
     callback_codes_as: str = one_of("number", "string")
     callback_items: str = one_of("usual", "reversed", "shuffled")
-    callback_amount: str | None = attrs.field(default=None, validator=_maybe_amount)
+    callback_amount: str | None = maybe_amount()
     callback_amount_as: str = one_of("two_decimals", "whole", "string")
     callback_receipt: str = one_of("given", "absent")
     callback_date_as: str = one_of("number", "text")

@@ -75,9 +75,21 @@ async def test_lines_that_nobody_tried_to_pay_have_no_name_and_are_left_out() ->
     assert await walked(listed(row(ref_id=None, status="pending"))) == ([], 1)
 
 
+@pytest.mark.parametrize("status", ["success", "refunded", "reversed"])
+async def test_money_without_a_name_is_never_left_out_in_silence(status: str) -> None:
+    with pytest.raises(OutcomeUnknown):
+        await ledger_of(account(listed(row(ref_id=None, status=status)))).page(SPAN, None)
+
+
 async def test_a_list_that_is_newest_first_is_read_no_further_than_the_span() -> None:
     pages = [listed(row(8, ref_id="a"), row(7, ref_id="b"), more=True), listed(row(5), row(4), more=True)]
     assert await walked(*pages, listed(row(3))) == (["a", "b"], 2)
+
+
+async def test_lines_that_come_twice_because_pages_moved_are_no_other_order() -> None:
+    moved = listed(row(8, ref_id="a"), row(7, ref_id="b"), more=True)
+    pages = [moved, moved, listed(row(5), row(4), more=True)]
+    assert await walked(*pages) == (["a", "b", "a", "b"], 3)
 
 
 async def test_a_list_in_any_other_order_is_read_to_its_end() -> None:

@@ -27,6 +27,12 @@ from tests.unit.adapters.providers.mpesa_account import (
 pytestmark = pytest.mark.anyio
 
 REFUSED = error(404, "404.001.03", "Invalid Access Token")
+NOT_ENABLED = "Error Occurred - Invalid Access Token - Invalid API call as no apiproduct match found"
+
+
+def fault(status: int, text: str) -> Canned:
+    """A refusal in the shape of Daraja's gateway (section 2.3)."""
+    return said(status, {"fault": {"faultstring": text, "detail": {"errorcode": "keymanagement.service"}}})
 
 
 def two_processes(*answers: Canned) -> tuple[Account, Account, Daraja]:
@@ -87,6 +93,7 @@ async def test_a_token_is_renewed_a_minute_before_it_ends(life: str | int) -> No
         error(400, "400.003.01", "Error Occurred - Invalid Access Token"),
         error(401, "401.002.01", "Error Occurred - Invalid Access Token - abc"),
         error(401, "401.001", "Error Occurred - Invalid Access Token"),
+        fault(401, "Invalid Access Token"),
     ],
 )
 async def test_a_refused_token_is_renewed_and_the_push_sent_again_once(refusal: Canned) -> None:
@@ -106,9 +113,9 @@ async def test_a_token_refused_twice_is_our_configuration() -> None:
     assert len(opened.requests) == 3
 
 
-async def test_a_product_that_is_not_enabled_is_not_asked_for_again() -> None:
-    text = "Error Occurred - Invalid Access Token - Invalid API call as no apiproduct match found"
-    opened = account(error(401, "401.002.01", text))
+@pytest.mark.parametrize("refusal", [error(401, "401.002.01", NOT_ENABLED), fault(401, NOT_ENABLED)])
+async def test_a_product_that_is_not_enabled_is_not_asked_for_again(refusal: Canned) -> None:
+    opened = account(refusal)
     with pytest.raises(ProviderRejected):
         await opened.provider.checkouts.open(REQUEST)
     assert (len(opened.requests), len(opened.token_requests)) == (1, 1)

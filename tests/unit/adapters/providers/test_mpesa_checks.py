@@ -45,6 +45,8 @@ NO_ANSWER = [
     said(200, {"ResponseCode": "0", "ResultCode": True}),
     said(200, {"ResultCode": "0", "CheckoutRequestID": "ws_CO_somebody_else"}),
     said(500, {"ResultCode": "0", "CheckoutRequestID": NAME}),
+    said(200, {"ResponseCode": "1", "ResultCode": "0", "CheckoutRequestID": NAME}),
+    said(200, {"ResponseCode": 1, "ResultCode": "1032", "CheckoutRequestID": NAME}),
     result("8888"),
     result("26"),
     result("9999"),

@@ -48,6 +48,20 @@ from tests.unit.adapters.providers.mpesa_account import (
 
 pytestmark = pytest.mark.anyio
 
+# On prime192v3, a curve that our library does not know.
+UNKNOWN_CURVE = """\
+-----BEGIN CERTIFICATE-----
+MIIBTjCCAQOgAwIBAgIUUaAH5zYZQF9J2UkJOgI/+TegoDEwCgYIKoZIzj0EAwIw
+DDEKMAgGA1UEAwwBeDAeFw0yNjExMjkxMzE4MjVaFw0yNjEyMDkxMzE4MjVaMAwx
+CjAIBgNVBAMMAXgwSTATBgcqhkjOPQIBBggqhkjOPQMBAwMyAAQb5L4in2Y2fUbG
+dFc+jh4QKlWXafvYH3DDFdlNow0GhUH4lQTrXSO1mQE1wJ4lwRSjUzBRMB0GA1Ud
+DgQWBBRJ66BKjV8g4IEzKbX+HsJW/0SO1jAfBgNVHSMEGDAWgBRJ66BKjV8g4IEz
+KbX+HsJW/0SO1jAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCAzkAMDYCGQDy
+2IQEsMOin3W2IhgO5P0VnN2ADC/J6iECGQDHoZfaY0WkEOmPHAkrWUfZ1avKOn9a
+MGs=
+-----END CERTIFICATE-----
+"""
+
 PASSWORD = "Safaricom111!"
 CONVERSATION = "AG_20210706_20106e9209f64bebd05b"
 AMOUNT = Money.of("200.00", "KES")
@@ -178,6 +192,14 @@ async def test_what_daraja_could_only_refuse_is_not_sent(certificate: str, chang
     assert opened.requests == []
 
 
+async def test_what_was_paid_before_the_most_was_lowered_can_be_sent_back(certificate: str) -> None:
+    reversals = ReversalSettings(initiator="apiuser", password=Secret(PASSWORD), certificate=certificate)
+    opened = account(ACCEPTED, settings=attrs.evolve(SETTINGS, most_shillings=150, reversals=reversals))
+    assert opened.provider.refunds is not None
+    await opened.provider.refunds.request(REQUEST)
+    assert [sent["Amount"] for sent in opened.sent] == ["200"]
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -278,3 +300,14 @@ def test_an_initiators_password_has_to_fit_the_key_it_is_sealed_with(
     environment = Environment(given)
     read_settings(environment, Mode.TEST)
     assert environment.refused("MPESA_INITIATOR_PASSWORD") is refused
+
+
+def test_a_certificate_whose_key_nobody_here_knows_is_refused_in_a_sentence() -> None:
+    given = {
+        "PAYMENTS_MPESA_INITIATOR": "apiuser",
+        "PAYMENTS_MPESA_INITIATOR_PASSWORD": PASSWORD,
+        "PAYMENTS_MPESA_CERTIFICATE": UNKNOWN_CURVE,
+    }
+    environment = Environment(given)
+    read_settings(environment, Mode.TEST)
+    assert environment.refused("MPESA_CERTIFICATE")

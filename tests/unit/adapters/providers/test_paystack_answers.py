@@ -284,6 +284,21 @@ async def test_how_much_went_back_is_what_the_refunds_say(
     assert answer.returned == (None if returned is None else Money.of(returned, "KES"))
 
 
+async def test_a_refund_that_comes_twice_because_pages_moved_counts_once() -> None:
+    pages = [[refund()], [refund(), refund() | {"id": 18625647}]]
+    lists = [told(200, "Refunds retrieved", rows, meta={"pageCount": 2}) for rows in pages]
+    asked = account(verified(status="reversed"), *lists)
+    answer = await asked.provider.checks.check(QUESTION)
+    assert answer.returned == Money.of("2000.00", "KES")
+
+
+async def test_a_refund_in_francs_may_have_the_fraction_that_fees_left() -> None:
+    paid = verified(status="reversed", currency="XOF", amount=101550, requested_amount=100000)
+    answer = await meaning(paid, told(200, "Refunds retrieved", [refund(101550, currency="XOF")]))
+    assert answer.outcome is Outcome.RETURNED
+    assert answer.returned == answer.captured == Money.of("1015", "XOF")
+
+
 @pytest.mark.parametrize(
     "refunds",
     [

@@ -75,6 +75,13 @@ async def test_where_pages_are_not_counted_an_empty_one_is_the_end() -> None:
     assert (first.following, last.following) == ("2", None)
 
 
+async def test_a_row_of_ours_without_a_readable_number_is_looked_at_rather_than_lost() -> None:
+    paystack = account(listed(row(id=None), pageCount=1))
+    (line,) = (await ledger_of(paystack).page(SPAN, None)).lines
+    assert (line.name, line.reference, line.outcome) == (REFERENCE, REFERENCE, Outcome.NOTHING)
+    assert line.word == "success without a readable id"
+
+
 @pytest.mark.parametrize("reference", ["ord-2026-000123", "p-TOO-LOUD", None, 7])
 async def test_rows_of_other_systems_on_the_account_are_left_out(reference: object) -> None:
     paystack = account(listed(row(reference=reference), pageCount=1))

@@ -310,6 +310,14 @@ async def test_a_long_list_is_read_to_its_end() -> None:
     assert [request.url.params["page"] for request in asked.requests] == ["1", "2"]
 
 
+async def test_pages_of_a_list_follow_as_far_as_paystack_counts_them() -> None:
+    pages = [told(200, "Refunds retrieved", [each], meta={"pageCount": 2}) for each in (ROW | {"id": 1}, ROW)]
+    asked, refunds = refunding(*pages)
+    found = await refunds.check(attrs.evolve(LOST, known=frozenset({"1"})))
+    assert found.provider_reference == NUMBER
+    assert [request.url.params["page"] for request in asked.requests] == ["1", "2"]
+
+
 async def test_a_list_without_it_is_no_proof_that_it_was_never_asked_for() -> None:
     _, refunds = refunding(listed())
     assert (await refunds.check(LOST)).outcome is RefundOutcome.NOTHING

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from payments.adapters.providers.chapa.api import ChapaAnswer, ChapaApi, refusal
-from payments.adapters.providers.chapa.mapping import amount_of, name_of, outcome_of, short
+from payments.adapters.providers.chapa.mapping import ABOUT_MONEY, amount_of, name_of, outcome_of, short
 from payments.application.ports.providers import Ledger, LedgerLine, LedgerPage, Span
 from payments.domain.errors import OutcomeUnknown
 from payments.domain.evidence import Outcome
@@ -55,17 +55,20 @@ class _Place:
     descended: bool = False
     """Some line was older than the one before it."""
     oldest: datetime | None = None
+    before: frozenset[datetime] = frozenset()
+    """The times of the page before: its last lines come again where new ones moved the pages."""
 
     @classmethod
     def read(cls, begins: str | None) -> "_Place":
         if begins is None:
             return cls()
-        page, newest_first, descended, oldest = json.loads(begins)
+        page, newest_first, descended, oldest, before = json.loads(begins)
         return cls(
             page=page,
             newest_first=newest_first,
             descended=descended,
             oldest=datetime.fromisoformat(oldest) if oldest else None,
+            before=frozenset(map(datetime.fromisoformat, before)),
         )
 
     def after(self, created: list[datetime | None]) -> "_Place":
@@ -73,16 +76,23 @@ class _Place:
         newest_first, descended = self.newest_first and None not in created, self.descended
         oldest = self.oldest
         for at in created:
-            if at is None:
+            if at is None or at in self.before:
                 continue
             if oldest is not None:
                 newest_first, descended = newest_first and at <= oldest, descended or at < oldest
             oldest = at if oldest is None else min(at, oldest)
-        return _Place(page=self.page + 1, newest_first=newest_first, descended=descended, oldest=oldest)
+        return _Place(
+            page=self.page + 1,
+            newest_first=newest_first,
+            descended=descended,
+            oldest=oldest,
+            before=frozenset(at for at in created if at is not None),
+        )
 
     def written(self) -> str:
         oldest = self.oldest.isoformat() if self.oldest else None
-        return json.dumps([self.page, self.newest_first, self.descended, oldest])
+        before = sorted(at.isoformat() for at in self.before)
+        return json.dumps([self.page, self.newest_first, self.descended, oldest, before])
 
 
 def _rows(answer: ChapaAnswer) -> tuple[list[Mapping[str, Any]], bool]:
@@ -103,8 +113,15 @@ def _rows(answer: ChapaAnswer) -> tuple[list[Mapping[str, Any]], bool]:
 
 
 def _line(row: Mapping[str, Any]) -> LedgerLine | None:
+    """The line of a row, or None where nothing here could be called as it is.
+
+    Raises:
+        OutcomeUnknown: it is about money, and has no name that can be read.
+    """
     word, name = row.get("status"), name_of(row.get("ref_id"))
     outcome = outcome_of(word) or Outcome.NOTHING
+    if name is None and outcome in ABOUT_MONEY:
+        raise OutcomeUnknown("Chapa's list has money without a name.")
     if name is None:
         # Nobody tried to pay: there is no name that anything here could have.
         return None

@@ -26,7 +26,7 @@ _OUTCOMES: Final[Mapping[str, Outcome]] = {
     "refunded": Outcome.RETURNED,
     "reversed": Outcome.RETURNED,
 }
-_ABOUT_MONEY: Final = frozenset({Outcome.PAID, Outcome.RETURNED})
+ABOUT_MONEY: Final = frozenset({Outcome.PAID, Outcome.RETURNED})
 _MODES: Final = {"test": Mode.TEST, "live": Mode.LIVE}
 _REFUSED: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 
@@ -69,7 +69,7 @@ def _transaction(data: Mapping[str, Any]) -> Answer:
         return nothing(short(f"unknown status {word!r}"))
     tx_ref, reference = name_of(data.get("tx_ref")), name_of(data.get("reference"))
     amount, mode = amount_of(data), _mode(data)
-    if outcome in _ABOUT_MONEY:
+    if outcome in ABOUT_MONEY:
         facts = {"tx_ref": tx_ref, "reference": reference, "mode": mode, "amount": amount}
         missing = [name for name, fact in facts.items() if fact is None]
         if missing:
@@ -81,7 +81,7 @@ def _transaction(data: Mapping[str, Any]) -> Answer:
         amount=amount,
         mode=mode,
         provider_reference=reference,
-        capture_key=reference if outcome in _ABOUT_MONEY else None,
+        capture_key=reference if outcome in ABOUT_MONEY else None,
         fingerprint=_fingerprint(data) if outcome is Outcome.DECLINED else None,
         detail=_reason(data) if outcome is Outcome.DECLINED else "",
     )

@@ -39,16 +39,15 @@ class MpesaAnswer:
     @property
     def error_code(self) -> str:
         """Daraja's own code, such as ``500.001.1001``, or the code of its gateway; empty for none."""
-        fault = self.body.get("fault") if self.body else None
-        detail = fault.get("detail") if isinstance(fault, dict) else None
+        detail = self._fault.get("detail")
         if isinstance(detail, dict):
             return line_of(detail.get("errorcode"))
         return self.text("errorCode")
 
     @property
     def message(self) -> str:
-        """Daraja's own words; may be empty."""
-        return self.text("errorMessage")
+        """Daraja's own words, or those of its gateway; may be empty."""
+        return self.text("errorMessage") or line_of(self._fault.get("faultstring"))
 
     def says(self, *phrases: str) -> bool:
         """Whether the message contains one of ``phrases``, case aside."""
@@ -62,6 +61,12 @@ class MpesaAnswer:
             return False
         unauthorised = self.status == HTTPStatus.UNAUTHORIZED and self.says("invalid access token")
         return unauthorised or (self.status != HTTPStatus.OK and self.error_code in _TOKEN_REFUSED)
+
+    @property
+    def _fault(self) -> Mapping[str, Any]:
+        """What the gateway says in a shape of its own (section 2.3)."""
+        fault = self.body.get("fault") if self.body else None
+        return fault if isinstance(fault, dict) else {}
 
     @property
     def limited(self) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -52,7 +53,10 @@ def can_seal(certificate: str, plain: str) -> bool:
 
 
 def _public_key(certificate: str) -> RSAPublicKey:
-    key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
+    try:
+        key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
+    except UnsupportedAlgorithm as error:
+        raise ValueError("The certificate's key is of a kind that is not known here.") from error
     if not isinstance(key, RSAPublicKey):
         raise ValueError("The certificate holds no RSA key.")  # noqa: TRY004 -- one error for all bad input
     return key

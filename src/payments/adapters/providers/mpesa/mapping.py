@@ -25,6 +25,8 @@ def answer_of(answer: MpesaAnswer, name: str) -> Answer:
     code = answer.text("ResultCode")
     if answer.status != HTTPStatus.OK or answer.error_code or not code:
         return nothing(_short(f"HTTP {answer.status} {answer.error_code} {answer.message}"))
+    if answer.text("ResponseCode") not in {"", "0"}:
+        return nothing(_short(f"a query that did not work: {answer.text('ResponseDescription')}"))
     if answer.text("CheckoutRequestID") not in {"", name}:
         return nothing("an answer about another prompt")
     result = RESULTS.get(code, UNKNOWN)

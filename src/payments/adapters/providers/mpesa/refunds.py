@@ -9,10 +9,10 @@ import attrs
 
 from payments.adapters.providers.mpesa.api import MpesaApi
 from payments.adapters.providers.mpesa.callbacks import RECEIPT, REVERSAL_REFUSALS
-from payments.adapters.providers.mpesa.checkouts import shillings_of
 from payments.adapters.providers.mpesa.credentials import security_credential
 from payments.adapters.providers.mpesa.refusals import refusal_of
 from payments.adapters.providers.mpesa.settings import MpesaSettings, ReversalSettings
+from payments.adapters.providers.mpesa.whole_shillings import CENTS, is_whole
 from payments.application.ports.providers import (
     Callback,
     RefundAnswer,
@@ -29,6 +29,7 @@ REPORTED_WITHIN: Final = timedelta(hours=24)
 """A reversal whose end M-Pesa has not reported by then was reported to nobody, and is not again."""
 
 _LOOK: Final = "M-Pesa has not reported what became of it. Look for the receipt in its portal."
+_CURRENCY: Final = "KES"
 _ORGANISATION: Final = "11"
 _LONGEST_REMARKS: Final = 100
 _ID: Final = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
@@ -93,8 +94,9 @@ def reversal_fields(
     if not RECEIPT.fullmatch(request.receipt):
         # A person recorded the money by another name.
         raise ProviderRejected(f"M-Pesa reverses receipts, and {request.receipt!r} has not the form of one.")
-    shillings = shillings_of(request.amount, settings)
-    if shillings is None or request.amount != request.captured:
+    amount = request.amount
+    # However much a payment may have by now.
+    if amount.currency.code != _CURRENCY or not is_whole(amount) or amount != request.captured:
         raise ProviderRejected("M-Pesa sends back the whole amount or nothing.")
     remarks = " ".join(re.sub(r"[^A-Za-z0-9 .-]", " ", request.reason).split())[:_LONGEST_REMARKS]
     return {
@@ -102,7 +104,7 @@ def reversal_fields(
         "SecurityCredential": security_credential(reversals.certificate, reversals.password.reveal()),
         "CommandID": "TransactionReversal",
         "TransactionID": request.receipt,
-        "Amount": str(shillings),
+        "Amount": str(amount.minor // CENTS),
         "ReceiverParty": settings.shortcode,
         "RecieverIdentifierType": _ORGANISATION,
         "ResultURL": request.callback_url,

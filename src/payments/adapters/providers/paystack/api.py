@@ -28,6 +28,7 @@ _WAIT_S: Final = 5.0
 _CLIENT_ERRORS: Final = range(400, 500)
 # 4xx answers that do not say whether the request was taken in.
 _UNDECIDED: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+_PAGES: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Za-z_]{1,80}")
 
 
@@ -65,6 +66,13 @@ class PaystackAnswer:
         if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
             return None
         return tuple(data)
+
+    @property
+    def pages(self) -> int | None:
+        """How many pages a list has; None where Paystack does not count them (section 6)."""
+        meta = self.body.get("meta") if self.body else None
+        pages = str(meta.get("pageCount")) if isinstance(meta, dict) else ""
+        return int(pages) if _PAGES.fullmatch(pages) else None
 
     @property
     def code(self) -> str:

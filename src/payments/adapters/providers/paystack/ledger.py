@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from payments.adapters.providers.paystack.api import PaystackAnswer, PaystackApi, refusal
+from payments.adapters.providers.paystack.api import PaystackApi, refusal
 from payments.adapters.providers.paystack.mapping import identifier, transaction
 from payments.application.ports.providers import Ledger, LedgerLine, LedgerPage, Span
 from payments.domain.errors import OutcomeUnknown
@@ -39,24 +39,20 @@ class PaystackLedger(Ledger):
                 raise OutcomeUnknown("Paystack's answer has no list of transactions.")
             raise refusal(answer)
         lines = [line for row in rows if (line := _line(row)) is not None]
-        return LedgerPage(tuple(lines), str(number + 1) if rows and _more(answer, number) else None)
-
-
-def _more(answer: PaystackAnswer, number: int) -> bool:
-    """Whether another page follows; where Paystack does not count them, an empty one is the end."""
-    meta = answer.body.get("meta") if answer.body else None
-    pages = identifier(meta.get("pageCount")) if isinstance(meta, dict) else None
-    return pages is None or number < int(pages)
+        # Where Paystack does not count them, an empty page is the end.
+        more = rows and (answer.pages is None or number < answer.pages)
+        return LedgerPage(tuple(lines), str(number + 1) if more else None)
 
 
 def _line(row: Mapping[str, Any]) -> LedgerLine | None:
     """The line of a row of ours. It has verify's fields, so it is read as verify's answer is."""
-    reference, number = row.get("reference"), identifier(row.get("id"))
-    if not isinstance(reference, str) or not _OUR_REFERENCE.fullmatch(reference) or number is None:
+    reference = row.get("reference")
+    if not isinstance(reference, str) or not _OUR_REFERENCE.fullmatch(reference):
         return None
     said = transaction(row)
     return LedgerLine(
-        name=number,
+        # A row without a readable number is looked at rather than lost.
+        name=identifier(row.get("id")) or reference,
         reference=reference,
         outcome=said.outcome,
         word=said.word,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import attrs
 
-from payments.adapters.providers.paystack.amounts import money, subunits
+from payments.adapters.providers.paystack.amounts import money, money_at_most, subunits
 from payments.adapters.providers.paystack.api import PaystackAnswer, PaystackApi, flattened, refusal
 from payments.adapters.providers.paystack.mapping import identifier, short
 from payments.application.ports.providers import (
@@ -80,6 +80,7 @@ async def refunds_of(api: PaystackApi, transaction: str) -> tuple[Mapping[str, A
     if number is None:
         raise OutcomeUnknown("There is no transaction of this name.")
     found: list[Mapping[str, Any]] = []
+    seen: set[str | None] = set()
     for page in range(1, _MOST_PAGES + 1):
         # A reference in the place of the number is answered with an empty list.
         query: dict[str, str | int] = {"transaction": number, "perPage": _ROWS_A_PAGE, "page": page}
@@ -88,8 +89,12 @@ async def refunds_of(api: PaystackApi, transaction: str) -> tuple[Mapping[str, A
             raise OutcomeUnknown(f"Paystack answered {answer.status} and no list.")
         if not all(_is_of(row, number) for row in answer.rows):
             raise OutcomeUnknown("Paystack's list holds refunds of another transaction.")
-        found.extend(answer.rows)
-        if len(answer.rows) < _ROWS_A_PAGE:
+        # A new refund moves the others, and the last of a page comes again on the next.
+        found.extend(row for row in answer.rows if identifier(row.get("id")) not in seen)
+        seen.update(identifier(row.get("id")) for row in answer.rows)
+        seen.discard(None)
+        short = len(answer.rows) < _ROWS_A_PAGE
+        if not answer.rows or (page >= answer.pages if answer.pages else short):
             return tuple(found)
     raise OutcomeUnknown("The transaction has more refunds than we read.")
 
@@ -102,7 +107,9 @@ def _is_of(row: Mapping[str, Any], capture_key: str) -> bool:
 
 def sent_back(rows: tuple[Mapping[str, Any], ...], currency: Currency) -> Money | None:
     """How much of a transaction went back for certain; None if one of its refunds cannot be read."""
-    amounts = [money(row.get("amount"), row.get("currency")) for row in rows if row.get("status") == _SENT]
+    sent = [row for row in rows if row.get("status") == _SENT]
+    # All that arrived, fees in francs included, may go back.
+    amounts = [money_at_most(row.get("amount"), row.get("currency")) for row in sent]
     total = zero(currency)
     for amount in amounts:
         if amount is None or amount.currency != currency:
