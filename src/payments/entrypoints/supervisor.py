@@ -86,7 +86,8 @@ class Supervisor:
                 self._wait(bell, self._next_due_s())
                 self._hear_the_ready()
                 code = self._see_who_ended()
-                if code is not None:
+                # A signal may reach the whole family at once: whoever heeds it first has not failed.
+                if code is not None and not self._asked:
                     return code
             return self._stop(bell)
 

@@ -1,6 +1,7 @@
 """What a supervisor does about processes that end again and again, or cannot be started."""
 
 import multiprocessing
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -98,3 +99,18 @@ def test_no_room_for_the_first_is_the_end_of_all(supervisor: Supervisor, context
     context.room = False
     with pytest.raises(BlockingIOError):
         supervisor.run()
+
+
+def test_a_signal_to_the_whole_family_before_the_first_is_ready_is_no_failure(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, alive = multiprocessing.Pipe(duplex=False)
+    alive.close()
+
+    def ended_by_it(_process: Process) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Process, "start", ended_by_it)
+    monkeypatch.setattr(Process, "sentinel", ended, raising=False)
+    with ended:
+        assert supervisor.run() == 0
