@@ -138,6 +138,23 @@ def test_a_folder_may_be_called_anything(tmp_path: Path) -> None:
     assert not migrate.pending(url)
 
 
+def test_an_address_means_one_file_to_whoever_migrates_and_to_whoever_looks(tmp_path: Path) -> None:
+    path = tmp_path / "a%20b.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    assert is_current_in_sqlite(str(path))
+    assert not migrate.pending(f"sqlite:///{path}")
+
+
+def test_an_address_with_options_is_refused_by_all(tmp_path: Path) -> None:
+    path = f"{tmp_path}/payments.db?timeout=30"
+    for use in (migrate.upgrade, migrate.pending):
+        with pytest.raises(ConfigurationInvalid, match="no options"):
+            use(f"sqlite:///{path}")
+    with pytest.raises(ConfigurationInvalid, match="no options"):
+        is_current_in_sqlite(path)
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_a_migration_that_breaks_off_leaves_what_was_before(tmp_path: Path) -> None:
     path = tmp_path / "payments.db"
     with closing(sqlite3.connect(path)) as connection:

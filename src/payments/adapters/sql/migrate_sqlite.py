@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -68,7 +68,8 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 
 
 def _path(url: str) -> str:
-    return make_url(url).database or ""
+    # As it is written, as everybody has it who opens the database: SQLAlchemy would decode it.
+    return url.partition("sqlite:///")[2]
 
 
 def _engine(database: Path, mode: str) -> Engine:
