@@ -18,8 +18,10 @@ from sqlalchemy.pool import NullPool
 from payments.adapters.sql import migrate
 from payments.adapters.sql.lock_file import only_writer
 from payments.adapters.sql.revision import REVISION, is_current_in_sqlite
+from payments.adapters.sql.self_check import migrations_of
 from payments.adapters.sql.sqlite import open_sqlite
 from payments.adapters.sql.tables import METADATA
+from payments.application.ports.self_check import State
 from payments.domain.errors import ConfigurationInvalid, StorageBusy, StorageUnavailable
 from payments.testing.contracts.stored import a_payment
 
@@ -153,6 +155,17 @@ def test_an_address_with_options_is_refused_by_all(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationInvalid, match="no options"):
         is_current_in_sqlite(path)
     assert [*tmp_path.iterdir()] == []
+
+
+def test_tables_of_a_version_to_come_are_left_as_they_are_and_said_to_be_that(database: Path) -> None:
+    url = f"sqlite:///{database}"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '2099_01_01'")
+    with pytest.raises(ConfigurationInvalid, match="a version that this one does not know"):
+        migrate.upgrade(url)
+    assert migrate.current_revision(url) == "2099_01_01"
+    found = migrations_of(url, migrates_itself=True)
+    assert (found.state, found.remedy) == (State.WRONG, "Run the version that made them, or a newer one.")
 
 
 def test_a_migration_that_breaks_off_leaves_what_was_before(tmp_path: Path) -> None:
