@@ -68,6 +68,7 @@ def test_of_several_servers_the_one_that_takes_writes_is_meant(options: str, tar
     ("url", "remedy"),
     [
         ("postgresql://u:geheim@h1/db?channel_binding=require", "Take channel_binding out"),
+        ("postgresql://u:geheim@/db?service=prod", "write here what its file says of servers and sslmode"),
         ("postgresql://u:geheim@h1:port/db", "'h1' is no server; write host:5432"),
         ("postgresql://u:geheim/1@h1/db", "Percent-encode"),
         ("postgresql://u:geheim?1@h1/db", "Percent-encode"),

@@ -66,6 +66,9 @@ def read_address(url: str) -> PostgresAddress:
     for name, _ in options:
         if name in _LIBPQ_ALONE:
             raise refused(f"Take {name} out: the driver has no such option.")
+        if name == "service":
+            # Servers named elsewhere would be reached past all that is decided by this address.
+            raise refused("Take service out, and write here what its file says of servers and sslmode.")
     hosts = [*_listed([authority]), *_listed(value for name, value in options if name == "host")]
     ports = [*_listed(value for name, value in options if name == "port")]
     servers = tuple(_server(host, number, ports, len(hosts)) for number, host in enumerate(hosts))
