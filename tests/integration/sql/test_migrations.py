@@ -4,6 +4,8 @@ import os
 import re
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from payments.adapters.sql.lock_file import only_writer
 from payments.adapters.sql.revision import REVISION, is_current_in_sqlite
 from payments.adapters.sql.self_check import migrations_of
 from payments.adapters.sql.sqlite import open_sqlite
+from payments.adapters.sql.sqlite_connection import connect_reading, connect_writing
 from payments.adapters.sql.tables import METADATA
 from payments.application.ports.self_check import State
 from payments.domain.errors import ConfigurationInvalid, StorageBusy, StorageUnavailable
@@ -129,6 +132,26 @@ def test_who_may_read_a_database_that_was_there_is_left_to_its_owner(database: P
     database.chmod(0o640)
     migrate.upgrade(f"sqlite:///{database}")
     assert stat.S_IMODE(database.stat().st_mode) == 0o640
+
+
+ALONE = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA journal_mode = DELETE').fetchone()"
+
+
+def test_who_migrates_takes_no_lock_from_those_who_read_in_the_same_process(database: Path) -> None:
+    connect_writing(database).close()
+    with closing(connect_reading(database)) as reading:
+        reading.execute("SELECT count(*) FROM payments").fetchone()
+        migrate.upgrade(f"sqlite:///{database}")
+        # A program that believes itself alone takes the log away from under those who read.
+        alone = subprocess.run([sys.executable, "-c", ALONE, str(database)], check=False, capture_output=True)
+    assert b"database is locked" in alone.stderr
+
+
+def test_a_database_may_be_a_link_to_what_is_not_there_yet(tmp_path: Path) -> None:
+    link = tmp_path / "payments.db"
+    link.symlink_to(tmp_path / "elsewhere.db")
+    migrate.upgrade(f"sqlite:///{link}")
+    assert stat.S_IMODE((tmp_path / "elsewhere.db").stat().st_mode) == 0o600
 
 
 def test_a_folder_may_be_called_anything(tmp_path: Path) -> None:

@@ -50,10 +50,13 @@ def look(url: str, do: Callable[[Connection], T]) -> T | None:
 def _make(database: Path) -> None:
     """Have a file there, which nobody but its owner reads: payers' names, addresses and phones will be in it.
 
-    What SQLite keeps beside it is as open as the file itself. One that was there before stays as it is.
+    What SQLite keeps beside it is as open as the file itself. One that was there before stays as it is, and
+    is not even opened: to close it would take the locks from all of this process who have it open (POSIX).
     """
     try:
-        os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(database.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise StorageUnavailable(f"{database} cannot be opened: {error.strerror}.") from error
 
