@@ -95,6 +95,7 @@ def test_what_cannot_be_read_is_named_without_the_password(url: str, remedy: str
     [
         ("sslmode=banana", "The driver refuses it: `sslmode` parameter must be one of: disable, allow"),
         ("sslmode=verify-full", "The driver refuses it: root certificate file"),
+        ("sslmode=require&sslrootcert=/no/ca.pem", "sslrootcert: /no/ca.pem cannot be read."),
         ("colour=red", 'The server refuses it: unrecognized configuration parameter "colour".'),
         ("work_mem=much", 'The server refuses it: invalid value for parameter "work_mem": "much".'),
     ],
