@@ -5,8 +5,10 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, Final, TextIO
+from contextlib import suppress
+from typing import Any, Final, TextIO, cast
 
+import attrs
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -40,6 +42,24 @@ _OF_LINES: Final = frozenset({"exception", "stack"})
 _QUIET: Final = ("aiosmtplib", "alembic", "asyncio", "httpx", "uvicorn.access", "uvicorn.error", "mail.log")
 
 
+@attrs.frozen(eq=False)
+class _Patient:
+    """A stream that loses what it cannot write, as logging's own handlers do.
+
+    A full disk, or a pipe that nobody reads any more, must break off no work that wants to tell of itself.
+    """
+
+    _stream: TextIO
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def configure_logging(settings: LoggingSettings, stream: TextIO) -> None:
     """Send all logs of this process, ours and the libraries', to ``stream``."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
@@ -53,7 +73,7 @@ def configure_logging(settings: LoggingSettings, stream: TextIO) -> None:
     structlog.configure(
         processors=[*ours, *closing, *_renderers(settings.format, stream)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Patient(stream))),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)

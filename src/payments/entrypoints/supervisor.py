@@ -1,13 +1,16 @@
 """Processes that are kept running by a parent that does nothing else."""
 
+import os
 import signal
 import socket
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
@@ -28,6 +31,8 @@ _LEAST_PAUSE_S: Final = 1.0
 
 PATIENCE_S: Final = DRAIN_S + WORKER_DRAIN_S + 1.0
 """How long processes may take to stop before they are killed: less than the 30 s that we have ourselves."""
+
+_OPEN_FILES: Final = Path("/proc/self/fd")
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -86,7 +91,8 @@ class Supervisor:
                 self._wait(bell, self._next_due_s())
                 self._hear_the_ready()
                 code = self._see_who_ended()
-                if code is not None:
+                # A signal may reach the whole family at once: whoever heeds it first has not failed.
+                if code is not None and not self._asked:
                     return code
             return self._stop(bell)
 
@@ -115,32 +121,51 @@ class Supervisor:
                 self._start(seat, seen, kept)
 
     def _start(self, seat: _Seat, seen: Connection, kept: Connection) -> None:
+        before: frozenset[int] | None = None
+        try:
+            before = _pipes()
+            process, heard = self._started(seen, kept)
+        except OSError as error:
+            if not self._seats[0].was_ready:
+                raise
+            refusal = str(error)
+        else:
+            seat.process, seat.word, seat.due_at, seat.began_at = process, heard, None, time.monotonic()
+            _log.info("process_started", child=process.pid)
+            return
+        # Of a copy that could not be made, multiprocessing leaves pipes behind, four a time.
+        for left in frozenset() if before is None else _pipes() - before:
+            os.close(left)
+        # The system has no room for it; the others have theirs, and go on.
+        seat.failures += 1
+        pause_s = max(_LEAST_PAUSE_S, _pause_s(seat.failures))
+        seat.due_at = time.monotonic() + pause_s
+        _log.warning("process_not_started", error=refusal, again_in_s=pause_s)
+
+    def _started(self, seen: Connection, kept: Connection) -> tuple[BaseProcess, Connection]:
+        """A new process, and where it says that it is ready.
+
+        Raises:
+            OSError: the system has no room for it.
+        """
         heard, said = self._context.Pipe(duplex=False)
         with said:
             # Typed as what every context has; the method stands on each of them.
             make: Any = self._context
             parent = Parent(ready=said, ended=seen)
-            process = make.Process(
+            process: BaseProcess = make.Process(
                 target=_run_child, args=(self._main, self._listening, parent, kept), daemon=True
             )
             # What comes before a copy of this process has let go of our ways to hear waits until it has.
             signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
             try:
                 process.start()
-            except OSError as error:
+            except OSError:
                 heard.close()
-                if not self._seats[0].was_ready:
-                    raise
-                # The system has no room for it; the others have theirs, and go on.
-                seat.failures += 1
-                pause_s = max(_LEAST_PAUSE_S, _pause_s(seat.failures))
-                seat.due_at = time.monotonic() + pause_s
-                _log.warning("process_not_started", error=str(error), again_in_s=pause_s)
-                return
+                raise
             finally:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        seat.process, seat.word, seat.due_at, seat.began_at = process, heard, None, time.monotonic()
-        _log.info("process_started", child=process.pid)
+        return process, heard
 
     def _next_due_s(self) -> float | None:
         due = [seat.due_at for seat in self._seats if seat.due_at is not None]
@@ -223,6 +248,22 @@ def _pause_s(failures: int) -> float:
     """How long to leave one alone that ended so often without having lived."""
     # What grows from pause to pause has an end of its own: after a night no number would hold it.
     return 0.0 if failures <= 1 else min(LONGEST_PAUSE_S, 2.0 ** min(failures - 2, 10))
+
+
+def _pipes() -> frozenset[int]:
+    """The pipes that this process has open; nothing where the system does not list them, as Linux does."""
+    try:
+        listed = [int(each.name) for each in _OPEN_FILES.iterdir()]
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset(number for number in listed if _is_pipe(number))
+
+
+def _is_pipe(number: int) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(number).st_mode)
+    except OSError:
+        return False  # what they were listed with is closed by now
 
 
 def _run_child(

@@ -32,6 +32,8 @@ async def work_until_stopped(
     async with open_payments(settings, parts) as payments:
         worker = Worker(payments)
         working = asyncio.create_task(worker.run())
+        # Should it ever end by itself, nothing is left to wait for: a new process may do better.
+        working.add_done_callback(lambda _: worker.stop())
 
         def at_once() -> None:
             working.cancel()
@@ -45,4 +47,6 @@ async def work_until_stopped(
                 _log.warning("worker_cut_off")
                 working.cancel()
                 await asyncio.wait({working})
+            if not working.cancelled():
+                working.result()
     _log.info("stopped")

@@ -4,6 +4,8 @@ import os
 import re
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,8 +20,11 @@ from sqlalchemy.pool import NullPool
 from payments.adapters.sql import migrate
 from payments.adapters.sql.lock_file import only_writer
 from payments.adapters.sql.revision import REVISION, is_current_in_sqlite
+from payments.adapters.sql.self_check import migrations_of
 from payments.adapters.sql.sqlite import open_sqlite
+from payments.adapters.sql.sqlite_connection import connect_reading, connect_writing
 from payments.adapters.sql.tables import METADATA
+from payments.application.ports.self_check import State
 from payments.domain.errors import ConfigurationInvalid, StorageBusy, StorageUnavailable
 from payments.testing.contracts.stored import a_payment
 
@@ -129,6 +134,26 @@ def test_who_may_read_a_database_that_was_there_is_left_to_its_owner(database: P
     assert stat.S_IMODE(database.stat().st_mode) == 0o640
 
 
+ALONE = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA journal_mode = DELETE').fetchone()"
+
+
+def test_who_migrates_takes_no_lock_from_those_who_read_in_the_same_process(database: Path) -> None:
+    connect_writing(database).close()
+    with closing(connect_reading(database)) as reading:
+        reading.execute("SELECT count(*) FROM payments").fetchone()
+        migrate.upgrade(f"sqlite:///{database}")
+        # A program that believes itself alone takes the log away from under those who read.
+        alone = subprocess.run([sys.executable, "-c", ALONE, str(database)], check=False, capture_output=True)
+    assert b"database is locked" in alone.stderr
+
+
+def test_a_database_may_be_a_link_to_what_is_not_there_yet(tmp_path: Path) -> None:
+    link = tmp_path / "payments.db"
+    link.symlink_to(tmp_path / "elsewhere.db")
+    migrate.upgrade(f"sqlite:///{link}")
+    assert stat.S_IMODE((tmp_path / "elsewhere.db").stat().st_mode) == 0o600
+
+
 def test_a_folder_may_be_called_anything(tmp_path: Path) -> None:
     folder = tmp_path / "100% sure #1 የክፍያ"
     folder.mkdir()
@@ -136,6 +161,34 @@ def test_a_folder_may_be_called_anything(tmp_path: Path) -> None:
     migrate.upgrade(url)
     assert (folder / "payments.db").exists()
     assert not migrate.pending(url)
+
+
+def test_an_address_means_one_file_to_whoever_migrates_and_to_whoever_looks(tmp_path: Path) -> None:
+    path = tmp_path / "a%20b.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    assert is_current_in_sqlite(str(path))
+    assert not migrate.pending(f"sqlite:///{path}")
+
+
+def test_an_address_with_options_is_refused_by_all(tmp_path: Path) -> None:
+    path = f"{tmp_path}/payments.db?timeout=30"
+    for use in (migrate.upgrade, migrate.pending):
+        with pytest.raises(ConfigurationInvalid, match="no options"):
+            use(f"sqlite:///{path}")
+    with pytest.raises(ConfigurationInvalid, match="no options"):
+        is_current_in_sqlite(path)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_tables_of_a_version_to_come_are_left_as_they_are_and_said_to_be_that(database: Path) -> None:
+    url = f"sqlite:///{database}"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '2099_01_01'")
+    with pytest.raises(ConfigurationInvalid, match="a version that this one does not know"):
+        migrate.upgrade(url)
+    assert migrate.current_revision(url) == "2099_01_01"
+    found = migrations_of(url, migrates_itself=True)
+    assert (found.state, found.remedy) == (State.WRONG, "Run the version that made them, or a newer one.")
 
 
 def test_a_migration_that_breaks_off_leaves_what_was_before(tmp_path: Path) -> None:

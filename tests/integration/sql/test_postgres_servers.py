@@ -68,6 +68,7 @@ def test_of_several_servers_the_one_that_takes_writes_is_meant(options: str, tar
     ("url", "remedy"),
     [
         ("postgresql://u:geheim@h1/db?channel_binding=require", "Take channel_binding out"),
+        ("postgresql://u:geheim@/db?service=prod", "write here what its file says of servers and sslmode"),
         ("postgresql://u:geheim@h1:port/db", "'h1' is no server; write host:5432"),
         ("postgresql://u:geheim/1@h1/db", "Percent-encode"),
         ("postgresql://u:geheim?1@h1/db", "Percent-encode"),
@@ -94,6 +95,7 @@ def test_what_cannot_be_read_is_named_without_the_password(url: str, remedy: str
     [
         ("sslmode=banana", "The driver refuses it: `sslmode` parameter must be one of: disable, allow"),
         ("sslmode=verify-full", "The driver refuses it: root certificate file"),
+        ("sslmode=require&sslrootcert=/no/ca.pem", "sslrootcert: /no/ca.pem cannot be read."),
         ("colour=red", 'The server refuses it: unrecognized configuration parameter "colour".'),
         ("work_mem=much", 'The server refuses it: invalid value for parameter "work_mem": "much".'),
     ],

@@ -84,3 +84,22 @@ async def test_what_was_committed_stands_though_its_connection_does_not_part_in_
         wire.silent = False
         await units.write(lambda transaction: transaction.open_payment(a_payment(1)))
         assert await units.write(lambda transaction: transaction.add_notice(a_notice(1)))
+
+
+async def test_who_stops_waiting_for_an_answer_waits_for_nothing_else(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("payments.adapters.sql.postgres.ACQUIRE_S", 2.0)
+    monkeypatch.setattr("payments.adapters.sql.postgres_pool.COMMAND_S", 3.0)
+    async with over_a_wire(postgres_url) as (wire, database):
+        reads = units_of_work(database).reads
+        assert await reads.payments_after(None, 10) == ()
+        wire.silent = True
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SHORT_S / 2):
+                await reads.payments_after(None, 10)
+        assert asyncio.get_running_loop().time() - began < 1.0
+        wire.silent = False
+        monkeypatch.setattr("payments.adapters.sql.postgres.ACQUIRE_S", 10.0)
+        assert await reads.payments_after(None, 10) == ()

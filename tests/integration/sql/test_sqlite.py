@@ -33,7 +33,7 @@ from payments.domain.errors import (
     StorageBusy,
     StorageUnavailable,
 )
-from payments.testing.contracts.stored import NOW, a_notice, a_payment, an_attempt, keep
+from payments.testing.contracts.stored import NOW, a_message, a_notice, a_payment, an_attempt, keep
 
 pytestmark = pytest.mark.anyio
 
@@ -550,3 +550,28 @@ async def test_a_row_that_somebody_edited_keeps_no_other_from_its_turn(database:
     (line,) = told
     assert line["event"] == "record_unreadable"
     assert "'edited'" in line["detail"]
+
+
+async def test_an_instant_that_somebody_wrote_out_keeps_no_other_from_its_turn(database: Path) -> None:
+    async with open_sqlite(str(database)) as units:
+        await keep(units, a_payment(), messages=tuple(a_message(number) for number in (1, 2, 3)))
+        for number in (1, 2, 3):
+            await added(units, a_notice(number))
+    with closing(sqlite3.connect(database)) as connection, connection:
+        notice, message = str(a_notice(2).notice_id), str(a_message(2).message_id)
+        connection.execute("UPDATE notices SET received_at = 'today' WHERE notice_id = ?", (notice,))
+        connection.execute("UPDATE messages SET created_at = 'today' WHERE message_id = ?", (message,))
+    async with open_sqlite(str(database)) as units:
+        notices = await units.single.lease_notices(DUE, until=DUE, token=uuid4(), limit=50)
+        messages = await units.single.lease_messages(DUE, until=DUE, token=uuid4(), limit=50)
+    assert [notice.notice_id for notice in notices] == [a_notice(n).notice_id for n in (1, 3)]
+    assert [message.message_id for message in messages] == [a_message(n).message_id for n in (1, 3)]
+
+
+async def test_what_waits_is_counted_though_somebody_wrote_out_since_when(database: Path) -> None:
+    async with open_sqlite(str(database)) as units:
+        await added(units, a_notice(1))
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute("UPDATE notices SET received_at = 'today'")
+        backlog = await units.reads.backlog(DUE)
+    assert (backlog.notices, backlog.oldest_notice_age_s) == (1, 0.0)

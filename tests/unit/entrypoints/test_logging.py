@@ -202,3 +202,17 @@ def test_the_level_holds_for_us_and_for_libraries(stream: io.StringIO) -> None:
     log.warning("loud")
     logging.getLogger("some.library").warning("loud")
     assert [line["event"] for line in lines(stream)] == ["loud", "loud"]
+
+
+class FullDisk(io.StringIO):
+    """Takes nothing more, as a full disk, or a pipe that nobody reads any more."""
+
+    def write(self, _text: str, /) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.usefixtures("stream")
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_what_cannot_be_logged_breaks_nothing_off(style: str) -> None:
+    configure_logging(LoggingSettings(format=style), FullDisk())
+    structlog.get_logger().error("worker_trouble", exc_info=RuntimeError("a defect"))

@@ -1,10 +1,14 @@
 """What a supervisor does about processes that end again and again, or cannot be started."""
 
+import errno
 import multiprocessing
+import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,7 +98,58 @@ def test_one_that_the_system_has_no_room_for_is_tried_again_beside_the_others(
     seat.word.close()
 
 
+def open_files() -> set[str]:
+    return {each.name for each in Path("/proc/self/fd").iterdir()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are no copies")
+def test_what_cannot_be_started_all_night_uses_up_no_files(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room() -> int:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    supervisor._context = multiprocessing.get_context("fork")
+    supervisor._seats = [_Seat(was_ready=True), _Seat()]
+    seen, kept = multiprocessing.Pipe(duplex=False)
+    monkeypatch.setattr("os.fork", no_room)
+    with seen, kept:
+        open_before = open_files()
+        for _ in range(3):
+            supervisor._start(supervisor._seats[1], seen, kept)
+        assert open_files() == open_before
+
+
+def test_no_room_for_another_file_is_no_end_either(
+    supervisor: Supervisor, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*, duplex: bool) -> tuple[Connection, Connection]:
+        raise OSError(errno.EMFILE, "Too many open files", duplex)
+
+    supervisor._seats = [_Seat(was_ready=True), _Seat()]
+    seen, kept = context.Pipe(duplex=False)
+    monkeypatch.setattr(context, "Pipe", no_room)
+    with seen, kept:
+        supervisor._start(supervisor._seats[1], seen, kept)
+    assert supervisor._seats[1].due_at is not None
+
+
 def test_no_room_for_the_first_is_the_end_of_all(supervisor: Supervisor, context: Context) -> None:
     context.room = False
     with pytest.raises(BlockingIOError):
         supervisor.run()
+
+
+def test_a_signal_to_the_whole_family_before_the_first_is_ready_is_no_failure(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, alive = multiprocessing.Pipe(duplex=False)
+    alive.close()
+
+    def ended_by_it(_process: Process) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Process, "start", ended_by_it)
+    monkeypatch.setattr(Process, "sentinel", ended, raising=False)
+    with ended:
+        assert supervisor.run() == 0

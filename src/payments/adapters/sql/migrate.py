@@ -11,12 +11,17 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from payments.adapters.sql import migrate_postgres, migrate_sqlite
 from payments.adapters.sql.postgres_url import is_postgresql
+from payments.domain.errors import ConfigurationInvalid, FieldError
 
 _REVISIONS: Final = Path(__file__).with_name("migrations")
+
+NEEDS_ITS_VERSION: Final = "Run the version that made them, or a newer one."
+"""What to do about tables of a revision that is not among ours."""
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -25,6 +30,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     Whoever comes second to a PostgreSQL database waits for the first, and then finds nothing left to do.
 
     Raises:
+        ConfigurationInvalid: the tables are those of a version to come.
         StorageBusy: another process writes this SQLite database.
     """
     _change(url, lambda connection: command.upgrade(_config(connection), revision))
@@ -51,11 +57,22 @@ def pending(url: str) -> bool:
     return current_revision(url) != ScriptDirectory(str(_REVISIONS)).get_current_head()
 
 
+def knows(revision: str) -> bool:
+    """Whether ``revision`` is one of ours, and not of a version to come."""
+    return any(known.revision == revision for known in ScriptDirectory(str(_REVISIONS)).walk_revisions())
+
+
 def _change(url: str, do: migrate_sqlite.Change) -> None:
-    if is_postgresql(url):
-        migrate_postgres.change(url, do)
-    else:
-        migrate_sqlite.change(url, do)
+    try:
+        if is_postgresql(url):
+            migrate_postgres.change(url, do)
+        else:
+            migrate_sqlite.change(url, do)
+    except CommandError as error:
+        raise ConfigurationInvalid(
+            f"The database's tables are those of a version that this one does not know: {error}.",
+            errors=(FieldError("PAYMENTS_DATABASE_URL", NEEDS_ITS_VERSION),),
+        ) from error
 
 
 def _revision(connection: Connection) -> str | None:

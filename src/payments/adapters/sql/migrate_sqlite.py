@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -50,10 +50,13 @@ def look(url: str, do: Callable[[Connection], T]) -> T | None:
 def _make(database: Path) -> None:
     """Have a file there, which nobody but its owner reads: payers' names, addresses and phones will be in it.
 
-    What SQLite keeps beside it is as open as the file itself. One that was there before stays as it is.
+    What SQLite keeps beside it is as open as the file itself. One that was there before stays as it is, and
+    is not even opened: to close it would take the locks from all of this process who have it open (POSIX).
     """
     try:
-        os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(database.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise StorageUnavailable(f"{database} cannot be opened: {error.strerror}.") from error
 
@@ -68,7 +71,8 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 
 
 def _path(url: str) -> str:
-    return make_url(url).database or ""
+    # As it is written, as everybody has it who opens the database: SQLAlchemy would decode it.
+    return url.partition("sqlite:///")[2]
 
 
 def _engine(database: Path, mode: str) -> Engine:

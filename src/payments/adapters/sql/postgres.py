@@ -104,6 +104,8 @@ class PostgresDatabase(Database):
         self.patience = patience
         self._pool = pool
         self._read_only = read_only
+        self._parting: set[asyncio.Task[None]] = set()
+        """Connections on their way back from somebody who went away."""
         self._statements = Statements(DIALECT)
         self._merged = MergedStatements(self._statements)
         self.many_at_once = ManyAtOnceStatements(self._statements)
@@ -150,11 +152,22 @@ class PostgresDatabase(Database):
             raise meaning(error) from error
         try:
             yield connection
-        finally:
-            # What was done on it stands, and what went wrong has been said. One that is lost on its way back,
-            # or does not part in time, is closed by the pool, or is back already.
-            with suppress(*_LOST), closed_means_lost():
-                await self._pool.release(connection)
+        except asyncio.CancelledError:
+            # Whoever goes away is not kept until the server has heard of it, which may hear nothing any more.
+            parting = asyncio.create_task(self._give_back(connection))
+            self._parting.add(parting)
+            parting.add_done_callback(self._parting.discard)
+            raise
+        except BaseException:
+            await self._give_back(connection)
+            raise
+        await self._give_back(connection)
+
+    async def _give_back(self, connection: asyncpg.Connection) -> None:
+        # What was done on it stands, and what went wrong has been said. One that is lost on its way back,
+        # or does not part in time, is closed by the pool, or is back already.
+        with suppress(*_LOST), closed_means_lost():
+            await self._pool.release(connection)
 
     def refuse_when_read_only(self) -> None:
         if self._read_only:

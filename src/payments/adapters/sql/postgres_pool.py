@@ -10,7 +10,7 @@ from sqlalchemy import Dialect, false, func, make_url, select
 
 from payments.adapters.sql.compiled import compiled
 from payments.adapters.sql.postgres_errors import RETRY_AFTER_S, meaning, sqlstate, told
-from payments.adapters.sql.postgres_url import PostgresAddress, Server, refused
+from payments.adapters.sql.postgres_url import PostgresAddress, Server, refuse_unreadable_files, refused
 from payments.adapters.sql.runner import TryAgain
 from payments.domain.errors import StorageUnavailable
 
@@ -132,6 +132,7 @@ class Servers:
     """
 
     def __init__(self, address: PostgresAddress, settings: Mapping[str, str]) -> None:
+        refuse_unreadable_files(address)
         self._address = address
         self._in_order: list[Server | None] = list(address.servers) or [None]
         self._settings = dict(settings)

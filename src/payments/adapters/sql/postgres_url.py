@@ -1,5 +1,6 @@
 """A PostgreSQL address as people write it, libpq's and SQLAlchemy's forms alike, taken apart for asyncpg."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -20,6 +21,7 @@ _LIBPQ_ALONE: Final = frozenset(
         *("require_auth", "sslcompression", "sslcrldir", "sslsni", "tcp_user_timeout"),
     }
 )
+_FILES: Final = frozenset({"sslcert", "sslcrl", "sslkey", "sslrootcert"})
 _ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
 _NOT_ENCODED: Final = "Percent-encode the marks / ? # [ ] @ in user and password: %2F %3F %23 %5B %5D %40."
 _ANY_HOST: Final = re.compile(r"(?P<host>/.*|\[[^\]]+\]|[^:\[\]]*)(?::(?P<port>\d*))?")
@@ -66,6 +68,9 @@ def read_address(url: str) -> PostgresAddress:
     for name, _ in options:
         if name in _LIBPQ_ALONE:
             raise refused(f"Take {name} out: the driver has no such option.")
+        if name == "service":
+            # Servers named elsewhere would be reached past all that is decided by this address.
+            raise refused("Take service out, and write here what its file says of servers and sslmode.")
     hosts = [*_listed([authority]), *_listed(value for name, value in options if name == "host")]
     ports = [*_listed(value for name, value in options if name == "port")]
     servers = tuple(_server(host, number, ports, len(hosts)) for number, host in enumerate(hosts))
@@ -75,6 +80,17 @@ def read_address(url: str) -> PostgresAddress:
     query = f"?{urlencode(kept)}" if kept else ""
     dsn = f"postgresql://{account}{'@' if account else ''}{parts.path or '/'}{query}"
     return PostgresAddress(servers=servers, dsn=dsn, target=target, connect_s=connect_s)
+
+
+def refuse_unreadable_files(address: PostgresAddress) -> None:
+    """Return if the files that the address names can be read: the driver says that one cannot, and not which.
+
+    Raises:
+        ConfigurationInvalid: naming the first that cannot.
+    """
+    for name, path in parse_qsl(urlsplit(address.dsn).query):
+        if name in _FILES and not os.access(path, os.R_OK):
+            raise refused(f"{name}: {path} cannot be read.")
 
 
 def hosts_in_the_clear(url: str, surroundings: Mapping[str, str]) -> tuple[str, ...]:

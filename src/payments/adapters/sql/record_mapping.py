@@ -396,5 +396,6 @@ def backlog_of(row: Row, now: datetime) -> Backlog:
     )
 
 
-def _age_s(since: int | None, now: datetime) -> float:
-    return 0.0 if since is None else max(0.0, (instant(now) - since) / 1_000_000)
+def _age_s(since: Any, now: datetime) -> float:
+    # SQLite has a word, too, where somebody wrote one for an instant: that row waits since nobody knows when.
+    return 0.0 if not isinstance(since, int) else max(0.0, (instant(now) - since) / 1_000_000)

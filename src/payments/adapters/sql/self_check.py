@@ -31,6 +31,8 @@ def migrations_of(url: str, *, migrates_itself: bool) -> Finding:
         what = f"The tables are those of this version ({revision})."
         return Finding(part=MIGRATIONS, state=State.FINE, what=what)
     what = f"The tables are those of revision {revision}." if revision else "There are no tables."
+    if revision and not migrate.knows(revision):
+        return Finding(part=MIGRATIONS, state=State.WRONG, what=what, remedy=migrate.NEEDS_ITS_VERSION)
     if migrates_itself:
         remedy = f"{_MIGRATE} In the sandbox `payments serve` does it by itself."
         return Finding(part=MIGRATIONS, state=State.WARNING, what=what, remedy=remedy)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -42,8 +43,8 @@ class SqlSingleWrites(SingleWrites):
             statements.LEASE_NOTICES,
             {"now": instant(now), "limit": limit, "next_try_at": instant(until), "lease": str(token)},
         )
-        by_age = sorted(rows, key=lambda row: (row["received_at"], row["notice_id"]))
-        return tuple(_readable(record_mapping.notice_of, by_age))
+        notices = _readable(record_mapping.notice_of, rows)
+        return tuple(sorted(notices, key=lambda notice: (notice.received_at, notice.notice_id)))
 
     async def finish_notices(self, notices: tuple[Notice, ...], *, token: UUID) -> None:
         await self._runner.run_many(
@@ -57,8 +58,8 @@ class SqlSingleWrites(SingleWrites):
             statements.LEASE_MESSAGES,
             {"now": instant(now), "limit": limit, "next_try_at": instant(until), "lease": str(token)},
         )
-        by_age = sorted(rows, key=lambda row: (row["created_at"], row["message_id"]))
-        return tuple(_readable(record_mapping.message_of, by_age))
+        messages = _readable(record_mapping.message_of, rows)
+        return tuple(sorted(messages, key=lambda message: (message.created_at, message.message_id)))
 
     async def finish_messages(self, messages: tuple[Message, ...], *, token: UUID) -> None:
         await self._runner.run_many(
@@ -75,8 +76,7 @@ class SqlSingleWrites(SingleWrites):
     ) -> tuple[tuple[UUID, UUID], ...]:
         leased = {"now": instant(now), "limit": limit, "next_check_at": instant(until)}
         rows = await self._runner.fetch(statements.LEASE_REFUNDS, leased)
-        by_refund = sorted(rows, key=lambda row: row["refund_id"])
-        return tuple(_readable(record_mapping.leased_refund_of, by_refund))
+        return tuple(sorted(_readable(record_mapping.leased_refund_of, rows), key=itemgetter(1)))
 
     async def begin_answer(self, answer: StoredAnswer, now: datetime) -> StoredAnswer | None:
         new = {**record_mapping.answer_values(answer), "now": instant(now)}
@@ -98,7 +98,10 @@ class SqlSingleWrites(SingleWrites):
 
 
 def _readable(record: Callable[[Row], T], rows: Sequence[Row]) -> Iterator[T]:
-    """What can be read of ``rows``, which are leased: one that somebody edited must not keep the others."""
+    """What can be read of ``rows``, which are leased: one that somebody edited must not keep the others.
+
+    They are put in order afterwards: SQLite has a word, too, where somebody wrote one for an instant.
+    """
     for row in rows:
         try:
             yield record(row)

@@ -49,10 +49,13 @@ def database_file(path: str) -> Path:
     """Where the database lies.
 
     Raises:
-        ConfigurationInvalid: ``path`` is no file: one in memory has one connection, and we need two.
+        ConfigurationInvalid: ``path`` is no file: one in memory has one connection, and we need two. Or it
+            has options, which would be a part of the file's name.
     """
     if not path or ":memory:" in path or "mode=memory" in path:
         raise ConfigurationInvalid("SQLite needs a file; what lives in memory alone is memory://.")
+    if "?" in path:
+        raise ConfigurationInvalid("SQLite's address has no options: take out the ? and what follows.")
     return Path(path).absolute()
 
 
