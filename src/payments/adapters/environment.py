@@ -283,9 +283,14 @@ class Environment:
 
 
 def _as_browsers_write_it(address: str) -> str:
-    """``address`` with scheme and host in lower case, as it is compared with an ``Origin`` or with https."""
+    """``address`` as it is compared with an ``Origin`` or with https.
+
+    Scheme and host are in lower case, and the port that the scheme means anyway is left out.
+    """
     parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.lower()).geturl()
+    usual = {"http": "80", "https": "443"}[parts.scheme]
+    host = re.sub(f":(?:{usual})?$", "", parts.netloc.lower())
+    return parts._replace(netloc=host).geturl()
 
 
 def _span(span: timedelta) -> str:

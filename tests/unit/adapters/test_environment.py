@@ -118,6 +118,12 @@ def test_a_base_address_ends_without_a_slash_and_live_mode_wants_https() -> None
     assert list(complaints(read)) == ["PAYMENTS_A", "PAYMENTS_B"]
 
 
+def test_the_usual_port_is_left_out_as_browsers_leave_it_out() -> None:
+    read = environment(A="https://pay.shop.et:443/pay/", B="http://[::1]:80", C="https://pay.shop.et:80")
+    assert read.url("A") == "https://pay.shop.et/pay"
+    assert (read.url("B"), read.url("C")) == ("http://[::1]", "https://pay.shop.et:80")
+
+
 def test_scheme_and_host_are_read_as_browsers_write_them() -> None:
     read = environment(A="HTTPS://Pay.Shop.ET:8443/Pay/", B="shop=Https://Shop.ET/Paid?To=You")
     assert read.url("A") == "https://pay.shop.et:8443/Pay"
