@@ -305,9 +305,10 @@ def _refuse_wrong_auth_key(environment: Environment, key: Secret, algorithm: str
             environment.refuse("AUTH_KEY", "It is a PEM key, which HS256 cannot use; set AUTH_ALGORITHM.")
         elif environment.live and len(key) < _LEAST_HS256_BYTES:
             environment.refuse("AUTH_KEY", f"HS256 needs {_LEAST_HS256_BYTES} bytes (RFC 7518, section 3.2).")
-    elif not re.search("-----BEGIN (?:PUBLIC KEY|CERTIFICATE|RSA PUBLIC KEY)-----", text):
+    elif not re.search("-----BEGIN (?:RSA )?PUBLIC KEY-----", text):
         environment.refuse(
-            "AUTH_KEY", f"{algorithm} needs a public key in PEM; use AUTH_KEY_FILE for its file."
+            "AUTH_KEY",
+            f"{algorithm} needs a public key in PEM (no certificate); use AUTH_KEY_FILE for its file.",
         )
 
 

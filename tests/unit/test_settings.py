@@ -266,6 +266,11 @@ def test_a_shared_secret_is_no_public_key() -> None:
     assert list(refused(AUTH_ALGORITHM="RS256")) == ["AUTH_KEY"]
 
 
+def test_a_certificate_is_no_public_key() -> None:
+    certificate = PEM.replace("PUBLIC KEY", "CERTIFICATE")
+    assert list(refused(AUTH_ALGORITHM="RS256", AUTH_KEY=certificate)) == ["AUTH_KEY"]
+
+
 def test_the_sandbox_refuses_a_live_key() -> None:
     with pytest.raises(ConfigurationInvalid, match="live key"):
         Settings.from_env({"PAYMENTS_CHAPA_SECRET_KEY": LIVE_KEY})
