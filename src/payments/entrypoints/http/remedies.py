@@ -7,6 +7,8 @@ from msgspec import inspect
 
 _NAME: Final = re.compile(r"\^\[A-Za-z0-9_-\]\{1,([0-9]+)\}\$")
 """The patterns of names that somebody chooses."""
+_WORD: Final = re.compile(r"\^\[!-~\]\{1,([0-9]+)\}\$")
+"""The patterns of names that providers choose."""
 
 
 def remedy(shape: Any) -> str:
@@ -45,8 +47,11 @@ def _text(kind: inspect.StrType, about: str, example: str) -> str:
     name = _NAME.fullmatch(kind.pattern or "")
     if name is not None:
         form = f"Use a text of 1 to {name[1]} letters, digits, _ or -."
+    elif (word := _WORD.fullmatch(kind.pattern or "")) is not None:
+        form = f"Use a text of 1 to {word[1]} printable ASCII characters without blanks."
     elif kind.max_length is not None and not (kind.pattern and example and kind.min_length is None):
-        form = f"Use a text of {kind.min_length or 0} to {kind.max_length} characters."
+        blanks = ", not only blanks" if kind.pattern else ""
+        form = f"Use a text of {kind.min_length or 0} to {kind.max_length} characters{blanks}."
     else:
         form = f"Use a text such as {example}." if example else "Use another text."
     return f"{form} {about}".rstrip()
