@@ -25,6 +25,8 @@ def _told(kind: inspect.Type, about: str = "", example: str = "") -> str:
             said = _told(inner, (known or {}).get("description", ""), shown[0] if shown else "")
         case inspect.EnumType(cls=choices):
             said = f"Use one of: {', '.join(choice.value for choice in choices)}."
+        case inspect.LiteralType(values=words):
+            said = f"Use one of: {', '.join(str(word) for word in words if word)}."
         case inspect.IntType(ge=least, le=most):
             said = f"Use a whole number from {least} to {most}."
         case inspect.BoolType():
