@@ -337,7 +337,9 @@ def _mail(environment: Environment) -> MailSettings | None:
 
 def _is_one_sender(text: str) -> bool:
     """Whether ``text`` is one address, with a name or without, that every mail server takes."""
-    match = re.fullmatch(r"[^<>]*<([^<>\s]+)>|([^<>\s]+)", text) if text.isprintable() else None
+    # Names are printable but for the joiners and blanks that their script has within a word.
+    plain = re.sub("[\u00a0\u200c\u200d\u202f]", "", text)
+    match = re.fullmatch(r"[^<>]*<([^<>\s]+)>|([^<>\s]+)", text) if plain.isprintable() else None
     address = (match[1] or match[2]) if match else ""
     if not address or not address.isascii() or parseaddr(text)[1] != address:
         return False
