@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
+import httpx
 
 from payments.adapters.secret import Secret
 from payments.adapters.web_addresses import split_address, without_password, without_query
@@ -274,6 +275,11 @@ class Environment:
             return "It holds a user name or password."
         if base and parts.query:
             return "It has a query (?...), which a base address cannot have."
+        try:
+            httpx.URL(address)
+        except (httpx.InvalidURL, UnicodeError):
+            # Nor could the client that is to call it read it, once it is called.
+            return "Its host is no name and no address; marks that nobody sees may have been copied along."
         return ""
 
     def _show(self, name: str, shown: str, source: str) -> None:
