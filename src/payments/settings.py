@@ -305,9 +305,10 @@ def _refuse_wrong_auth_key(environment: Environment, key: Secret, algorithm: str
             environment.refuse("AUTH_KEY", "It is a PEM key, which HS256 cannot use; set AUTH_ALGORITHM.")
         elif environment.live and len(key) < _LEAST_HS256_BYTES:
             environment.refuse("AUTH_KEY", f"HS256 needs {_LEAST_HS256_BYTES} bytes (RFC 7518, section 3.2).")
-    elif not re.search("-----BEGIN (?:PUBLIC KEY|CERTIFICATE|RSA PUBLIC KEY)-----", text):
+    elif not re.search("-----BEGIN (?:RSA )?PUBLIC KEY-----", text):
         environment.refuse(
-            "AUTH_KEY", f"{algorithm} needs a public key in PEM; use AUTH_KEY_FILE for its file."
+            "AUTH_KEY",
+            f"{algorithm} needs a public key in PEM (no certificate); use AUTH_KEY_FILE for its file.",
         )
 
 
@@ -336,7 +337,9 @@ def _mail(environment: Environment) -> MailSettings | None:
 
 def _is_one_sender(text: str) -> bool:
     """Whether ``text`` is one address, with a name or without, that every mail server takes."""
-    match = re.fullmatch(r"[^<>]*<([^<>\s]+)>|([^<>\s]+)", text) if text.isprintable() else None
+    # Names are printable but for the joiners and blanks that their script has within a word.
+    plain = re.sub("[\u00a0\u200c\u200d\u202f]", "", text)
+    match = re.fullmatch(r"[^<>]*<([^<>\s]+)>|([^<>\s]+)", text) if plain.isprintable() else None
     address = (match[1] or match[2]) if match else ""
     if not address or not address.isascii() or parseaddr(text)[1] != address:
         return False

@@ -26,13 +26,13 @@ class Hasty(BoundedConnection):
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """``/slow`` takes longer than a request may; ``/large`` is more than a socket takes unread."""
+    """``/slow`` outlasts a request, ``/large`` is more than a socket takes unread, and ``/body`` echoes."""
     path = scope["path"]
     if path == "/slow":
         await asyncio.sleep(1.2)
-    if path == "/body":
-        await Request(scope, receive).body()
     said: Response = PlainTextResponse("x" * (4_000_000 if path == "/large" else 2))
+    if path == "/body":
+        said = PlainTextResponse(await Request(scope, receive).body())
     await said(scope, receive, send)
 
 
@@ -152,6 +152,32 @@ async def test_a_second_request_inside_of_a_body_is_never_answered(framing: byte
     said = await told(b"POST /body HTTP/1.1\r\nHost: x\r\n" + framing)
     assert said.count(b"HTTP/1.1 200 OK") == 0
     assert said.count(b"HTTP/1.1 400 Bad Request") <= 1
+
+
+UPGRADE = b"POST /body HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+LAST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.05])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 30\r\n\r\n" + HIDDEN,
+        b"Transfer-Encoding: chunked\r\n\r\n1e\r\n" + HIDDEN + b"\r\n0\r\n\r\n",
+        b"\r\n",
+    ],
+    ids=["length", "chunked", "none"],
+)
+async def test_a_body_stays_a_body_where_the_client_asks_to_upgrade(rest: bytes, pause_s: float) -> None:
+    head, _, body = rest.partition(b"\r\n\r\n")
+    said = await told(UPGRADE + (head + b"\r\n\r\n" if body else rest), body, LAST, pause_s=pause_s)
+    assert said.count(b"HTTP/1.1 200 OK") == 2
+    assert (HIDDEN in said) is (HIDDEN in body)
+
+
+async def test_the_body_of_a_request_that_asks_to_upgrade_is_read() -> None:
+    said = await told(UPGRADE + b"Content-Length: 5\r\n\r\n", b"hello", LAST, pause_s=0.05)
+    assert b"\r\n\r\nhello" in said
 
 
 async def test_what_is_no_request_is_refused() -> None:

@@ -127,6 +127,8 @@ def test_another_name_can_be_given_and_the_second_person_is_refused(
         (("show", "019b76da-a800-7a3e-8a2c-5d3f6b1c9e40"), 1, "There is no such review"),
         (("resolve", ID, "accept", "--reason", "x"), 2, "  --decision: Use attach or dismiss."),
         (("resolve", ID, "dismiss", "--reason", " "), 2, "  --reason: Say why, in 1 to 500 characters."),
+        (("resolve", ID, "dismiss", "--reason", "\x1b[2Jx"), 2, "  --reason: It holds a control character."),
+        (("resolve", ID, "dismiss", "--reason", "x", "--actor", "a\nb"), 2, "  --actor: It holds a control"),
         (("resolve", ID, "attach", "--reason", "x"), 2, "  --reference: Name the attempt"),
         (("resolve", ID, "dismiss"), 2, "See: payments review resolve --help"),
         (("list", "--state", "closed"), 2, "See: payments review list --help"),

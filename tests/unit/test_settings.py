@@ -184,6 +184,8 @@ def test_live_mode_refuses_an_empty_short_default_or_missing_secret_and_names_it
         ("MAIL_FROM", "ክፍያ@shop.et"),
         ("MAIL_FROM", "pay@bücher.example"),
         ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "Shop\u2028Bcc: x@y.et <pay@shop.et>"),
+        ("MAIL_FROM", "Shop\udcff <pay@shop.et>"),
         ("MAIL_FROM", "Shop <pay@shop.et>\nBcc: x@y.et"),
         ("LOG_LEVEL", "debug"),
         ("DATABASE_URL", "memory://"),
@@ -266,6 +268,11 @@ def test_a_shared_secret_is_no_public_key() -> None:
     assert list(refused(AUTH_ALGORITHM="RS256")) == ["AUTH_KEY"]
 
 
+def test_a_certificate_is_no_public_key() -> None:
+    certificate = PEM.replace("PUBLIC KEY", "CERTIFICATE")
+    assert list(refused(AUTH_ALGORITHM="RS256", AUTH_KEY=certificate)) == ["AUTH_KEY"]
+
+
 def test_the_sandbox_refuses_a_live_key() -> None:
     with pytest.raises(ConfigurationInvalid, match="live key"):
         Settings.from_env({"PAYMENTS_CHAPA_SECRET_KEY": LIVE_KEY})
@@ -344,6 +351,13 @@ def test_the_sandbox_takes_an_issuer_on_plain_http() -> None:
     assert settings.auth == AuthSettings(
         jwks_url="http://127.0.0.1:9000/keys", algorithm="RS256", issuer=None, audience=None
     )
+
+
+@pytest.mark.parametrize("name", ["می\u200cخرم", "Café\u00a0Shop", "ሱቅ"])
+def test_our_mail_may_be_from_a_name_with_joiners_and_blanks_of_its_script(name: str) -> None:
+    settings = Settings.from_env(LIVE | {"PAYMENTS_MAIL_FROM": f"{name} <pay@shop.et>"})
+    assert settings.mail is not None
+    assert settings.mail.sender == f"{name} <pay@shop.et>"
 
 
 @pytest.mark.parametrize("added", ["\n# rotated in May", " x", "\x00", "é"])

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
+import httpx
 
 from payments.adapters.secret import Secret
 from payments.adapters.web_addresses import split_address, without_password, without_query
@@ -274,6 +275,11 @@ class Environment:
             return "It holds a user name or password."
         if base and parts.query:
             return "It has a query (?...), which a base address cannot have."
+        try:
+            httpx.URL(address)
+        except (httpx.InvalidURL, UnicodeError):
+            # Nor could the client that is to call it read it, once it is called.
+            return "Its host is no name and no address; marks that nobody sees may have been copied along."
         return ""
 
     def _show(self, name: str, shown: str, source: str) -> None:
@@ -283,9 +289,14 @@ class Environment:
 
 
 def _as_browsers_write_it(address: str) -> str:
-    """``address`` with scheme and host in lower case, as it is compared with an ``Origin`` or with https."""
+    """``address`` as it is compared with an ``Origin`` or with https.
+
+    Scheme and host are in lower case, and the port that the scheme means anyway is left out.
+    """
     parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.lower()).geturl()
+    usual = {"http": "80", "https": "443"}[parts.scheme]
+    host = re.sub(f":(?:{usual})?$", "", parts.netloc.lower())
+    return parts._replace(netloc=host).geturl()
 
 
 def _span(span: timedelta) -> str:

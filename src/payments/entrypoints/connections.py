@@ -8,6 +8,7 @@ in :mod:`payments.entrypoints.http.reading`; those here hold for every address, 
 import asyncio
 from typing import Any, Final, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 REQUEST_S: Final = 10.0
@@ -18,7 +19,6 @@ MOST_HEAD_BYTES: Final = 64 * 1024
 """The longest head, about: request line and headers. Ours need less than a tenth of it."""
 
 _HEAD_TOO_LARGE: Final = 431
-
 
 _AT_ONCE_BYTES: Final = 64 * 1024
 """What is sent at the latest, however much more is on its way."""
@@ -73,6 +73,7 @@ class BoundedConnection(HttpToolsProtocol):
     """uvicorn's connection with bounds: 10 s for each request, 64 kB for its head, 30 s for unread answers.
 
     A request that is whole is answered however long that takes. What is refused here ends the connection.
+    Nothing is ever upgraded: who asks for it, as Java's client does for HTTP/2, is answered by HTTP/1.1.
     """
 
     _request_s = REQUEST_S
@@ -104,7 +105,7 @@ class BoundedConnection(HttpToolsProtocol):
         # Also for bytes that begin no request: empty lines would stop uvicorn's own timer and start none.
         self._await_request()
         begun = self._begun
-        super().data_received(data)
+        self._read(data)
         # A header that is not whole yet was told by no callback, however long it is.
         if self._in_head and self._begun == begun:
             self._head_unread_bytes += len(data)
@@ -128,10 +129,14 @@ class BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._head_too_large():
             raise HeadTooLarge
+        if self._asks_to_upgrade():
+            return
         self._in_head = False
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        if self._asks_to_upgrade():
+            return
         super().on_message_complete()
         self._stop_waiting()
 
@@ -161,6 +166,37 @@ class BoundedConnection(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """End a connection that has been idle for long enough, whether or not its client reads."""
         self._end()
+
+    def _read(self, data: bytes) -> None:
+        """Parse ``data`` as uvicorn does, but with the bodies of requests that ask to upgrade.
+
+        The parser ends such a request with its head: its body was lost, or taken for the next request.
+        """
+        self._unset_keepalive_if_required()
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as asked:
+                data = self._head_without_upgrade() + data[asked.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            except httptools.HttpParserError:
+                self.logger.warning("Invalid HTTP request received.")
+                self.send_400_response("Invalid HTTP request received.")
+                return
+            else:
+                return
+
+    def _asks_to_upgrade(self) -> bool:
+        """Whether the head is read again; CONNECT asks by its method, and is refused for its address."""
+        asks: bool = self.parser.should_upgrade()
+        return asks and self.parser.get_method() != b"CONNECT"
+
+    def _head_without_upgrade(self) -> bytes:
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
 
     def _head_too_large(self) -> bool:
         return max(self._head_bytes, self._head_unread_bytes) > MOST_HEAD_BYTES

@@ -1,10 +1,11 @@
 """``payments review``: the questions that only a person can answer, at a terminal."""
 
 import getpass
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from cyclopts import Parameter
@@ -24,6 +25,8 @@ from payments.entrypoints.http import cursors
 from payments.entrypoints.logging import configure_logging
 from payments.entrypoints.serving import run
 from payments.settings import Settings
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Write JSON, for scripts.")]
 
@@ -121,6 +124,7 @@ def resolve(
     )
 
     async def resolved(payments: Payments) -> int:
+        _refuse_controls(reason, actor or "")
         who = f"operator:{actor or getpass.getuser()}"
         review = await payments.resolve(_identifier(review_id), decision, reason, who, details)
         _say(_told(await payments.review(review.review_id), as_json=json))
@@ -153,6 +157,15 @@ def _beyond(cursor: str) -> tuple[datetime, UUID]:
         return cursors.read(cursor)
     except ValueError as error:
         raise InvalidRequest(errors=(FieldError("--cursor", str(error)),)) from error
+
+
+def _refuse_controls(reason: str, actor: str) -> None:
+    """Both are shown to whoever reads the story later, at a terminal, too (CWE-150); a reason has lines."""
+    texts = {"reason": re.sub("[\t\n]", " ", reason), "actor": actor}
+    wrong = [name for name, text in texts.items() if _CONTROL.search(text)]
+    if wrong:
+        told = "It holds a control character."
+        raise InvalidRequest(errors=tuple(FieldError(f"/{name}", told) for name in wrong))
 
 
 def _identifier(review_id: str) -> UUID:

@@ -135,6 +135,11 @@ async def test_a_question_nobody_can_ask_is_answered_as_a_page(operator: Operato
     assert "The request has invalid fields" in await operator.sees(f"/payments/{query}", 422)
 
 
+async def test_a_status_that_is_none_is_told_which_there_are(operator: Operator) -> None:
+    told = await operator.sees("/payments/?status=paid", 422)
+    assert "Use one of: failed, pending, processing, success." in told
+
+
 async def test_an_empty_console_says_that_there_is_nothing(operator: Operator) -> None:
     overview = await operator.sees("/")
     assert "0 open reviews Nothing to decide" in overview

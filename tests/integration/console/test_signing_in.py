@@ -315,3 +315,10 @@ async def test_mounted_below_a_path_the_console_stays_below_it() -> None:
         assert answer.headers["location"] == "/pay/console/reviews/"
         assert "path=/pay/console" in answer.headers["set-cookie"].lower()
         assert (await client.get("/pay/console/reviews/")).status_code == 200
+
+
+async def test_a_body_that_is_no_form_is_told_what_it_has_to_be(stranger: Operator) -> None:
+    answer = await stranger.client.post("/console/sign-in/", json={"token": "x"})
+    assert answer.status_code == 415
+    assert "application/x-www-form-urlencoded" in answer.text
+    assert "application/json" not in answer.text

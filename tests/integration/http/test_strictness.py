@@ -304,3 +304,29 @@ async def test_a_list_says_what_each_of_it_has_to_be(door: Door) -> None:
     assert mistake["detail"].startswith(
         "Use a list of 1 to 500. Of each: Use a text of 1 to 64 letters, digits, _ or -."
     )
+
+
+async def test_a_reason_of_blanks_is_told_that_it_says_nothing(door: Door) -> None:
+    path = "/payments/019b76da-a800-7a3e-8a2c-5d3f6b1c9e40/refunds/"
+    headers = bearer("boss", "payments:refund") | {"Idempotency-Key": "blanks"}
+    answer = await door.anonymous("POST", path, json={"amount": "1.00", "reason": "  "}, headers=headers)
+    (mistake,) = problem(answer, 422, "invalid_request")["errors"]
+    assert mistake["detail"].startswith("Use a text of 1 to 500 characters, not only blanks.")
+
+
+@pytest.mark.parametrize(
+    ("field", "remedy"),
+    [
+        ("paid_under", "Use a text such as p-q3m7zk5v2h4t6x7w2y4r6n2b4d."),
+        ("provider_reference", "Use a text of 1 to 128 printable ASCII characters without blanks."),
+    ],
+)
+async def test_a_name_of_money_that_cannot_be_one_is_told_what_one_is(
+    door: Door, field: str, remedy: str
+) -> None:
+    review = await door.orphan()
+    body = {"decision": "record", "reason": "I looked.", field: "AP 1"}
+    path, headers = f"/payments/reviews/{review.review_id}/resolve/", bearer("boss", "payments:operate")
+    answer = await door.anonymous("POST", path, json=body, headers=headers)
+    (mistake,) = problem(answer, 422, "invalid_request")["errors"]
+    assert mistake["detail"].startswith(remedy)

@@ -118,6 +118,26 @@ def test_a_base_address_ends_without_a_slash_and_live_mode_wants_https() -> None
     assert list(complaints(read)) == ["PAYMENTS_A", "PAYMENTS_B"]
 
 
+@pytest.mark.parametrize("host", ["pay.shop.et\u200b", "256.1.1.1", "[v1.x]", "pay.٣.et"], ids=range(4))
+def test_a_host_that_no_client_can_call_is_refused(host: str) -> None:
+    read = environment(A=f"https://{host}/pay", B=f"shop=https://{host}/paid")
+    assert (read.url("A"), read.urls("B")) == ("", {})
+    assert complaints(read)["PAYMENTS_A"].startswith("Its host is no name and no address")
+    assert host not in str(read.mistakes)
+
+
+@pytest.mark.parametrize("host", ["pay_svc:8000", "bücher.example", "[::1]:8000", "pay.shop.et.", "10.0.0.7"])
+def test_a_host_that_clients_can_call_is_taken(host: str) -> None:
+    read = environment(A=f"http://{host}")
+    assert (read.url("A"), read.mistakes) == (f"http://{host}", [])
+
+
+def test_the_usual_port_is_left_out_as_browsers_leave_it_out() -> None:
+    read = environment(A="https://pay.shop.et:443/pay/", B="http://[::1]:80", C="https://pay.shop.et:80")
+    assert read.url("A") == "https://pay.shop.et/pay"
+    assert (read.url("B"), read.url("C")) == ("http://[::1]", "https://pay.shop.et:80")
+
+
 def test_scheme_and_host_are_read_as_browsers_write_them() -> None:
     read = environment(A="HTTPS://Pay.Shop.ET:8443/Pay/", B="shop=Https://Shop.ET/Paid?To=You")
     assert read.url("A") == "https://pay.shop.et:8443/Pay"

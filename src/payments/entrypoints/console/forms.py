@@ -20,6 +20,7 @@ _REMEDY: Final = "Nothing was done. Go back, load the page again and repeat it."
 # What no key writes. Lines and tabs are kept: some fields have several lines.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _BAD_BODY: Final = Kind(400, "malformed_form", "The form cannot be read")
+_NO_FORM: Final = Kind(415, UNSUPPORTED_MEDIA_TYPE.code, f"The body must be {_TYPE}")
 
 
 async def read(request: Request, public_url: str) -> dict[str, str]:
@@ -32,7 +33,7 @@ async def read(request: Request, public_url: str) -> dict[str, str]:
     if not _same_origin(request, public_url):
         raise Refused(NOT_OURS, _REMEDY)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _TYPE:
-        raise Refused(UNSUPPORTED_MEDIA_TYPE, f"The body must be {_TYPE}.")
+        raise Refused(_NO_FORM)
     body = await reading.raw_body(request)
     try:
         pairs = parse_qsl(

@@ -7,6 +7,8 @@ from msgspec import inspect
 
 _NAME: Final = re.compile(r"\^\[A-Za-z0-9_-\]\{1,([0-9]+)\}\$")
 """The patterns of names that somebody chooses."""
+_WORD: Final = re.compile(r"\^\[!-~\]\{1,([0-9]+)\}\$")
+"""The patterns of names that providers choose."""
 
 
 def remedy(shape: Any) -> str:
@@ -23,6 +25,8 @@ def _told(kind: inspect.Type, about: str = "", example: str = "") -> str:
             said = _told(inner, (known or {}).get("description", ""), shown[0] if shown else "")
         case inspect.EnumType(cls=choices):
             said = f"Use one of: {', '.join(choice.value for choice in choices)}."
+        case inspect.LiteralType(values=words):
+            said = f"Use one of: {', '.join(str(word) for word in words if word)}."
         case inspect.IntType(ge=least, le=most):
             said = f"Use a whole number from {least} to {most}."
         case inspect.BoolType():
@@ -45,8 +49,11 @@ def _text(kind: inspect.StrType, about: str, example: str) -> str:
     name = _NAME.fullmatch(kind.pattern or "")
     if name is not None:
         form = f"Use a text of 1 to {name[1]} letters, digits, _ or -."
+    elif (word := _WORD.fullmatch(kind.pattern or "")) is not None:
+        form = f"Use a text of 1 to {word[1]} printable ASCII characters without blanks."
     elif kind.max_length is not None and not (kind.pattern and example and kind.min_length is None):
-        form = f"Use a text of {kind.min_length or 0} to {kind.max_length} characters."
+        blanks = ", not only blanks" if kind.pattern else ""
+        form = f"Use a text of {kind.min_length or 0} to {kind.max_length} characters{blanks}."
     else:
         form = f"Use a text such as {example}." if example else "Use another text."
     return f"{form} {about}".rstrip()

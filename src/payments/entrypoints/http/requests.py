@@ -125,6 +125,7 @@ class ResolveRequest:
             str,
             Meta(
                 pattern="^p-[a-z2-7]{26}$",
+                examples=["p-q3m7zk5v2h4t6x7w2y4r6n2b4d"],
                 description="With `attach`, where the review has only the provider's name for the money: the"
                 " forgotten reference of ours that it was paid under.",
             ),
