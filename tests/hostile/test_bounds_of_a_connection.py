@@ -180,6 +180,12 @@ async def test_the_body_of_a_request_that_asks_to_upgrade_is_read() -> None:
     assert b"\r\n\r\nhello" in said
 
 
+@pytest.mark.parametrize("address", [b"/body", b"pay.shop.et:443"])
+async def test_nobody_is_connected_elsewhere(address: bytes) -> None:
+    said = await told(b"CONNECT " + address + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 400 Bad Request")
+
+
 async def test_what_is_no_request_is_refused() -> None:
     assert (await told(b"nonsense\r\n\r\n")).startswith(b"HTTP/1.1 400 Bad Request")
 

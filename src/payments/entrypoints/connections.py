@@ -28,6 +28,10 @@ class HeadTooLarge(ValueError):
     """Raised inside the parser, which stops there."""
 
 
+class NoTunnel(ValueError):
+    """Raised inside the parser for CONNECT, which asks to upgrade by its method: we are nobody's proxy."""
+
+
 class OneSend:
     """A transport that hands on in one piece what is written to it in one turn of the loop.
 
@@ -129,13 +133,16 @@ class BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._head_too_large():
             raise HeadTooLarge
-        if self._asks_to_upgrade():
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise NoTunnel
+            # It is read again without its Upgrade.
             return
         self._in_head = False
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        if self._asks_to_upgrade():
+        if self.parser.should_upgrade():
             return
         super().on_message_complete()
         self._stop_waiting()
@@ -186,11 +193,6 @@ class BoundedConnection(HttpToolsProtocol):
                 return
             else:
                 return
-
-    def _asks_to_upgrade(self) -> bool:
-        """Whether the head is read again; CONNECT asks by its method, and is refused for its address."""
-        asks: bool = self.parser.should_upgrade()
-        return asks and self.parser.get_method() != b"CONNECT"
 
     def _head_without_upgrade(self) -> bytes:
         version = self.parser.get_http_version().encode()
