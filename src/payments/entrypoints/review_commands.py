@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated
 from uuid import UUID
 
 from cyclopts import Parameter
@@ -22,11 +22,10 @@ from payments.domain.review import ReviewState
 from payments.entrypoints import review_reports
 from payments.entrypoints.exits import FOUND, UNAVAILABLE, refused, said
 from payments.entrypoints.http import cursors
+from payments.entrypoints.http.reading import CONTROL
 from payments.entrypoints.logging import configure_logging
 from payments.entrypoints.serving import run
 from payments.settings import Settings
-
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Write JSON, for scripts.")]
 
@@ -162,7 +161,7 @@ def _beyond(cursor: str) -> tuple[datetime, UUID]:
 def _refuse_controls(reason: str, actor: str) -> None:
     """Both are shown to whoever reads the story later, at a terminal, too (CWE-150); a reason has lines."""
     texts = {"reason": re.sub("[\t\n]", " ", reason), "actor": actor}
-    wrong = [name for name, text in texts.items() if _CONTROL.search(text)]
+    wrong = [name for name, text in texts.items() if CONTROL.search(text)]
     if wrong:
         told = "It holds a control character."
         raise InvalidRequest(errors=tuple(FieldError(f"/{name}", told) for name in wrong))

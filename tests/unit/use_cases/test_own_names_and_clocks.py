@@ -90,30 +90,9 @@ async def test_no_second_prompt_in_place_of_a_page_while_the_first_is_on_the_pho
     assert prompts.calls["open"] == 1
 
 
-async def test_one_answer_whose_commit_was_in_doubt_is_no_second_word() -> None:
-    """It was given five seconds after the first word, and storing it took longer than ten."""
-    storage, prompts = InterruptedStorage(), ScriptedPrompts()
-    kit = in_memory_payments(prompts=prompts, unit_of_work=storage)
-    kit.order(amount="1000.00", currency="KES")
-    shop = PromptsShop(kit=kit, prompts=prompts)
-    opened = await shop.initiate()
-    shop.skip(seconds=20)
-    prompts.pays(opened.reference)
-    await shop.ask(opened.reference)
-    shop.skip(seconds=5)
-
-    async def it_takes_a_while() -> None:
-        shop.skip(seconds=11)
-
-    storage.unheard, storage.meanwhile = True, it_takes_a_while
-    await shop.ask(opened.reference)
-
-    assert (await shop.payment()).status is not PaymentStatus.SUCCESS, "one answer was counted twice"
-
-
-async def test_a_word_that_waited_for_the_payments_lock_is_as_old_as_it_was_given() -> None:
-    """It was given five seconds after the first word, and somebody else held the lock for eleven."""
-    storage, prompts = InterruptedStorage(), ScriptedPrompts()
+async def said_paid(storage: InterruptedStorage) -> tuple[PromptsShop, str]:
+    """A prompt that was said to be paid five seconds ago; what is stored next takes eleven."""
+    prompts = ScriptedPrompts()
     kit = in_memory_payments(prompts=prompts, unit_of_work=storage)
     kit.order(amount="1000.00", currency="KES")
     shop = PromptsShop(kit=kit, prompts=prompts)
@@ -127,10 +106,28 @@ async def test_a_word_that_waited_for_the_payments_lock_is_as_old_as_it_was_give
         shop.skip(seconds=11)
 
     storage.meanwhile = it_takes_a_while
-    await shop.ask(opened.reference)
+    return shop, opened.reference
+
+
+async def test_one_answer_whose_commit_was_in_doubt_is_no_second_word() -> None:
+    """It was given five seconds after the first word, and storing it took longer than ten."""
+    storage = InterruptedStorage()
+    shop, reference = await said_paid(storage)
+    storage.unheard = True
+
+    await shop.ask(reference)
+
+    assert (await shop.payment()).status is not PaymentStatus.SUCCESS, "one answer was counted twice"
+
+
+async def test_a_word_that_waited_for_the_payments_lock_is_as_old_as_it_was_given() -> None:
+    """It was given five seconds after the first word, and somebody else held the lock for eleven."""
+    shop, reference = await said_paid(InterruptedStorage())
+
+    await shop.ask(reference)
     assert (await shop.payment()).status is not PaymentStatus.SUCCESS
 
-    await shop.ask(opened.reference)
+    await shop.ask(reference)
     assert (await shop.payment()).status is PaymentStatus.SUCCESS
 
 

@@ -34,7 +34,7 @@ BODY_DEADLINE_S: Final = 5.0
 
 _JSON: Final = re.compile(r'application/json(?:\s*;\s*charset\s*=\s*"?utf-8"?)?\s*', re.IGNORECASE)
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST_LENGTH: Final = 12
 _WHOLE: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -196,7 +196,7 @@ def _value(shape: Any, given: Any, *, text: bool = False) -> Any:
         ValueError: with a sentence that does not repeat what was given.
     """
     texts = given if isinstance(given, list) else (given,)
-    if any(isinstance(text, str) and _CONTROL.search(text) for text in texts):
+    if any(isinstance(text, str) and CONTROL.search(text) for text in texts):
         raise ValueError("It holds a control character.")
     try:
         return msgspec.convert(given, shape)
@@ -213,7 +213,7 @@ def _value(shape: Any, given: Any, *, text: bool = False) -> Any:
 
 def _shown(name: str) -> str:
     """A name somebody else chose, fit for a JSON pointer (RFC 6901) of ours: short, no controls."""
-    return _CONTROL.sub("?", name[:64]).replace("~", "~0").replace("/", "~1")
+    return CONTROL.sub("?", name[:64]).replace("~", "~0").replace("/", "~1")
 
 
 def _too_large() -> Refused:
