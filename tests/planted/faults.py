@@ -110,12 +110,36 @@ THE_STORE: Final = (
     ),
     Fault(
         "a commit of one statement is broken off",
-        "adapters/sql/postgres.py",
-        "await _answered(_unbroken, connection, statement(connection))",
-        "await _answered(asyncio.wait_for, statement(connection), COMMAND_S)",
+        "adapters/sql/postgres_convoys.py",
+        "await (unbroken(connection, answer) if self.commits else answer)",
+        "await answer",
         "tests/integration/sql/test_postgres_single_writes.py"
         "::test_whoever_does_not_wait_for_a_single_write_hangs_up_and_never_breaks_it_off",
         seen_as="TimeoutError",
+    ),
+    Fault(
+        "who is refused takes along all who asked at the same time",
+        "adapters/sql/postgres_convoys.py",
+        "return state[:2] in _REFUSED_CLASSES or state in _REFUSED or isinstance(error, ValueError)",
+        "return False",
+        "tests/integration/sql/test_postgres_convoys.py"
+        "::test_what_the_server_refuses_one_is_refused_to_that_one_alone",
+    ),
+    Fault(
+        "two processes lock the same payments crosswise",
+        "adapters/sql/postgres_convoys.py",
+        "numbered.sort(key=lambda each: self.place(each[1]))",
+        "pass",
+        "tests/integration/sql/test_postgres_convoys.py"
+        "::test_two_who_change_the_same_payments_do_not_wait_for_each_other",
+    ),
+    Fault(
+        "rows are told to somebody else who asked",
+        "adapters/sql/postgres_convoys.py",
+        "answers[row[ASKED]].append(row)",
+        "answers[-1 - row[ASKED]].append(row)",
+        "tests/integration/sql/test_postgres_convoys.py"
+        "::test_who_reads_at_the_same_time_asks_once_and_each_has_its_own_rows",
     ),
     Fault(
         "an overtaken message is sent",

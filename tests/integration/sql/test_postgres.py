@@ -430,6 +430,8 @@ async def test_nothing_is_prepared_twice_on_a_connection(postgres_url: str) -> N
     async with open_postgres_database(postgres_url, pool_size=2) as database:
 
         async def work(runner: Runner) -> int:
+            # From here on it has a connection of its own.
+            await runner.fetch(statements.LOCK_PAYMENT, {"payment_id": "0"})
             for number in range(20):
                 await runner.fetch(statements.PAYMENT, {"payment_id": str(number)})
             connection = runner._connection  # type: ignore[attr-defined]  # as above
@@ -438,7 +440,7 @@ async def test_nothing_is_prepared_twice_on_a_connection(postgres_url: str) -> N
             )
             return prepared
 
-        assert await database.transact(work) == 1
+        assert await database.transact(work) == 2, "the lock and the payment"
 
 
 class LostOnItsWayBack(PooledConnection):

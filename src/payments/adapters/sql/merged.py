@@ -20,11 +20,14 @@ from sqlalchemy.sql import Insert, Update, literal_column
 from sqlalchemy.sql.visitors import cloned_traverse
 
 from payments.adapters.sql.compiled import Statements, compiled
-from payments.adapters.sql.runner import Write
+from payments.adapters.sql.runner import Values, Write
 
 MOST_SHAPES: Final = 64
 """How many different statements are made of them: each stays prepared on every connection. What a payment
 goes through every day takes a dozen; what comes beyond is run statement by statement."""
+
+ASKED: Final = "asked"
+"""The column in which a row says for which of several it is (``postgres_convoys.py``)."""
 
 PARTLY_WRITTEN: Final = "22012"
 """SQLSTATE of a division by zero."""
@@ -35,15 +38,18 @@ _NONE: Final[ColumnElement[int]] = literal_column("0", Integer)
 
 @attrs.frozen
 class Merged:
-    """The text of one shape of writes, which answers ``written``: 1, or 0 if the first wrote no row."""
+    """The text of one shape of writes, which answers ``written``: 1, or 0 if the first wrote no row.
+
+    It answers, besides, as ``asked`` the number with which it was asked.
+    """
 
     text: str
     parameters: tuple[tuple[int, str], ...]
     """In the order of the text: of which write, and called what there."""
 
-    def arguments(self, writes: Sequence[Write]) -> tuple[Any, ...]:
+    def arguments(self, writes: Sequence[Write], asked: int = 0) -> tuple[Any, ...]:
         """The values of ``writes``, which are of this shape, in the order of the text."""
-        values = [write.values for write in writes]
+        values: list[Values] = [*(write.values for write in writes), {ASKED: asked}]
         return tuple([values[number][name] for number, name in self.parameters])
 
 
@@ -77,7 +83,9 @@ class MergedStatements:
         lasting = [o for o, write in zip(others, writes[1:], strict=True) if not write.may_miss]
         all_there = cast(sum(map(_rows, lasting), _NONE) == literal_column(str(len(lasting))), Integer)
         written = case((_rows(first) == _NONE, _NONE), else_=_ONE.op("/")(all_there))
-        text = compiled(select(written.label("written")).add_cte(*others), self._dialect)
+        named[ASKED] = (len(writes), ASKED)
+        asked = bindparam(ASKED, type_=Integer).label(ASKED)
+        text = compiled(select(written.label("written"), asked).add_cte(*others), self._dialect)
         return Merged(text.text, tuple(named[name] for name in text.names))
 
 

@@ -10,8 +10,9 @@ twice or later, and never lets two of them mark one row (ADR 0014).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -19,8 +20,22 @@ from sqlalchemy.sql import ClauseElement
 
 from payments.adapters.sql.again import Patience, again
 from payments.adapters.sql.compiled import Compiled, Statements
-from payments.adapters.sql.many_at_once import ManyAtOnce, ManyAtOnceStatements
-from payments.adapters.sql.merged import PARTLY_WRITTEN, Merged, MergedStatements
+from payments.adapters.sql.many_at_once import ManyAtOnceStatements
+from payments.adapters.sql.merged import Merged, MergedStatements
+from payments.adapters.sql.postgres_answers import (
+    LOST,
+    NEVER_S,
+    answered,
+    arguments_of,
+    arguments_of_many,
+    meaning_of_writes,
+    refuse_outdated,
+    roll_back,
+    rows_counted,
+    sendable,
+    unbroken,
+)
+from payments.adapters.sql.postgres_convoys import Convoys
 from payments.adapters.sql.postgres_errors import (
     ON_A_STANDBY,
     RETRY_AFTER_S,
@@ -29,11 +44,10 @@ from payments.adapters.sql.postgres_errors import (
     sqlstate,
     told,
 )
-from payments.adapters.sql.postgres_pool import ACQUIRE_S, COMMAND_S, DIALECT, PooledConnection, open_pool
+from payments.adapters.sql.postgres_pool import ACQUIRE_S, DIALECT, PooledConnection, open_pool
 from payments.adapters.sql.postgres_url import read_address
 from payments.adapters.sql.runner import (
     Database,
-    NotUnique,
     Outdated,
     Reader,
     Row,
@@ -53,14 +67,6 @@ DEFAULT_POOL_SIZE: Final = 10
 
 SOME: Final = Patience(times=25, within_s=5.0, first_pause_s=0.02, longest_pause_s=1.0)
 """Long enough for a restart and for most fail-overs, and shorter than who waits for an answer."""
-
-_ROLL_BACK_S: Final = 2.0
-
-_LOST: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What a connection raises that is gone, or of which nothing is heard."""
-
-_NEVER_S: Final = 86_400.0
-"""When the driver may break a commit off: it has no word for never."""
 
 
 @asynccontextmanager
@@ -107,8 +113,9 @@ class PostgresDatabase(Database):
         self._parting: set[asyncio.Task[None]] = set()
         """Connections on their way back from somebody who went away."""
         self._statements = Statements(DIALECT)
-        self._merged = MergedStatements(self._statements)
+        self.merged = MergedStatements(self._statements)
         self.many_at_once = ManyAtOnceStatements(self._statements)
+        self.convoys = Convoys(self._statements, self.lent)
 
     @property
     def reads(self) -> Reader:
@@ -122,14 +129,13 @@ class PostgresDatabase(Database):
 
     async def transact(self, work: Callable[[Runner], Awaitable[T]]) -> T:
         self.refuse_when_read_only()
-        async with self.connection() as connection:
-            writing = _Writing(connection, self._statements, self._merged, self.many_at_once)
+        async with AsyncExitStack() as lent:
+            writing = _Writing(self, lent, self._statements)
             try:
                 result = await work(writing)
                 await writing.commit()
             except BaseException as error:
-                if writing.begun:
-                    await _roll_back(connection)
+                await writing.roll_back()
                 await self.leave_standby(error)
                 raise
             return result
@@ -163,10 +169,16 @@ class PostgresDatabase(Database):
             raise
         await self._give_back(connection)
 
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[asyncpg.Connection]:
+        """As :meth:`connection`, for single statements."""
+        async with self.connection() as connection, self.left_when_standby():
+            yield connection
+
     async def _give_back(self, connection: asyncpg.Connection) -> None:
         # What was done on it stands, and what went wrong has been said. One that is lost on its way back,
         # or does not part in time, is closed by the pool, or is back already.
-        with suppress(*_LOST), closed_means_lost():
+        with suppress(*LOST), closed_means_lost():
             await self._pool.release(connection)
 
     def refuse_when_read_only(self) -> None:
@@ -189,7 +201,7 @@ class PostgresDatabase(Database):
 
 
 class _Alone(Reader):
-    """Single statements, each on a connection of its own and run again when it was lost.
+    """Single statements, run again when their connection was lost.
 
     Those of :mod:`~payments.adapters.sql.shared_state` write, too: what they write may be lost.
     """
@@ -200,11 +212,13 @@ class _Alone(Reader):
 
     async def fetch(self, statement: ClauseElement, values: Values) -> Sequence[Row]:
         compiled = self._statements[statement]
-        arguments = _arguments(compiled, values)
 
         async def run() -> Sequence[Row]:
-            async with self._database.connection() as connection, self._database.left_when_standby():
-                rows: Sequence[Row] = await _answered(connection.fetch, compiled.text, *arguments)
+            if compiled.only_reads:
+                return await self._database.convoys.read(statement, values)
+            arguments = arguments_of(compiled, values)
+            async with self._database.lent() as connection:
+                rows: Sequence[Row] = await answered(connection.fetch, compiled.text, *arguments)
                 return rows
 
         return await again(run, self._database.patience)
@@ -224,40 +238,31 @@ class _WritingAlone(Writer):
         self._statements = statements
 
     async def fetch(self, statement: ClauseElement, values: Values) -> Sequence[Row]:
-        compiled = self._statements[statement]
-        arguments = _arguments(compiled, values)
-        rows: Sequence[Row] = await self._do(
-            lambda connection: connection.fetch(compiled.text, *arguments, timeout=_NEVER_S)
-        )
-        return rows
+        self._database.refuse_when_read_only()
+        asking = partial(self._database.convoys.fetch, statement, values)
+        return await again(asking, self._database.patience)
 
     async def fetch_one(self, statement: ClauseElement, values: Values) -> Row | None:
         return next(iter(await self.fetch(statement, values)), None)
 
     async def run(self, statement: ClauseElement, values: Values) -> int:
-        compiled = self._statements[statement]
-        arguments = _arguments(compiled, values)
-        return _count(
-            await self._do(lambda connection: connection.execute(compiled.text, *arguments, timeout=_NEVER_S))
-        )
+        self._database.refuse_when_read_only()
+        asking = partial(self._database.convoys.run, statement, values)
+        return await again(asking, self._database.patience)
 
     async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
         if len(values) == 1:
             await self.run(statement, values[0])
         elif values:
-            many = self._database.many_at_once[statement]
-            arguments = _arguments_of_many(many, values)
-            await self._do(lambda connection: connection.execute(many.text, *arguments, timeout=_NEVER_S))
+            self._database.refuse_when_read_only()
+            await again(partial(self._run_many, statement, values), self._database.patience)
 
-    async def _do(self, statement: Callable[[asyncpg.Connection], Coroutine[Any, Any, T]]) -> T:
-        self._database.refuse_when_read_only()
-
-        async def run() -> T:
-            async with self._database.connection() as connection, self._database.left_when_standby():
-                answer: T = await _answered(_unbroken, connection, statement(connection))
-                return answer
-
-        return await again(run, self._database.patience)
+    async def _run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
+        many = self._database.many_at_once[statement]
+        arguments = arguments_of_many(many, values)
+        async with self._database.lent() as connection:
+            writing = connection.execute(many.text, *arguments, timeout=NEVER_S)
+            await answered(unbroken, connection, writing)
 
 
 class _Writing(Runner):
@@ -268,22 +273,15 @@ class _Writing(Runner):
     Writes that are all there is of a transaction are one statement, which is a transaction by itself.
     """
 
-    def __init__(
-        self,
-        connection: asyncpg.Connection,
-        statements: Statements,
-        merged: MergedStatements,
-        many_at_once: ManyAtOnceStatements,
-    ) -> None:
-        self._connection = connection
+    def __init__(self, database: PostgresDatabase, lent: AsyncExitStack, statements: Statements) -> None:
+        self._database = database
+        self._lent = lent
         self._statements = statements
-        self._merged = merged
-        self._many_at_once = many_at_once
         self._open = True
         self._last: tuple[Merged, Sequence[Write]] | None = None
         """What is to be written with the next statement, or by itself if there is none."""
-        self.begun = False
-        """There may be something to roll back."""
+        self._connection: asyncpg.Connection = None
+        """Lent once the transaction begins, until it has ended."""
 
     async def commit(self) -> None:
         """Make it last.
@@ -296,37 +294,28 @@ class _Writing(Runner):
         self._refuse_when_ended()
         self._open = False
         if self._last is not None:
-            await self._write_alone(*self._last)
-        elif self.begun:
+            refuse_outdated(await self._database.convoys.write(*self._last))
+        elif self._connection is not None:
             await self._commit()
+
+    async def roll_back(self) -> None:
+        """Undo what was run, if anything was."""
+        if self._connection is not None:
+            await roll_back(self._connection)
 
     async def _commit(self) -> None:
         try:
-            word = await _unbroken(self._connection, self._connection.execute("COMMIT", timeout=_NEVER_S))
-        except _LOST as error:
+            word = await unbroken(self._connection, self._connection.execute("COMMIT", timeout=NEVER_S))
+        except LOST as error:
             # It may have happened: whoever runs the work again finds what it wrote by its own ids.
             raise TryAgain(f"the commit was not confirmed ({told(error)})") from error
         if word != "COMMIT":
             raise TryAgain(f"the commit was answered with {word}")
 
-    async def _write_alone(self, merged: Merged, writes: Sequence[Write]) -> None:
-        """Run what is a transaction by itself: its answer is that of a commit."""
-        arguments = _sendable(merged.arguments(writes))
-        try:
-            row = await _unbroken(
-                self._connection, self._connection.fetchrow(merged.text, *arguments, timeout=_NEVER_S)
-            )
-        except _LOST as error:
-            meant = _meaning_of_writes(error)
-            if meant is error or isinstance(meant, Outdated | NotUnique):
-                raise meant from error
-            raise TryAgain(f"the commit was not confirmed ({told(error)})") from error
-        _refuse_outdated(row)
-
     async def write(self, writes: Sequence[Write], *, later: bool = False) -> None:
         self._refuse_when_ended()
-        merged = self._merged.of(writes)
-        if merged is not None and later and not self.begun:
+        merged = self._database.merged.of(writes)
+        if merged is not None and later and self._connection is None:
             self._last = (merged, writes)
             return
         await self._begin()
@@ -339,15 +328,15 @@ class _Writing(Runner):
                 raise Outdated("A row is not as it was.")
 
     async def _write(self, merged: Merged, writes: Sequence[Write]) -> None:
-        arguments = _sendable(merged.arguments(writes))
-        _refuse_outdated(
-            await self._do(self._connection.fetchrow, merged.text, *arguments, means=_meaning_of_writes)
+        arguments = sendable(merged.arguments(writes))
+        refuse_outdated(
+            await self._do(self._connection.fetchrow, merged.text, *arguments, means=meaning_of_writes)
         )
 
     async def _begin(self) -> None:
         """Have a transaction, and in it all that was to be written before."""
-        if not self.begun:
-            self.begun = True
+        if self._connection is None:
+            self._connection = await self._lent.enter_async_context(self._database.connection())
             await self._do(self._connection.execute, "BEGIN")
         if self._last is not None:
             last, self._last = self._last, None
@@ -355,7 +344,9 @@ class _Writing(Runner):
 
     async def fetch(self, statement: ClauseElement, values: Values) -> Sequence[Row]:
         compiled = await self._next(statement)
-        arguments = _arguments(compiled, values)
+        if self._connection is None:
+            return await self._ended_by_errors(self._database.convoys.read(statement, values))
+        arguments = arguments_of(compiled, values)
         rows: Sequence[Row] = await self._do(self._connection.fetch, compiled.text, *arguments)
         return rows
 
@@ -364,9 +355,9 @@ class _Writing(Runner):
 
     async def run(self, statement: ClauseElement, values: Values) -> int:
         compiled = await self._next(statement)
-        arguments = _arguments(compiled, values)
+        arguments = arguments_of(compiled, values)
         status: str = await self._do(self._connection.execute, compiled.text, *arguments)
-        return _count(status)
+        return rows_counted(status)
 
     async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
         if len(values) == 1:
@@ -374,8 +365,8 @@ class _Writing(Runner):
         elif values:
             self._refuse_when_ended()
             await self._begin()
-            many = self._many_at_once[statement]
-            await self._do(self._connection.execute, many.text, *_arguments_of_many(many, values))
+            many = self._database.many_at_once[statement]
+            await self._do(self._connection.execute, many.text, *arguments_of_many(many, values))
 
     async def _next(self, statement: ClauseElement) -> Compiled:
         self._refuse_when_ended()
@@ -391,8 +382,11 @@ class _Writing(Runner):
         *arguments: Any,
         means: Callable[[Exception], Exception] = meaning,
     ) -> Any:
+        return await self._ended_by_errors(answered(method, text, *arguments, means=means))
+
+    async def _ended_by_errors(self, answer: Awaitable[T]) -> T:
         try:
-            return await _answered(method, text, *arguments, means=means)
+            return await answer
         except BaseException:
             self._open = False
             raise
@@ -400,100 +394,3 @@ class _Writing(Runner):
     def _refuse_when_ended(self) -> None:
         if not self._open:
             raise StorageUnavailable("The transaction has ended.")
-
-
-def _count(status: str) -> int:
-    # Such as INSERT 0 1 and UPDATE 1.
-    return int(status.rpartition(" ")[2])
-
-
-async def _answered(
-    method: Callable[..., Awaitable[Any]],
-    *arguments: Any,
-    means: Callable[[Exception], Exception] = meaning,
-) -> Any:
-    try:
-        with closed_means_lost():
-            return await method(*arguments)
-    except _LOST as error:
-        raise means(error) from error
-
-
-def _meaning_of_writes(error: Exception) -> Exception:
-    """As :func:`meaning`, of a merged statement: it divides by zero when a row of it was not there."""
-    if sqlstate(error) == PARTLY_WRITTEN:
-        return Outdated("A row is not as it was.")
-    return meaning(error)
-
-
-def _refuse_outdated(row: Row) -> None:
-    if not row["written"]:
-        raise Outdated("The payment is not as it was.")
-
-
-async def _unbroken(connection: asyncpg.Connection, answer: Coroutine[Any, Any, T]) -> T:
-    """The server's answer to what commits; whoever does not wait for it hangs up, and never breaks it off.
-
-    To cancel a commit that waits for a standby (as the driver does when time runs out, or when who awaits it
-    goes away) ends the wait and not the commit: it stands on this server alone, for all to see. Whoever comes
-    again would find it and answer for it, and a fail-over would lose it. Left alone it stays unseen, with its
-    locks held, until the standby has it.
-
-    Raises:
-        TimeoutError: it was not answered in time.
-    """
-    committing: asyncio.Future[T] = asyncio.ensure_future(answer)
-    try:
-        await asyncio.wait({committing}, timeout=COMMAND_S)
-    finally:
-        if not committing.done():
-            committing.add_done_callback(_heard)
-            _hang_up(connection)
-    if not committing.done():
-        raise TimeoutError
-    with closed_means_lost():
-        return await committing
-
-
-def _heard(committing: "asyncio.Future[Any]") -> None:
-    """Take what nobody waits for any more."""
-    if not committing.cancelled():
-        committing.exception()
-
-
-async def _roll_back(connection: asyncpg.Connection) -> None:
-    """Undo what was run; a connection that does not say it did is closed, which undoes it too."""
-    try:
-        with closed_means_lost():
-            await connection.execute("ROLLBACK", timeout=_ROLL_BACK_S)
-    except _LOST:
-        _hang_up(connection)
-    except BaseException:
-        _hang_up(connection)
-        raise
-
-
-def _hang_up(connection: asyncpg.Connection) -> None:
-    # One that was lost before is back in the pool's hands, and no longer ours to close.
-    with suppress(asyncpg.InterfaceError):
-        connection.terminate()
-
-
-def _arguments(compiled: Compiled, values: Values) -> tuple[Any, ...]:
-    """The values in the statement's order, as the server can take them."""
-    return _sendable(compiled.arguments(values))
-
-
-def _arguments_of_many(many: ManyAtOnce, rows: Sequence[Values]) -> tuple[Any, ...]:
-    """The same of many rows."""
-    return many.arguments([dict(zip(row, _sendable(tuple(row.values())), strict=True)) for row in rows])
-
-
-def _sendable(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``arguments`` without the one character that PostgreSQL's text cannot hold."""
-    for value in arguments:
-        if type(value) is str and "\x00" in value:
-            return tuple(
-                value.replace("\x00", "\ufffd") if type(value) is str else value for value in arguments
-            )
-    return arguments

@@ -92,7 +92,7 @@ async def open_pool(
         connect=Servers(address, settings).connect,
         connection_class=connection,
         # Each statement is prepared once on each connection, and there are fewer than these.
-        statement_cache_size=200,
+        statement_cache_size=400,
         max_cached_statement_lifetime=0,
         command_timeout=COMMAND_S,
         init=_prepare,

@@ -222,18 +222,25 @@ UNKNOWN_BEYOND: Final = (
 )
 
 VERDICT_OF: Final = select(EVIDENCE.c.rule).where(EVIDENCE.c.evidence_id == bindparam("evidence_id"))
-ATTEMPT_HOLDING: Final = union_all(
-    select(CAPTURES.c.reference, literal_column("1").label("rank")).where(
-        CAPTURES.c.provider == bindparam("provider"),
-        CAPTURES.c.mode == bindparam("mode"),
-        CAPTURES.c.key == bindparam("key", type_=Text),
-    ),
-    select(ATTEMPTS.c.reference, literal_column("2").label("rank")).where(
-        ATTEMPTS.c.provider == bindparam("provider"),
-        ATTEMPTS.c.mode == bindparam("mode"),
-        ATTEMPTS.c.provider_reference == bindparam("provider_reference", type_=Text),
-    ),
-).order_by(literal_column("rank"))
+# Always one row. Money under this key says more than a name under which nothing was paid yet.
+ATTEMPT_HOLDING: Final = select(
+    func.coalesce(
+        select(CAPTURES.c.reference)
+        .where(
+            CAPTURES.c.provider == bindparam("provider"),
+            CAPTURES.c.mode == bindparam("mode"),
+            CAPTURES.c.key == bindparam("key", type_=Text),
+        )
+        .scalar_subquery(),
+        select(ATTEMPTS.c.reference)
+        .where(
+            ATTEMPTS.c.provider == bindparam("provider"),
+            ATTEMPTS.c.mode == bindparam("mode"),
+            ATTEMPTS.c.provider_reference == bindparam("provider_reference", type_=Text),
+        )
+        .scalar_subquery(),
+    ).label("reference")
+)
 ATTEMPT_WITH_MONEY: Final = select(CAPTURES.c.reference).where(
     CAPTURES.c.provider == bindparam("provider"),
     CAPTURES.c.mode == bindparam("mode"),

@@ -1,0 +1,145 @@
+"""What several ask for at the same time goes together, and each has its own answer."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import attrs
+import pytest
+
+from payments.adapters.sql.convoy import MOST, SLOW_S, Convoy
+
+pytestmark = pytest.mark.anyio
+
+
+@attrs.define
+class Road:
+    """Answers each number with its double when the way is clear, and notes who went together."""
+
+    loads: list[list[int]] = attrs.field(factory=list)
+    clear: asyncio.Event = attrs.field(factory=asyncio.Event)
+    cut_off: int = 0
+
+    async def __call__(self, load: Sequence[int]) -> Sequence[int | Exception]:
+        self.loads.append(list(load))
+        try:
+            await self.clear.wait()
+        except asyncio.CancelledError:
+            self.cut_off += 1
+            raise
+        if 13 in load and len(load) > 1:
+            return [ValueError("unlucky") if each == 13 else 2 * each for each in load]
+        if 404 in load:
+            raise LookupError("no way")
+        return [2 * each for each in load]
+
+
+@pytest.fixture
+def road() -> Road:
+    return Road()
+
+
+@pytest.fixture
+def convoy(road: Road) -> Convoy[int, int]:
+    return Convoy(road)
+
+
+async def gone(convoy: Convoy[int, int], *numbers: int) -> list[asyncio.Task[int]]:
+    """Those who ask for ``numbers``, on their way."""
+    asking = [asyncio.create_task(convoy(number)) for number in numbers]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return asking
+
+
+async def test_who_asks_in_the_same_turn_goes_together(convoy: Convoy[int, int], road: Road) -> None:
+    road.clear.set()
+    assert await asyncio.gather(*map(convoy, range(5))) == [0, 2, 4, 6, 8]
+    assert road.loads == [[0, 1, 2, 3, 4]]
+
+
+async def test_who_asks_alone_leaves_at_once(convoy: Convoy[int, int], road: Road) -> None:
+    road.clear.set()
+    assert [await convoy(1), await convoy(2)] == [2, 4]
+    assert road.loads == [[1], [2]]
+
+
+async def test_who_comes_meanwhile_leaves_when_the_trip_returns(convoy: Convoy[int, int], road: Road) -> None:
+    first = await gone(convoy, 1)
+    others = await gone(convoy, 2, 3)
+    assert road.loads == [[1]]
+    road.clear.set()
+    assert await asyncio.gather(*first, *others) == [2, 4, 6]
+    assert road.loads == [[1], [2, 3]]
+
+
+async def test_a_slow_trip_holds_nobody_back_for_long(convoy: Convoy[int, int], road: Road) -> None:
+    slow = await gone(convoy, 1)
+    later = await gone(convoy, 2, 3)
+    await asyncio.sleep(3 * SLOW_S)
+    assert road.loads == [[1], [2, 3]]
+    assert not any(each.done() for each in (*slow, *later))
+    road.clear.set()
+    assert await asyncio.gather(*slow, *later) == [2, 4, 6]
+
+
+async def test_so_many_go_together_at_most(convoy: Convoy[int, int], road: Road) -> None:
+    road.clear.set()
+    assert len(await asyncio.gather(*map(convoy, range(20, 21 + 2 * MOST)))) == 2 * MOST + 1
+    assert [len(load) for load in road.loads] == [MOST, MOST, 1]
+
+
+async def test_one_answer_that_is_a_trouble_is_that_ones_alone(convoy: Convoy[int, int], road: Road) -> None:
+    road.clear.set()
+    lucky, unlucky, other = await asyncio.gather(*map(convoy, (1, 13, 2)), return_exceptions=True)
+    assert (lucky, other) == (2, 4)
+    assert isinstance(unlucky, ValueError)
+
+
+async def test_what_a_trip_raises_is_the_answer_of_all_on_it_and_of_nobody_after(
+    convoy: Convoy[int, int], road: Road
+) -> None:
+    road.clear.set()
+    answers = await asyncio.gather(*map(convoy, (1, 404)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [LookupError, LookupError]
+    assert await convoy(1) == 2
+
+
+async def test_who_goes_away_takes_nobodys_answer_along(convoy: Convoy[int, int], road: Road) -> None:
+    staying, going = await gone(convoy, 1, 2)
+    going.cancel()
+    with suppress(asyncio.CancelledError):
+        await going
+    road.clear.set()
+    assert await staying == 2
+    assert road.cut_off == 0
+
+
+async def test_a_trip_that_nobody_waits_for_any_more_is_cut_off(convoy: Convoy[int, int], road: Road) -> None:
+    for each in await gone(convoy, 1, 2):
+        each.cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert road.cut_off == 1
+    road.clear.set()
+    assert await convoy(3) == 6, "and the next one leaves at once"
+
+
+async def test_who_went_away_before_the_trip_is_not_on_it(convoy: Convoy[int, int], road: Road) -> None:
+    first = await gone(convoy, 1)
+    waiting, going = await gone(convoy, 2, 3)
+    going.cancel()
+    road.clear.set()
+    assert await asyncio.gather(*first, waiting) == [2, 4]
+    assert road.loads == [[1], [2]]
+
+
+async def test_if_all_went_away_before_it_there_is_no_trip(convoy: Convoy[int, int], road: Road) -> None:
+    first = await gone(convoy, 1)
+    (going,) = await gone(convoy, 2)
+    going.cancel()
+    road.clear.set()
+    await asyncio.gather(*first)
+    await asyncio.sleep(2 * SLOW_S)
+    assert road.loads == [[1]]
+    assert await convoy(4) == 8
