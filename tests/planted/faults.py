@@ -134,6 +134,13 @@ THE_STORE: Final = (
         "::test_two_who_change_the_same_payments_do_not_wait_for_each_other",
     ),
     Fault(
+        "two processes store the same notices crosswise",
+        "adapters/sql/postgres_convoys.py",
+        "place=_row_of(statement),",
+        "place=str,",
+        "tests/integration/sql/test_postgres_convoys.py::test_nor_do_two_who_store_the_same_notices",
+    ),
+    Fault(
         "rows are told to somebody else who asked",
         "adapters/sql/postgres_convoys.py",
         "answers[row[ASKED]].append(row)",

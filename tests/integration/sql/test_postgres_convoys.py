@@ -33,6 +33,8 @@ class Overheard(PooledConnection):
     sent: ClassVar[list[tuple[str, int]]]
     lost: ClassVar[bool | None]
     """Once, its connection is lost at a change for several: after the server did it (True), or before."""
+    refused: ClassVar[list[str]]
+    """Why the server did nothing of what several asked for."""
 
     async def fetch(self, query: str, *arguments: Any, **options: Any) -> Any:
         self.sent.append((query, 1))
@@ -45,7 +47,11 @@ class Overheard(PooledConnection):
     async def fetchmany(self, query: str, args: Sequence[Any], **options: Any) -> Any:
         self.sent.append((query, len(args)))
         if Overheard.lost is None or not query.startswith("WITH write_0"):
-            return await super().fetchmany(query, args, **options)
+            try:
+                return await super().fetchmany(query, args, **options)
+            except asyncpg.PostgresError as error:
+                self.refused.append(error.sqlstate)
+                raise
         done, Overheard.lost = Overheard.lost, None
         if done:
             await super().fetchmany(query, args, **options)
@@ -55,7 +61,7 @@ class Overheard(PooledConnection):
 
 @pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
-    Overheard.sent, Overheard.lost = [], None
+    Overheard.sent, Overheard.lost, Overheard.refused = [], None, []
     async with open_postgres_database(postgres_url, connection=Overheard) as opened:
         yield opened
 
@@ -63,6 +69,13 @@ async def database(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
 @pytest.fixture
 def units(database: PostgresDatabase) -> UnitOfWork:
     return units_of_work(database)
+
+
+@pytest.fixture
+async def others(postgres_url: str) -> AsyncIterator[UnitOfWork]:
+    """Of another process, over the same database."""
+    async with open_postgres_database(postgres_url, connection=Overheard) as opened:
+        yield units_of_work(opened)
 
 
 async def some_payments(units: UnitOfWork, count: int) -> list[Payment]:
@@ -80,6 +93,19 @@ class OneMore:
     async def __call__(self, transaction: Transaction) -> int:
         before = await transaction.lock_payment(self.known.payment_id, known=self.known)
         assert before is not None
+        after = attrs.evolve(before, version=before.version + 1, told=before.told + 1)
+        await transaction.save(StoredChange(before=before, after=after))
+        return after.told
+
+
+@attrs.frozen
+class Opened:
+    """Opens a payment as if its order had none, and counts one up on it."""
+
+    new: Payment
+
+    async def __call__(self, transaction: Transaction) -> int:
+        before = await transaction.open_payment(self.new, fresh=True)
         after = attrs.evolve(before, version=before.version + 1, told=before.told + 1)
         await transaction.save(StoredChange(before=before, after=after))
         return after.told
@@ -219,21 +245,63 @@ async def test_who_waits_for_a_lock_holds_up_those_on_the_same_trip_and_nobody_a
 
 
 async def test_two_who_change_the_same_payments_do_not_wait_for_each_other(
-    database: PostgresDatabase, units: UnitOfWork, postgres_url: str
+    units: UnitOfWork, others: UnitOfWork
 ) -> None:
     """In opposite orders they would: each had locked what the other needs, for a second."""
     await some_payments(units, 20)
-    async with open_postgres_database(postgres_url) as another:
-        others = units_of_work(another)
-        for _ in range(10):
-            known = await units.reads.payments_after(None, 20)
-            await asyncio.gather(
-                *(units.write(OneMore(payment)) for payment in known),
-                *(others.write(OneMore(payment)) for payment in reversed(known)),
-            )
-    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    assert await looked(database, deadlocks) == 0
+    for _ in range(10):
+        known = await units.reads.payments_after(None, 20)
+        await asyncio.gather(
+            *(units.write(OneMore(payment)) for payment in known),
+            *(others.write(OneMore(payment)) for payment in reversed(known)),
+        )
+    assert Overheard.refused == []
     assert await told(units) == [20] * 20
+
+
+async def test_nor_do_two_who_open_payments_of_the_same_orders(units: UnitOfWork, others: UnitOfWork) -> None:
+    """Each has identifiers of its own, which are in another order than the other's."""
+    for first in range(1, 400, 20):
+        mine = [a_payment(number) for number in range(first, first + 20)]
+        theirs = [
+            attrs.evolve(payment, payment_id=numbered(2, 400 - number))
+            for number, payment in enumerate(mine, first)
+        ]
+        await asyncio.gather(
+            *(units.write(Opened(payment)) for payment in mine),
+            *(others.write(Opened(payment)) for payment in theirs),
+        )
+    assert Overheard.refused == []
+    assert await told(units) == [2] * 400
+
+
+async def test_nor_do_two_who_store_the_same_notices(
+    units: UnitOfWork, others: UnitOfWork, postgres_url: str
+) -> None:
+    """Somebody holds them up halfway, so that each has stored what the other does not have yet."""
+    await keep(units, a_payment(attempts=(an_attempt(),)))
+    mine = sorted(map(a_notice, range(1, 12)), key=lambda notice: notice.digest)
+    mine = [attrs.evolve(notice, notice_id=numbered(7, number)) for number, notice in enumerate(mine)]
+    theirs = [
+        attrs.evolve(notice, notice_id=numbered(8, 99 - number)) for number, notice in enumerate(mine)
+    ]
+    somebody = await asyncpg.connect(postgres_url)
+    holding = somebody.transaction()
+    await holding.start()
+    await somebody.execute(
+        """INSERT INTO notices (notice_id, provider, digest, sealed, claim, word, received_at, outcome,
+        next_try_at, tries) VALUES ('n', 'chapa', $1, '', 'paid', '', 1, '', 1, 0)""",
+        mine[5].digest,
+    )
+    adding = asyncio.gather(
+        *map(units.single.add_known_notice, mine), *map(others.single.add_known_notice, theirs)
+    )
+    async with asyncio.timeout(LATE):
+        await until(lambda: somebody.fetchval(WAITING_HERE), 2)
+        await holding.rollback()
+        assert sum(await adding) == len(mine)
+    await somebody.close()
+    assert Overheard.refused == []
 
 
 async def test_single_writes_at_the_same_time_are_one_round_trip_and_each_hears_what_became_of_its_own(

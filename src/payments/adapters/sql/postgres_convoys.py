@@ -97,7 +97,7 @@ class Convoys:
                 arguments=merged.arguments,
                 commits=True,
                 means=_meaning_of_commit,
-                place=_payment_of,
+                place=_order_of,
             )
             found = self._of_merged[id(merged)] = (merged, Convoy(trip))
         (row,) = await found[1](writes)
@@ -114,6 +114,7 @@ class Convoys:
                 text=text.text,
                 arguments=lambda values, asked: text.arguments({**values, ASKED: asked}),
                 commits=commits,
+                place=_row_of(statement),
             )
             found = self._of_statements[id(statement)] = (statement, Convoy(trip))
         return found[1]
@@ -157,8 +158,21 @@ def _meaning_of_commit(error: Exception) -> Exception:
     return TryAgain(f"the commit was not confirmed ({told(error)})")
 
 
-def _payment_of(writes: Sequence[Write]) -> str:
-    return str(writes[0].values["payment_id"])
+def _order_of(writes: Sequence[Write]) -> str:
+    # Two who open one order's payment at the same time have an identifier each.
+    return str(writes[0].values["order_id"])
+
+
+def _row_of(statement: ClauseElement) -> Callable[[Values], str]:
+    """What tells the row of ``statement``: if it is new, what its table wants to be unique.
+
+    Two who store the same thing at the same time have an identifier each.
+    """
+    if not isinstance(statement, Insert):
+        return str
+    unique = [column.name for index in statement.table.indexes if index.unique for column in index.columns]
+    names = unique or [column.name for column in statement.table.primary_key]
+    return lambda values: str([values[name] for name in names])
 
 
 @attrs.frozen(kw_only=True)
@@ -172,7 +186,7 @@ class _Trip(Generic[A]):
     commits: bool
     means: Callable[[Exception], Exception] = meaning
     """What an error of the driver's means."""
-    place: Callable[[A], str] = str
+    place: Callable[[A], str]
     """Where one stands among those who write."""
 
     async def __call__(self, load: Sequence[A]) -> Sequence[Sequence[Row] | Exception]:
