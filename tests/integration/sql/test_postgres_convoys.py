@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import asyncpg
 import attrs
 import pytest
+from sqlalchemy import Integer, bindparam, func, literal, select
 
 from payments.adapters.sql import statements
 from payments.adapters.sql.compiled import compiled
@@ -197,6 +198,24 @@ async def test_a_value_that_cannot_be_sent_is_the_trouble_of_who_brought_it(
         answers = await asyncio.gather(*map(after, order), return_exceptions=True)
         assert [each for each in answers if not isinstance(each, Exception)] == [len(kept)]
         assert [type(each) for each in answers if isinstance(each, Exception)] == [asyncpg.DataError]
+
+
+async def test_whatever_the_server_refuses_one_it_answers_the_others(database: PostgresDatabase) -> None:
+    """Here a text that is too long for it; a page of the disk that it cannot read is no different."""
+    repeated = select(func.repeat(literal("ab"), bindparam("times", type_=Integer)).label("text"))
+
+    async def text(times: int) -> str | Exception:
+        try:
+            rows = await database.reads.fetch(repeated, {"times": times})
+        except asyncpg.ProgramLimitExceededError as error:
+            return error
+        answer: str = rows[0]["text"]
+        return answer
+
+    first, refused, last = await asyncio.gather(*map(text, (1, 2**31 - 1, 2)))
+    assert (first, last) == ("ab", "abab")
+    assert isinstance(refused, asyncpg.ProgramLimitExceededError)
+    assert Overheard.refused == ["54000"]
 
 
 @pytest.mark.parametrize("done", [True, False])

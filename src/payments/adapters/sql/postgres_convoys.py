@@ -32,7 +32,7 @@ from payments.adapters.sql.compiled import Statements, compiled
 from payments.adapters.sql.convoy import Convoy
 from payments.adapters.sql.merged import ASKED, Merged
 from payments.adapters.sql.postgres_answers import LOST, NEVER_S, meaning_of_writes, sendable, unbroken
-from payments.adapters.sql.postgres_errors import closed_means_lost, meaning, sqlstate, told
+from payments.adapters.sql.postgres_errors import ON_A_STANDBY, closed_means_lost, meaning, sqlstate, told
 from payments.adapters.sql.runner import NotUnique, Outdated, Row, TryAgain, Values, Write
 
 A = TypeVar("A")
@@ -41,10 +41,8 @@ T = TypeVar("T")
 Lend = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 """Lends a connection for as long as a block runs."""
 
-_REFUSED_CLASSES: Final = ("22", "23", "42", "55")
-_REFUSED: Final = frozenset({"40001", "40P01"})
-"""SQLSTATEs by which the server refuses a statement for what it says or meets, and undoes it: a value, a
-constraint, a name, a lock; a conflict, a deadlock. After any other nobody knows what was committed."""
+_OF_ALL: Final = ("53",)
+"""Classes of errors that each would meet alone, too: the server has no room."""
 
 
 class Convoys:
@@ -239,9 +237,15 @@ class _Trip(Generic[A]):
 
 
 def _is_refused(error: Exception) -> bool:
-    # The driver's word for a value that it cannot send is a ValueError besides.
+    """Whether it may be the trouble of one, and nothing was done for any.
+
+    An ERROR undoes the transaction, whatever it is about; after FATAL and PANIC nobody knows. What the driver
+    says of a value that it cannot send has no severity.
+    """
     state = sqlstate(error)
-    return state[:2] in _REFUSED_CLASSES or state in _REFUSED or isinstance(error, ValueError)
+    if state in ON_A_STANDBY or state[:2] in _OF_ALL:
+        return False
+    return getattr(error, "severity_en", None) == "ERROR" or isinstance(error, asyncpg.DataError)
 
 
 async def _each(alone: Iterable[Awaitable[T]]) -> list[T | BaseException]:
