@@ -12,12 +12,15 @@ from sqlalchemy import Integer, bindparam, func, literal, select
 
 from payments.adapters.sql import statements
 from payments.adapters.sql.compiled import compiled
+from payments.adapters.sql.mapping import payment_values
 from payments.adapters.sql.postgres import PostgresDatabase, open_postgres_database, units_of_work
 from payments.adapters.sql.postgres_convoys import marked, marked_writes
 from payments.adapters.sql.postgres_pool import DIALECT, PooledConnection
+from payments.adapters.sql.runner import Runner, Write
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import StoredChange
+from payments.domain.errors import StorageUnavailable
 from payments.domain.payment import Payment
 from payments.testing.contracts.stored import NOW, a_notice, a_payment, an_answer, an_attempt, keep, numbered
 from tests.integration.sql.test_postgres_single_writes import LATE, WAITING_HERE, until
@@ -339,6 +342,25 @@ async def test_single_writes_at_the_same_time_are_one_round_trip_and_each_hears_
     ended = [attrs.evolve(keys[first], status=200), attrs.evolve(keys[1], status=201), an_answer(9, key="b")]
     assert await asyncio.gather(*map(units.single.end_answer, ended)) == [True, True, False]
     assert [count for text, count in Overheard.sent if "INSERT" in text] == [4, 3, 3]
+
+
+async def test_who_gets_no_connection_to_write_on_ends_like_after_any_other_error(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was to be written with the statement that was not run must not be committed without it."""
+    monkeypatch.setattr("payments.adapters.sql.postgres.ACQUIRE_S", 0.1)
+
+    async def work(runner: Runner) -> None:
+        opening = Write(statements.OPEN_PAYMENT, payment_values(a_payment()))
+        await runner.write((opening,), later=True)
+        async with database.connection():
+            with pytest.raises(StorageUnavailable, match="No connection"):
+                await runner.fetch(statements.LOCK_PAYMENT, {"payment_id": str(a_payment().payment_id)})
+
+    async with open_postgres_database(postgres_url, pool_size=1) as database:
+        with pytest.raises(StorageUnavailable, match="has ended"):
+            await database.transact(work)
+        assert await told(units_of_work(database)) == []
 
 
 async def test_every_statement_that_only_reads_can_be_asked_for_several(database: PostgresDatabase) -> None:
