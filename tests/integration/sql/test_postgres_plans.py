@@ -268,7 +268,7 @@ async def test_no_statement_reads_a_whole_table_or_sorts_it(
 
 @pytest.mark.parametrize("name", ALL)
 async def test_for_several_it_is_answered_as_for_one(connection: asyncpg.Connection, name: str) -> None:
-    """Nothing is read in another way because rows say for whom they are; at most they are passed on once more."""
+    """Rows that say for whom they are, are found in no other way; at most they are passed on once more."""
     plans: list[list[tuple[str, str | None]]] = []
     for statement in (ALL[name], *for_several(ALL[name])):
         text = compiled(statement, DIALECT)

@@ -25,10 +25,13 @@ class Road:
 
     loads: list[list[int]] = attrs.field(factory=list)
     clear: asyncio.Event = attrs.field(factory=asyncio.Event)
+    taken: asyncio.Event = attrs.field(factory=asyncio.Event)
+    """Set by each who takes it."""
     cut_off: int = 0
 
     async def __call__(self, load: Sequence[int]) -> Sequence[int | Exception]:
         self.loads.append(list(load))
+        self.taken.set()
         try:
             await self.clear.wait()
         except asyncio.CancelledError:
@@ -83,12 +86,12 @@ async def test_who_comes_meanwhile_leaves_when_the_trip_returns(convoy: Convoy[i
 async def test_a_slow_trip_holds_nobody_back_for_long(
     convoy: Convoy[int, int], road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SLOW_S", 0.05)
+    monkeypatch.setattr(module, "SLOW_S", 0.5)
     slow = await gone(convoy, 1)
     later = await gone(convoy, 2, 3)
+    road.taken.clear()
     async with asyncio.timeout(10):
-        while len(road.loads) < 2:
-            await asyncio.sleep(0.01)
+        await road.taken.wait()
     assert road.loads == [[1], [2, 3]]
     assert not any(each.done() for each in (*slow, *later))
     road.clear.set()
