@@ -104,7 +104,7 @@ def units_of_work(database: "PostgresDatabase") -> UnitOfWork:
 
 
 class PostgresDatabase(Database):
-    """Any number of units of work at once, as many as there are connections."""
+    """Any number of units of work at once; as many of them write or lock as there are connections."""
 
     def __init__(self, pool: asyncpg.Pool, patience: Patience, *, read_only: bool) -> None:
         self.patience = patience

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Insert,
     Integer,
     Select,
+    Table,
     Update,
     bindparam,
     literal_column,
@@ -102,11 +103,11 @@ class Convoys:
         return row
 
     def _of(
-        self, statement: ClauseElement, marked: Callable[[ClauseElement], Select[Any]], *, commits: bool
+        self, statement: ClauseElement, form: Callable[[ClauseElement], Select[Any]], *, commits: bool
     ) -> Convoy[Values, Sequence[Row]]:
         found = self._of_statements.get(id(statement))
         if found is None:
-            text = compiled(marked(statement), self._dialect)
+            text = compiled(form(statement), self._dialect)
             trip = _Trip[Values](
                 lend=self._lend,
                 text=text.text,
@@ -122,7 +123,7 @@ def marked(statement: ClauseElement) -> Select[Any]:
     """``statement``, each row of which says for whom it is.
 
     Raises:
-        TypeError: it has no rows, or they could not stay in their order.
+        TypeError: it answers with none, or with those of several statements.
     """
     if isinstance(statement, Select):
         return statement.add_columns(_mark())
@@ -166,7 +167,7 @@ def _row_of(statement: ClauseElement) -> Callable[[Values], str]:
 
     Two who store the same thing at the same time have an identifier each.
     """
-    if not isinstance(statement, Insert):
+    if not isinstance(statement, Insert) or not isinstance(statement.table, Table):
         return str
     unique = [column.name for index in statement.table.indexes if index.unique for column in index.columns]
     names = unique or [column.name for column in statement.table.primary_key]
