@@ -224,6 +224,10 @@ class _Trip(Generic[A]):
                 if _is_refused(error):
                     return None
                 raise self.means(error) from error
+            except TypeError:
+                # The driver's own: it sends 128 kB at a time, met a value that it cannot send, had all rolled
+                # back, and had no place any more for rows of what it had sent before.
+                return None
 
     @property
     def _limit(self) -> Mapping[str, float]:
