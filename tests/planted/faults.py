@@ -120,7 +120,7 @@ THE_STORE: Final = (
     Fault(
         "who is refused takes along all who asked at the same time",
         "adapters/sql/postgres_convoys.py",
-        "return state[:2] in _REFUSED_CLASSES or state in _REFUSED or isinstance(error, ValueError)",
+        'return getattr(error, "severity_en", None) == "ERROR" or isinstance(error, asyncpg.DataError)',
         "return False",
         "tests/integration/sql/test_postgres_convoys.py"
         "::test_what_the_server_refuses_one_is_refused_to_that_one_alone",
@@ -132,6 +132,13 @@ THE_STORE: Final = (
         "pass",
         "tests/integration/sql/test_postgres_convoys.py"
         "::test_two_who_change_the_same_payments_do_not_wait_for_each_other",
+    ),
+    Fault(
+        "two processes store the same notices crosswise",
+        "adapters/sql/postgres_convoys.py",
+        "place=_row_of(statement),",
+        "place=str,",
+        "tests/integration/sql/test_postgres_convoys.py::test_nor_do_two_who_store_the_same_notices",
     ),
     Fault(
         "rows are told to somebody else who asked",

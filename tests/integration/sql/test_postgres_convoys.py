@@ -8,15 +8,19 @@ from typing import Any, ClassVar
 import asyncpg
 import attrs
 import pytest
+from sqlalchemy import Integer, bindparam, func, literal, select
 
 from payments.adapters.sql import statements
 from payments.adapters.sql.compiled import compiled
+from payments.adapters.sql.mapping import payment_values
 from payments.adapters.sql.postgres import PostgresDatabase, open_postgres_database, units_of_work
 from payments.adapters.sql.postgres_convoys import marked, marked_writes
 from payments.adapters.sql.postgres_pool import DIALECT, PooledConnection
+from payments.adapters.sql.runner import Runner, Write
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import StoredChange
+from payments.domain.errors import StorageUnavailable
 from payments.domain.payment import Payment
 from payments.testing.contracts.stored import NOW, a_notice, a_payment, an_answer, an_attempt, keep, numbered
 from tests.integration.sql.test_postgres_single_writes import LATE, WAITING_HERE, until
@@ -24,6 +28,8 @@ from tests.integration.sql.test_statements import STATEMENTS
 from tests.postgres import execute
 
 pytestmark = pytest.mark.anyio
+
+DEADLOCK = "40P01"
 
 
 class Overheard(PooledConnection):
@@ -33,6 +39,8 @@ class Overheard(PooledConnection):
     sent: ClassVar[list[tuple[str, int]]]
     lost: ClassVar[bool | None]
     """Once, its connection is lost at a change for several: after the server did it (True), or before."""
+    refused: ClassVar[list[str]]
+    """Why the server did nothing of what several asked for."""
 
     async def fetch(self, query: str, *arguments: Any, **options: Any) -> Any:
         self.sent.append((query, 1))
@@ -45,7 +53,11 @@ class Overheard(PooledConnection):
     async def fetchmany(self, query: str, args: Sequence[Any], **options: Any) -> Any:
         self.sent.append((query, len(args)))
         if Overheard.lost is None or not query.startswith("WITH write_0"):
-            return await super().fetchmany(query, args, **options)
+            try:
+                return await super().fetchmany(query, args, **options)
+            except asyncpg.PostgresError as error:
+                self.refused.append(error.sqlstate)
+                raise
         done, Overheard.lost = Overheard.lost, None
         if done:
             await super().fetchmany(query, args, **options)
@@ -55,7 +67,7 @@ class Overheard(PooledConnection):
 
 @pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
-    Overheard.sent, Overheard.lost = [], None
+    Overheard.sent, Overheard.lost, Overheard.refused = [], None, []
     async with open_postgres_database(postgres_url, connection=Overheard) as opened:
         yield opened
 
@@ -63,6 +75,13 @@ async def database(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
 @pytest.fixture
 def units(database: PostgresDatabase) -> UnitOfWork:
     return units_of_work(database)
+
+
+@pytest.fixture
+async def others(postgres_url: str) -> AsyncIterator[UnitOfWork]:
+    """Of another process, over the same database."""
+    async with open_postgres_database(postgres_url, connection=Overheard) as opened:
+        yield units_of_work(opened)
 
 
 async def some_payments(units: UnitOfWork, count: int) -> list[Payment]:
@@ -80,6 +99,19 @@ class OneMore:
     async def __call__(self, transaction: Transaction) -> int:
         before = await transaction.lock_payment(self.known.payment_id, known=self.known)
         assert before is not None
+        after = attrs.evolve(before, version=before.version + 1, told=before.told + 1)
+        await transaction.save(StoredChange(before=before, after=after))
+        return after.told
+
+
+@attrs.frozen
+class Opened:
+    """Opens a payment as if its order had none, and counts one up on it."""
+
+    new: Payment
+
+    async def __call__(self, transaction: Transaction) -> int:
+        before = await transaction.open_payment(self.new, fresh=True)
         after = attrs.evolve(before, version=before.version + 1, told=before.told + 1)
         await transaction.save(StoredChange(before=before, after=after))
         return after.told
@@ -173,6 +205,32 @@ async def test_a_value_that_cannot_be_sent_is_the_trouble_of_who_brought_it(
         assert [type(each) for each in answers if isinstance(each, Exception)] == [asyncpg.DataError]
 
 
+async def test_a_value_that_cannot_be_sent_undoes_what_was_sent_before_it(units: UnitOfWork) -> None:
+    """The driver sends 128 kB at a time: the server has run the first ones by then."""
+    await keep(units, a_payment(attempts=(an_attempt(),)))
+    digests = sorted(a_notice(number).digest for number in range(1, 11))
+    notices = [
+        a_notice(number, digest=digest, sealed=bytes(64_000), tries=2**70 if number == 10 else 0)
+        for number, digest in enumerate(digests, 1)
+    ]
+    added = await asyncio.gather(*map(units.single.add_known_notice, notices), return_exceptions=True)
+    assert added[:-1] == [True] * 9, "each was stored by who then was alone"
+    assert isinstance(added[-1], asyncpg.DataError)
+
+
+async def test_whatever_the_server_refuses_one_it_answers_the_others(database: PostgresDatabase) -> None:
+    """Here a text that is too long for it; a page of the disk that it cannot read is no different."""
+    repeated = select(func.repeat(literal("ab"), bindparam("times", type_=Integer)).label("text"))
+
+    async def text(times: int) -> Any:
+        return [row["text"] for row in await database.reads.fetch(repeated, {"times": times})]
+
+    first, refused, last = await asyncio.gather(*map(text, (1, 2**31 - 1, 2)), return_exceptions=True)
+    assert (first, last) == (["ab"], ["abab"])
+    assert isinstance(refused, asyncpg.ProgramLimitExceededError)
+    assert Overheard.refused == ["54000"]
+
+
 @pytest.mark.parametrize("done", [True, False])
 async def test_when_nobody_knows_whether_it_was_committed_each_looks_for_its_own(
     units: UnitOfWork,
@@ -219,21 +277,61 @@ async def test_who_waits_for_a_lock_holds_up_those_on_the_same_trip_and_nobody_a
 
 
 async def test_two_who_change_the_same_payments_do_not_wait_for_each_other(
-    database: PostgresDatabase, units: UnitOfWork, postgres_url: str
+    units: UnitOfWork, others: UnitOfWork
 ) -> None:
     """In opposite orders they would: each had locked what the other needs, for a second."""
     await some_payments(units, 20)
-    async with open_postgres_database(postgres_url) as another:
-        others = units_of_work(another)
-        for _ in range(10):
-            known = await units.reads.payments_after(None, 20)
-            await asyncio.gather(
-                *(units.write(OneMore(payment)) for payment in known),
-                *(others.write(OneMore(payment)) for payment in reversed(known)),
-            )
-    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    assert await looked(database, deadlocks) == 0
+    for _ in range(10):
+        known = await units.reads.payments_after(None, 20)
+        await asyncio.gather(
+            *(units.write(OneMore(payment)) for payment in known),
+            *(others.write(OneMore(payment)) for payment in reversed(known)),
+        )
+    assert DEADLOCK not in Overheard.refused
     assert await told(units) == [20] * 20
+
+
+async def test_nor_do_two_who_open_payments_of_the_same_orders(units: UnitOfWork, others: UnitOfWork) -> None:
+    """Each has identifiers of its own, which are in another order than the other's."""
+    for first in range(1, 400, 20):
+        mine = [a_payment(number) for number in range(first, first + 20)]
+        theirs = [
+            attrs.evolve(payment, payment_id=numbered(2, 400 - number))
+            for number, payment in enumerate(mine, first)
+        ]
+        await asyncio.gather(
+            *(units.write(Opened(payment)) for payment in mine),
+            *(others.write(Opened(payment)) for payment in theirs),
+        )
+    assert DEADLOCK not in Overheard.refused
+    assert await told(units) == [2] * 400
+
+
+async def test_nor_do_two_who_store_the_same_notices(
+    units: UnitOfWork, others: UnitOfWork, postgres_url: str
+) -> None:
+    """Somebody holds them up halfway, so that each has stored what the other does not have yet."""
+    await keep(units, a_payment(attempts=(an_attempt(),)))
+    mine = sorted(map(a_notice, range(1, 12)), key=lambda notice: notice.digest)
+    mine = [attrs.evolve(notice, notice_id=numbered(7, number)) for number, notice in enumerate(mine)]
+    theirs = [attrs.evolve(notice, notice_id=numbered(8, 99 - number)) for number, notice in enumerate(mine)]
+    somebody = await asyncpg.connect(postgres_url)
+    holding = somebody.transaction()
+    await holding.start()
+    await somebody.execute(
+        """INSERT INTO notices (notice_id, provider, digest, sealed, claim, word, received_at, outcome,
+        next_try_at, tries) VALUES ('n', 'chapa', $1, '', 'paid', '', 1, '', 1, 0)""",
+        mine[5].digest,
+    )
+    adding = asyncio.gather(
+        *map(units.single.add_known_notice, mine), *map(others.single.add_known_notice, theirs)
+    )
+    async with asyncio.timeout(LATE):
+        await until(lambda: somebody.fetchval(WAITING_HERE), 2)
+        await holding.rollback()
+        assert sum(await adding) == len(mine)
+    await somebody.close()
+    assert DEADLOCK not in Overheard.refused
 
 
 async def test_single_writes_at_the_same_time_are_one_round_trip_and_each_hears_what_became_of_its_own(
@@ -252,6 +350,25 @@ async def test_single_writes_at_the_same_time_are_one_round_trip_and_each_hears_
     ended = [attrs.evolve(keys[first], status=200), attrs.evolve(keys[1], status=201), an_answer(9, key="b")]
     assert await asyncio.gather(*map(units.single.end_answer, ended)) == [True, True, False]
     assert [count for text, count in Overheard.sent if "INSERT" in text] == [4, 3, 3]
+
+
+async def test_who_gets_no_connection_to_write_on_ends_like_after_any_other_error(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was to be written with the statement that was not run must not be committed without it."""
+    monkeypatch.setattr("payments.adapters.sql.postgres.ACQUIRE_S", 0.1)
+
+    async def work(runner: Runner) -> None:
+        opening = Write(statements.OPEN_PAYMENT, payment_values(a_payment()))
+        await runner.write((opening,), later=True)
+        async with small.connection():
+            with pytest.raises(StorageUnavailable, match="No connection"):
+                await runner.fetch(statements.LOCK_PAYMENT, {"payment_id": str(a_payment().payment_id)})
+
+    async with open_postgres_database(postgres_url, pool_size=1) as small:
+        with pytest.raises(StorageUnavailable, match="has ended"):
+            await small.transact(work)
+        assert await told(units_of_work(small)) == []
 
 
 async def test_every_statement_that_only_reads_can_be_asked_for_several(database: PostgresDatabase) -> None:

@@ -6,16 +6,19 @@
 import json
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 import pytest
 from sqlalchemy import BigInteger, Boolean, Insert, Integer, LargeBinary, Update
+from sqlalchemy.sql import ClauseElement
 
 from payments.adapters.sql import migrate, shared_state, statements
-from payments.adapters.sql.compiled import Compiled, Statements
+from payments.adapters.sql.compiled import Compiled, Statements, compiled
 from payments.adapters.sql.many_at_once import ManyAtOnceStatements
-from payments.adapters.sql.merged import MergedStatements
+from payments.adapters.sql.merged import ASKED, MergedStatements
+from payments.adapters.sql.postgres_convoys import marked, marked_writes
 from payments.adapters.sql.postgres_pool import DIALECT, SESSION
 from payments.adapters.sql.runner import Write
 from payments.adapters.sql.tables import METADATA
@@ -228,6 +231,13 @@ def likely(statement: Compiled) -> tuple[Any, ...]:
     return statement.arguments({**SAMPLES, "status": 200} if " answers" in statement.text else SAMPLES)
 
 
+def for_several(statement: ClauseElement) -> Iterator[ClauseElement]:
+    """``statement`` as it is sent for several who ask at the same time."""
+    for form in (marked, marked_writes):
+        with suppress(TypeError):
+            yield form(statement)
+
+
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield plan
     for below in plan.get("Plans", ()):
@@ -254,6 +264,21 @@ async def test_no_statement_reads_a_whole_table_or_sorts_it(
     used = [node["Index Name"] for node in nodes(plan) if "Index Name" in node]
     if name in HOT:
         assert any(re.fullmatch(HOT[name], index) for index in used), used
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_for_several_it_is_answered_as_for_one(connection: asyncpg.Connection, name: str) -> None:
+    """Rows that say for whom they are, are found in no other way; at most they are passed on once more."""
+    plans: list[list[tuple[str, str | None]]] = []
+    for statement in (ALL[name], *for_several(ALL[name])):
+        text = compiled(statement, DIALECT)
+        values = {**SAMPLES, ASKED: 0}
+        plan = await planned(connection, text.text, text.arguments(values), generic=True)
+        plans.append([(node["Node Type"], node.get("Index Name")) for node in nodes(plan)])
+        await connection.execute("DEALLOCATE told")
+    alone, *several = plans
+    assert several, "each can be asked for several"
+    assert all([node for node in plan if node != ("CTE Scan", None)] == alone for plan in several), plans
 
 
 @pytest.mark.parametrize("generic", [True, False], ids=["any values", "these values"])

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Insert,
     Integer,
     Select,
+    Table,
     Update,
     bindparam,
     literal_column,
@@ -32,7 +33,7 @@ from payments.adapters.sql.compiled import Statements, compiled
 from payments.adapters.sql.convoy import Convoy
 from payments.adapters.sql.merged import ASKED, Merged
 from payments.adapters.sql.postgres_answers import LOST, NEVER_S, meaning_of_writes, sendable, unbroken
-from payments.adapters.sql.postgres_errors import closed_means_lost, meaning, sqlstate, told
+from payments.adapters.sql.postgres_errors import ON_A_STANDBY, closed_means_lost, meaning, sqlstate, told
 from payments.adapters.sql.runner import NotUnique, Outdated, Row, TryAgain, Values, Write
 
 A = TypeVar("A")
@@ -41,10 +42,8 @@ T = TypeVar("T")
 Lend = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 """Lends a connection for as long as a block runs."""
 
-_REFUSED_CLASSES: Final = ("22", "23", "42", "55")
-_REFUSED: Final = frozenset({"40001", "40P01"})
-"""SQLSTATEs by which the server refuses a statement for what it says or meets, and undoes it: a value, a
-constraint, a name, a lock; a conflict, a deadlock. After any other nobody knows what was committed."""
+_OF_ALL: Final = ("53",)
+"""Classes of errors that each would meet alone, too: the server has no room."""
 
 
 class Convoys:
@@ -97,23 +96,24 @@ class Convoys:
                 arguments=merged.arguments,
                 commits=True,
                 means=_meaning_of_commit,
-                place=_payment_of,
+                place=_order_of,
             )
             found = self._of_merged[id(merged)] = (merged, Convoy(trip))
         (row,) = await found[1](writes)
         return row
 
     def _of(
-        self, statement: ClauseElement, marked: Callable[[ClauseElement], Select[Any]], *, commits: bool
+        self, statement: ClauseElement, form: Callable[[ClauseElement], Select[Any]], *, commits: bool
     ) -> Convoy[Values, Sequence[Row]]:
         found = self._of_statements.get(id(statement))
         if found is None:
-            text = compiled(marked(statement), self._dialect)
+            text = compiled(form(statement), self._dialect)
             trip = _Trip[Values](
                 lend=self._lend,
                 text=text.text,
                 arguments=lambda values, asked: text.arguments({**values, ASKED: asked}),
                 commits=commits,
+                place=_row_of(statement),
             )
             found = self._of_statements[id(statement)] = (statement, Convoy(trip))
         return found[1]
@@ -123,7 +123,7 @@ def marked(statement: ClauseElement) -> Select[Any]:
     """``statement``, each row of which says for whom it is.
 
     Raises:
-        TypeError: it has no rows, or they could not stay in their order.
+        TypeError: it answers with none, or with those of several statements.
     """
     if isinstance(statement, Select):
         return statement.add_columns(_mark())
@@ -157,8 +157,21 @@ def _meaning_of_commit(error: Exception) -> Exception:
     return TryAgain(f"the commit was not confirmed ({told(error)})")
 
 
-def _payment_of(writes: Sequence[Write]) -> str:
-    return str(writes[0].values["payment_id"])
+def _order_of(writes: Sequence[Write]) -> str:
+    # Two who open one order's payment at the same time have an identifier each.
+    return str(writes[0].values["order_id"])
+
+
+def _row_of(statement: ClauseElement) -> Callable[[Values], str]:
+    """What tells the row of ``statement``: if it is new, what its table wants to be unique.
+
+    Two who store the same thing at the same time have an identifier each.
+    """
+    if not isinstance(statement, Insert) or not isinstance(statement.table, Table):
+        return str
+    unique = [column.name for index in statement.table.indexes if index.unique for column in index.columns]
+    names = unique or [column.name for column in statement.table.primary_key]
+    return lambda values: str([values[name] for name in names])
 
 
 @attrs.frozen(kw_only=True)
@@ -172,7 +185,7 @@ class _Trip(Generic[A]):
     commits: bool
     means: Callable[[Exception], Exception] = meaning
     """What an error of the driver's means."""
-    place: Callable[[A], str] = str
+    place: Callable[[A], str]
     """Where one stands among those who write."""
 
     async def __call__(self, load: Sequence[A]) -> Sequence[Sequence[Row] | Exception]:
@@ -211,6 +224,10 @@ class _Trip(Generic[A]):
                 if _is_refused(error):
                     return None
                 raise self.means(error) from error
+            except TypeError:
+                # The driver's own: it sends 128 kB at a time, met a value that it cannot send, had all rolled
+                # back, and had no place any more for rows of what it had sent before.
+                return None
 
     @property
     def _limit(self) -> Mapping[str, float]:
@@ -225,9 +242,15 @@ class _Trip(Generic[A]):
 
 
 def _is_refused(error: Exception) -> bool:
-    # The driver's word for a value that it cannot send is a ValueError besides.
+    """Whether it may be the trouble of one, and nothing was done for any.
+
+    An ERROR undoes the transaction, whatever it is about; after FATAL and PANIC nobody knows. What the driver
+    says of a value that it cannot send has no severity.
+    """
     state = sqlstate(error)
-    return state[:2] in _REFUSED_CLASSES or state in _REFUSED or isinstance(error, ValueError)
+    if state in ON_A_STANDBY or state[:2] in _OF_ALL:
+        return False
+    return getattr(error, "severity_en", None) == "ERROR" or isinstance(error, asyncpg.DataError)
 
 
 async def _each(alone: Iterable[Awaitable[T]]) -> list[T | BaseException]:

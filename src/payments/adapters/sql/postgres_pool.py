@@ -20,7 +20,8 @@ ACQUIRE_S: Final = 2.0
 """How long anybody waits for a connection before it is told that there is none."""
 
 COMMAND_S: Final = 6.0
-"""How long an answer may take on the wire: the server's own limit comes first, unless the network is gone."""
+"""How long an answer may take on the wire. The server's own limit for a statement comes first, unless the
+network is gone, or several statements went together and each took its time."""
 
 SESSION: Final[Mapping[str, str]] = {
     "application_name": "payments",
