@@ -31,6 +31,8 @@ class Overheard(PooledConnection):
 
     __slots__ = ()
     sent: ClassVar[list[tuple[str, int]]]
+    crossed: ClassVar[list[str]]
+    """What several asked for together and others, too, each waiting for the other."""
     lost: ClassVar[bool | None]
     """Once, its connection is lost at a change for several: after the server did it (True), or before."""
 
@@ -45,7 +47,11 @@ class Overheard(PooledConnection):
     async def fetchmany(self, query: str, args: Sequence[Any], **options: Any) -> Any:
         self.sent.append((query, len(args)))
         if Overheard.lost is None or not query.startswith("WITH write_0"):
-            return await super().fetchmany(query, args, **options)
+            try:
+                return await super().fetchmany(query, args, **options)
+            except asyncpg.DeadlockDetectedError:
+                self.crossed.append(query)
+                raise
         done, Overheard.lost = Overheard.lost, None
         if done:
             await super().fetchmany(query, args, **options)
@@ -55,7 +61,7 @@ class Overheard(PooledConnection):
 
 @pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
-    Overheard.sent, Overheard.lost = [], None
+    Overheard.sent, Overheard.crossed, Overheard.lost = [], [], None
     async with open_postgres_database(postgres_url, connection=Overheard) as opened:
         yield opened
 
@@ -234,6 +240,60 @@ async def test_two_who_change_the_same_payments_do_not_wait_for_each_other(
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     assert await looked(database, deadlocks) == 0
     assert await told(units) == [20] * 20
+
+
+@attrs.frozen
+class Opened:
+    """Opens the payment of an order; whose it is, if there is one already."""
+
+    mine: Payment
+
+    async def __call__(self, transaction: Transaction) -> Payment:
+        before = await transaction.open_payment(self.mine, fresh=True)
+        if before == self.mine:
+            after = attrs.evolve(before, version=before.version + 1)
+            await transaction.save(StoredChange(before=before, after=after))
+        return before
+
+
+async def test_two_who_open_payments_of_the_same_orders_do_not_wait_for_each_other(
+    units: UnitOfWork, postgres_url: str
+) -> None:
+    """Whose identifiers are in opposite orders: it is the order that others want, too."""
+    async with open_postgres_database(postgres_url, connection=Overheard) as another:
+        others = units_of_work(another)
+        for first in range(0, 200, 20):
+            mine = [a_payment(each) for each in range(first, first + 20)]
+            theirs = [
+                attrs.evolve(payment, payment_id=numbered(2, 1000 - number))
+                for number, payment in enumerate(mine, first)
+            ]
+            await asyncio.gather(
+                *(units.write(Opened(payment)) for payment in mine),
+                *(others.write(Opened(payment)) for payment in theirs),
+            )
+    assert Overheard.crossed == []
+    assert len(await told(units)) == 200
+
+
+async def test_two_who_are_sent_the_same_notices_do_not_wait_for_each_other(
+    units: UnitOfWork, postgres_url: str
+) -> None:
+    """Each calls them by its own identifiers, in opposite orders; it is the digest that is there once."""
+    await keep(units, a_payment(attempts=(an_attempt(),)))
+    async with open_postgres_database(postgres_url, connection=Overheard) as another:
+        others = units_of_work(another)
+        for first in range(0, 200, 20):
+            mine = [a_notice(each, sealed=b"x" * 20_000) for each in range(first, first + 20)]
+            theirs = [
+                attrs.evolve(notice, notice_id=numbered(8, 1000 - number))
+                for number, notice in enumerate(mine, first)
+            ]
+            added = await asyncio.gather(
+                *map(units.single.add_known_notice, mine), *map(others.single.add_known_notice, theirs)
+            )
+            assert sum(added) == 20
+    assert Overheard.crossed == []
 
 
 async def test_single_writes_at_the_same_time_are_one_round_trip_and_each_hears_what_became_of_its_own(

@@ -4,8 +4,8 @@ The driver sends the statement's values for each of them, and the server runs it
 and answers all at once. What writes is one transaction: its commits wait for the disk once. Each has what it
 would have had alone: where the server refuses one, nothing of any was written, and each is run by itself.
 
-Every row says for whom it is. Those who write go in one order everywhere, so that two processes that write
-the same rows do not each wait for the other.
+Every row says for whom it is. Those who write go in one order everywhere, that of what others may be
+writing, too, so that two processes do not each wait for the other.
 """
 
 import asyncio
@@ -16,17 +16,20 @@ from typing import Any, Final, Generic, TypeVar
 import asyncpg
 import attrs
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Delete,
     Insert,
     Integer,
     Select,
+    Table,
     Update,
     bindparam,
     literal_column,
     select,
 )
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.visitors import iterate
 
 from payments.adapters.sql.compiled import Statements, compiled
 from payments.adapters.sql.convoy import Convoy
@@ -97,7 +100,7 @@ class Convoys:
                 arguments=merged.arguments,
                 commits=True,
                 means=_meaning_of_commit,
-                place=_payment_of,
+                place=_order_of,
             )
             found = self._of_merged[id(merged)] = (merged, Convoy(trip))
         (row,) = await found[1](writes)
@@ -114,6 +117,7 @@ class Convoys:
                 text=text.text,
                 arguments=lambda values, asked: text.arguments({**values, ASKED: asked}),
                 commits=commits,
+                place=_place_of(statement),
             )
             found = self._of_statements[id(statement)] = (statement, Convoy(trip))
         return found[1]
@@ -157,8 +161,25 @@ def _meaning_of_commit(error: Exception) -> Exception:
     return TryAgain(f"the commit was not confirmed ({told(error)})")
 
 
-def _payment_of(writes: Sequence[Write]) -> str:
-    return str(writes[0].values["payment_id"])
+def _order_of(writes: Sequence[Write]) -> tuple[str, ...]:
+    # Not the payment: who opens one for the same order has drawn another identifier for it.
+    return (writes[0].values["order_id"],)
+
+
+def _place_of(statement: ClauseElement) -> Callable[[Values], tuple[str, ...]]:
+    """The place of a write: by what it may have to wait for another one, in this process or another.
+
+    That is the unique columns of a new row, before its own identifier; of any other, what names it.
+    """
+    if isinstance(statement, Insert) and isinstance(statement.table, Table):
+        indexes = sorted(statement.table.indexes, key=lambda index: str(index.name))
+        unique = [*(index.columns for index in indexes if index.unique), statement.table.primary_key.columns]
+        names = [column.name for columns in unique for column in columns]
+    elif isinstance(statement, Update | Delete) and statement.whereclause is not None:
+        names = [each.key for each in iterate(statement.whereclause) if isinstance(each, BindParameter)]
+    else:
+        names = []
+    return lambda values: tuple([str(values.get(name)) for name in names])
 
 
 @attrs.frozen(kw_only=True)
@@ -172,7 +193,7 @@ class _Trip(Generic[A]):
     commits: bool
     means: Callable[[Exception], Exception] = meaning
     """What an error of the driver's means."""
-    place: Callable[[A], str] = str
+    place: Callable[[A], tuple[str, ...]]
     """Where one stands among those who write."""
 
     async def __call__(self, load: Sequence[A]) -> Sequence[Sequence[Row] | Exception]:
