@@ -120,7 +120,7 @@ THE_STORE: Final = (
     Fault(
         "who is refused takes along all who asked at the same time",
         "adapters/sql/postgres_convoys.py",
-        "return state[:2] in _REFUSED_CLASSES or state in _REFUSED or isinstance(error, ValueError)",
+        "return of_one or isinstance(error, ValueError)",
         "return False",
         "tests/integration/sql/test_postgres_convoys.py"
         "::test_what_the_server_refuses_one_is_refused_to_that_one_alone",

@@ -296,6 +296,30 @@ async def test_two_who_are_sent_the_same_notices_do_not_wait_for_each_other(
     assert Overheard.crossed == []
 
 
+@pytest.mark.parametrize("state", ["54000", "58030", "P0001", "XX001"])
+async def test_what_stands_in_the_way_of_one_is_told_to_that_one_alone(
+    units: UnitOfWork, postgres_url: str, state: str
+) -> None:
+    """It is too long for an index, its page cannot be read, a trigger refuses it, its row is broken."""
+    refusing = f"""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION USING ERRCODE = '{state}', MESSAGE = 'never'; END $$;
+        CREATE TRIGGER refusing BEFORE INSERT ON answers FOR EACH ROW WHEN (NEW.key = 'never')
+        EXECUTE FUNCTION refuse()"""
+    await asyncio.to_thread(execute, postgres_url, refusing)
+    try:
+        answers = (an_answer(number, key=key) for number, key in enumerate(("a", "never", "z")))
+        begun = await asyncio.gather(
+            *(units.single.begin_answer(answer, NOW) for answer in answers), return_exceptions=True
+        )
+    finally:
+        await asyncio.to_thread(
+            execute, postgres_url, "DROP TRIGGER refusing ON answers; DROP FUNCTION refuse()"
+        )
+    assert [begun[0], begun[2]] == [None, None]
+    assert "never" in str(begun[1])
+
+
 async def test_single_writes_at_the_same_time_are_one_round_trip_and_each_hears_what_became_of_its_own(
     units: UnitOfWork,
 ) -> None:

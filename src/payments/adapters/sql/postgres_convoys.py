@@ -44,10 +44,11 @@ T = TypeVar("T")
 Lend = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 """Lends a connection for as long as a block runs."""
 
-_REFUSED_CLASSES: Final = ("22", "23", "42", "55")
-_REFUSED: Final = frozenset({"40001", "40P01"})
-"""SQLSTATEs by which the server refuses a statement for what it says or meets, and undoes it: a value, a
-constraint, a name, a lock; a conflict, a deadlock. After any other nobody knows what was committed."""
+_CLASSES_OF_ALL: Final = ("08", "0A", "25", "28", "3D", "53", "57")
+"""SQLSTATEs of what each would meet alone, too: the connection, what this server is now, who may open what,
+its resources, its operator. Any other is about one statement: a value, a constraint, a lock, a broken row."""
+
+_ENDING: Final = frozenset({"FATAL", "PANIC"})
 
 
 class Convoys:
@@ -246,9 +247,13 @@ class _Trip(Generic[A]):
 
 
 def _is_refused(error: Exception) -> bool:
-    # The driver's word for a value that it cannot send is a ValueError besides.
+    """Whether the server, or the driver before it, refused one statement and did nothing of any."""
     state = sqlstate(error)
-    return state[:2] in _REFUSED_CLASSES or state in _REFUSED or isinstance(error, ValueError)
+    # What ends the session may come too late: nobody knows what was committed.
+    ends = getattr(error, "severity_en", None) in _ENDING
+    of_one = state != "" and state[:2] not in _CLASSES_OF_ALL and not ends
+    # The driver's word for a value that it cannot send is a ValueError besides.
+    return of_one or isinstance(error, ValueError)
 
 
 async def _each(alone: Iterable[Awaitable[T]]) -> list[T | BaseException]:
