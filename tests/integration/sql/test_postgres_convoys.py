@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ import asyncpg
 import attrs
 import pytest
 
-from payments.adapters.sql import statements
+from payments.adapters.sql import postgres, statements
 from payments.adapters.sql.compiled import compiled
 from payments.adapters.sql.postgres import PostgresDatabase, open_postgres_database, units_of_work
 from payments.adapters.sql.postgres_convoys import marked, marked_writes
@@ -17,6 +18,7 @@ from payments.adapters.sql.postgres_pool import DIALECT, PooledConnection
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import StoredChange
+from payments.domain.errors import StorageUnavailable
 from payments.domain.payment import Payment
 from payments.testing.contracts.stored import NOW, a_notice, a_payment, an_answer, an_attempt, keep, numbered
 from tests.integration.sql.test_postgres_single_writes import LATE, WAITING_HERE, until
@@ -318,6 +320,24 @@ async def test_what_stands_in_the_way_of_one_is_told_to_that_one_alone(
         )
     assert [begun[0], begun[2]] == [None, None]
     assert "never" in str(begun[1])
+
+
+async def test_nothing_is_committed_of_what_could_not_begin(
+    database: PostgresDatabase, units: UnitOfWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though somebody ignores that there was no connection."""
+    monkeypatch.setattr(postgres, "ACQUIRE_S", 0.1)
+
+    async def work(transaction: Transaction) -> str:
+        with suppress(StorageUnavailable):
+            await transaction.add_notice(a_notice())
+        return "added"
+
+    async with AsyncExitStack() as all_lent:
+        for _ in range(postgres.DEFAULT_POOL_SIZE):
+            await all_lent.enter_async_context(database.connection())
+        with pytest.raises(StorageUnavailable, match="has ended"):
+            await units.write(work)
 
 
 async def test_single_writes_at_the_same_time_are_one_round_trip_and_each_hears_what_became_of_its_own(

@@ -336,7 +336,8 @@ class _Writing(Runner):
     async def _begin(self) -> None:
         """Have a transaction, and in it all that was to be written before."""
         if self._connection is None:
-            self._connection = await self._lent.enter_async_context(self._database.connection())
+            lending = self._lent.enter_async_context(self._database.connection())
+            self._connection = await self._ended_by_errors(lending)
             await self._do(self._connection.execute, "BEGIN")
         if self._last is not None:
             last, self._last = self._last, None
