@@ -10,9 +10,9 @@ import asyncpg
 import attrs
 import pytest
 
-from payments.adapters.sql import postgres, statements
+from payments.adapters.sql import postgres, postgres_answers, statements
 from payments.adapters.sql.compiled import compiled
-from payments.adapters.sql.postgres import PostgresDatabase, open_postgres_database, units_of_work
+from payments.adapters.sql.postgres import SOME, PostgresDatabase, open_postgres_database, units_of_work
 from payments.adapters.sql.postgres_convoys import marked, marked_writes
 from payments.adapters.sql.postgres_pool import DIALECT, PooledConnection
 from payments.application.ports.repository import Transaction
@@ -338,6 +338,38 @@ async def test_nothing_is_committed_of_what_could_not_begin(
             await all_lent.enter_async_context(database.connection())
         with pytest.raises(StorageUnavailable, match="has ended"):
             await units.write(work)
+
+
+class Stuck(PooledConnection):
+    """Takes in what fits, and no more."""
+
+    __slots__ = ()
+    writing: ClassVar[list[asyncio.Task[Any] | None]]
+
+    async def fetchmany(self, query: str, args: Sequence[Any], **options: Any) -> Any:
+        self.writing.append(asyncio.current_task())
+        self._protocol.pause_writing()
+        return await super().fetchmany(query, args, **options)
+
+
+async def test_nothing_is_left_of_what_the_network_did_not_take(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver waits until it may send the rest, for as long as a commit may take: for ever."""
+    monkeypatch.setattr(postgres_answers, "COMMAND_S", 0.1)
+    Stuck.writing = []
+    async with open_postgres_database(
+        postgres_url, connection=Stuck, patience=attrs.evolve(SOME, times=1)
+    ) as stuck:
+        large = [a_notice(each, sealed=b"x" * 65_536) for each in range(8)]
+        trouble = await asyncio.gather(
+            *map(units_of_work(stuck).single.add_known_notice, large), return_exceptions=True
+        )
+        assert {type(each) for each in trouble} == {StorageUnavailable}
+        await asyncio.sleep(0.05)
+        (writing,) = Stuck.writing
+        assert writing is not None
+        assert writing.done()
 
 
 async def test_single_writes_at_the_same_time_are_one_round_trip_and_each_hears_what_became_of_its_own(
