@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import asyncpg
 import attrs
 import pytest
+from sqlalchemy import Float, bindparam, func, select
 
-from payments.adapters.sql import postgres, postgres_answers, statements
+from payments.adapters.sql import postgres, postgres_answers, postgres_convoys, statements
 from payments.adapters.sql.compiled import compiled
 from payments.adapters.sql.postgres import SOME, PostgresDatabase, open_postgres_database, units_of_work
 from payments.adapters.sql.postgres_convoys import marked, marked_writes
@@ -338,6 +339,17 @@ async def test_nothing_is_committed_of_what_could_not_begin(
             await all_lent.enter_async_context(database.connection())
         with pytest.raises(StorageUnavailable, match="has ended"):
             await units.write(work)
+
+
+async def test_who_reads_what_takes_long_is_answered_as_soon_as_alone(
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other they would take longer than anybody waits, and nobody had an answer."""
+    monkeypatch.setattr(postgres_convoys, "TOGETHER_S", 0.2)
+    slow = select(func.pg_sleep(bindparam("seconds", type_=Float)).label("slept"))
+    answers = await asyncio.gather(*(database.reads.fetch(slow, {"seconds": 0.1}) for _ in range(4)))
+    assert [len(rows) for rows in answers] == [1] * 4
+    assert [count for text, count in Overheard.sent if "pg_sleep" in text] == [4, 1, 1, 1, 1]
 
 
 class Stuck(PooledConnection):

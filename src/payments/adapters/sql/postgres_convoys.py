@@ -44,6 +44,9 @@ T = TypeVar("T")
 Lend = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 """Lends a connection for as long as a block runs."""
 
+TOGETHER_S: Final = 1.0
+"""Those who read together for longer are slow, and quicker side by side."""
+
 _CLASSES_OF_ALL: Final = ("08", "0A", "25", "28", "3D", "53", "57")
 """SQLSTATEs of what each would meet alone, too: the connection, what this server is now, who may open what,
 its resources, its operator. Any other is about one statement: a value, a constraint, a lock, a broken row."""
@@ -219,18 +222,20 @@ class _Trip(Generic[A]):
                 raise self.means(error) from error
 
     async def _together(self, load: Sequence[A]) -> Sequence[Row] | None:
-        """The rows of all; None if the server refused one of them, and did nothing for any."""
+        """The rows of all; None if each had better ask alone, and nothing was done for any.
+
+        The server refused one of them; or they only read, and take too long one after the other.
+        """
         numbered = list(enumerate(load))
         if self.commits:
             numbered.sort(key=lambda each: self.place(each[1]))
         arguments = [sendable(self.arguments(asked, number)) for number, asked in numbered]
         async with self.lend() as connection:
             try:
-                return await self._waited_for(
-                    connection, connection.fetchmany(self.text, arguments, **self._limit)
-                )
+                limit = self._limit if self.commits else {"timeout": TOGETHER_S}
+                return await self._waited_for(connection, connection.fetchmany(self.text, arguments, **limit))
             except LOST as error:
-                if _is_refused(error):
+                if _is_refused(error) or (isinstance(error, TimeoutError) and not self.commits):
                     return None
                 raise self.means(error) from error
 
