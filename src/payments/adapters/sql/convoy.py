@@ -7,6 +7,8 @@ from typing import Final, Generic, TypeVar
 
 import attrs
 
+from payments.adapters.sql.runner import TryAgain
+
 A = TypeVar("A")
 R = TypeVar("R")
 
@@ -77,6 +79,7 @@ class Convoy(Generic[A, R]):
 
         Raises:
             Exception: what its answer is, or what the trip raised.
+            TryAgain: the trip was cut off, and nobody knows how far it came.
         """
         if not self._loads or len(self._loads[-1].asked) == MOST:
             self._loads.append(_Load())
@@ -100,8 +103,8 @@ class Convoy(Generic[A, R]):
         except Exception as trouble:  # noqa: BLE001 -- raised by each who waits
             load.bring([trouble] * len(load.answers))
         finally:
-            for answer in load.answers:
-                answer.cancel()
+            # Cut off, and not by those on it. Nobody who still waits asked to be cancelled.
+            load.bring([TryAgain("it was cut off")] * len(load.answers))
             gate.cancel()
             if self._gate is gate:
                 self._leave()
