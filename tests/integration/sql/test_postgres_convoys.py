@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import asyncpg
 import attrs
 import pytest
-from sqlalchemy import Integer, bindparam, func, literal, select
+from sqlalchemy import Float, Integer, bindparam, func, literal, select
 
-from payments.adapters.sql import statements
+from payments.adapters.sql import postgres_answers, postgres_convoys, statements
 from payments.adapters.sql.compiled import compiled
 from payments.adapters.sql.mapping import payment_values
-from payments.adapters.sql.postgres import PostgresDatabase, open_postgres_database, units_of_work
+from payments.adapters.sql.postgres import SOME, PostgresDatabase, open_postgres_database, units_of_work
 from payments.adapters.sql.postgres_convoys import marked, marked_writes
-from payments.adapters.sql.postgres_pool import DIALECT, PooledConnection
+from payments.adapters.sql.postgres_pool import BEGIN, DIALECT, PooledConnection
 from payments.adapters.sql.runner import Runner, Write
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
@@ -169,7 +169,7 @@ async def test_who_began_from_what_is_no_longer_so_is_alone_in_running_again(uni
     Overheard.sent.clear()
     assert await asyncio.gather(*(units.write(OneMore(payment)) for payment in kept)) == [1, 2, 1]
     assert together()[0] == 3
-    assert sum(text == "BEGIN" for text, _ in Overheard.sent) == 1, "one of them, under the lock"
+    assert sum(text == BEGIN for text, _ in Overheard.sent) == 1, "one of them, under the lock"
     assert await told(units) == [1, 2, 1]
 
 
@@ -257,21 +257,20 @@ async def test_when_nobody_knows_whether_it_was_committed_each_looks_for_its_own
     assert await told(units) == [1, 1, 1]
 
 
-async def test_who_waits_for_a_lock_holds_up_those_on_the_same_trip_and_nobody_after(
-    units: UnitOfWork, postgres_url: str
-) -> None:
+async def test_who_waits_for_a_lock_holds_up_nobody_for_long(units: UnitOfWork, postgres_url: str) -> None:
     kept = await some_payments(units, 3)
     somebody = await asyncpg.connect(postgres_url)
     holding = somebody.transaction()
     await holding.start()
     await somebody.execute("SELECT 1 FROM payments WHERE payment_id = $1 FOR UPDATE", str(kept[0].payment_id))
-    waiting = [asyncio.create_task(units.write(OneMore(payment))) for payment in kept[:2]]
+    waiting, beside = [asyncio.create_task(units.write(OneMore(payment))) for payment in kept[:2]]
     async with asyncio.timeout(LATE):
         await until(lambda: somebody.fetchval(WAITING_HERE), 1)
         assert await units.write(OneMore(kept[2])) == 1
-        assert not any(task.done() for task in waiting)
+        assert await beside == 1, "it went with one that still waits"
+        assert not waiting.done()
         await holding.rollback()
-        assert await asyncio.gather(*waiting) == [1, 1]
+        assert await waiting == 1
     await somebody.close()
     assert await told(units) == [1, 1, 1]
 
@@ -332,6 +331,49 @@ async def test_nor_do_two_who_store_the_same_notices(
         assert sum(await adding) == len(mine)
     await somebody.close()
     assert DEADLOCK not in Overheard.refused
+
+
+async def test_who_reads_what_takes_long_is_answered_as_soon_as_alone(
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other they would take longer than anybody waits, and nobody had an answer."""
+    monkeypatch.setattr(postgres_convoys, "TOGETHER_S", 0.2)
+    slow = select(func.pg_sleep(bindparam("seconds", type_=Float)).label("slept"))
+    answers = await asyncio.gather(*(database.reads.fetch(slow, {"seconds": 0.1}) for _ in range(4)))
+    assert [len(rows) for rows in answers] == [1] * 4
+    assert [count for text, count in Overheard.sent if "pg_sleep" in text] == [4, 1, 1, 1, 1]
+
+
+class Stuck(PooledConnection):
+    """Takes in what fits, and no more."""
+
+    __slots__ = ()
+    writing: ClassVar[list[asyncio.Task[Any] | None]]
+
+    async def fetchmany(self, query: str, args: Sequence[Any], **options: Any) -> Any:
+        self.writing.append(asyncio.current_task())
+        self._protocol.pause_writing()
+        return await super().fetchmany(query, args, **options)
+
+
+async def test_nothing_is_left_of_what_the_network_did_not_take(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver waits until it may send the rest, for as long as a commit may take: for ever."""
+    monkeypatch.setattr(postgres_answers, "COMMAND_S", 0.1)
+    Stuck.writing = []
+    async with open_postgres_database(
+        postgres_url, connection=Stuck, patience=attrs.evolve(SOME, times=1)
+    ) as stuck:
+        large = [a_notice(each, sealed=b"x" * 65_536) for each in range(8)]
+        trouble = await asyncio.gather(
+            *map(units_of_work(stuck).single.add_known_notice, large), return_exceptions=True
+        )
+        assert {type(each) for each in trouble} == {StorageUnavailable}
+        await asyncio.sleep(0.05)
+        (writing,) = Stuck.writing
+        assert writing is not None
+        assert writing.done()
 
 
 async def test_single_writes_at_the_same_time_are_one_round_trip_and_each_hears_what_became_of_its_own(

@@ -8,8 +8,9 @@ import asyncpg
 import attrs
 import pytest
 
+from payments.adapters.sql import postgres_pool
 from payments.adapters.sql.postgres import SOME, open_postgres, open_postgres_database, units_of_work
-from payments.adapters.sql.postgres_pool import PooledConnection
+from payments.adapters.sql.postgres_pool import SESSION, PooledConnection
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import Destination, Notice
 from payments.domain.errors import StorageUnavailable
@@ -118,9 +119,10 @@ async def test_many_messages_are_finished_at_once_and_each_as_it_went(postgres_u
 
 
 async def test_whoever_does_not_wait_for_a_single_write_hangs_up_and_never_breaks_it_off(
-    postgres_url: str,
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cancel might end the wait for a standby, and leave what was written here alone (ADR 0024)."""
+    monkeypatch.setattr(postgres_pool, "SESSION", {**SESSION, "lock_timeout": "5s"})
     async with open_postgres(postgres_url, pool_size=2) as units:
         await keep(units, a_payment(attempts=(an_attempt(),)))
         await units.single.add_known_notice(a_notice(1))

@@ -9,6 +9,7 @@ import pytest
 
 from payments.adapters.sql import convoy as module
 from payments.adapters.sql.convoy import MOST, Convoy
+from payments.adapters.sql.runner import TryAgain
 
 pytestmark = pytest.mark.anyio
 
@@ -138,6 +139,16 @@ async def test_a_trip_that_nobody_waits_for_any_more_is_cut_off(convoy: Convoy[i
     assert road.cut_off == 1
     road.clear.set()
     assert await convoy(3) == 6, "and the next one leaves at once"
+
+
+async def test_who_did_not_go_away_is_not_told_that_it_did(convoy: Convoy[int, int]) -> None:
+    """Somebody else cut the trip off: a group of tasks takes no notice of one that was cancelled."""
+    others = asyncio.all_tasks()
+    (waiting,) = await gone(convoy, 1)
+    (trip,) = asyncio.all_tasks() - others - {waiting}
+    trip.cancel()
+    with pytest.raises(TryAgain, match="cut off"):
+        await waiting
 
 
 async def test_who_went_away_before_the_trip_is_not_on_it(convoy: Convoy[int, int], road: Road) -> None:

@@ -3,9 +3,12 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Final, Generic, TypeVar
 
 import attrs
+
+from payments.adapters.sql.runner import TryAgain
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -77,6 +80,7 @@ class Convoy(Generic[A, R]):
 
         Raises:
             Exception: what its answer is, or what the trip raised.
+            TryAgain: the trip was cut off, and nobody knows how far it came.
         """
         if not self._loads or len(self._loads[-1].asked) == MOST:
             self._loads.append(_Load())
@@ -92,7 +96,8 @@ class Convoy(Generic[A, R]):
             if load.asked:
                 loop = asyncio.get_running_loop()
                 self._gate = loop.call_later(SLOW_S, self._leave)
-                load.trip = loop.create_task(self._trip(load, self._gate))
+                # In nobody's context: it is made for several.
+                load.trip = loop.create_task(self._trip(load, self._gate), context=Context())
 
     async def _trip(self, load: _Load[A, R], gate: asyncio.Handle) -> None:
         try:
@@ -100,8 +105,8 @@ class Convoy(Generic[A, R]):
         except Exception as trouble:  # noqa: BLE001 -- raised by each who waits
             load.bring([trouble] * len(load.answers))
         finally:
-            for answer in load.answers:
-                answer.cancel()
+            # Cut off, and not by those on it. Nobody who still waits asked to be cancelled.
+            load.bring([TryAgain("it was cut off")] * len(load.answers))
             gate.cancel()
             if self._gate is gate:
                 self._leave()

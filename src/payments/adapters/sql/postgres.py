@@ -44,7 +44,7 @@ from payments.adapters.sql.postgres_errors import (
     sqlstate,
     told,
 )
-from payments.adapters.sql.postgres_pool import ACQUIRE_S, DIALECT, PooledConnection, open_pool
+from payments.adapters.sql.postgres_pool import ACQUIRE_S, BEGIN, DIALECT, PooledConnection, open_pool
 from payments.adapters.sql.postgres_url import read_address
 from payments.adapters.sql.runner import (
     Database,
@@ -338,7 +338,7 @@ class _Writing(Runner):
         if self._connection is None:
             lending = self._lent.enter_async_context(self._database.connection())
             self._connection = await self._ended_by_errors(lending)
-            await self._do(self._connection.execute, "BEGIN")
+            await self._do(self._connection.execute, BEGIN)
         if self._last is not None:
             last, self._last = self._last, None
             await self._write(*last)

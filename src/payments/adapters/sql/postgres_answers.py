@@ -72,6 +72,8 @@ async def unbroken(connection: asyncpg.Connection, answer: Coroutine[Any, Any, T
         if not committing.done():
             committing.add_done_callback(_heard)
             _hang_up(connection)
+            # The driver waits on, if it has not sent all of it yet. There is nothing to break off any more.
+            committing.cancel()
     if not committing.done():
         raise TimeoutError
     with closed_means_lost():

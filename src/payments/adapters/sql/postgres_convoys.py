@@ -42,6 +42,9 @@ T = TypeVar("T")
 Lend = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 """Lends a connection for as long as a block runs."""
 
+TOGETHER_S: Final = 1.0
+"""Those who read together for longer are slow, and quicker side by side."""
+
 _OF_ALL: Final = ("53",)
 """Classes of errors that each would meet alone, too: the server has no room."""
 
@@ -210,18 +213,20 @@ class _Trip(Generic[A]):
                 raise self.means(error) from error
 
     async def _together(self, load: Sequence[A]) -> Sequence[Row] | None:
-        """The rows of all; None if the server refused one of them, and did nothing for any."""
+        """The rows of all; None if each had better ask alone, and nothing was done for any.
+
+        The server refused one of them; or they only read, and take too long one after the other.
+        """
         numbered = list(enumerate(load))
         if self.commits:
             numbered.sort(key=lambda each: self.place(each[1]))
         arguments = [sendable(self.arguments(asked, number)) for number, asked in numbered]
         async with self.lend() as connection:
             try:
-                return await self._waited_for(
-                    connection, connection.fetchmany(self.text, arguments, **self._limit)
-                )
+                limit = self._limit if self.commits else {"timeout": TOGETHER_S}
+                return await self._waited_for(connection, connection.fetchmany(self.text, arguments, **limit))
             except LOST as error:
-                if _is_refused(error):
+                if _is_refused(error) or (isinstance(error, TimeoutError) and not self.commits):
                     return None
                 raise self.means(error) from error
             except TypeError:
