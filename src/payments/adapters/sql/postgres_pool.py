@@ -26,7 +26,7 @@ network is gone, or several statements went together and each took its time."""
 SESSION: Final[Mapping[str, str]] = {
     "application_name": "payments",
     "statement_timeout": "5s",
-    # Beside who waits for a lock others may be waiting for the same answer (ADR 0038). Whoever does not have it
+    # Beside who waits for a lock others may wait for the same answer (ADR 0038). Whoever does not have it
     # by then asks again, alone; in a transaction it may take as long as BEGIN says.
     "lock_timeout": "250ms",
     "idle_in_transaction_session_timeout": "10s",
