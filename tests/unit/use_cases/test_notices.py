@@ -71,6 +71,30 @@ async def test_a_notice_of_failure_alone_fails_nothing(shop: Shop) -> None:
     assert (await shop.payment()).status is PaymentStatus.PROCESSING
 
 
+async def test_a_success_that_is_denied_when_asked_is_not_done_with(shop: Shop) -> None:
+    """Simulated history 71455714: that answer was an old one, and so was the last one of its watch."""
+    opened = await shop.initiate()
+    shop.provider.declines(opened.reference)
+    await shop.pass_minutes(1)
+    await shop.hear(opened.reference)
+    await shop.kit.work()
+    (notice,) = await shop.notices(opened.reference)
+    assert notice.handled_at is None
+
+    shop.provider.pays(opened.reference)
+    await shop.pass_minutes(0.1)
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_a_success_that_is_denied_for_a_day_is_a_persons_matter(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.declines(opened.reference)
+    await shop.hear(opened.reference)
+    await shop.kit.pass_time(timedelta(hours=25), step=timedelta(minutes=30))
+    assert await shop.reviews() == ["stuck_unknown"]
+
+
 async def test_the_same_bytes_again_are_a_duplicate_and_stored_once(shop: Shop) -> None:
     opened = await shop.initiate()
 

@@ -253,10 +253,15 @@ class ProcessNotices:
         await self._unit_of_work.write(write)
 
     def _contradicts(self, notice: Notice, settled: Settled) -> bool:
-        """Whether an unsigned report says paid and its provider no: neither may have the last word."""
+        """Whether a report says paid and its provider no: neither may have the last word.
+
+        The answer may be an old one. Of money that is here only an unsigned report is looked at again.
+        """
+        if notice.claim is not Claim.PAID or settled.outcome is not Outcome.DECLINED:
+            return False
         provider = self._providers.by_name.get(notice.provider)
         unsigned = provider is not None and provider.callbacks is not None
-        return unsigned and notice.claim is Claim.PAID and settled.outcome is Outcome.DECLINED
+        return unsigned or not settled.payment.has_own_money(settled.reference)
 
     async def _settled_refund(self, notice: Notice, payment: Payment, refund: Refund) -> str | None:
         """What became of a notice about a refund of ours: one that claims no end needs none to be handled."""
