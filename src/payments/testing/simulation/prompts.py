@@ -32,7 +32,7 @@ from payments.testing.simulation.ledger import PROMPTS, GivenBack, Ledger, Taken
 from payments.testing.simulation.outages import Outage
 from payments.testing.simulation.post import Post
 from payments.testing.simulation.processes import Steps
-from payments.testing.simulation.provider import TIMEOUT_S
+from payments.testing.simulation.provider import OLDEST_S, TIMEOUT_S
 from payments.testing.simulation.refunds import LedgerRefunds, SimulatedRefunds
 
 
@@ -54,6 +54,8 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
     mute: bool = attrs.field(default=False, init=False)
     """Answers no question until everything heals."""
     _ended: set[str] = attrs.field(factory=set, init=False)
+    _paid_s: dict[str, float] = attrs.field(factory=dict, init=False)
+    """When the money of each name came."""
 
     def __attrs_post_init__(self) -> None:
         self.refunds = LedgerRefunds(provider=PROMPTS, ledger=self.ledger)
@@ -114,7 +116,9 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
             for money in self.ledger.recorded.values()
         ):
             self.steps.note(Behaviour.ATTESTED_AFTERWARDS, question.reference)
-        if answer.outcome is Outcome.PAID and self.steps.struck(Fault.STALE_ANSWER, label):
+        paid_s = self._paid_s.get(question.provider_reference or "", 0.0)
+        young = self.steps.loop.time() - paid_s <= OLDEST_S
+        if answer.outcome is Outcome.PAID and young and self.steps.struck(Fault.STALE_ANSWER, label):
             answer = Answer(outcome=Outcome.IN_FLIGHT, word="4999")
         elif answer.outcome is Outcome.PAID and self.steps.struck(Fault.PAID_AND_DECLINED, label):
             name = question.provider_reference
@@ -170,6 +174,7 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
         self._report(reference, Claim.PAID, name=name, receipt=f"RCPT{name}")
 
     def _took(self, reference: str, name: str, amount: Money) -> None:
+        self._paid_s[name] = self.steps.loop.time()
         self.ledger.take(
             Taken(provider=PROMPTS, key=name, reference=reference, amount=amount, receipt=f"RCPT{name}")
         )

@@ -4,6 +4,7 @@ It takes money truly or not at all, and the ledger says which. What it answers m
 something else, or without sense; what it promises and its contract does not, it breaks.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Final
@@ -41,6 +42,10 @@ from payments.testing.simulation.refunds import LedgerRefunds, SimulatedRefunds
 TIMEOUT_S: Final = 10.0
 """How long a gateway waits for an answer that was lost."""
 
+OLDEST_S: Final = 1800.0
+"""An answer that knows nothing of money is no older than this: the last look of a watch is an hour past its
+end (ADR 0032), and with watches of minutes nothing but this bound stands for the many looks of real ones."""
+
 YOUNG_S: Final = 240.0
 """So long a provider may not know a page that it opened."""
 
@@ -69,6 +74,7 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
     _goes_on: dict[str, bool] = attrs.field(factory=dict, init=False)
     """By page: whether it speaks of refunds that have only begun, or failed."""
     _opened_s: dict[str, float] = attrs.field(factory=dict, init=False)
+    _paid_s: dict[str, float] = attrs.field(factory=dict, init=False)
     _closed: set[str] = attrs.field(factory=set, init=False)
     _payable_s: float = attrs.field(default=0.0, init=False)
     """How long a page can be paid on."""
@@ -142,6 +148,8 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
             return Answer(outcome=Outcome.NOT_FOUND, word="not found") if young else truth
         # What went back and came back again is in no list that is old: refunds are listed anew each time.
         before = [old for old in said[:-1] if not _counts_more(old, truth)]
+        if self._paid_long_ago(reference):
+            before = [old for old in before if old.capture_key is not None]
         if before and struck(Fault.STALE_ANSWER, label):
             return self.chance.one_of(before)
         if truth.capture_key is not None and struck(Fault.OTHER_MODE, label):
@@ -156,6 +164,10 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
             if other.outcome is Outcome.PAID:
                 return attrs.evolve(other, reference=reference)
         return truth
+
+    def _paid_long_ago(self, reference: str) -> bool:
+        """Whether no answer can be so old any more that it knows of no money."""
+        return self.steps.loop.time() - self._paid_s.get(reference, math.inf) > OLDEST_S
 
     async def _truth(self, reference: str) -> Answer:
         asked = Question(reference=reference, provider_reference=None, amount=self.opened[reference].amount)
@@ -233,6 +245,7 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
         if amount is None:
             amount = self._paid_instead(self.opened[reference].amount)
         self.scripted.pays(reference, amount=amount)
+        self._paid_s[reference] = self.steps.loop.time()
         self.steps.tell("a payer", f"pays {amount} on {reference}")
         self.ledger.take(Taken(provider=PAGES, key=f"T-{reference}", reference=reference, amount=amount))
         self._tell(reference, Claim.PAID)
