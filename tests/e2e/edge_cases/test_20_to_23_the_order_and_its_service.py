@@ -36,7 +36,9 @@ async def test_case_20_killed_between_commit_and_telling_it_tells_everybody_once
     await story.until_mailed()
     await story.until_at_rest()
     await story.told_once("paid")
-    assert len(await story.outside.mails(MAIL)) == 1
+    mails = await story.outside.mails(MAIL)
+    # The blow may come between the mail server's yes and our note of it.
+    assert len({mail["message_id"] for mail in mails}) == 1, "repeated at most under its own Message-ID"
     await story.tells(opened["reference"], "The payment is paid.", "message 1, 'paid', was delivered")
 
 
