@@ -10,7 +10,7 @@ import attrs
 import pytest
 from sqlalchemy import Float, Integer, bindparam, func, literal, select
 
-from payments.adapters.sql import postgres_answers, postgres_convoys, statements
+from payments.adapters.sql import postgres_answers, postgres_convoys, postgres_pool, statements
 from payments.adapters.sql.compiled import compiled
 from payments.adapters.sql.mapping import payment_values
 from payments.adapters.sql.postgres import SOME, PostgresDatabase, open_postgres_database, units_of_work
@@ -63,6 +63,12 @@ class Overheard(PooledConnection):
             await super().fetchmany(query, args, **options)
         self.terminate()
         raise ConnectionResetError("the network went away")
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for each other does until the server sees it."""
+    monkeypatch.setattr(postgres_pool, "SESSION", {**postgres_pool.SESSION, "lock_timeout": "10s"})
 
 
 @pytest.fixture
@@ -275,6 +281,7 @@ async def test_who_waits_for_a_lock_holds_up_nobody_for_long(units: UnitOfWork, 
     assert await told(units) == [1, 1, 1]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_two_who_change_the_same_payments_do_not_wait_for_each_other(
     units: UnitOfWork, others: UnitOfWork
 ) -> None:
@@ -290,6 +297,7 @@ async def test_two_who_change_the_same_payments_do_not_wait_for_each_other(
     assert await told(units) == [20] * 20
 
 
+@pytest.mark.usefixtures("patient")
 async def test_nor_do_two_who_open_payments_of_the_same_orders(units: UnitOfWork, others: UnitOfWork) -> None:
     """Each has identifiers of its own, which are in another order than the other's."""
     for first in range(1, 400, 20):
@@ -306,6 +314,7 @@ async def test_nor_do_two_who_open_payments_of_the_same_orders(units: UnitOfWork
     assert await told(units) == [2] * 400
 
 
+@pytest.mark.usefixtures("patient")
 async def test_nor_do_two_who_store_the_same_notices(
     units: UnitOfWork, others: UnitOfWork, postgres_url: str
 ) -> None:
