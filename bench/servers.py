@@ -170,13 +170,13 @@ def ours(database: str, workers: int) -> Server:
         is_ours=True,
         rows=Rows(
             payments="SELECT count(*) FROM payments",
-            settled="SELECT count(*) FROM messages WHERE kind = 'paid'",
+            # By their notices, with which a message was queued: the sweep, too, settles payments of its own.
+            settled="SELECT count(*) FROM notices WHERE outcome = 'settled'",
             waiting="SELECT reference FROM attempts WHERE status = 'open' ORDER BY claimed_at",
             one="SELECT payment_id FROM payments LIMIT 1",
             settled_after="SELECT handled_at - received_at FROM notices"
             " WHERE handled_at IS NOT NULL AND received_at >= {since}",
-            settled_in="SELECT (SELECT max(created_at) FROM messages WHERE kind = 'paid')"
-            " - (SELECT min(received_at) FROM notices WHERE received_at >= {since})",
+            settled_in="SELECT max(handled_at) - min(received_at) FROM notices WHERE received_at >= {since}",
         ),
     )
 
