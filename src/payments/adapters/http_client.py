@@ -48,8 +48,8 @@ PROVIDER_TOTAL_S: Final = 10.0
 ORDERS_TOTAL_S: Final = 3.0
 
 _CONNECTIONS: Final = 600
-CONNECTIONS_PER_HOST: Final = 150
-"""More than inbox and sweep ask at once (100), or the outbox tells (16): a host that hangs must leave some to
+CONNECTIONS_PER_HOST: Final = 180
+"""More than inbox and sweep ask at once (136), or the outbox tells (16): a host that hangs must leave some to
 the payers."""
 _KEEP_ALIVE_S: Final = 15.0
 _WAIT_S: Final = 2.0

@@ -26,8 +26,8 @@ IDLE_S: Final = 0.5
 ERASING_IDLE_S: Final = 3600.0
 """How long the loop that erases what is old waits when there is nothing of that: it is never urgent."""
 
-LONG_S: Final = 0.5
-"""A portion of work that takes longer goes on beside the next ones."""
+LONG_S: Final = 0.07
+"""A portion of work that takes longer goes on beside the next ones: its provider is not near."""
 
 INBOX_AT_ONCE: Final = 3
 """So many portions of notices are under way at most: what they and the sweep ask of one provider must leave

@@ -32,7 +32,7 @@ from payments.domain.watching import TURN_AGAIN
 
 CAUSE: Final = "webhook"
 LEASE: Final = timedelta(seconds=60)
-BATCH: Final = 20
+BATCH: Final = 32
 
 AGAIN: Final = tuple(
     timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 43200)
