@@ -283,18 +283,26 @@ async def test_who_waits_for_a_lock_holds_up_nobody_for_long(units: UnitOfWork, 
 
 @pytest.mark.usefixtures("patient")
 async def test_two_who_change_the_same_payments_do_not_wait_for_each_other(
-    units: UnitOfWork, others: UnitOfWork
+    units: UnitOfWork, others: UnitOfWork, postgres_url: str
 ) -> None:
-    """In opposite orders they would: each had locked what the other needs, for a second."""
-    await some_payments(units, 20)
-    for _ in range(10):
-        known = await units.reads.payments_after(None, 20)
-        await asyncio.gather(
-            *(units.write(OneMore(payment)) for payment in known),
-            *(others.write(OneMore(payment)) for payment in reversed(known)),
-        )
+    """In opposite orders they would: somebody holds them up halfway, with what the other needs."""
+    known = await some_payments(units, 20)
+    somebody = await asyncpg.connect(postgres_url)
+    holding = somebody.transaction()
+    await holding.start()
+    halfway = str(known[10].payment_id)
+    await somebody.execute("SELECT 1 FROM payments WHERE payment_id = $1 FOR UPDATE", halfway)
+    changing = asyncio.gather(
+        *(units.write(OneMore(payment)) for payment in known),
+        *(others.write(OneMore(payment)) for payment in reversed(known)),
+    )
+    async with asyncio.timeout(LATE):
+        await until(lambda: somebody.fetchval(WAITING_HERE), 2)
+        await holding.rollback()
+        await changing
+    await somebody.close()
     assert DEADLOCK not in Overheard.refused
-    assert await told(units) == [20] * 20
+    assert await told(units) == [2] * 20
 
 
 @pytest.mark.usefixtures("patient")
