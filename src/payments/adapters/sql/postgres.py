@@ -125,7 +125,7 @@ class PostgresDatabase(Database):
     @property
     def alone(self) -> Writer:
         """Runs single statements that write: each is a transaction of its own, run again while in doubt."""
-        return _WritingAlone(self, self._statements)
+        return _WritingAlone(self)
 
     async def transact(self, work: Callable[[Runner], Awaitable[T]]) -> T:
         self.refuse_when_read_only()
@@ -233,9 +233,8 @@ class _WritingAlone(Writer):
     There is no COMMIT to wait for: the statement's answer is the commit's, and is waited for like one.
     """
 
-    def __init__(self, database: PostgresDatabase, statements: Statements) -> None:
+    def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
-        self._statements = statements
 
     async def fetch(self, statement: ClauseElement, values: Values) -> Sequence[Row]:
         self._database.refuse_when_read_only()

@@ -26,7 +26,7 @@ NEVER_S: Final = 86_400.0
 
 
 def rows_counted(status: str) -> int:
-    # Such as INSERT 0 1 and UPDATE 1.
+    """How many rows the server says it wrote: ``INSERT 0 1``, ``UPDATE 1``."""
     return int(status.rpartition(" ")[2])
 
 
@@ -35,6 +35,11 @@ async def answered(
     *arguments: Any,
     means: Callable[[Exception], Exception] = meaning,
 ) -> Any:
+    """What ``method`` of the driver's answers to ``arguments``.
+
+    Raises:
+        Exception: what its trouble ``means``.
+    """
     try:
         with closed_means_lost():
             return await method(*arguments)
@@ -50,6 +55,11 @@ def meaning_of_writes(error: Exception) -> Exception:
 
 
 def refuse_outdated(row: Row) -> None:
+    """Return if the merged statement that answered ``row`` wrote its rows.
+
+    Raises:
+        Outdated: its first one was not there.
+    """
     if not row["written"]:
         raise Outdated("The payment is not as it was.")
 

@@ -42,6 +42,7 @@ SESSION: Final[Mapping[str, str]] = {
 }
 
 BEGIN: Final = "BEGIN; SET LOCAL lock_timeout = '2s'"
+"""How a transaction of several statements begins, in one round trip."""
 
 # An answer is given after a commit, so a commit has to be on the disk whatever this server's habit is.
 _COMMIT_TO_DISK: Final = compiled(
