@@ -1,6 +1,6 @@
 """What a story asks for: the world outside, and a service in it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from payments.settings import Settings
 from tests.e2e.databases import KINDS, Database, fresh_database
 from tests.e2e.outside_world import Outside, outside_world
 from tests.e2e.service import imported_once
-from tests.e2e.story import Story, open_story
+from tests.e2e.story import LAST_LINES, Story, open_story
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +48,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             and item.get_closest_marker("races") is None
         ):
             item.add_marker(pytest.mark.stories)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of what its service logged with a story that failed: a build keeps nothing else of it."""
+    report = yield
+    directory = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and directory is not None:
+        for log in sorted(directory.rglob("service.log")):
+            lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+            report.sections.append((f"end of {log.relative_to(directory)}", "\n".join(lines)))
+    return report
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ PAYER = "sara"
 MAIL = "sara@shop.et"
 CUSTOMER = {"email": MAIL, "first_name": "Sara", "last_name": "Tesfaye", "phone_number": "0911234567"}
 LAST_LINES = 60
-"""How much of a service's log is told when it does not become ready."""
+"""How much of a service's log is told when it does not become ready, or its story fails."""
 DEADLINE_S = 30.0
 """Long: a session that is stopped inside a transaction keeps its locks for ten seconds."""
 
@@ -239,8 +239,19 @@ class Story:
 
     async def until_told(self, status: str, order_id: str = ORDER) -> dict[str, Any]:
         """The order, once its service knows that its payment is so."""
-        return await until(
-            lambda: self.outside.order(order_id), lambda order: order["payment_status"] == status
+        try:
+            return await until(
+                lambda: self.outside.order(order_id), lambda order: order["payment_status"] == status
+            )
+        except AssertionError as error:
+            error.add_note(f"The outbox, of {datetime.now(UTC)}: {self.outbox()}")
+            raise
+
+    def outbox(self) -> list[tuple[Any, ...]]:
+        """What became of each message so far, to be told where one is missed."""
+        return self.rows(
+            "SELECT order_id, destination, kind, state, tries, created_at, next_try_at, lease, last_error"
+            " FROM messages ORDER BY created_at"
         )
 
     async def until_mailed(self, count: int = 1) -> list[dict[str, Any]]:
