@@ -779,6 +779,21 @@ PEOPLE: Final = (
         f"{HTTP}/test_forged_tokens.py::test_no_forged_token_passes_and_all_get_one_answer",
     ),
     Fault(
+        "a key that is replaced is believed for what it signed before",
+        "entrypoints/http/auth.py",
+        "await self._present_key(known.key_id) is known.key:",
+        "await self._present_key(known.key_id):",
+        f"{HTTP}/test_known_tokens.py::"
+        "test_a_key_that_is_withdrawn_or_replaced_is_not_believed_for_what_it_signed_before",
+    ),
+    Fault(
+        "a token that was good once is good for ever",
+        "entrypoints/http/auth.py",
+        "return Caller(known.user, known.scopes) if in_time else None",
+        "return Caller(known.user, known.scopes)",
+        f"{HTTP}/test_known_tokens.py::test_a_token_that_was_good_is_refused_once_it_has_ended",
+    ),
+    Fault(
         "a payer collects their own cash",
         f"{USE_CASES}/collect_cash.py",
         "            raise CollectorIsPayer\n",

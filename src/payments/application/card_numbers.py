@@ -45,6 +45,8 @@ def emptied(body: bytes) -> bytes:
 
 
 def _replaced(text: str, by: Callable[[str], str]) -> str:
+    if not _LOOKS_LIKE_ONE.search(text):
+        return text
     pieces, place = [], 0
     for start, end in _found(text):
         pieces += [text[place:start], by(text[start:end])]

@@ -38,6 +38,7 @@ _TELLTALES: Final = re.compile(r"CHASECK|k_test_|k_live_|/pay/|/stk/|/mpesa/|whs
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _COMMANDS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """The same but for the blanks of a traceback."""
+_NUMBERS: Final = (int, float)
 _OF_LINES: Final = frozenset({"exception", "stack"})
 _QUIET: Final = ("aiosmtplib", "alembic", "asyncio", "httpx", "uvicorn.access", "uvicorn.error", "mail.log")
 
@@ -113,14 +114,15 @@ def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         without_secrets = _SECRETS.sub(MASK, value) if _TELLTALES.search(value) else value
         return without_card_numbers(without_secrets, MASK)
+    # Before what asks an abstract class, which is slow, and most values are of these.
+    if value is None or isinstance(value, _NUMBERS):
+        return value
     if isinstance(value, Mapping):
         return {
             name: MASK if _names_a_secret(str(name)) else _cleaned(inner) for name, inner in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset):
         return [_cleaned(inner) for inner in value]
-    if value is None or isinstance(value, bool | int | float):
-        return value
     return _cleaned(str(value))
 
 

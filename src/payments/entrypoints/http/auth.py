@@ -2,6 +2,7 @@
 
 import enum
 import re
+import time
 from typing import Any, Final
 
 import attrs
@@ -10,6 +11,7 @@ from starlette.requests import Request
 
 from payments.application.ports.caller_keys import CallerKeys
 from payments.domain.errors import ConfigurationInvalid, FieldError
+from payments.entrypoints.http.known_tokens import KnownToken, KnownTokens
 from payments.entrypoints.http.problems import INSUFFICIENT_SCOPE, UNAUTHENTICATED, Refused
 
 LEEWAY_S: Final = 30
@@ -78,6 +80,7 @@ class Callers:
     _issuer: str | None
     _audience: str | None
     _default_scopes: frozenset[str]
+    _known: KnownTokens = attrs.field(factory=KnownTokens, init=False, eq=False, repr=False)
 
     @classmethod
     def by(
@@ -152,12 +155,26 @@ class Callers:
         match = _COMPACT.fullmatch(authorization) if len(authorization) <= _LONGEST else None
         if match is None:
             return None
+        token = match[1]
+        known = self._known.find(token)
+        if known is not None and await self._present_key(known.key_id) is known.key:
+            in_time = known.counts_at(time.time(), LEEWAY_S)
+            return Caller(known.user, known.scopes) if in_time else None
+        found = await self._checked(token)
+        if found is None:
+            return None
+        self._known.remember(token, found)
+        return Caller(found.user, found.scopes)
+
+    async def _checked(self, token: str) -> KnownToken | None:
+        """What ``token`` says, if all of it is as it must be."""
         try:
-            key = await self._key_of(match[1])
+            key_id = self._key_id_of(token)
+            key = await self._present_key(key_id)
             if key is None:
                 return None
-            token = jwt.decode_complete(
-                match[1],
+            read = jwt.decode_complete(
+                token,
                 key,
                 algorithms=[self._algorithm],
                 audience=self._audience,
@@ -168,22 +185,30 @@ class Callers:
         # A header nested too deep, or holding numbers no float can hold, is read before any signature is.
         except (jwt.PyJWTError, ValueError, RecursionError):
             return None
-        claims = token["payload"]
+        claims = read["payload"]
         scopes = self._scopes(claims)
-        if scopes is None or not _is_access_token(token["header"], claims):
+        if scopes is None or not _is_access_token(read["header"], claims):
             return None
-        return Caller(claims["sub"], scopes) if SUBJECT.fullmatch(claims["sub"]) else None
+        if not SUBJECT.fullmatch(claims["sub"]):
+            return None
+        return KnownToken.of(claims, user=claims["sub"], scopes=scopes, key=key, key_id=key_id)
 
-    async def _key_of(self, token: str) -> Any | None:
-        """The key that must have signed ``token``; None when no key of ours can have."""
+    def _key_id_of(self, token: str) -> str | None:
+        """Which of several keys must have signed ``token``; None when none of ours can have."""
         if self._keys is None:
-            return self._key
+            return None
         header = jwt.get_unverified_header(token)
         key_id = header.get("kid")
         # Looked at before the issuer may be asked: what cannot be its token causes no call.
         if header.get("alg") != self._algorithm or not isinstance(key_id, str):
             return None
-        return await self._keys.named(key_id) if _KEY_ID.fullmatch(key_id) else None
+        return key_id if _KEY_ID.fullmatch(key_id) else None
+
+    async def _present_key(self, key_id: str | None) -> Any | None:
+        """The key that counts now for tokens that name ``key_id``; None when there is none."""
+        if self._keys is None:
+            return self._key
+        return None if key_id is None else await self._keys.named(key_id)
 
     @property
     def _required(self) -> list[str]:

@@ -116,12 +116,16 @@ class SimulatedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
             for money in self.ledger.recorded.values()
         ):
             self.steps.note(Behaviour.ATTESTED_AFTERWARDS, question.reference)
-        paid_s = self._paid_s.get(question.provider_reference or "", 0.0)
-        young = self.steps.loop.time() - paid_s <= OLDEST_S
+        name = question.provider_reference or ""
+        young = self.steps.loop.time() - self._paid_s.get(name, 0.0) <= OLDEST_S
+        known = (PROMPTS, name) in self.ledger.heard
         if answer.outcome is Outcome.PAID and young and self.steps.struck(Fault.STALE_ANSWER, label):
             answer = Answer(outcome=Outcome.IN_FLIGHT, word="4999")
-        elif answer.outcome is Outcome.PAID and self.steps.struck(Fault.PAID_AND_DECLINED, label):
-            name = question.provider_reference
+        elif (
+            answer.outcome is Outcome.PAID
+            and (young or known)
+            and self.steps.struck(Fault.PAID_AND_DECLINED, label)
+        ):
             self.ledger.declined.add(question.reference)
             answer = Answer(outcome=Outcome.DECLINED, word="1032", fingerprint=f"{name}:1032")
         self.steps.after(label)
