@@ -58,7 +58,7 @@ def convoy(road: Road) -> Convoy[int, int]:
 async def gone(convoy: Convoy[int, int], *numbers: int) -> list[asyncio.Task[int]]:
     """Those who ask for ``numbers``, on their way."""
     asking = [asyncio.create_task(convoy(number)) for number in numbers]
-    for _ in range(3):
+    for _ in range(4):
         await asyncio.sleep(0)
     return asking
 
@@ -69,7 +69,18 @@ async def test_who_asks_in_the_same_turn_goes_together(convoy: Convoy[int, int],
     assert road.loads == [[0, 1, 2, 3, 4]]
 
 
-async def test_who_asks_alone_leaves_at_once(convoy: Convoy[int, int], road: Road) -> None:
+async def test_who_asks_a_turn_later_goes_along(convoy: Convoy[int, int], road: Road) -> None:
+    road.clear.set()
+
+    async def later(number: int) -> int:
+        await asyncio.sleep(0)
+        return await convoy(number)
+
+    assert await asyncio.gather(convoy(1), later(2)) == [2, 4]
+    assert road.loads == [[1, 2]]
+
+
+async def test_who_asks_alone_waits_for_nobody(convoy: Convoy[int, int], road: Road) -> None:
     road.clear.set()
     assert [await convoy(1), await convoy(2)] == [2, 4]
     assert road.loads == [[1], [2]]

@@ -61,8 +61,9 @@ class _Load(Generic[A, R]):
 class Convoy(Generic[A, R]):
     """Takes along what was asked for, and brings each its answer.
 
-    Nobody waits for others to come: who finds no trip under way leaves at once, with all who ask in the same
-    turn of the loop. Who comes while one is under way leaves when that returns, or after :data:`SLOW_S`: on
+    Nobody waits for others to come from outside: who finds no trip under way leaves with the next turn of the
+    loop, and with all who ask until then. Those who were answered together ask together again, though one has
+    some more to do before it does. Who comes while one is under way leaves when that returns, or after :data:`SLOW_S`: on
     it may be somebody who waits for a lock. Who goes away takes nobody's answer along; a trip that nobody
     waits for any more is cut off.
     """
@@ -85,8 +86,11 @@ class Convoy(Generic[A, R]):
         if not self._loads or len(self._loads[-1].asked) == MOST:
             self._loads.append(_Load())
         if self._gate is None:
-            self._gate = asyncio.get_running_loop().call_soon(self._leave)
+            self._gate = asyncio.get_running_loop().call_soon(self._leave_with_the_next_turn)
         return await self._loads[-1].answer_to(asked)
+
+    def _leave_with_the_next_turn(self) -> None:
+        self._gate = asyncio.get_running_loop().call_soon(self._leave)
 
     def _leave(self) -> None:
         self._gate = None
