@@ -307,9 +307,27 @@ async def test_those_who_ask_while_the_disk_is_waited_for_are_committed_together
     Counted.commits = 0
     async with open_sqlite_database(database, connection=Counted) as sqlite:
         units = SqlUnitOfWork(sqlite)
-        await asyncio.gather(*(opened(units, number) for number in range(1, 21)))
+        first = asyncio.create_task(opened(units, 1))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert Counted.commits == 1, "it found nobody to wait with"
+        await asyncio.gather(first, *(opened(units, number) for number in range(2, 21)))
         assert await stored(units) == 20
-        assert Counted.commits == 2, "the first found nobody to wait with"
+        assert Counted.commits == 2
+
+
+async def test_those_who_ask_soon_after_each_other_are_committed_together(database: Path) -> None:
+    Counted.commits = 0
+    async with open_sqlite_database(database, connection=Counted) as sqlite:
+        units = SqlUnitOfWork(sqlite)
+
+        async def opened_later(number: int) -> None:
+            await asyncio.sleep(0)
+            await opened(units, number)
+
+        await asyncio.gather(opened(units, 1), *(opened_later(number) for number in range(2, 21)))
+        assert await stored(units) == 20
+        assert Counted.commits == 1
 
 
 async def test_not_more_are_committed_together_than_may_be(database: Path) -> None:
@@ -395,9 +413,10 @@ async def test_an_error_over_rows_of_another_is_not_told_when_those_are_lost(dat
         raise CollectionConflict
 
     async with open_sqlite_database(database, connection=Doubtful) as sqlite:
-        # The first finds nobody to wait with, the others are committed together.
-        ends = await asyncio.gather(*map(sqlite.transact, (first, adds, refuses)), return_exceptions=True)
-        assert [type(end) for end in ends] == [type(None), TryAgain, TryAgain]
+        await sqlite.transact(first)
+        # These are committed together.
+        ends = await asyncio.gather(*map(sqlite.transact, (adds, refuses)), return_exceptions=True)
+        assert [type(end) for end in ends] == [TryAgain, TryAgain]
         with pytest.raises(AssertionError):
             await sqlite.transact(refuses)
 

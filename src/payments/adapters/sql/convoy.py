@@ -63,9 +63,9 @@ class Convoy(Generic[A, R]):
 
     Nobody waits for others to come from outside: who finds no trip under way leaves with the next turn of the
     loop, and with all who ask until then. Those who were answered together ask together again, though one has
-    some more to do before it does. Who comes while one is under way leaves when that returns, or after :data:`SLOW_S`: on
-    it may be somebody who waits for a lock. Who goes away takes nobody's answer along; a trip that nobody
-    waits for any more is cut off.
+    some more to do before it does. Who comes while one is under way leaves when that returns, or after
+    :data:`SLOW_S`: on it may be somebody who waits for a lock. Who goes away takes nobody's answer along; a
+    trip that nobody waits for any more is cut off.
     """
 
     def __init__(self, travel: Callable[[Sequence[A]], Awaitable[Sequence[R | Exception]]]) -> None:

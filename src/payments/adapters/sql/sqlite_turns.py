@@ -24,6 +24,10 @@ T = TypeVar("T")
 MOST_TOGETHER: Final = 32
 """So many are committed together at most: the first of them waits for the last."""
 
+_TURNS: Final = 3
+"""So many turns of the loop the last of a transaction gives to whoever may join it: they take no time that a
+commit would not take many times."""
+
 
 @attrs.define(eq=False)
 class _Group:
@@ -139,9 +143,15 @@ class Turns:
 
     async def _commit_or_leave_it(self, group: _Group) -> asyncio.CancelledError | None:
         """Commit, unless whoever has the next turn will; why this one was cut off meanwhile, if it was."""
-        if group.ended.done() or (self._asking and group.turns < MOST_TOGETHER):
+        if group.ended.done():
             return None
-        return await self._commit(group)
+        interrupted = None
+        if not self._asking:
+            # Who was answered with us asks again soon, and would wait for the disk by itself.
+            interrupted = await _some_turns_of_the_loop()
+        if self._asking and group.turns < MOST_TOGETHER:
+            return interrupted
+        return await self._commit(group) or interrupted
 
     async def _commit(self, group: _Group) -> asyncio.CancelledError | None:
         connection, interrupted = self._connection, None
@@ -178,6 +188,16 @@ def _meaning_of_a_commit(error: Exception) -> Exception:
     if not isinstance(error, sqlite3.Error):
         return error
     return TryAgain(str(error)) if is_io_error(error) else meaning(error)
+
+
+async def _some_turns_of_the_loop() -> asyncio.CancelledError | None:
+    """Let others run who are ready; why this one was cut off meanwhile, if it was."""
+    try:
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+    except asyncio.CancelledError as cancelled:
+        return cancelled
+    return None
 
 
 async def _done(future: "asyncio.Future[Any]") -> asyncio.CancelledError | None:
