@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
@@ -217,9 +217,10 @@ class Overheard(PooledConnection):
 @asynccontextmanager
 async def on_postgresql(url: str, world: World) -> AsyncIterator[Payments]:
     async with open_postgres_database(url, connection=Overheard) as opened:
-        database = MarkedPostgres(opened._pool, opened.patience, read_only=False)
-        yield assembled(world, units_of_work(database), SqlSharedState(database.reads))
-        assert opened._pool.get_idle_size() == opened._pool.get_size()
+        pool = opened.lender.pool
+        async with aclosing(MarkedPostgres(pool, opened.patience, read_only=False)) as database:
+            yield assembled(world, units_of_work(database), SqlSharedState(database.reads))
+        assert pool.get_idle_size() == pool.get_size()
 
 
 async def test_no_connection_is_held_while_anybody_outside_is_called(postgres_url: str) -> None:
@@ -247,7 +248,9 @@ async def test_whoever_called_from_inside_a_unit_of_work_would_be_seen(postgres_
         await asyncio.gather(asyncio.to_thread(watch.called, "outside"))
 
     async with open_postgres_database(postgres_url) as opened:
-        await MarkedPostgres(opened._pool, opened.patience, read_only=False).transact(work)
+        marked_one = MarkedPostgres(opened.lender.pool, opened.patience, read_only=False)
+        async with aclosing(marked_one) as database:
+            await database.transact(work)
     assert watch.calls == [("outside", 1)]
 
 

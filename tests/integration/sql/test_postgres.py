@@ -457,8 +457,51 @@ class LostOnItsWayBack(PooledConnection):
 async def test_a_connection_that_is_lost_on_its_way_back_undoes_nothing(postgres_url: str) -> None:
     """`make crash`, seed 899671553: what had been committed was answered 500."""
     LostOnItsWayBack.lost = 0
+
+    async def went_back(times: int) -> None:
+        async with asyncio.timeout(30):
+            while LostOnItsWayBack.lost < times:  # noqa: ASYNC110 -- a count tells nobody that it grew
+                await asyncio.sleep(0.005)
+
     async with open_postgres_database(postgres_url, connection=LostOnItsWayBack) as database:
         units = units_of_work(database)
         await opened(units, 1)
+        await went_back(1)
         assert await stored(units) == 1
-        assert LostOnItsWayBack.lost == 2
+        await went_back(2)
+
+
+async def test_one_connection_serves_one_after_the_other_and_goes_back_soon_after_the_last(
+    postgres_url: str,
+) -> None:
+    LostOnItsWayBack.lost = 0
+    async with open_postgres_database(postgres_url, connection=LostOnItsWayBack) as database:
+        for _ in range(5):
+            async with database.connection() as connection:
+                assert await connection.fetchval("SELECT 1") == 1
+        assert LostOnItsWayBack.lost == 0
+        async with asyncio.timeout(30):
+            while not LostOnItsWayBack.lost:  # noqa: ASYNC110 -- as above
+                await asyncio.sleep(0.005)
+        assert LostOnItsWayBack.lost == 1
+
+
+async def test_nobody_waits_for_a_connection_that_is_only_kept_at_hand(postgres_url: str) -> None:
+    async with open_postgres_database(postgres_url, pool_size=1) as database:
+
+        async def use() -> None:
+            async with database.connection() as connection:
+                assert await connection.fetchval("SELECT 1") == 1
+
+        began = time.monotonic()
+        await asyncio.gather(*(use() for _ in range(50)))
+        assert time.monotonic() - began < 1.0
+
+
+async def test_a_connection_lost_while_it_is_at_hand_is_made_anew(postgres_url: str) -> None:
+    async with open_postgres_database(postgres_url) as database:
+        async with database.connection() as connection:
+            lost = connection.get_server_pid()
+        connection.terminate()
+        async with database.connection() as connection:
+            assert connection.get_server_pid() != lost

@@ -55,7 +55,7 @@ async def over_a_wire(url: str) -> AsyncIterator[tuple[Wire, PostgresDatabase]]:
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("payments.adapters.sql.postgres_pool.COMMAND_S", SHORT_S)
-    monkeypatch.setattr("payments.adapters.sql.postgres.ACQUIRE_S", SHORT_S)
+    monkeypatch.setattr("payments.adapters.sql.postgres_lending.ACQUIRE_S", SHORT_S)
 
 
 async def test_a_read_that_is_not_answered_is_an_outage_and_leaves_no_connection_behind(
@@ -78,7 +78,7 @@ async def test_what_was_committed_stands_though_its_connection_does_not_part_in_
         units = units_of_work(database)
         async with database.connection() as connection:
             # As another unit of work does that was told that this server is a standby now.
-            await database._pool.expire_connections()
+            await database.lender.expire()
             await connection.execute("SELECT 1")
             wire.silent = True
         wire.silent = False
@@ -89,7 +89,7 @@ async def test_what_was_committed_stands_though_its_connection_does_not_part_in_
 async def test_who_stops_waiting_for_an_answer_waits_for_nothing_else(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("payments.adapters.sql.postgres.ACQUIRE_S", 2.0)
+    monkeypatch.setattr("payments.adapters.sql.postgres_lending.ACQUIRE_S", 2.0)
     monkeypatch.setattr("payments.adapters.sql.postgres_pool.COMMAND_S", 3.0)
     async with over_a_wire(postgres_url) as (wire, database):
         reads = units_of_work(database).reads
@@ -101,5 +101,5 @@ async def test_who_stops_waiting_for_an_answer_waits_for_nothing_else(
                 await reads.payments_after(None, 10)
         assert asyncio.get_running_loop().time() - began < 1.0
         wire.silent = False
-        monkeypatch.setattr("payments.adapters.sql.postgres.ACQUIRE_S", 10.0)
+        monkeypatch.setattr("payments.adapters.sql.postgres_lending.ACQUIRE_S", 10.0)
         assert await reads.payments_after(None, 10) == ()

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from payments.adapters.sql import convoy as module
-from payments.adapters.sql.convoy import MOST, Convoy
+from payments.adapters.sql.convoy import FEW, MOST, Askers, Convoy
 from payments.adapters.sql.runner import TryAgain
 
 pytestmark = pytest.mark.anyio
@@ -76,7 +76,7 @@ async def test_who_asks_a_turn_later_goes_along(convoy: Convoy[int, int], road: 
         await asyncio.sleep(0)
         return await convoy(number)
 
-    assert await asyncio.gather(convoy(1), later(2)) == [2, 4]
+    assert list(await asyncio.gather(convoy(1), later(2))) == [2, 4]
     assert road.loads == [[1, 2]]
 
 
@@ -179,3 +179,83 @@ async def test_if_all_went_away_before_it_there_is_no_trip(convoy: Convoy[int, i
     await asyncio.gather(*first)
     assert await convoy(4) == 8
     assert road.loads == [[1], [4]]
+
+
+@pytest.fixture
+def waiting_for_company(road: Road, monkeypatch: pytest.MonkeyPatch) -> Convoy[int, int]:
+    """One that would wait long where it waits, and takes whoever asked within the test for company."""
+    monkeypatch.setattr(module, "GATHER_S", 60.0)
+    monkeypatch.setattr(module, "BUSY_S", 60.0)
+    road.clear.set()
+    return Convoy(road, Askers())
+
+
+@attrs.define
+class AtWork:
+    """Somebody who asked, and has more to do."""
+
+    convoy: Convoy[int, int]
+    done: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def __call__(self, number: int) -> int:
+        answer = await self.convoy(number)
+        await self.done.wait()
+        return answer
+
+
+async def test_who_asks_while_somebody_else_is_at_work_waits_for_company_for_a_moment(
+    waiting_for_company: Convoy[int, int], road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 0.2)
+    at_work = AtWork(waiting_for_company)
+    (first,) = [asyncio.create_task(at_work(1))]
+    async with asyncio.timeout(10):
+        await road.taken.wait()
+    second = await gone(waiting_for_company, 2)
+    third = await gone(waiting_for_company, 3)
+    assert road.loads == [[1]]
+    assert [await each for each in (*second, *third)] == [4, 6]
+    assert road.loads == [[1], [2, 3]]
+    at_work.done.set()
+    assert await first == 2
+
+
+async def test_who_asks_when_the_others_have_ended_waits_for_nobody(
+    waiting_for_company: Convoy[int, int],
+) -> None:
+    async with asyncio.timeout(10):
+        for number in range(3):
+            assert await asyncio.create_task(waiting_for_company(number)) == 2 * number
+
+
+async def test_who_asks_again_and_again_waits_for_nobody(waiting_for_company: Convoy[int, int]) -> None:
+    async with asyncio.timeout(10):
+        assert [await waiting_for_company(number) for number in range(5)] == [0, 2, 4, 6, 8]
+
+
+async def test_who_asked_long_ago_is_no_company(
+    waiting_for_company: Convoy[int, int], road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BUSY_S", 0.0)
+    at_work = AtWork(waiting_for_company)
+    first = asyncio.create_task(at_work(1))
+    async with asyncio.timeout(10):
+        await road.taken.wait()
+        assert await waiting_for_company(2) == 4
+    at_work.done.set()
+    await first
+
+
+async def test_where_many_went_together_nobody_waits_for_more(
+    waiting_for_company: Convoy[int, int], road: Road
+) -> None:
+    many = FEW + 1
+    async with asyncio.timeout(10):
+        await asyncio.gather(*map(waiting_for_company, range(many)))
+        at_work = AtWork(waiting_for_company)
+        staying = [asyncio.create_task(at_work(number)) for number in range(many)]
+        await gone(waiting_for_company, 100)
+        while len(road.loads) < 2:  # noqa: ASYNC110 -- a list tells nobody that it grew
+            await asyncio.sleep(0)
+        at_work.done.set()
+        await asyncio.gather(*staying)

@@ -1,10 +1,11 @@
 """What several ask for at the same time goes together: one trip takes as long as another, however many go."""
 
 import asyncio
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
@@ -18,6 +19,15 @@ MOST: Final = 32
 
 SLOW_S: Final = 0.02
 """A trip that takes longer holds nobody back any more."""
+
+GATHER_S: Final = 0.0015
+"""So long who asks waits for company where it is likely: about as long as a trip takes."""
+
+BUSY_S: Final = 0.05
+"""Company is likely if somebody else asked no longer ago than this, and is still at work."""
+
+FEW: Final = 4
+"""Where more than these went together they came together, and need not wait for each other."""
 
 
 @attrs.define(eq=False)
@@ -58,23 +68,57 @@ class _Load(Generic[A, R]):
                 answer.set_result(each)
 
 
+class Askers:
+    """Who asks, whatever they ask for."""
+
+    def __init__(self) -> None:
+        self._last: weakref.ref[asyncio.Task[Any]] | None = None
+        self._other: weakref.ref[asyncio.Task[Any]] | None = None
+        """The last before that who was somebody else."""
+        self._other_asked_s = 0.0
+        self._last_asked_s = 0.0
+
+    def note(self) -> bool:
+        """The present task asks; whether somebody else asked just now who is still at work."""
+        me, now_s = asyncio.current_task(), asyncio.get_running_loop().time()
+        if me is None:
+            return False
+        last = self._last() if self._last is not None else None
+        if last is not me:
+            self._other, self._other_asked_s = self._last, self._last_asked_s
+            self._last = weakref.ref(me)
+        self._last_asked_s = now_s
+        other = self._other() if self._other is not None else None
+        return other is not None and not other.done() and now_s - self._other_asked_s < BUSY_S
+
+
 class Convoy(Generic[A, R]):
     """Takes along what was asked for, and brings each its answer.
 
-    Nobody waits for others to come from outside: who finds no trip under way leaves with the next turn of the
-    loop, and with all who ask until then. Those who were answered together ask together again, though one has
-    some more to do before it does. Who comes while one is under way leaves when that returns, or after
-    :data:`SLOW_S`: on it may be somebody who waits for a lock. Who goes away takes nobody's answer along; a
-    trip that nobody waits for any more is cut off.
+    Who finds no trip under way leaves with the next turn of the loop, and with all who ask until then: those
+    who were answered together ask together again, though one has some more to do before it does. Only where
+    somebody else asked just now, and few went together, it waits for :data:`GATHER_S`: a trip costs two
+    processors more than that. One alone, and one who asks again and again, never waits.
+
+    Who comes while a trip is under way leaves when that returns, or after :data:`SLOW_S`: on it may be
+    somebody who waits for a lock. Who goes away takes nobody's answer along; a trip that nobody waits for any
+    more is cut off.
     """
 
-    def __init__(self, travel: Callable[[Sequence[A]], Awaitable[Sequence[R | Exception]]]) -> None:
+    def __init__(
+        self,
+        travel: Callable[[Sequence[A]], Awaitable[Sequence[R | Exception]]],
+        askers: Askers | None = None,
+    ) -> None:
+        self._askers = askers
         self._travel = travel
         """Brings an answer for each, in their order; what it raises is the answer of all."""
         self._loads: deque[_Load[A, R]] = deque()
         """Those who wait to leave."""
         self._gate: asyncio.Handle | None = None
         """What lets the next ones leave; None: nothing holds them back."""
+        self._last_went = 0
+        """How many went together last."""
 
     async def __call__(self, asked: A) -> R:
         """The answer to ``asked``.
@@ -85,8 +129,14 @@ class Convoy(Generic[A, R]):
         """
         if not self._loads or len(self._loads[-1].asked) == MOST:
             self._loads.append(_Load())
+        busy = self._askers is not None and self._askers.note() and self._last_went <= FEW
         if self._gate is None:
-            self._gate = asyncio.get_running_loop().call_soon(self._leave_with_the_next_turn)
+            loop = asyncio.get_running_loop()
+            self._gate = (
+                loop.call_later(GATHER_S, self._leave)
+                if busy
+                else loop.call_soon(self._leave_with_the_next_turn)
+            )
         return await self._loads[-1].answer_to(asked)
 
     def _leave_with_the_next_turn(self) -> None:
@@ -98,6 +148,7 @@ class Convoy(Generic[A, R]):
             load = self._loads.popleft()
             load.forget_who_is_gone()
             if load.asked:
+                self._last_went = len(load.asked)
                 loop = asyncio.get_running_loop()
                 self._gate = loop.call_later(SLOW_S, self._leave)
                 # In nobody's context: it is made for several.

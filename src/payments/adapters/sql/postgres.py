@@ -9,9 +9,8 @@ token it was leased with (fencing), in the statement that marks it. A clock that
 twice or later, and never lets two of them mark one row (ADR 0014).
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -36,15 +35,9 @@ from payments.adapters.sql.postgres_answers import (
     unbroken,
 )
 from payments.adapters.sql.postgres_convoys import Convoys
-from payments.adapters.sql.postgres_errors import (
-    ON_A_STANDBY,
-    RETRY_AFTER_S,
-    closed_means_lost,
-    meaning,
-    sqlstate,
-    told,
-)
-from payments.adapters.sql.postgres_pool import ACQUIRE_S, BEGIN, DIALECT, PooledConnection, open_pool
+from payments.adapters.sql.postgres_errors import meaning, told
+from payments.adapters.sql.postgres_lending import Lender
+from payments.adapters.sql.postgres_pool import BEGIN, DIALECT, PooledConnection, open_pool
 from payments.adapters.sql.postgres_url import read_address
 from payments.adapters.sql.runner import (
     Database,
@@ -93,10 +86,11 @@ async def open_postgres_database(
     patience: Patience = SOME,
 ) -> AsyncIterator["PostgresDatabase"]:
     """The database behind :func:`open_postgres`; ``connection`` is the class of its connections."""
-    async with open_pool(
-        read_address(url), size=pool_size, read_only=read_only, connection=connection
-    ) as pool:
-        yield PostgresDatabase(pool, patience, read_only=read_only)
+    async with (
+        open_pool(read_address(url), size=pool_size, read_only=read_only, connection=connection) as pool,
+        aclosing(PostgresDatabase(pool, patience, read_only=read_only)) as database,
+    ):
+        yield database
 
 
 def units_of_work(database: "PostgresDatabase") -> UnitOfWork:
@@ -108,10 +102,8 @@ class PostgresDatabase(Database):
 
     def __init__(self, pool: asyncpg.Pool, patience: Patience, *, read_only: bool) -> None:
         self.patience = patience
-        self._pool = pool
+        self.lender = Lender(pool)
         self._read_only = read_only
-        self._parting: set[asyncio.Task[None]] = set()
-        """Connections on their way back from somebody who went away."""
         self._statements = Statements(DIALECT)
         self.merged = MergedStatements(self._statements)
         self.many_at_once = ManyAtOnceStatements(self._statements)
@@ -136,68 +128,36 @@ class PostgresDatabase(Database):
                 await writing.commit()
             except BaseException as error:
                 await writing.roll_back()
-                await self.leave_standby(error)
+                await self.lender.leave_standby(error)
                 raise
             return result
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """A connection of the pool for as long as the block runs.
+    def connection(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """A connection for as long as the block runs.
 
         Raises:
             StorageUnavailable: none became free in time.
             TryAgain: none could be made.
         """
-        try:
-            connection = await self._pool.acquire(timeout=ACQUIRE_S)
-        except TimeoutError as error:
-            raise StorageUnavailable(
-                f"No connection to the database within {ACQUIRE_S:.0f} s.", retry_after_s=RETRY_AFTER_S
-            ) from error
-        except Exception as error:
-            raise meaning(error) from error
-        try:
-            yield connection
-        except asyncio.CancelledError:
-            # Whoever goes away is not kept until the server has heard of it, which may hear nothing any more.
-            parting = asyncio.create_task(self._give_back(connection))
-            self._parting.add(parting)
-            parting.add_done_callback(self._parting.discard)
-            raise
-        except BaseException:
-            await self._give_back(connection)
-            raise
-        await self._give_back(connection)
+        return self.lender.connection()
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[asyncpg.Connection]:
         """As :meth:`connection`, for single statements."""
-        async with self.connection() as connection, self.left_when_standby():
-            yield connection
+        async with self.connection() as connection:
+            try:
+                yield connection
+            except Exception as error:
+                await self.lender.leave_standby(error)
+                raise
 
-    async def _give_back(self, connection: asyncpg.Connection) -> None:
-        # What was done on it stands, and what went wrong has been said. One that is lost on its way back,
-        # or does not part in time, is closed by the pool, or is back already.
-        with suppress(*LOST), closed_means_lost():
-            await self._pool.release(connection)
+    async def aclose(self) -> None:
+        """Hold no connection any more."""
+        await self.lender.aclose()
 
     def refuse_when_read_only(self) -> None:
         if self._read_only:
             raise StorageUnavailable("This database was opened for reading only.")
-
-    @asynccontextmanager
-    async def left_when_standby(self) -> AsyncIterator[None]:
-        """Have no connection used again if the block was told that its server takes no writes any more."""
-        try:
-            yield
-        except Exception as error:
-            await self.leave_standby(error)
-            raise
-
-    async def leave_standby(self, error: BaseException) -> None:
-        # Connections to a server that gave its role away stay open, and would fail one after the other.
-        if sqlstate(error.__cause__) in ON_A_STANDBY:
-            await self._pool.expire_connections()
 
 
 class _Alone(Reader):

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import ClauseElement
 
 from payments.adapters.sql.compiled import Statements, compiled
-from payments.adapters.sql.convoy import Convoy
+from payments.adapters.sql.convoy import Askers, Convoy
 from payments.adapters.sql.merged import ASKED, Merged
 from payments.adapters.sql.postgres_answers import LOST, NEVER_S, meaning_of_writes, sendable, unbroken
 from payments.adapters.sql.postgres_errors import ON_A_STANDBY, closed_means_lost, meaning, sqlstate, told
@@ -55,6 +55,7 @@ class Convoys:
     def __init__(self, statements: Statements, lend: Lend) -> None:
         self._dialect = statements.dialect
         self._lend = lend
+        self._askers = Askers()
         self._of_statements: dict[int, tuple[ClauseElement, Convoy[Values, Sequence[Row]]]] = {}
         self._of_merged: dict[int, tuple[Merged, Convoy[Sequence[Write], Sequence[Row]]]] = {}
 
@@ -101,7 +102,7 @@ class Convoys:
                 means=_meaning_of_commit,
                 place=_order_of,
             )
-            found = self._of_merged[id(merged)] = (merged, Convoy(trip))
+            found = self._of_merged[id(merged)] = (merged, Convoy(trip, self._askers))
         (row,) = await found[1](writes)
         return row
 
@@ -118,7 +119,9 @@ class Convoys:
                 commits=commits,
                 place=_row_of(statement),
             )
-            found = self._of_statements[id(statement)] = (statement, Convoy(trip))
+            # A question has no commit to share, and is answered sooner than company comes.
+            convoy = Convoy(trip, self._askers if commits else None)
+            found = self._of_statements[id(statement)] = (statement, convoy)
         return found[1]
 
 

@@ -1,0 +1,133 @@
+"""Lending the connections of a pool, each kept at hand for a moment after its use.
+
+The next one is asked for soon, and the pool takes as long to give and to take one as a short statement does.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import asyncpg
+
+from payments.adapters.sql.postgres_answers import LOST
+from payments.adapters.sql.postgres_errors import (
+    ON_A_STANDBY,
+    RETRY_AFTER_S,
+    closed_means_lost,
+    meaning,
+    sqlstate,
+)
+from payments.adapters.sql.postgres_pool import ACQUIRE_S
+from payments.domain.errors import StorageUnavailable
+
+KEPT_S: Final = 0.02
+"""After so long all that are at hand are returned to the pool."""
+
+
+class Lender:
+    """Lends connections of ``pool``. Nothing is kept at hand while somebody waits for one of the pool."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.pool = pool
+        self._at_hand: list[asyncpg.Connection] = []
+        self._returning: asyncio.TimerHandle | None = None
+        self._waiting = 0
+        """How many wait for one of the pool."""
+        self._left = 0
+        """How often all connections were given up: those lent before that are not kept."""
+        self._parting: set[asyncio.Task[None]] = set()
+        """Connections on their way back that nobody waits for."""
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection for as long as the block runs.
+
+        Raises:
+            StorageUnavailable: none became free in time.
+            TryAgain: none could be made.
+        """
+        left = self._left
+        connection = await self._taken()
+        try:
+            yield connection
+        except asyncio.CancelledError:
+            # Whoever goes away is not kept until the server has heard of it, which may hear nothing any more.
+            self._part_with(connection)
+            raise
+        except BaseException:
+            await self._give_back(connection)
+            raise
+        if self._waiting or left != self._left or _is_lost(connection):
+            await self._give_back(connection)
+        else:
+            self._keep(connection)
+
+    async def leave_standby(self, error: BaseException) -> None:
+        """Have no connection used again if ``error`` says that its server takes no writes any more."""
+        # Connections to a server that gave its role away stay open, and would fail one after the other.
+        if sqlstate(error.__cause__) in ON_A_STANDBY:
+            await self.expire()
+
+    async def expire(self) -> None:
+        """Have no connection used again that was made before."""
+        await self.pool.expire_connections()
+        self._left += 1
+        self._return_all()
+
+    async def aclose(self) -> None:
+        """Keep none any more."""
+        self._left += 1
+        self._return_all()
+        while self._parting:
+            await asyncio.wait(self._parting)
+
+    async def _taken(self) -> asyncpg.Connection:
+        while self._at_hand:
+            connection = self._at_hand.pop()
+            if not _is_lost(connection):
+                return connection
+            self._part_with(connection)
+        self._waiting += 1
+        try:
+            return await self.pool.acquire(timeout=ACQUIRE_S)
+        except TimeoutError as error:
+            raise StorageUnavailable(
+                f"No connection to the database within {ACQUIRE_S:.0f} s.", retry_after_s=RETRY_AFTER_S
+            ) from error
+        except Exception as error:
+            raise meaning(error) from error
+        finally:
+            self._waiting -= 1
+
+    def _keep(self, connection: asyncpg.Connection) -> None:
+        self._at_hand.append(connection)
+        if self._returning is None:
+            self._returning = asyncio.get_running_loop().call_later(KEPT_S, self._return_all)
+
+    def _return_all(self) -> None:
+        if self._returning is not None:
+            self._returning.cancel()
+            self._returning = None
+        while self._at_hand:
+            self._part_with(self._at_hand.pop())
+
+    def _part_with(self, connection: asyncpg.Connection) -> None:
+        parting = asyncio.create_task(self._give_back(connection))
+        self._parting.add(parting)
+        parting.add_done_callback(self._parting.discard)
+
+    async def _give_back(self, connection: asyncpg.Connection) -> None:
+        # What was done on it stands, and what went wrong has been said. One that is lost on its way back,
+        # or does not part in time, is closed by the pool, or is back already.
+        with suppress(*LOST), closed_means_lost():
+            await self.pool.release(connection)
+
+
+def _is_lost(connection: asyncpg.Connection) -> bool:
+    try:
+        closed: bool = connection.is_closed()
+    except asyncpg.InterfaceError:
+        # One that is lost is back in the pool's hands at once, whoever has it.
+        return True
+    return closed
