@@ -15,6 +15,7 @@ from payments.adapters.sql.compiled import compiled
 from payments.adapters.sql.mapping import payment_values
 from payments.adapters.sql.postgres import SOME, PostgresDatabase, open_postgres_database, units_of_work
 from payments.adapters.sql.postgres_convoys import marked, marked_writes
+from payments.adapters.sql.postgres_lending import Lender
 from payments.adapters.sql.postgres_pool import BEGIN, DIALECT, PooledConnection
 from payments.adapters.sql.runner import Runner, Write
 from payments.application.ports.repository import Transaction
@@ -355,10 +356,19 @@ async def test_who_reads_what_takes_long_is_answered_as_soon_as_alone(
 ) -> None:
     """One after the other they would take longer than anybody waits, and nobody had an answer."""
     monkeypatch.setattr(postgres_convoys, "TOGETHER_S", 0.2)
+    kept_unfit: list[bool] = []
+
+    def noting(lender: Lender, connection: asyncpg.Connection) -> None:
+        kept_unfit.append(connection._protocol._is_cancelling())
+        keep_at_hand(lender, connection)
+
+    keep_at_hand = Lender._keep
+    monkeypatch.setattr(Lender, "_keep", noting)
     slow = select(func.pg_sleep(bindparam("seconds", type_=Float)).label("slept"))
     answers = await asyncio.gather(*(database.reads.fetch(slow, {"seconds": 0.1}) for _ in range(4)))
     assert [len(rows) for rows in answers] == [1] * 4
     assert [count for text, count in Overheard.sent if "pg_sleep" in text] == [4, 1, 1, 1, 1]
+    assert kept_unfit == [False] * 4, "the one they were together on is first told to stop"
 
 
 class Stuck(PooledConnection):

@@ -223,9 +223,22 @@ async def test_who_asks_while_somebody_else_is_at_work_waits_for_company_for_a_m
 async def test_who_asks_when_the_others_have_ended_waits_for_nobody(
     waiting_for_company: Convoy[int, int],
 ) -> None:
+    ended: list[asyncio.Task[int]] = []
     async with asyncio.timeout(10):
         for number in range(3):
-            assert await asyncio.create_task(waiting_for_company(number)) == 2 * number
+            ended.append(asyncio.create_task(waiting_for_company(number)))
+            assert await ended[-1] == 2 * number
+
+
+async def test_what_one_has_started_is_no_company(waiting_for_company: Convoy[int, int]) -> None:
+    """Who waits for a task of its own asks nothing meanwhile."""
+
+    async def asks_and_has_asked(number: int) -> list[int]:
+        first = await waiting_for_company(number)
+        return [first, *await asyncio.gather(waiting_for_company(number + 1))]
+
+    async with asyncio.timeout(10):
+        assert await asyncio.create_task(asks_and_has_asked(1)) == [2, 4]
 
 
 async def test_who_asks_again_and_again_waits_for_nobody(waiting_for_company: Convoy[int, int]) -> None:
@@ -249,13 +262,11 @@ async def test_who_asked_long_ago_is_no_company(
 async def test_where_many_went_together_nobody_waits_for_more(
     waiting_for_company: Convoy[int, int], road: Road
 ) -> None:
-    many = FEW + 1
+    at_work = AtWork(waiting_for_company)
+    many = [asyncio.create_task(at_work(number)) for number in range(FEW + 1)]
     async with asyncio.timeout(10):
-        await asyncio.gather(*map(waiting_for_company, range(many)))
-        at_work = AtWork(waiting_for_company)
-        staying = [asyncio.create_task(at_work(number)) for number in range(many)]
-        await gone(waiting_for_company, 100)
-        while len(road.loads) < 2:  # noqa: ASYNC110 -- a list tells nobody that it grew
-            await asyncio.sleep(0)
-        at_work.done.set()
-        await asyncio.gather(*staying)
+        await road.taken.wait()
+        assert await waiting_for_company(100) == 200
+    assert [len(load) for load in road.loads] == [FEW + 1, 1]
+    at_work.done.set()
+    await asyncio.gather(*many)

@@ -4,7 +4,7 @@ import asyncio
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import Context
+from contextvars import Context, ContextVar
 from typing import Any, Final, Generic, TypeVar
 
 import attrs
@@ -68,28 +68,38 @@ class _Load(Generic[A, R]):
                 answer.set_result(each)
 
 
+_ASKER: ContextVar["weakref.ref[asyncio.Task[Any]] | None"] = ContextVar("payments_asker", default=None)
+"""The task that asked first, of all that it has started: what they do is one work, and they are one asker."""
+
+
 class Askers:
-    """Who asks, whatever they ask for."""
+    """Who asks for what is committed, whatever that is."""
 
     def __init__(self) -> None:
         self._last: weakref.ref[asyncio.Task[Any]] | None = None
+        self._last_asked_s = 0.0
         self._other: weakref.ref[asyncio.Task[Any]] | None = None
         """The last before that who was somebody else."""
         self._other_asked_s = 0.0
-        self._last_asked_s = 0.0
 
     def note(self) -> bool:
-        """The present task asks; whether somebody else asked just now who is still at work."""
-        me, now_s = asyncio.current_task(), asyncio.get_running_loop().time()
-        if me is None:
-            return False
-        last = self._last() if self._last is not None else None
-        if last is not me:
+        """The present task asks; whether the last who asked besides did so just now and is still at work."""
+        me, now_s = _asker(), asyncio.get_running_loop().time()
+        if self._last is not me:
             self._other, self._other_asked_s = self._last, self._last_asked_s
-            self._last = weakref.ref(me)
+            self._last = me
         self._last_asked_s = now_s
         other = self._other() if self._other is not None else None
         return other is not None and not other.done() and now_s - self._other_asked_s < BUSY_S
+
+
+def _asker() -> "weakref.ref[asyncio.Task[Any]] | None":
+    asker = _ASKER.get()
+    task = asyncio.current_task()
+    if asker is None and task is not None:
+        asker = weakref.ref(task)
+        _ASKER.set(asker)
+    return asker
 
 
 class Convoy(Generic[A, R]):

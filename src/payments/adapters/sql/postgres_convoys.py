@@ -180,6 +180,10 @@ def _row_of(statement: ClauseElement) -> Callable[[Values], str]:
     return lambda values: str([values[name] for name in names])
 
 
+class _EachAlone(Exception):
+    """Nothing was done for any, and each had better ask alone."""
+
+
 @attrs.frozen(kw_only=True)
 class _Trip(Generic[A]):
     """Runs one statement for all who ask with it at the same time."""
@@ -224,18 +228,24 @@ class _Trip(Generic[A]):
         if self.commits:
             numbered.sort(key=lambda each: self.place(each[1]))
         arguments = [sendable(self.arguments(asked, number)) for number, asked in numbered]
-        async with self.lend() as connection:
-            try:
-                limit = self._limit if self.commits else {"timeout": TOGETHER_S}
-                return await self._waited_for(connection, connection.fetchmany(self.text, arguments, **limit))
-            except LOST as error:
-                if _is_refused(error) or (isinstance(error, TimeoutError) and not self.commits):
-                    return None
-                raise self.means(error) from error
-            except TypeError:
-                # The driver's own: it sends 128 kB at a time, met a value that it cannot send, had all rolled
-                # back, and had no place any more for rows of what it had sent before.
-                return None
+        limit = self._limit if self.commits else {"timeout": TOGETHER_S}
+        try:
+            async with self.lend() as connection:
+                try:
+                    return await self._waited_for(
+                        connection, connection.fetchmany(self.text, arguments, **limit)
+                    )
+                except LOST as error:
+                    if _is_refused(error) or (isinstance(error, TimeoutError) and not self.commits):
+                        raise _EachAlone from error
+                    raise self.means(error) from error
+                except TypeError as error:
+                    # The driver's own: it sends 128 kB at a time, met a value that it cannot send, had all
+                    # rolled back, and had no place any more for rows of what it had sent before.
+                    raise _EachAlone from error
+        except _EachAlone:
+            # Past the block, which an error ended: its connection goes to nobody before it is fit again.
+            return None
 
     @property
     def _limit(self) -> Mapping[str, float]:

@@ -36,6 +36,7 @@ class Lender:
         """How many wait for one of the pool."""
         self._left = 0
         """How often all connections were given up: those lent before that are not kept."""
+        self._closed = False
         self._parting: set[asyncio.Task[None]] = set()
         """Connections on their way back that nobody waits for."""
 
@@ -58,7 +59,7 @@ class Lender:
         except BaseException:
             await self._give_back(connection)
             raise
-        if self._waiting or left != self._left or _is_lost(connection):
+        if self._closed or self._waiting or left != self._left or _is_lost(connection):
             await self._give_back(connection)
         else:
             self._keep(connection)
@@ -77,7 +78,7 @@ class Lender:
 
     async def aclose(self) -> None:
         """Keep none any more."""
-        self._left += 1
+        self._closed = True
         self._return_all()
         while self._parting:
             await asyncio.wait(self._parting)

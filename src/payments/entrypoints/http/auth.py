@@ -39,6 +39,10 @@ class Scope(enum.Enum):
     OPERATE = "payments:operate"
 
 
+_SCOPES: Final = frozenset(scope.value for scope in Scope)
+"""All that are ever asked for; a token may name thousands."""
+
+
 @attrs.frozen
 class Caller:
     """Who is calling and what the token allows."""
@@ -219,7 +223,7 @@ class Callers:
         if "scope" not in claims:
             return self._default_scopes
         given = claims["scope"]
-        return frozenset(given.split(" ")) if isinstance(given, str) else None
+        return _SCOPES.intersection(given.split(" ")) if isinstance(given, str) else None
 
 
 def _is_access_token(header: dict[str, Any], claims: dict[str, Any]) -> bool:

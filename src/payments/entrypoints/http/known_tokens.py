@@ -51,7 +51,7 @@ class KnownToken:
 
 
 class KnownTokens:
-    """As many as were met last, by what a token's bytes come to: no token itself is kept."""
+    """Those that were found good last, by what a token's bytes come to: no token itself is kept."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
