@@ -72,7 +72,7 @@ async def test_every_setting_holds_on_the_connections(postgres_url: str) -> None
 
 
 async def test_a_connection_is_returned_without_asking_the_server_anything(postgres_url: str) -> None:
-    async with open_postgres_database(postgres_url, pool_size=2) as database:
+    async with open_postgres_database(postgres_url, pool_size=1) as database:
         async with database.connection() as connection:
             process = connection.get_server_pid()
             said: list[str] = []
@@ -512,7 +512,10 @@ async def test_a_connection_that_was_lent_when_all_were_given_up_is_not_kept(
             assert connection.get_server_pid() != before
 
 
-async def test_a_connection_lost_while_it_is_at_hand_is_made_anew(postgres_url: str) -> None:
+async def test_a_connection_lost_while_it_is_at_hand_is_made_anew(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("payments.adapters.sql.postgres_lending.KEPT_S", 60.0)
     async with open_postgres_database(postgres_url) as database:
         async with database.connection() as connection:
             lost = connection.get_server_pid()

@@ -34,7 +34,7 @@ DEADLOCK = "40P01"
 
 
 class Overheard(PooledConnection):
-    """Notes what it sends, and how many went with it; or loses a change for several, done or not."""
+    """Notes what it sends but its first words, and how many went with it; or loses a change for several."""
 
     __slots__ = ()
     sent: ClassVar[list[tuple[str, int]]]
@@ -44,7 +44,8 @@ class Overheard(PooledConnection):
     """Why the server did nothing of what several asked for."""
 
     async def fetch(self, query: str, *arguments: Any, **options: Any) -> Any:
-        self.sent.append((query, 1))
+        if "set_config" not in query:
+            self.sent.append((query, 1))
         return await super().fetch(query, *arguments, **options)
 
     async def execute(self, query: str, *arguments: Any, **options: Any) -> Any:

@@ -117,14 +117,18 @@ def test_there_are_only_so_many_merged_statements() -> None:
 
 
 class Overheard(PooledConnection):
-    """Notes every text it sends."""
+    """Notes the first word of every text it sends, but for that which each connection begins with."""
 
     __slots__ = ()
     texts: ClassVar[list[str]]
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.add_query_logger(lambda query: self.texts.append(query.query.split()[0]))
+        self.add_query_logger(self._note)
+
+    def _note(self, query: Any) -> None:
+        if "set_config" not in query.query:
+            self.texts.append(query.query.split()[0])
 
 
 async def claim(transaction: Transaction) -> Payment:

@@ -63,14 +63,18 @@ async def until(look: Callable[[], Awaitable[object]], wanted: object) -> None:
 
 
 class Overheard(PooledConnection):
-    """Notes every text it sends."""
+    """Notes every text it sends, but for that which each connection begins with."""
 
     __slots__ = ()
     texts: ClassVar[list[str]]
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.add_query_logger(lambda query: self.texts.append(query.query))
+        self.add_query_logger(self._note)
+
+    def _note(self, query: Any) -> None:
+        if "set_config" not in query.query:
+            self.texts.append(query.query)
 
 
 async def test_each_is_one_statement_with_no_transaction_around_it(postgres_url: str) -> None:

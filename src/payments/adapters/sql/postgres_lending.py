@@ -22,7 +22,7 @@ from payments.adapters.sql.postgres_pool import ACQUIRE_S
 from payments.domain.errors import StorageUnavailable
 
 KEPT_S: Final = 0.02
-"""After so long all that are at hand are returned to the pool."""
+"""What nobody needed for so long, twice that at most, is returned to the pool."""
 
 
 class Lender:
@@ -30,7 +30,8 @@ class Lender:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
-        self._at_hand: list[asyncpg.Connection] = []
+        self._at_hand: list[tuple[asyncpg.Connection, float]] = []
+        """Each with when it was used; the last used is the next to be lent."""
         self._returning: asyncio.TimerHandle | None = None
         self._waiting = 0
         """How many wait for one of the pool."""
@@ -85,7 +86,7 @@ class Lender:
 
     async def _taken(self) -> asyncpg.Connection:
         while self._at_hand:
-            connection = self._at_hand.pop()
+            connection, _ = self._at_hand.pop()
             if not _is_lost(connection):
                 return connection
             self._part_with(connection)
@@ -102,16 +103,26 @@ class Lender:
             self._waiting -= 1
 
     def _keep(self, connection: asyncpg.Connection) -> None:
-        self._at_hand.append(connection)
+        loop = asyncio.get_running_loop()
+        self._at_hand.append((connection, loop.time()))
         if self._returning is None:
-            self._returning = asyncio.get_running_loop().call_later(KEPT_S, self._return_all)
+            self._returning = loop.call_later(KEPT_S, self._return_idle)
+
+    def _return_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        idle_since = loop.time() - KEPT_S
+        idle = [connection for connection, used in self._at_hand if used <= idle_since]
+        self._at_hand = [each for each in self._at_hand if each[1] > idle_since]
+        self._returning = loop.call_later(KEPT_S, self._return_idle) if self._at_hand else None
+        for connection in idle:
+            self._part_with(connection)
 
     def _return_all(self) -> None:
         if self._returning is not None:
             self._returning.cancel()
             self._returning = None
         while self._at_hand:
-            self._part_with(self._at_hand.pop())
+            self._part_with(self._at_hand.pop()[0])
 
     def _part_with(self, connection: asyncpg.Connection) -> None:
         parting = asyncio.create_task(self._give_back(connection))
