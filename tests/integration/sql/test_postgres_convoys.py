@@ -24,7 +24,7 @@ from payments.application.records import StoredChange
 from payments.domain.errors import StorageUnavailable
 from payments.domain.payment import Payment
 from payments.testing.contracts.stored import NOW, a_notice, a_payment, an_answer, an_attempt, keep, numbered
-from tests.integration.sql.test_postgres_single_writes import LATE, WAITING_HERE, until
+from tests.integration.sql.test_postgres_single_writes import LATE, until, waiting_here
 from tests.integration.sql.test_statements import STATEMENTS
 from tests.postgres import execute
 
@@ -273,7 +273,7 @@ async def test_who_waits_for_a_lock_holds_up_nobody_for_long(units: UnitOfWork, 
     await somebody.execute("SELECT 1 FROM payments WHERE payment_id = $1 FOR UPDATE", str(kept[0].payment_id))
     waiting, beside = [asyncio.create_task(units.write(OneMore(payment))) for payment in kept[:2]]
     async with asyncio.timeout(LATE):
-        await until(lambda: somebody.fetchval(WAITING_HERE), 1)
+        await until(lambda: waiting_here(somebody), 1)
         assert await units.write(OneMore(kept[2])) == 1
         assert await beside == 1, "it went with one that still waits"
         assert not waiting.done()
@@ -299,7 +299,7 @@ async def test_two_who_change_the_same_payments_do_not_wait_for_each_other(
         *(others.write(OneMore(payment)) for payment in reversed(known)),
     )
     async with asyncio.timeout(LATE):
-        await until(lambda: somebody.fetchval(WAITING_HERE), 2)
+        await until(lambda: waiting_here(somebody), 2)
         await holding.rollback()
         await changing
     await somebody.close()
@@ -345,7 +345,7 @@ async def test_nor_do_two_who_store_the_same_notices(
         *map(units.single.add_known_notice, mine), *map(others.single.add_known_notice, theirs)
     )
     async with asyncio.timeout(LATE):
-        await until(lambda: somebody.fetchval(WAITING_HERE), 2)
+        await until(lambda: waiting_here(somebody), 2)
         await holding.rollback()
         assert sum(await adding) == len(mine)
     await somebody.close()

@@ -31,10 +31,18 @@ pytestmark = pytest.mark.anyio
 
 TOKEN, OTHER = numbered(9, 1), numbered(9, 2)
 LATE = 10.0
-WAITING_HERE = (
+_WAITING_HERE = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
 """Other tests wait for locks of other databases of this server."""
+
+
+async def waiting_here(connection: asyncpg.Connection) -> int:
+    """How many sessions wait for a lock."""
+    # Within a transaction the server goes on telling who was there when it was first asked.
+    await connection.execute("SELECT pg_stat_clear_snapshot()")
+    count: int = await connection.fetchval(_WAITING_HERE)
+    return count
 
 
 async def leased(units: UnitOfWork) -> tuple[Notice, ...]:
@@ -136,7 +144,7 @@ async def test_whoever_does_not_wait_for_a_single_write_hangs_up_and_never_break
         await holding.start()
         await somebody.execute("SELECT 1 FROM notices FOR UPDATE")
         going = asyncio.create_task(units.single.finish_notices((handled(notice),), token=TOKEN))
-        await until(lambda: somebody.fetchval(WAITING_HERE), 1)
+        await until(lambda: waiting_here(somebody), 1)
         going.cancel()
         with pytest.raises(asyncio.CancelledError):
             await going
@@ -248,7 +256,7 @@ async def test_of_many_at_once_one_that_was_leased_to_another_meanwhile_is_left_
             "UPDATE notices SET lease = $1 WHERE notice_id = $2", str(OTHER), str(taken[0].notice_id)
         )
         going = asyncio.create_task(units.single.finish_notices(tuple(map(handled, taken)), token=TOKEN))
-        await until(lambda: somebody.fetchval(WAITING_HERE), 1)
+        await until(lambda: waiting_here(somebody), 1)
         await taking_over.commit()
         await going
         await somebody.close()

@@ -40,6 +40,8 @@ class Lender:
         self._closed = False
         self._parting: set[asyncio.Task[None]] = set()
         """Connections on their way back that nobody waits for."""
+        self._idle: set[asyncio.Task[None]] = set()
+        """Those of them that nobody needed: they are there in a turn or two, and to make one takes longer."""
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
@@ -55,7 +57,7 @@ class Lender:
             yield connection
         except asyncio.CancelledError:
             # Whoever goes away is not kept until the server has heard of it, which may hear nothing any more.
-            self._part_with(connection)
+            _ = self._part_with(connection)
             raise
         except BaseException:
             await self._give_back(connection)
@@ -89,9 +91,11 @@ class Lender:
             connection, _ = self._at_hand.pop()
             if not _is_lost(connection):
                 return connection
-            self._part_with(connection)
+            _ = self._part_with(connection)
         self._waiting += 1
         try:
+            if self._idle:
+                await asyncio.wait(self._idle, return_when=asyncio.FIRST_COMPLETED)
             return await self.pool.acquire(timeout=ACQUIRE_S)
         except TimeoutError as error:
             raise StorageUnavailable(
@@ -115,19 +119,22 @@ class Lender:
         self._at_hand = [each for each in self._at_hand if each[1] > idle_since]
         self._returning = loop.call_later(KEPT_S, self._return_idle) if self._at_hand else None
         for connection in idle:
-            self._part_with(connection)
+            parting = self._part_with(connection)
+            self._idle.add(parting)
+            parting.add_done_callback(self._idle.discard)
 
     def _return_all(self) -> None:
         if self._returning is not None:
             self._returning.cancel()
             self._returning = None
         while self._at_hand:
-            self._part_with(self._at_hand.pop()[0])
+            _ = self._part_with(self._at_hand.pop()[0])
 
-    def _part_with(self, connection: asyncpg.Connection) -> None:
+    def _part_with(self, connection: asyncpg.Connection) -> "asyncio.Task[None]":
         parting = asyncio.create_task(self._give_back(connection))
         self._parting.add(parting)
         parting.add_done_callback(self._parting.discard)
+        return parting
 
     async def _give_back(self, connection: asyncpg.Connection) -> None:
         # What was done on it stands, and what went wrong has been said. One that is lost on its way back,
