@@ -204,16 +204,18 @@ class AtWork:
 
 
 async def test_who_asks_while_somebody_else_is_at_work_waits_for_company_for_a_moment(
-    waiting_for_company: Convoy[int, int], road: Road, monkeypatch: pytest.MonkeyPatch
+    waiting_for_company: Convoy[int, int], road: Road
 ) -> None:
-    monkeypatch.setattr(module, "GATHER_S", 0.2)
     at_work = AtWork(waiting_for_company)
-    (first,) = [asyncio.create_task(at_work(1))]
+    first = asyncio.create_task(at_work(1))
     async with asyncio.timeout(10):
         await road.taken.wait()
     second = await gone(waiting_for_company, 2)
     third = await gone(waiting_for_company, 3)
     assert road.loads == [[1]]
+    assert isinstance(waiting_for_company._gate, asyncio.TimerHandle)
+    # As its time does.
+    waiting_for_company._leave()
     assert [await each for each in (*second, *third)] == [4, 6]
     assert road.loads == [[1], [2, 3]]
     at_work.done.set()
