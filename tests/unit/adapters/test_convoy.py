@@ -1,8 +1,10 @@
 """What several ask for at the same time goes together, and each has its own answer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from contextvars import Context
+from typing import Any, TypeVar
 
 import attrs
 import pytest
@@ -12,6 +14,8 @@ from payments.adapters.sql.convoy import FEW, MOST, Askers, Convoy
 from payments.adapters.sql.runner import TryAgain
 
 pytestmark = pytest.mark.anyio
+
+A = TypeVar("A")
 
 
 @pytest.fixture(autouse=True)
@@ -55,9 +59,14 @@ def convoy(road: Road) -> Convoy[int, int]:
     return Convoy(road)
 
 
+def by_itself(asking: Coroutine[Any, Any, A]) -> asyncio.Task[A]:
+    """A task that nobody who ever asked has started, in this test or in one before."""
+    return asyncio.create_task(asking, context=Context())
+
+
 async def gone(convoy: Convoy[int, int], *numbers: int) -> list[asyncio.Task[int]]:
-    """Those who ask for ``numbers``, on their way."""
-    asking = [asyncio.create_task(convoy(number)) for number in numbers]
+    """Those who ask for ``numbers``, on their way, each by itself."""
+    asking = [by_itself(convoy(number)) for number in numbers]
     for _ in range(4):
         await asyncio.sleep(0)
     return asking
@@ -207,7 +216,7 @@ async def test_who_asks_while_somebody_else_is_at_work_waits_for_company_for_a_m
     waiting_for_company: Convoy[int, int], road: Road
 ) -> None:
     at_work = AtWork(waiting_for_company)
-    first = asyncio.create_task(at_work(1))
+    first = by_itself(at_work(1))
     async with asyncio.timeout(10):
         await road.taken.wait()
     second = await gone(waiting_for_company, 2)
@@ -228,7 +237,7 @@ async def test_who_asks_when_the_others_have_ended_waits_for_nobody(
     ended: list[asyncio.Task[int]] = []
     async with asyncio.timeout(10):
         for number in range(3):
-            ended.append(asyncio.create_task(waiting_for_company(number)))
+            ended.append(by_itself(waiting_for_company(number)))
             assert await ended[-1] == 2 * number
 
 
@@ -240,7 +249,7 @@ async def test_what_one_has_started_is_no_company(waiting_for_company: Convoy[in
         return [first, *await asyncio.gather(waiting_for_company(number + 1))]
 
     async with asyncio.timeout(10):
-        assert await asyncio.create_task(asks_and_has_asked(1)) == [2, 4]
+        assert await by_itself(asks_and_has_asked(1)) == [2, 4]
 
 
 async def test_who_asks_again_and_again_waits_for_nobody(waiting_for_company: Convoy[int, int]) -> None:
@@ -253,10 +262,10 @@ async def test_who_asked_long_ago_is_no_company(
 ) -> None:
     monkeypatch.setattr(module, "BUSY_S", 0.0)
     at_work = AtWork(waiting_for_company)
-    first = asyncio.create_task(at_work(1))
+    first = by_itself(at_work(1))
     async with asyncio.timeout(10):
         await road.taken.wait()
-        assert await waiting_for_company(2) == 4
+        assert await by_itself(waiting_for_company(2)) == 4
     at_work.done.set()
     await first
 
@@ -265,10 +274,10 @@ async def test_where_many_went_together_nobody_waits_for_more(
     waiting_for_company: Convoy[int, int], road: Road
 ) -> None:
     at_work = AtWork(waiting_for_company)
-    many = [asyncio.create_task(at_work(number)) for number in range(FEW + 1)]
+    many = [by_itself(at_work(number)) for number in range(FEW + 1)]
     async with asyncio.timeout(10):
         await road.taken.wait()
-        assert await waiting_for_company(100) == 200
+        assert await by_itself(waiting_for_company(100)) == 200
     assert [len(load) for load in road.loads] == [FEW + 1, 1]
     at_work.done.set()
     await asyncio.gather(*many)
