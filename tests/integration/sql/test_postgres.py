@@ -474,7 +474,7 @@ async def test_a_connection_that_is_lost_on_its_way_back_undoes_nothing(postgres
 async def test_one_connection_serves_one_after_the_other_and_goes_back_soon_after_the_last(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("payments.adapters.sql.postgres_lending.KEPT_S", 1.0)
+    monkeypatch.setattr("payments.adapters.sql.postgres_lending.KEPT_S", 3.0)
     LostOnItsWayBack.lost = 0
     async with open_postgres_database(postgres_url, connection=LostOnItsWayBack) as database:
         for _ in range(5):
