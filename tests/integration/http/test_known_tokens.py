@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -51,17 +50,17 @@ def public_key(issuer: Issuer) -> Any:
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tokens whose signature was looked at."""
-    looked_at: list[str] = []
+    tokens: list[str] = []
     decode = jwt.decode_complete
 
     def looking(token: str, *arguments: Any, **options: Any) -> Any:
-        looked_at.append(token)
+        tokens.append(token)
         return decode(token, *arguments, **options)
 
     monkeypatch.setattr(jwt, "decode_complete", looking)
-    return iter([looked_at])
+    return tokens
 
 
 async def refused(callers: Callers, token: str) -> bool:
@@ -71,9 +70,8 @@ async def refused(callers: Callers, token: str) -> bool:
 
 
 async def test_the_signature_of_a_good_token_is_looked_at_once_and_says_the_same_each_time(
-    looks: Iterator[list[str]],
+    looked_at: list[str],
 ) -> None:
-    (looked_at,) = looks
     callers, token = by_one_key(), signed()
 
     admitted = [await callers.admit(asking(token), READ) for _ in range(3)]

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 MOST: Final = 4096
-"""So many are remembered by each process, some 2 MB."""
+"""So many are remembered by each process."""
 
 _BEGINS: Final = ("nbf", "iat")
 """The claims before which a token does not count."""
