@@ -1,7 +1,8 @@
 """A provider that prompts on a phone and reports to secret addresses, as M-Pesa does, and is no better.
 
 Its answer "paid" attests nothing; it knows a prompt only by its own name; its reports come once or not at
-all; and sometimes it says "declined" of a prompt that was confirmed.
+all; and sometimes it says "declined" of a prompt that was confirmed: at first, and for as long as it likes
+where a report told us of the money.
 """
 
 from collections.abc import Callable
