@@ -16,7 +16,7 @@ import attrs
 
 from payments.adapters.environment import PREFIX, Environment, Row
 from payments.adapters.notifiers.smtp import SmtpServer
-from payments.adapters.orders.signing import Signer
+from payments.adapters.orders.signing import key_of
 from payments.adapters.providers.listing import available_providers
 from payments.adapters.secret import Secret
 from payments.adapters.sql.postgres import DEFAULT_POOL_SIZE
@@ -233,9 +233,11 @@ def _orders(environment: Environment) -> OrdersSettings | None:
     secrets = environment.secrets("ORDERS_SIGNING_SECRETS")
     for secret in secrets:
         try:
-            Signer.of((secret.reveal(),))
+            key = key_of(secret.reveal())
         except ValueError as error:
             environment.refuse("ORDERS_SIGNING_SECRETS", str(error))
+        else:
+            environment.refuse_guessable("ORDERS_SIGNING_SECRETS", key.decode("latin-1"))
     if not (url or token or secrets or environment.live):
         return None
     if not url:
