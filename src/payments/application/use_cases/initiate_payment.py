@@ -207,6 +207,7 @@ class InitiatePayment:
                 opened_now = payment.attempt(mine.reference)
                 if opened_now.status is AttemptStatus.OPEN:
                     _refuse_settled(payment, run.order.user_id)
+                    self._refuse_unproven(payment)
                     return self._initiated(payment, opened_now, run.gateway)
             if self._clock.monotonic() >= run.give_up_at:
                 await self._not_by_its_clock(run, payment)
