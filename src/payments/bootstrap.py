@@ -451,11 +451,11 @@ def _waited_for(field: Any, portal: BlockingPortal) -> Any:
 
 @contextmanager
 def open_payments_sync(
-    settings: Settings | None = None, parts: Parts | None = None
+    settings: Settings | None = None, parts: Parts | None = None, *, read_only: bool = False
 ) -> Iterator[BlockingPayments]:
     """The synchronous twin of :func:`open_payments`."""
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(open_payments(settings, parts)) as payments,
+        portal.wrap_async_context_manager(open_payments(settings, parts, read_only=read_only)) as payments,
     ):
         yield BlockingPayments(payments, portal)

@@ -16,11 +16,12 @@ import attrs
 
 from payments.adapters.environment import PREFIX, Environment, Row
 from payments.adapters.notifiers.smtp import SmtpServer
-from payments.adapters.orders.signing import Signer
+from payments.adapters.orders.signing import key_of
 from payments.adapters.providers.listing import available_providers
 from payments.adapters.secret import Secret
 from payments.adapters.sql.postgres import DEFAULT_POOL_SIZE
 from payments.adapters.sql.postgres_url import hosts_in_the_clear, is_postgresql
+from payments.adapters.sql.sqlite_connection import database_file
 from payments.adapters.web_addresses import split_address, stays_here, without_password, without_query
 from payments.application.notice_limits import DEFAULT_UNKNOWN, NoticeLimits
 from payments.application.retention import LEAST_NOTICES, LEAST_PEOPLE, Retention
@@ -174,7 +175,9 @@ class Settings:
 def _database_url(environment: Environment) -> str:
     url = environment.private_url("DATABASE_URL", DEFAULT_DATABASE_URL, ("sqlite", "postgresql", "memory"))
     if environment.live and url.startswith("memory:"):
-        environment.refuse("DATABASE_URL", "Live mode forgets nothing; use sqlite:// or postgresql://.")
+        environment.refuse("DATABASE_URL", "Live mode forgets nothing; use sqlite:/// or postgresql://.")
+    if url.startswith("sqlite:"):
+        _refuse_no_file(environment, url)
     hosts: tuple[str, ...] = ()
     if environment.live and is_postgresql(url):
         try:
@@ -184,6 +187,15 @@ def _database_url(environment: Environment) -> str:
     remedy = "add sslmode=verify-full to the address, or at least sslmode=require"
     _refuse_in_the_clear(environment, "DATABASE_URL", hosts, remedy)
     return url
+
+
+def _refuse_no_file(environment: Environment, url: str) -> None:
+    path = url.removeprefix("sqlite:///")
+    try:
+        database_file("" if path == url else path)
+    except ConfigurationInvalid as error:
+        remedy = "Use sqlite:///payments.db, or sqlite:////var/lib/payments/payments.db for a whole path."
+        environment.refuse("DATABASE_URL", f"{error.detail} {remedy}")
 
 
 def _refuse_in_the_clear(environment: Environment, name: str, hosts: tuple[str, ...], remedy: str) -> None:
@@ -233,9 +245,11 @@ def _orders(environment: Environment) -> OrdersSettings | None:
     secrets = environment.secrets("ORDERS_SIGNING_SECRETS")
     for secret in secrets:
         try:
-            Signer.of((secret.reveal(),))
+            key = key_of(secret.reveal())
         except ValueError as error:
             environment.refuse("ORDERS_SIGNING_SECRETS", str(error))
+        else:
+            environment.refuse_guessable("ORDERS_SIGNING_SECRETS", key.decode("latin-1"))
     if not (url or token or secrets or environment.live):
         return None
     if not url:

@@ -292,6 +292,26 @@ def test_states_are_shown_for_people_and_for_the_documentation(capsys: pytest.Ca
     assert capsys.readouterr().out.startswith("# States\n")
 
 
+def test_states_are_written_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["states", "--json"]) == 0
+    payment, attempt, capture, refund = as_json(capsys)
+    assert [each["name"] for each in (payment, attempt, capture, refund)] == [
+        *("Payment", "Attempt", "Capture", "Refund")
+    ]
+    assert payment["births"] == ["pending"]
+    assert payment["ends"] == ["success"]
+    assert {"before": "failed", "event": "payment retried", "after": "processing"} in payment["edges"]
+    assert exit_code(["states", "--json", "--markdown"]) == 2
+    assert "--markdown" in capsys.readouterr().err
+
+
+def test_the_openapi_document_is_json_whether_that_is_said_or_not(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["openapi", "--json"]) == 0
+    said = as_json(capsys)
+    assert exit_code(["openapi"]) == 0
+    assert said == as_json(capsys)
+
+
 def test_a_planted_inconsistency_is_found_and_named(
     configured: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -146,6 +146,10 @@ async def test_an_order_that_names_itself_by_a_number_is_compared_as_text() -> N
             {"phone_number": "0911 22-33-44", "first_name": " Abebe "},
             Customer(phone_number="0911 22-33-44", first_name="Abebe"),
         ),
+        ({"phone_number": "(0712) 345.678"}, Customer(phone_number="(0712) 345.678")),
+        ({"phone_number": "(+254) 712 345 678"}, Customer(phone_number="(+254) 712 345 678")),
+        ({"phone_number": "0712345678/0722345678"}, Customer()),
+        ({"phone_number": "12.30"}, Customer()),
     ],
 )
 async def test_a_customer_nobody_can_reach_can_still_pay(customer: Any, expected: Customer) -> None:

@@ -1,5 +1,6 @@
 """The settings as one value: what is read, what is refused, and that every mistake is said at once."""
 
+import base64
 from datetime import timedelta
 from pathlib import Path
 
@@ -207,6 +208,30 @@ def test_live_mode_refuses_what_is_unsafe_or_senseless_and_names_it(name: str, v
     mistakes = refused(**{name: value})
     assert list(mistakes) == [name]
     assert not any(secret in mistakes[name] for secret in (TEST_KEY, LIVE_KEY, STRONG[:30], PEM))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite://payments.db",
+        "sqlite:///:memory:",
+        "sqlite:///payments.db?mode=ro",
+    ],
+)
+@pytest.mark.parametrize("mode", ["sandbox", "live"])
+def test_a_sqlite_address_that_names_no_file_is_refused_with_the_other_mistakes(url: str, mode: str) -> None:
+    mistakes = refused(MODE=mode, CHAPA_SECRET_KEY=None, DATABASE_URL=url, LOG_FORMAT="xml")
+    assert {"DATABASE_URL", "LOG_FORMAT"} <= set(mistakes)
+    assert "sqlite:///payments.db" in mistakes["DATABASE_URL"]
+
+
+@pytest.mark.parametrize("known", [b"x" * 32, b"change-me-change-me-change-me", b"demo-secret-of-nobody-123"])
+def test_live_mode_refuses_a_signing_secret_that_everybody_knows_however_it_is_written(known: bytes) -> None:
+    secret = f"whsec_{base64.b64encode(known).decode()}"
+    assert list(refused(ORDERS_SIGNING_SECRETS=f"{SIGNING},{secret}")) == ["ORDERS_SIGNING_SECRETS"]
+    assert Settings.from_env(LIVE | {"PAYMENTS_ORDERS_SIGNING_SECRETS": SIGNING}).orders is not None
 
 
 @pytest.mark.parametrize(

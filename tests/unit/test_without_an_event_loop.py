@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,8 @@ from payments.adapters.notifiers.memory import MemoryNotifier
 from payments.adapters.orders.memory import MemoryOrders
 from payments.application.ports.orders import Order
 from payments.application.ports.providers import Providers, Span
-from payments.domain.errors import OrderNotFound, UnsupportedProvider
+from payments.bootstrap import migrate_database
+from payments.domain.errors import OrderNotFound, StorageUnavailable, UnsupportedProvider
 from payments.domain.payment import Customer
 from payments.testing import ScriptedProvider
 
@@ -46,6 +48,24 @@ def test_a_call_is_answered_or_raises_as_if_it_had_been_awaited(payments: Blocki
     assert payments.explain.by_reference(opened.reference).payment_id == opened.payment_id
     with pytest.raises(OrderNotFound):
         payments.initiate(order_id="order_1", user_id="user_2", provider="scripted")
+
+
+def test_a_reader_beside_the_service_sees_and_writes_nothing(
+    tmp_path: Path, scripted: ScriptedProvider
+) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/payments.db")
+    migrate_database(settings)
+    orders = MemoryOrders()
+    orders.put(ORDER)
+    parts = Parts(
+        orders=orders, notifier=MemoryNotifier(), providers=Providers({"scripted": scripted.provider()})
+    )
+    with open_payments_sync(settings, parts) as writer:
+        writer.initiate(order_id="order_1", user_id="user_1", provider="scripted")
+        with open_payments_sync(settings, parts, read_only=True) as reader:
+            assert [line.order_id for line in reader.list("user_1").items] == ["order_1"]
+            with pytest.raises(StorageUnavailable):
+                reader.sweep()
 
 
 def test_what_a_provider_lists_is_compared_one_by_one(

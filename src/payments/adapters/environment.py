@@ -32,6 +32,7 @@ _EVERYBODY_KNOWS: Final = re.compile(
     re.IGNORECASE,
 )
 _LEAST_DIFFERENT_CHARACTERS: Final = 8
+_ADVICE: Final = "in live mode use one of your own, such as `openssl rand -hex 32` prints."
 
 T = TypeVar("T")
 
@@ -215,14 +216,18 @@ class Environment:
                 rows.append(Row(name=name.removeprefix(PREFIX), shown=meant, source="unknown"))
         return tuple(rows)
 
+    def refuse_guessable(self, name: str, text: str) -> None:
+        """Record it, in live mode, if ``text``, a secret written in another form, is known to everybody."""
+        if self.live and _is_guessable(text) and not self.refused(name):
+            self.refuse(name, f"It is a default or example that everybody knows; {_ADVICE}")
+
     def _refuse_weak(self, name: str, found: tuple[str, ...], least_bytes: int) -> None:
         if not self.live:
             return
-        advice = "in live mode use one of your own, such as `openssl rand -hex 32` prints."
         if any(len(text.encode()) < least_bytes for text in found):
-            self.refuse(name, f"It is shorter than {least_bytes} bytes; {advice}")
-        elif any(_is_guessable(text) for text in found):
-            self.refuse(name, f"It is a default or example that everybody knows; {advice}")
+            self.refuse(name, f"It is shorter than {least_bytes} bytes; {_ADVICE}")
+        for text in found:
+            self.refuse_guessable(name, text)
 
     def _listed(self, name: str, value: str) -> tuple[str, ...]:
         if not value.startswith("["):

@@ -95,6 +95,10 @@ class Payment:
             if c.disposition is Disposition.HELD and refunded(c, self.refunds) < c.amount
         )
 
+    def holds_own_money(self, reference: str) -> bool:
+        """Whether money of this attempt's own page waits for a person; it ends in no way meanwhile."""
+        return any(c.reference == reference and not c.attached for c in self.held_captures)
+
     @property
     def current_attempt(self) -> Attempt | None:
         """The attempt that speaks for the payment: the settling one, else the live one, else the latest.
@@ -256,7 +260,7 @@ def expire(payment: Payment, reference: str, *, reason: Reason, page_closed: boo
     """Close a live attempt without an answer about money; ``page_closed`` when its provider confirmed it."""
     attempt = payment.attempt(reference)
     change = close_page(payment, reference, now=now) if page_closed else Change(payment)
-    if attempt.live:
+    if attempt.live and not payment.holds_own_money(reference):
         change = _expired(change, change.payment.attempt(reference), reason, now)
     return projected(change, now)
 

@@ -14,6 +14,7 @@ import attrs
 from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture, Vouched
+from payments.domain.collection import subject_of
 from payments.domain.confirming import confirmed, receipt_of
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Outcome, Report, Rule
@@ -269,8 +270,16 @@ def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
     if refusal:
         return _orphan(payment, finding, refusal)
     answer = finding.answer
-    if _money_meant(payment, finding) is not None:
-        return Settlement(Change(payment.with_attempt(_learnt(attempt, finding))), Rule.ALREADY_COUNTED)
+    here = _money_meant(payment, finding)
+    if here is not None:
+        change = Change(payment.with_attempt(_learnt(attempt, finding)))
+        amounts = answer.amounts(attempt.amount)
+        if here.vouched is Vouched.RECORDED and finding.vouched is None and here.amount not in amounts:
+            detail = (
+                f"A person recorded {here.amount}, and its provider says {answer.arrived or attempt.amount}."
+            )
+            change = _ask_once(change, ReviewKind.DISPUTE, finding, detail, subject=str(here.capture_id))
+        return Settlement(change, Rule.ALREADY_COUNTED)
     if finding.confirmed_after is not None and answer.amount is None:
         # An answer that waited for the payment's lock was not given when that came.
         heard = min(finding.now, finding.heard_at or finding.now)
@@ -330,8 +339,13 @@ def _orphan(payment: Payment, finding: Finding, rule: Rule) -> Settlement:
     # The same money may be attested for several attempts, and each of them is a question of its own; however
     # often the provider repeats the answer, the question is asked once.
     subject = f"{finding.reference}:{finding.answer.capture_key}"
+    kind, detail = ReviewKind.ORPHAN, rule.value
+    if payment.attempt(finding.reference).on_delivery:
+        subject = subject_of(finding.answer.capture_key or "")
+    elif finding.answer.outcome is Outcome.RETURNED and (kind, subject) in finding.asked:
+        kind, detail = ReviewKind.DISPUTE, f"Money that is not counted here went back: {rule.value}."
     if rule is not Rule.NOT_ATTESTED:
-        change = _ask_once(change, ReviewKind.ORPHAN, finding, rule.value, subject=subject)
+        change = _ask_once(change, kind, finding, detail, subject=subject)
     return Settlement(change, rule)
 
 
@@ -377,7 +391,7 @@ def _captured(payment: Payment, attempt: Attempt, finding: Finding, disposition:
 
 
 def _declined(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
-    if not attempt.live:
+    if not attempt.live or payment.holds_own_money(attempt.reference):
         said = attempt.said_paid_at and min(attempt.said_paid_at, finding.now)
         ended = attrs.evolve(_learnt(attempt, finding), said_paid_at=said)
         change = Change(payment.with_attempt(ended))
@@ -450,7 +464,7 @@ def _gone(payment: Payment, attempt: Attempt, finding: Finding, reason: Reason, 
     change = Change(payment)
     if not attempt.page_closed:
         change = change.then(closed, happened.PageClosed(reference=attempt.reference))
-    if not attempt.live:
+    if not attempt.live or payment.holds_own_money(attempt.reference):
         return Settlement(change, Rule.NO_LONGER_LIVE)
     event = happened.AttemptExpired(reference=attempt.reference, reason=reason)
     return Settlement(change.then(closed.after(event), event), rule)

@@ -328,7 +328,7 @@ def token(
     _say(reports.as_json({"token": signed, "user": user, "scope": scope}) if json else signed)
 
 
-def states_(*, markdown: bool = False) -> None:
+def states_(*, markdown: bool = False, json: Json = False) -> int:
     """Show the state machines.
 
     Parameters
@@ -336,13 +336,19 @@ def states_(*, markdown: bool = False) -> None:
     markdown
         As docs/states.md, with Mermaid diagrams.
     """
-    from payments.entrypoints import states
+    from payments.entrypoints import reports, states
 
-    _say((states.as_markdown() if markdown else states.as_text()).rstrip("\n"))
+    if markdown and json:
+        return said("Choose one of --markdown and --json.\nSee: payments states --help", USAGE)
+    if json:
+        _say(reports.machines_as_json(states.MACHINES))
+    else:
+        _say((states.as_markdown() if markdown else states.as_text()).rstrip("\n"))
+    return 0
 
 
-def openapi() -> None:
-    """Write the OpenAPI document of this configuration."""
+def openapi(*, json: Json = False) -> None:  # noqa: ARG001 -- it is JSON in any case; scripts may say so
+    """Write the OpenAPI document of this configuration, as JSON."""
     import msgspec
 
     from payments.entrypoints.http.openapi import document

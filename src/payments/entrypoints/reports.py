@@ -17,6 +17,7 @@ from payments.application.answers import Explanation, Violation
 from payments.application.payments import Payments
 from payments.domain.errors import PaymentNotFound, ReferenceNotFound
 from payments.entrypoints.doctor import Diagnosis
+from payments.entrypoints.states import Machine
 
 _WIDTH: Final = 110
 
@@ -101,6 +102,11 @@ def rows_as_text(rows: Iterable[Shown]) -> str:
     for row in rows:
         table.add_row(Text(f"PAYMENTS_{row.name}"), Text(row.shown or "–"), Text(row.source))
     return _drawn(table)
+
+
+def machines_as_json(machines: Iterable[Machine]) -> str:
+    """``[{"name", "about", "births", "edges": [{"before", "event", "after"}], "ends"}]``."""
+    return as_json([{**attrs.asdict(machine), "ends": machine.ends} for machine in machines])
 
 
 def diagnosis_as_json(diagnosis: Diagnosis) -> str:

@@ -32,6 +32,7 @@ from payments.testing.provider import refuse_untaken
 PHONE: Final = "254712345678"
 RANGES: Final[Mapping[str, Range]] = {"KES": Range(Money.of("1.00", "KES"), Money.of("250000.00", "KES"))}
 """By currency: the least and the most."""
+_FILLING: Final = re.compile(r"[\s().-]")
 _PHONE: Final = re.compile(r"(?:254|0)(7[0-9]{8})", re.ASCII)
 
 
@@ -164,7 +165,7 @@ class ScriptedPrompts(Checkouts, StatusChecks, Callbacks, Phones):
         return b'{"accepted":true}'
 
     def normal(self, text: str | None) -> str:
-        match = _PHONE.fullmatch((text or "").removeprefix("+"))
+        match = _PHONE.fullmatch(_FILLING.sub("", text or "").removeprefix("+"))
         if match is None:
             raise InvalidRequest(errors=(FieldError("/phone_number", "Give a number such as 0712345678."),))
         return f"254{match[1]}"

@@ -110,7 +110,8 @@ class ScriptedRefunds(Refunds):
         self.calls["check"] += 1
         self.questions.append(question)
         unheard_of = RefundAnswer(
-            outcome=RefundOutcome.NOTHING, word="HTTP 503" if self.silent else "not found"
+            outcome=RefundOutcome.NOTHING if self.silent else RefundOutcome.NOT_FOUND,
+            word="HTTP 503" if self.silent else "not found",
         )
         return unheard_of if self.silent else self._outcomes.get(question.reference, unheard_of)
 

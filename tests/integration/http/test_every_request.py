@@ -209,6 +209,7 @@ class TestHealth:
             app.state.draining = True
             response = await client.get("/readyz")
             problem(response, 503, "draining")
+            assert int(response.headers["retry-after"]) >= 1
             assert (await client.get("/livez")).status_code == 200
 
 

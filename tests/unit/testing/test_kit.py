@@ -1,15 +1,18 @@
 """The public test kit does what its users are promised."""
 
+import inspect
 from datetime import timedelta
 
 import attrs
 import pytest
 from hypothesis import given
+from starlette.datastructures import Headers
 
+import payments.testing
 from payments import Money, PaymentsError
 from payments.application.ports.orders import Order
 from payments.domain.transitions import PaymentStatus
-from payments.testing import InMemoryPayments, MovableClock, in_memory_payments
+from payments.testing import InMemoryPayments, MovableClock, ScriptedPrompts, in_memory_payments
 from payments.testing.strategies import money, orders, references
 
 pytestmark = pytest.mark.anyio
@@ -26,6 +29,39 @@ async def test_the_plugin_hands_out_a_working_service(payments_in_memory: InMemo
     assert payment.status is PaymentStatus.SUCCESS
     assert [mail.subject for mail in kit.notifier.sent] == ["Payment received: 250.00 ETB for order order_1"]
     assert await kit.payments.check() == ()
+
+
+async def test_a_notice_is_taken_with_its_headers_as_pairs_or_as_a_framework_has_them(
+    payments_in_memory: InMemoryPayments,
+) -> None:
+    kit = payments_in_memory
+    kit.order("order_1", "250.00")
+    checkout = await kit.payments.initiate(order_id="order_1", user_id="user_1", provider="scripted")
+    notice = kit.provider.notice(checkout.reference)
+    frameworks = [notice.headers, list(notice.headers), dict(notice.headers), Headers(dict(notice.headers))]
+    stored = [
+        (await kit.payments.receive_notice("scripted", headers, notice.body)).stored for headers in frameworks
+    ]
+    assert stored == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    "name", ["UnitOfWorkContract", "GatewayContract", "OrdersContract", "NotifierContract"]
+)
+def test_the_contract_suites_are_part_of_the_kit(name: str) -> None:
+    suite = getattr(payments.testing, name)
+    assert suite is getattr(payments.testing.contracts, name)
+    assert inspect.isclass(suite)
+    assert name in dir(payments.testing)
+    with pytest.raises(AttributeError, match="NoContract"):
+        _ = payments.testing.NoContract
+    with pytest.raises(AttributeError, match="NoContract"):
+        _ = payments.testing.contracts.NoContract
+
+
+@pytest.mark.parametrize("phone", ["0712345678", "+254 712 345 678", "(0712) 345-678", "0712.345.678"])
+def test_a_scripted_prompt_takes_a_phone_as_people_write_it(phone: str) -> None:
+    assert ScriptedPrompts().normal(phone) == "254712345678"
 
 
 async def test_two_services_in_one_process_know_nothing_of_each_other() -> None:

@@ -25,7 +25,17 @@ from payments.domain.initiation import Step, Wish, plan
 from payments.domain.money import Money
 from payments.domain.transitions import AttemptStatus, PaymentStatus
 from payments.testing import ScriptedProvider, in_memory_payments
-from tests.unit.use_cases.shop import CLOSED, IN_FLIGHT, NOT_FOUND, NOTHING, PAYABLE, Shop, birr, refused
+from tests.unit.use_cases.shop import (
+    CLOSED,
+    IN_FLIGHT,
+    NOT_FOUND,
+    NOTHING,
+    PAYABLE,
+    InterruptedStorage,
+    Shop,
+    birr,
+    refused,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -239,6 +249,30 @@ async def test_a_declined_page_that_nobody_asks_about_any_more_is_not_handed_out
     unwatched = attrs.evolve(payment, attempts=(attrs.evolve(declined, next_check_at=None),))
 
     assert plan(unwatched, wish, now).step is Step.CLAIM
+
+
+async def test_who_is_handed_the_open_page_again_comes_back_where_was_said_last(
+    shop: Shop,
+) -> None:
+    opened = await shop.initiate()
+
+    for named, comes_back in (("app", "app"), (None, "app"), ("shop", "shop")):
+        again = await shop.kit.payments.initiate("order_1", "user_1", "scripted", return_to=named)
+        assert (again, shop.provider.calls["open"]) == (opened, 1)
+        assert (await shop.attempt(opened.reference)).return_to == comes_back
+    await shop.kit.work()
+
+
+async def test_a_page_that_is_paid_while_it_is_handed_out_again_is_handed_out_to_nobody() -> None:
+    storage = InterruptedStorage()
+    kit = in_memory_payments(unit_of_work=storage)
+    kit.order()
+    opened = await kit.payments.initiate("order_1", "user_1", "scripted")
+    kit.provider.pays(opened.reference)
+
+    storage.meanwhile = lambda: kit.payments.settle(opened.reference)
+    again = kit.payments.initiate("order_1", "user_1", "scripted", return_to="app")
+    await refused(PaymentAlreadyProcessed, again)
 
 
 @pytest.mark.parametrize("why", ["another provider", "less than a minute left", "the order changed"])

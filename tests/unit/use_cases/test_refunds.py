@@ -400,7 +400,8 @@ async def test_above_the_limit_a_second_person_approves_and_the_amount_is_set_as
     approved = await till.approve(waiting)
 
     assert (approved.status, approved.approver) == (RefundStatus.SUCCEEDED, "operator:manager")
-    await refused(RefundNotAwaiting, till.approve(waiting))
+    assert await till.approve(waiting) == approved, "their first answer may have been lost"
+    await refused(RefundNotAwaiting, till.approve(waiting, "operator:another"))
     assert till.provider.calls["request"] == 1
     await everything_holds(till.shop.kit)
 
@@ -417,6 +418,22 @@ async def test_nobody_approves_their_own_refund_by_leaving_out_their_role(one: s
     till = await till_of(rules=LIMITS)
     waiting = await till.refund("1000.00", actor=one)
     await refused(ApprovalByRequester, till.approve(waiting, another))
+
+
+@pytest.mark.parametrize("reason", ["", " \t", "x" * 501, "a\x00b", "half \ud83d"])
+async def test_a_refund_without_a_reason_that_can_be_kept_is_neither_made_nor_refused(reason: str) -> None:
+    till = await till_of(rules=LIMITS)
+    payment, waiting = await till.shop.payment(), await till.refund("600.00")
+    payments = till.shop.kit.payments
+    for asked in (
+        payments.refund(payment.payment_id, amount="1.00", reason=reason, actor="operator:clerk"),
+        payments.refuse_refund(
+            payment.payment_id, waiting.refund_id, actor="operator:manager", reason=reason
+        ),
+    ):
+        error = await refused(InvalidRequest, asked)
+        assert [field.pointer for field in error.errors] == ["/reason"]
+    assert await till.statuses() == ["awaiting_approval"]
 
 
 async def test_up_to_the_limit_nobody_else_is_asked() -> None:

@@ -1,5 +1,6 @@
 """What a payer or an operator is shown: the story, the history, the offers, the backlog."""
 
+import attrs
 import pytest
 
 from payments.application.records import Claim
@@ -172,6 +173,34 @@ async def test_offers_say_which_provider_takes_the_order_and_why_not(shop: Shop)
     assert can[2].least == birr("1.00")
     assert [offer.available for offer in cannot] == [False, False, False]
     assert cannot[2].detail == "scripted does not take JPY."
+
+
+async def test_where_nobody_may_pay_no_provider_is_available(shop: Shop) -> None:
+    async def why() -> str:
+        offers = await shop.kit.payments.offers("order_1", "user_1")
+        assert not any(offer.available for offer in offers)
+        (detail,) = {offer.detail for offer in offers}
+        return detail
+
+    shop.kit.order("order_1", payable=False)
+    assert await why() == "The order cannot be paid."
+    shop.kit.order("order_1")
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference, amount=birr("10.00"))
+    await shop.ask(opened.reference)
+    assert await why() == "Money that arrived for this order is being looked at."
+
+
+async def test_a_paid_order_is_offered_to_nobody_and_told_to_its_payer_alone(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    await shop.ask(opened.reference)
+
+    offers = await shop.kit.payments.offers("order_1", "user_1")
+    assert {(offer.available, offer.detail) for offer in offers} == {(False, "The order is paid.")}
+    shop.kit.orders.put(attrs.evolve(shop.kit.order(), user_id="user_2"))
+    for user in ("user_1", "user_2"):
+        await refused(OrderNotFound, shop.kit.payments.offers("order_1", user))
 
 
 async def test_offers_are_for_the_owner_and_need_the_orders_service(shop: Shop) -> None:

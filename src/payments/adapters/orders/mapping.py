@@ -13,7 +13,9 @@ from payments.domain.payment import Customer
 _MOST_NAME: Final = 255
 _MOST_EMAIL: Final = 254
 _EMAIL: Final = re.compile(r"[^\s@<>(),;:\"\\\[\]]{1,64}@[^\s@<>(),;:\"\\\[\]]+\.[^\s@<>(),;:\"\\\[\]]+")
-_PHONE: Final = re.compile(r"\+?[0-9][0-9 ()-]{5,23}", re.ASCII)
+# As people write it, blanks, hyphens, dots and parentheses in it: that of an initiate is taken so, too.
+_PHONE: Final = re.compile(r"[ (]*\+?(?:[ ().-]*[0-9]){6,17}[ ().-]*", re.ASCII)
+_MOST_PHONE: Final = 40
 
 
 def order_of(raw: bytes, order_id: str) -> Order:
@@ -72,7 +74,7 @@ def _customer(value: Any) -> Customer:
         email=email if email and len(email) <= _MOST_EMAIL and _EMAIL.fullmatch(email) else None,
         first_name=_text(value, "first_name"),
         last_name=_text(value, "last_name"),
-        phone_number=phone if phone and _PHONE.fullmatch(phone) else None,
+        phone_number=phone if phone and len(phone) <= _MOST_PHONE and _PHONE.fullmatch(phone) else None,
     )
 
 

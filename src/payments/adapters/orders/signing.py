@@ -28,7 +28,7 @@ class Signer:
         Raises:
             ValueError: no secret, or one that has not this form. The sentence never repeats it.
         """
-        keys = tuple(_key(secret) for secret in secrets)
+        keys = tuple(key_of(secret) for secret in secrets)
         if not keys:
             raise ValueError("A signer needs a secret.")
         return cls(keys)
@@ -45,7 +45,12 @@ class Signer:
         }
 
 
-def _key(secret: str) -> bytes:
+def key_of(secret: str) -> bytes:
+    """The bytes that ``secret`` stands for, ``whsec_`` and base64 of 24 to 64 bytes.
+
+    Raises:
+        ValueError: it has not this form. The sentence never repeats it.
+    """
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError) as error:

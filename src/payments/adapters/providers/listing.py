@@ -3,6 +3,7 @@
 A provider is a folder, or anybody's module, with the three names of :class:`ProviderFolder`.
 """
 
+import re
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any, Final, Protocol, cast
@@ -15,6 +16,9 @@ from payments.domain.errors import ConfigurationInvalid, FieldError
 from payments.domain.evidence import Mode
 
 ENTRY_POINTS: Final = "payments.providers"
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+"""What the HTTP interface takes for a provider's name."""
 
 
 class ProviderFolder(Protocol):
@@ -43,7 +47,7 @@ def available_providers() -> Mapping[str, ProviderFolder]:
 
     Raises:
         ConfigurationInvalid: an entry point cannot be loaded, lacks one of the three names, or takes a name
-            that is already there.
+            that is already there, or that no request could have.
     """
     found = {folder.NAME: folder for folder in BUILT_IN}
     mistakes = []
@@ -51,16 +55,19 @@ def available_providers() -> Mapping[str, ProviderFolder]:
         try:
             folder = entry.load()
             name = folder.NAME
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # noqa: BLE001 -- it is somebody else's module, and may raise anything
             mistakes.append(
                 FieldError(f"entry point {entry.name}", f"{entry.value} cannot be used: {error}.")
             )
             continue
         missing = [part for part in ("read_settings", "build") if not callable(getattr(folder, part, None))]
-        if missing or name in found:
-            problem = (
-                f"{entry.value} lacks {', '.join(missing)}." if missing else f"{name!r} is there already."
-            )
+        if missing:
+            problem = f"{entry.value} lacks {', '.join(missing)}."
+        elif not isinstance(name, str) or not _NAME.fullmatch(name):
+            problem = f"{name!r} is no name that a request could ask for: small letters, digits, - and _."
+        else:
+            problem = f"{name!r} is there already." if name in found else ""
+        if problem:
             mistakes.append(FieldError(f"entry point {entry.name}", problem))
             continue
         found[name] = cast("ProviderFolder", folder)

@@ -205,6 +205,8 @@ class RefundOutcome(enum.Enum):
     PENDING = "pending"
     NEEDS_ATTENTION = "needs_attention"
     """Pending until a person does something at the provider."""
+    NOT_FOUND = "not_found"
+    """It was asked, or cannot be, and knows of none under our name: one that was never sent may be sent."""
     NOTHING = "nothing"
     """No information. Ask again."""
 

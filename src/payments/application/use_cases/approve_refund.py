@@ -27,9 +27,11 @@ class ApproveRefund:
     async def __call__(self, payment_id: UUID, refund_id: UUID, *, approver: str) -> Refund:
         """The refund as it stands after it was sent; trouble at the provider shows in its status.
 
+        Who approves it again is answered so, too: their first answer may have been lost.
+
         Raises:
             PaymentNotFound, RefundNotFound: there is none.
-            RefundNotAwaiting: it was approved before, or ended.
+            RefundNotAwaiting: somebody else approved it, or it ended.
             ApprovalByRequester: ``approver`` asked for it.
             OperatorIsPayer: ``approver`` owes the payment.
         """
@@ -38,27 +40,24 @@ class ApproveRefund:
         return refund_of(after, refund_id)
 
 
-@attrs.define
+@attrs.frozen
 class _Approval:
-    """One unit of work; run again after a lost commit it finds the approval that it left."""
+    """One unit of work; run again, or asked for again, it finds the approval that its approver left."""
 
     _clock: Clock
     _payment_id: UUID
     _refund_id: UUID
     _approver: str
-    _ran: bool = attrs.field(default=False, init=False)
 
     async def __call__(self, transaction: Transaction) -> Payment:
         locked = await transaction.lock_payment(self._payment_id)
         if locked is None:
             raise PaymentNotFound
         refund = refund_of(locked, self._refund_id)
-        ours = refund.approver == self._approver and refund.status is not RefundStatus.AWAITING_APPROVAL
-        if self._ran and ours:
+        if refund.approver == self._approver and refund.status is not RefundStatus.AWAITING_APPROVAL:
             return locked
         now = self._clock.now()
         change = approve(locked, self._refund_id, approver=self._approver, now=now)
-        self._ran = True
         stored = record_refund(
             locked, change, self._refund_id, reviews=(), actor=self._approver, cause="refund", now=now
         )

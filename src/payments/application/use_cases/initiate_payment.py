@@ -195,7 +195,7 @@ class InitiatePayment:
             if payment is None or attempt is None or planned.step is Step.CLAIM:
                 payment, mine = await self._claim(run, payment, superseding=None, page_closed=False)
             elif planned.step is Step.REUSE:
-                return self._initiated(payment, attempt, run.gateway)
+                return await self._once_more(run, payment, attempt)
             elif planned.step is Step.REOPEN:
                 payment, mine = await self._reopen(run, payment, attempt), None
             elif planned.step is Step.WAIT:
@@ -207,12 +207,34 @@ class InitiatePayment:
                 opened_now = payment.attempt(mine.reference)
                 if opened_now.status is AttemptStatus.OPEN:
                     _refuse_settled(payment, run.order.user_id)
+                    self._refuse_unproven(payment)
                     return self._initiated(payment, opened_now, run.gateway)
             if self._clock.monotonic() >= run.give_up_at:
                 await self._not_by_its_clock(run, payment)
                 raise AttemptInFlight(retry_after_s=1.0, facts=_facts(payment))
             if mine is not None:
                 return None
+
+    async def _once_more(self, run: "_Run", payment: Payment, attempt: Attempt) -> Initiated:
+        """The checkout that serves already. Its payer comes back to the page that was named last."""
+        if run.return_to in (None, attempt.return_to):
+            return self._initiated(payment, attempt, run.gateway)
+
+        async def write(transaction: Transaction) -> Payment:
+            locked = await transaction.lock_payment(payment.payment_id)
+            if locked is None:
+                raise PaymentNotFound
+            present = locked.attempt(attempt.reference)
+            change = Change(locked.with_attempt(attrs.evolve(present, return_to=run.return_to)))
+            stored = record(
+                locked, change, actor=f"payer:{locked.payer}", cause="initiate", now=self._clock.now()
+            )
+            await transaction.save(stored)
+            return stored.after
+
+        after = await self._unit_of_work.write(write)
+        _refuse_settled(after, run.order.user_id)
+        return self._initiated(after, after.attempt(attempt.reference), run.gateway)
 
     def _showable(self, planned: Plan) -> Plan:
         """``planned``, but that no page is handed out again the key of whose address is gone."""

@@ -203,6 +203,8 @@ class ProcessNotices:
             # Silence tells nothing of the money, whatever went back of it before.
             told = settled.outcome is not Outcome.NOTHING
             explained = went if notice.claim is Claim.RETURNED and told else None
+            if explained is not None and await self._explained_another(notice, settled.payment):
+                explained = None
             if explained is None and not settled.answer.asked:
                 raise _NotOurTurn
             return explained
@@ -234,7 +236,7 @@ class ProcessNotices:
         await self._ask_once(
             settled.payment.payment_id,
             notice.provider,
-            lambda locked: question if _asked_for(locked, settled.reference, failed=True) else None,
+            lambda locked: question if _went_before(locked, settled.reference, notice) else None,
         )
 
     async def _ask_once(
@@ -298,6 +300,13 @@ class ProcessNotices:
         await all_of(map(look, _asked_for(payment, notice.reference)))
         return "refund succeeded" if went else None
 
+    async def _explained_another(self, notice: Notice, payment: Payment) -> bool:
+        """Whether each refund of ours that went has explained a notice of its own already."""
+        went = [r for r in _asked_for(payment, notice.reference) if r.status is RefundStatus.SUCCEEDED]
+        about = await self._unit_of_work.reads.notices_about(notice.reference or "")
+        told = [n for n in about if n.claim is Claim.RETURNED and n.outcome == "refund succeeded"]
+        return len(told) >= len(went)
+
     async def _refund(self, notice: Notice) -> tuple[Payment, Refund] | None:
         """The refund of ours it is about, with its payment, if it was asked of the provider that sent it."""
         if notice.reference is None or not notice.reference.startswith("r-"):
@@ -320,7 +329,8 @@ class ProcessNotices:
 
     async def _asked_already(self, notice: Notice, outcome: str) -> bool:
         """Whether a person was asked because of another notice that claims the same of this reference."""
-        if notice.reference is None:
+        if notice.reference is None or notice.claim in _QUESTION:
+            # Of what went back more may go.
             return False
         about = await self._unit_of_work.reads.notices_about(notice.reference)
         return any(
@@ -394,6 +404,17 @@ def _asked_for(payment: Payment, reference: str | None, *, failed: bool = False)
         and r.requested_at is not None
         and (r.status in speaks or (failed and r.status is RefundStatus.FAILED))
     )
+
+
+def _went_before(payment: Payment, reference: str, notice: Notice) -> bool:
+    """Whether money of this attempt went, or was to, by a refund that is not what the bank claims now."""
+    captures = {c.capture_id for c in payment.captures if c.paid_on == reference}
+    at_the_dashboard = any(
+        r.capture_id in captures and r.requested_at is None and r.created_at < notice.received_at
+        for r in payment.refunds
+        if r.status is RefundStatus.SUCCEEDED
+    )
+    return at_the_dashboard or bool(_asked_for(payment, reference, failed=True))
 
 
 def _asked(locked: Payment, question: happened.ReviewOpened, provider: str, now: datetime) -> StoredChange:

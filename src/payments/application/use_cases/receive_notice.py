@@ -1,6 +1,7 @@
 """Receive a notice: authenticate, store raw, acknowledge. Nothing in it decides anything."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import attrs
@@ -35,10 +36,12 @@ class ReceiveNotice:
     _shared_state: SharedState
     _unit_of_work: UnitOfWork
 
-    async def __call__(self, provider: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Received:
+    async def __call__(
+        self, provider: str, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes
+    ) -> Received:
         """Store the notice durably; a duplicate is recognised by its bytes and is no error.
 
-        ``headers`` are as received, names in any case.
+        ``headers`` are as received, names in any case: pairs, or what a framework has them in.
 
         Raises:
             UnsupportedProvider: unknown here, switched off, or one that sends no notices.
@@ -50,7 +53,8 @@ class ReceiveNotice:
         gateway = self._providers.named(provider)
         if gateway.webhooks is None:
             raise UnsupportedProvider(f"{provider} sends no notices.")
-        lowered = tuple((name.lower(), value) for name, value in headers)
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        lowered = tuple((name.lower(), value) for name, value in pairs)
         hint = gateway.webhooks.read(RawNotice(headers=lowered, body=body))
         now = self._clock.now()
         ignored = hint.claim is Claim.IGNORED

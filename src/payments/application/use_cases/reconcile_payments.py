@@ -207,7 +207,9 @@ class ReconcilePayments:
     async def _put_before_a_person(self, run: "_Run", line: LedgerLine, reference: str, what: str) -> Came:
         """Keep the line as a notice that was handled, so that attaching finds it, with its review."""
         now, name = self._clock.now(), run.provider.name
-        digest = hashlib.sha256(b"\x00".join((name.encode(), b"ledger", line.name.encode()))).hexdigest()
+        digest = hashlib.sha256(
+            b"\x00".join((name.encode(), b"ledger", line.name.encode(), reference.encode()))
+        ).hexdigest()
         about = await self._unit_of_work.reads.notices_about(reference)
         # Whoever was asked about a failure, or about what nobody could read, was not asked about money.
         notices = [notice for notice in about if notice.claim in _OF_MONEY]
@@ -242,7 +244,7 @@ class ReconcilePayments:
 
         async def write(transaction: Transaction) -> None:
             # Without its question the line must not be on record as one that was put before a person.
-            if await transaction.add_notice(notice) and not await transaction.add_review(alone):
+            if not (await transaction.add_notice(notice) and await transaction.add_review(alone)):
                 raise _OtherwiseAsked
 
         try:

@@ -1,6 +1,7 @@
 """Record what a provider said about a refund: to our request, or when it was asked later."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -116,11 +117,14 @@ def _effect(payment: Payment, refund: Refund, heard: Heard, now: datetime) -> Ch
         return refunding.succeeded(payment, refund, word=word, provider_reference=named, now=now)
     if answer.outcome is RefundOutcome.FAILED:
         return refunding.failed(payment, refund, word=word, provider_reference=named, now=now)
-    if answer.outcome is RefundOutcome.NOTHING and heard.to_our_request:
+    if answer.outcome in _TELLS_NOTHING and heard.to_our_request:
         return refunding.lost(payment, refund, word=word, provider_reference=named, now=now)
     # No information leaves the last word standing: an answer that says nothing is no recorded answer.
-    said = "" if answer.outcome is RefundOutcome.NOTHING else word
+    said = "" if answer.outcome in _TELLS_NOTHING else word
     return refunding.pending(payment, refund, word=said, provider_reference=named, now=now)
+
+
+_TELLS_NOTHING: Final = frozenset({RefundOutcome.NOTHING, RefundOutcome.NOT_FOUND})
 
 
 def _followed(change: Change, after: Change) -> Change:

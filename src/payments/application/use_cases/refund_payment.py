@@ -9,6 +9,7 @@ from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import Flow
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.reasons import said_reason
 from payments.application.refund_recording import record_refund
 from payments.application.use_cases.reserve_refund import ReserveRefund
 from payments.application.use_cases.send_refund import SendRefund
@@ -65,7 +66,7 @@ class RefundPayment:
             capture.provider,
             refund_id=refund_id or self._identifiers.unique(),
             amount=money,
-            reason=reason,
+            reason=said_reason(reason),
             actor=actor,
             capture_id=capture.capture_id,
             awaiting_approval=self._rules.needs_approval(money),

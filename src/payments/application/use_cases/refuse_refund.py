@@ -4,10 +4,10 @@ from uuid import UUID
 
 import attrs
 
-from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.clock import Clock
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.reasons import said_reason
 from payments.application.refund_recording import record_refund
 from payments.domain.errors import PaymentNotFound, RefundNotAwaiting
 from payments.domain.persons import refuse_payer
@@ -30,8 +30,9 @@ class RefuseRefund:
             PaymentNotFound, RefundNotFound: there is none.
             RefundNotAwaiting: it was approved, or ended.
             OperatorIsPayer: ``actor`` owes the payment.
+            InvalidRequest: the reason is none.
         """
-        word = without_card_numbers(f"refused by {actor}: {reason}")
+        word = f"refused by {actor}: {said_reason(reason)}"
 
         async def write(transaction: Transaction) -> Refund:
             locked = await transaction.lock_payment(payment_id)

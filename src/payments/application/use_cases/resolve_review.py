@@ -8,12 +8,12 @@ from uuid import UUID
 import attrs
 
 from payments.application.attesting import CAUSE, attest
-from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import Providers
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.reasons import said_reason
 from payments.application.recording import record
 from payments.application.review_details import Details, require_fitting
 from payments.application.review_recording import resolved_alone
@@ -39,8 +39,6 @@ from payments.domain.refund import refundable
 from payments.domain.refund_rules import RefundRules
 from payments.domain.review import Review, ReviewState
 from payments.domain.reviewing import Decided, Decision, SeenRefund, WayOut, is_decided, require_way_out
-
-LONGEST_REASON: Final = 500
 
 _Way: TypeAlias = "Callable[[Review, Decision, Details], Awaitable[Review]]"
 _Deciding: TypeAlias = Callable[[Transaction, Payment, Review, datetime], Awaitable[Decided]]
@@ -80,7 +78,7 @@ class ResolveReview:
             ReceiptPending, UnsupportedAmount, UnsupportedProvider: the money cannot be sent back, or not yet.
         """
         given = details or Details()
-        chosen = Decision(way_out=_way_out(decision), actor=actor, reason=_reason(reason))
+        chosen = Decision(way_out=_way_out(decision), actor=actor, reason=said_reason(reason))
         review = await self._unit_of_work.reads.review(review_id)
         if review is None:
             raise ReviewNotFound
@@ -330,11 +328,3 @@ def _way_out(decision: str) -> WayOut:
     except ValueError:
         offered = ", ".join(way.value for way in WayOut)
         raise InvalidRequest(errors=(FieldError("/decision", f"Use one of: {offered}."),)) from None
-
-
-def _reason(reason: str) -> str:
-    said = reason.strip()
-    if not said or len(said) > LONGEST_REASON:
-        remedy = f"Say why, in 1 to {LONGEST_REASON} characters."
-        raise InvalidRequest(errors=(FieldError("/reason", remedy),))
-    return without_card_numbers(said)

@@ -78,6 +78,10 @@ class SendRefund:
                 word="somebody has to send it at the provider and record it here",
             )
             return await self._record(payment_id, refund_id, Heard(by_a_person), cause=cause)
+        before = await self._sent_before(provider, payment, refund)
+        if before is not None and before.answer.outcome is RefundOutcome.NOTHING:
+            # It may have been sent before the database was restored, and nobody could be asked: not now.
+            return await self._record(payment_id, refund_id, Heard(before.answer), cause=cause)
         commit = _Commit(
             clock=self._clock,
             payment_id=payment_id,
@@ -94,20 +98,16 @@ class SendRefund:
         after, mine = await self._unit_of_work.write(commit)
         if not mine or provider.refunds is None:
             return after
-        heard = await self._sent_before(provider, provider.refunds, after, refund)
-        if heard is None:
-            heard = await _asked(provider.refunds, self._request(after, refund, provider))
+        heard = before or await _asked(provider.refunds, self._request(after, refund, provider))
         return await self._record(payment_id, refund_id, heard, cause=cause)
 
-    async def _sent_before(
-        self, provider: Provider, refunds: Refunds, payment: Payment, refund: Refund
-    ) -> Heard | None:
+    async def _sent_before(self, provider: Provider, payment: Payment, refund: Refund) -> Heard | None:
         """What the provider knows of a refund that waited; None where nothing is known of it.
 
         A database that was restored from a backup has forgotten what it sent since, and a provider need not
         tell a second request from the first.
         """
-        if self._clock.now() - refund.created_at <= LEFT_BEHIND:
+        if provider.refunds is None or self._clock.now() - refund.created_at <= LEFT_BEHIND:
             return None
         capture = capture_of(payment, refund.capture_id)
         question = RefundQuestion(
@@ -122,10 +122,12 @@ class SendRefund:
             reports=await self._reports(provider, refund.reference),
         )
         try:
-            answer = await refunds.check(question)
-        except Exception:  # noqa: BLE001 -- docs/model.md section 3: any exception is no information
-            return None
-        return None if answer.outcome is RefundOutcome.NOTHING else Heard(answer, to_our_request=True)
+            answer = await provider.refunds.check(question)
+        except Exception as trouble:  # noqa: BLE001 -- docs/model.md section 3: any exception is no information
+            answer = RefundAnswer(
+                outcome=RefundOutcome.NOTHING, word=f"{type(trouble).__name__} while asking"
+            )
+        return None if answer.outcome is RefundOutcome.NOT_FOUND else Heard(answer, to_our_request=True)
 
     def _request(self, payment: Payment, refund: Refund, provider: Provider) -> RefundRequest:
         capture = capture_of(payment, refund.capture_id)

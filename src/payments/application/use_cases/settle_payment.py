@@ -438,7 +438,7 @@ class Application:
         if self.report is not None and finding.report != self.report and _counts(settlement.payment, finding):
             done = await _asked_whose(transaction, done, present, self.report)
         wanted = self.surplus_refund if settlement.rule is Rule.SURPLUS else None
-        if wanted is not None and _may_be_recorded(locked, present.reference):
+        if wanted is not None and _may_be_recorded(locked):
             wanted = attrs.evolve(wanted, awaiting_approval=True)
         if wanted is not None:
             done = set_aside(done, self.evidence_id, wanted, now=now)
@@ -531,6 +531,6 @@ def _counts(payment: Payment, finding: Finding) -> bool:
     return any(capture.capture_id == finding.evidence_id for capture in payment.captures)
 
 
-def _may_be_recorded(payment: Payment, reference: str) -> bool:
-    """Whether surplus of this attempt may be what a person recorded by a name of their own."""
-    return any(c.reference == reference and c.vouched is Vouched.RECORDED for c in payment.captures)
+def _may_be_recorded(payment: Payment) -> bool:
+    """Whether surplus may be what a person recorded by a name of their own, perhaps of another attempt."""
+    return any(c.vouched is Vouched.RECORDED for c in payment.captures)

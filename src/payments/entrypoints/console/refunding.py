@@ -5,7 +5,6 @@ and whoever owes the payment neither asks for one, nor approves or refuses it.
 """
 
 import secrets
-from collections.abc import Mapping
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -15,7 +14,7 @@ from starlette.responses import Response
 from structlog.typing import FilteringBoundLogger
 
 from payments.domain.capture import Capture
-from payments.domain.errors import FieldError, InvalidRequest, RefundNotAwaiting, RefundNotFound
+from payments.domain.errors import RefundNotAwaiting, RefundNotFound
 from payments.domain.payment import Payment
 from payments.domain.persons import refuse_payer
 from payments.domain.refund import Refund, refundable
@@ -27,7 +26,6 @@ from payments.entrypoints.http import reading
 from payments.entrypoints.http.auth import Scope
 from payments.entrypoints.http.problems import INSUFFICIENT_SCOPE, NOT_FOUND, Refused
 
-LONGEST_REASON: Final = 500
 _LONGEST_MARK: Final = 64
 
 
@@ -57,7 +55,7 @@ async def refund(desk: Desk, here: Here) -> Response:
     made = await desk.payments.refund(
         payment.payment_id,
         amount=here.fields.get("amount", "").strip(),
-        reason=_reason(here.fields),
+        reason=here.fields.get("reason", ""),
         actor=here.caller.actor,
         capture_id=capture.capture_id,
         refund_id=uuid5(payment.payment_id, f"console refund {here.caller.user} {mark}"),
@@ -93,7 +91,7 @@ async def refuse(desk: Desk, here: Here) -> Response:
         payment.payment_id,
         _refund_named(here.request),
         actor=here.caller.actor,
-        reason=_reason(here.fields),
+        reason=here.fields.get("reason", ""),
     )
     return await _told(desk, here, payment, made, "operator_refused_refund")
 
@@ -144,11 +142,3 @@ def _refund_named(request: Request) -> UUID:
     if refund_id is None:
         raise RefundNotFound
     return refund_id
-
-
-def _reason(fields: Mapping[str, str]) -> str:
-    said = fields.get("reason", "").strip()
-    if not said or len(said) > LONGEST_REASON:
-        remedy = f"Say why, in 1 to {LONGEST_REASON} characters."
-        raise InvalidRequest(errors=(FieldError("/reason", remedy),))
-    return said

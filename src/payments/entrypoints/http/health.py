@@ -14,6 +14,8 @@ from payments.entrypoints.http.problems import DRAINING, Refused
 from payments.entrypoints.http.schemas import Health
 
 _PATIENCE_S: Final = 2.0
+_NEXT_PROCESS_S: Final = "5"
+"""After so long another process answers here, or this one after its restart."""
 
 
 async def live(_desk: Desk, _call: Call) -> Response:
@@ -24,7 +26,7 @@ async def live(_desk: Desk, _call: Call) -> Response:
 async def ready(desk: Desk, call: Call) -> Response:
     """Answer whether requests should be sent here: the database answers and we are not shutting down."""
     if call.request.app.state.draining:
-        raise Refused(DRAINING)
+        raise Refused(DRAINING, Retry_After=_NEXT_PROCESS_S)
     try:
         async with asyncio.timeout(_PATIENCE_S):
             await desk.payments.backlog()

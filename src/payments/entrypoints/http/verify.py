@@ -104,11 +104,13 @@ async def _wake(desk: Desk) -> None:
 
 
 def _reference(request: Request) -> str | None:
-    """The one reference the query names; None if it names none, two, or one that cannot be ours."""
-    given = [(name, value) for name, value in request.query_params.multi_items() if name in _NAMES]
-    values = {value for _, value in given}
-    each_once = len({name for name, _ in given}) == len(given)
-    if not each_once or len(values) != 1:
+    """The one reference the query names, however often; None if it names none, two, or what cannot be ours.
+
+    Our address has it as ``trx_ref`` already, and nobody knows what a provider adds to an address that has a
+    query.
+    """
+    values = {value for name, value in request.query_params.multi_items() if name in _NAMES}
+    if len(values) != 1:
         return None
     value = values.pop()
     return value if _REFERENCE.fullmatch(value) else None

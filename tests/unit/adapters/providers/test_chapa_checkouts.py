@@ -188,7 +188,9 @@ SIMULATED = attrs.evolve(SETTINGS, base_url="http://127.0.0.1:8000/simulators/ch
         (live("https://api.chapa.co"), PAGE),
         (SIMULATED, "http://127.0.0.1:8000/checkout/payment/x"),
         (SIMULATED, "https://127.0.0.1/checkout/payment/x"),
+        (SIMULATED, PAGE),
         (live("https://chapa.proxy.shop.et"), "https://chapa.proxy.shop.et/checkout/payment/x"),
+        (live("https://chapa.proxy.shop.et"), PAGE),
     ],
 )
 async def test_a_page_of_chapas_own_is_handed_out(settings: Any, url: str) -> None:
@@ -212,6 +214,7 @@ async def test_a_page_of_chapas_own_is_handed_out(settings: Any, url: str) -> No
         (SETTINGS, "https://checkout.chapa.co:x/"),
         (SETTINGS, ""),
         (SIMULATED, "http://localhost:8000/checkout/payment/x"),
+        (SIMULATED, "http://checkout.chapa.co/checkout/payment/x"),
         (live("https://chapa.proxy.shop.et"), "http://chapa.proxy.shop.et/checkout/payment/x"),
     ],
 )

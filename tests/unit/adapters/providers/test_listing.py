@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -26,7 +27,7 @@ def read_settings(environment, mode):
 
 
 def installed(
-    folder: Path, name: str = "elsewhere", build: str = "def build(settings, surroundings): ..."
+    folder: Path, name: Any = "elsewhere", build: str = "def build(settings, surroundings): ..."
 ) -> None:
     """Lay out a package with an entry point, as an installer would."""
     (folder / "elsewhere_provider.py").write_text(MODULE.format(name=name, build=build))
@@ -61,9 +62,13 @@ def test_another_packages_provider_is_there_too(site: Path) -> None:
         (OURS, "def build(settings, surroundings): ...", f"{OURS!r} is there already"),
         ("elsewhere", "", "lacks build"),
         ("elsewhere", "import nothing_of_that_name", "cannot be used"),
+        ("elsewhere", "raise RuntimeError('no licence')", "cannot be used: no licence"),
+        ("elsewhere", "def build(:", "cannot be used"),
+        ("Else Where", "def build(settings, surroundings): ...", "no name that a request could ask for"),
+        (7, "def build(settings, surroundings): ...", "no name that a request could ask for"),
     ],
 )
-def test_a_provider_that_cannot_be_used_is_named(site: Path, name: str, build: str, problem: str) -> None:
+def test_a_provider_that_cannot_be_used_is_named(site: Path, name: Any, build: str, problem: str) -> None:
     installed(site, name, build)
     with pytest.raises(ConfigurationInvalid) as caught:
         available_providers()

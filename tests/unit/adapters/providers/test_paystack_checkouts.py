@@ -191,7 +191,9 @@ SIMULATED = attrs.evolve(SETTINGS, base_url="http://127.0.0.1:8000/simulators/pa
         (live("https://api.paystack.co"), PAGE),
         (SIMULATED, "http://127.0.0.1:8000/simulators/paystack/checkout/x"),
         (SIMULATED, "https://127.0.0.1/checkout/x"),
+        (SIMULATED, PAGE),
         (live("https://paystack.proxy.shop.ke"), "https://paystack.proxy.shop.ke/x"),
+        (live("https://paystack.proxy.shop.ke"), PAGE),
     ],
 )
 async def test_a_page_of_paystacks_own_is_handed_out(settings: Any, url: str) -> None:
@@ -215,6 +217,7 @@ async def test_a_page_of_paystacks_own_is_handed_out(settings: Any, url: str) ->
         (SETTINGS, "https://checkout.paystack.com:x/"),
         (SETTINGS, ""),
         (SIMULATED, "http://localhost:8000/checkout/x"),
+        (SIMULATED, "http://checkout.paystack.com/x"),
         (live("https://paystack.proxy.shop.ke"), "http://paystack.proxy.shop.ke/x"),
     ],
 )

@@ -108,14 +108,17 @@ def _refused_fields(answer: ChapaAnswer) -> tuple[str, ...]:
 
 
 def _is_ours_to_hand_out(url: str, settings: ChapaSettings) -> bool:
-    """Whether a payer may be sent there: Chapa's own page, or that of the simulator we are pointed at."""
+    """Whether a payer may be sent there: Chapa's own page, or that of the simulator we are pointed at.
+
+    What we are pointed at may also be on the way to Chapa, and pass its answers on.
+    """
     api_host = urlsplit(settings.base_url).hostname
-    real = api_host == REAL_API_HOST
-    encrypted = real or settings.mode is Mode.LIVE
     try:
-        parts = split_address(url, ("https",) if encrypted else ("https", "http"))
+        parts = split_address(url, ("https",) if settings.mode is Mode.LIVE else ("https", "http"))
     except ValueError:
         return False
     if parts.username is not None or parts.password is not None:
         return False
-    return parts.hostname == (_REAL_CHECKOUT_HOST if real else api_host)
+    if parts.hostname == _REAL_CHECKOUT_HOST:
+        return parts.scheme == "https"
+    return parts.hostname == api_host != REAL_API_HOST

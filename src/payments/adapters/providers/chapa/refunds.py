@@ -61,7 +61,10 @@ class ChapaRefunds(Refunds):
     async def check(self, question: RefundQuestion) -> RefundAnswer:
         if question.provider_reference is None:
             # Chapa lists no refunds, and asked by our own name for one it is not known to answer.
-            return _nothing("Chapa's name for the refund is not known")
+            # It takes our name for a refund once, so asking for it again sends nothing twice.
+            return RefundAnswer(
+                outcome=RefundOutcome.NOT_FOUND, word="Chapa's name for the refund is not known"
+            )
         name = quote(question.provider_reference, safe="")
         try:
             answer = await self._api.call("verify refund", "GET", f"/refund/{name}/verify")

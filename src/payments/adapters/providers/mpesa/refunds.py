@@ -75,7 +75,7 @@ class MpesaRefunds(Refunds):
             return RefundAnswer(outcome=RefundOutcome.NEEDS_ATTENTION, word=word, detail=_LOOK)
         if reports:
             return RefundAnswer(outcome=RefundOutcome.NOTHING, word=word)
-        outcome = RefundOutcome.PENDING if pending else RefundOutcome.NOTHING
+        outcome = RefundOutcome.PENDING if pending else RefundOutcome.NOT_FOUND
         return RefundAnswer(outcome=outcome, word=word)
 
 

@@ -67,7 +67,7 @@ class PaystackRefunds(Refunds):
             if ours and identifier(row.get("id")) not in question.known:
                 return _meaning(row, question)
         # It may still be on its way into the list, so this is no proof that it was never asked for.
-        return _nothing("not among the refunds of the transaction")
+        return RefundAnswer(outcome=RefundOutcome.NOT_FOUND, word="not among the refunds of the transaction")
 
 
 async def refunds_of(api: PaystackApi, transaction: str) -> tuple[Mapping[str, Any], ...]:
