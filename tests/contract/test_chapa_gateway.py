@@ -319,7 +319,7 @@ async def test_a_refund_is_never_made_twice_and_a_lost_answer_leaves_it_unknown(
         with pytest.raises(OutcomeUnknown, match="already"):
             await stage.provider.refunds.request(request)
         assert len((await stage.get("/_sim/refunds"))["refunds"]) == 1
-        assert (await became_of(stage, request, None)).outcome is RefundOutcome.NOTHING
+        assert (await became_of(stage, request, None)).outcome is RefundOutcome.NOT_FOUND
 
 
 @pytest.mark.parametrize(

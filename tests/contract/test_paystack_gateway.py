@@ -374,7 +374,7 @@ async def test_a_refund_whose_answer_was_lost_is_found_among_others_by_our_refer
         told = await became_of(stage, request, None)
         assert (told.outcome, told.provider_reference) == (RefundOutcome.PENDING, str(ours["id"]))
         never = await became_of(stage, attrs.evolve(request, reference="r-never"), None)
-        assert never.outcome is RefundOutcome.NOTHING
+        assert never.outcome is RefundOutcome.NOT_FOUND
 
 
 async def test_a_part_that_went_back_is_not_taken_for_all_of_it() -> None:

@@ -703,8 +703,8 @@ FORGOTTEN: Final = (
     Fault(
         "the provider's own name of what a person recorded is not learnt",
         "domain/settlement.py",
-        "Change(payment.with_attempt(_learnt(attempt, finding))), Rule.ALREADY_COUNTED",
-        "Change(payment), Rule.ALREADY_COUNTED",
+        "change = Change(payment.with_attempt(_learnt(attempt, finding)))\n        amounts",
+        "change = Change(payment)\n        amounts",
         f"{CASES}/test_names_of_money.py"
         "::test_recorded_money_is_offered_for_no_second_attempt_once_its_provider_told_its_name",
     ),

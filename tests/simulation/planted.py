@@ -221,7 +221,7 @@ class RefundsAgain(Refunds):
 
     async def check(self, question: RefundQuestion) -> RefundAnswer:
         answer = await self.right.check(question)
-        if answer.outcome is not RefundOutcome.NOTHING:
+        if answer.outcome not in (RefundOutcome.NOT_FOUND, RefundOutcome.NOTHING):
             return answer
         again = RefundRequest(
             reference=question.reference,

@@ -31,7 +31,7 @@ CAUSES = {
         "the nightly job",  # of a story about a program that names its own
         "webhook",
     },
-    "system": {"initiate", "sweep"},
+    "system": {"initiate", "review", "sweep"},
 }
 """Who changes anything, and why."""
 

@@ -161,16 +161,17 @@ class AttachMoney:
         self, review: Review, provider: Provider, attempt: Attempt, paid_under: str | None
     ) -> Answer:
         """What the provider says of a reference that it told us about, and that we never gave out."""
-        notices = await self._unit_of_work.reads.notices_about(review.subject)
+        named = review.subject.partition(":")[0]
+        notices = await self._unit_of_work.reads.notices_about(named)
         if not notices:
             raise DecisionNotPossible("No notice names what this review is about.")
         _require_one_provider(notices[-1].provider, provider)
-        asked_about = paid_under or review.subject
+        asked_about = paid_under or named
         question = Question(reference=asked_about, provider_reference=None, amount=attempt.amount)
         answer = await answer_of(provider, question, ANSWERED_WITHIN_S)
         if answer.reference not in (None, asked_about):
             raise DecisionNotPossible(f"{provider.name} answered about another reference.")
-        if paid_under is not None and answer.capture_key != review.subject:
+        if paid_under is not None and answer.capture_key != named:
             raise DecisionNotPossible(f"What {provider.name} knows as {paid_under} is other money.")
         await self._require_uncounted(asked_about, answer)
         return answer

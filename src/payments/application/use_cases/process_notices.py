@@ -348,6 +348,9 @@ class ProcessNotices:
             ours = payment = None
         kind = _QUESTION.get(notice.claim, ReviewKind.STUCK_UNKNOWN) if payment else ReviewKind.ORPHAN
         subject = notice.reference or notice.digest
+        if notice.claim is Claim.CHARGED_BACK or (payment is None and notice.claim is not Claim.PAID):
+            # An open question about something else that was said of it is not this one.
+            subject = f"{subject}:{notice.claim.value}"
         if ours is not None:
             kind, subject = ReviewKind.REFUND_UNKNOWN, str(ours[1].refund_id)
         return Review(

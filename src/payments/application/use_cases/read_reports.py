@@ -7,6 +7,7 @@ import attrs
 from payments.application.ports.cipher import Cipher
 from payments.application.ports.providers import Callback, Provider
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.records import Claim, Notice
 
 MOST_READ: Final = 50
 """The newest so many: a provider that repeats itself has said it all by then."""
@@ -23,12 +24,19 @@ class ReadReports:
         """What ``provider`` said of ``reference``, oldest first; nothing for one that signs what it sends."""
         if provider is None or provider.callbacks is None:
             return ()
-        reads = self._unit_of_work.reads
-        read = []
-        for notice in await reads.newest_notices(reference, provider.name, MOST_READ):
-            try:
-                body = self._cipher.open(notice.sealed)
-            except ValueError:
-                continue
-            read.append(provider.callbacks.read(body))
-        return tuple(read)
+        notices = await self._unit_of_work.reads.newest_notices(reference, provider.name, MOST_READ)
+        bodies = (self._body(notice) for notice in notices)
+        return tuple(provider.callbacks.read(body) for body in bodies if body is not None)
+
+    async def of_money_unread(self, provider: Provider | None, reference: str) -> bool:
+        """Whether a report that ``reference`` was paid is kept and was erased, or has lost its key."""
+        if provider is None or provider.callbacks is None:
+            return False
+        notices = await self._unit_of_work.reads.newest_notices(reference, provider.name, MOST_READ)
+        return any(notice.claim is Claim.PAID and self._body(notice) is None for notice in notices)
+
+    def _body(self, notice: Notice) -> bytes | None:
+        try:
+            return self._cipher.open(notice.sealed)
+        except ValueError:
+            return None

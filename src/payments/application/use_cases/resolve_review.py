@@ -28,10 +28,11 @@ from payments.domain.errors import (
     FieldError,
     InvalidRequest,
     PaymentNotFound,
+    ReviewAlreadyDecided,
     ReviewNotFound,
 )
 from payments.domain.events import ReviewKind
-from payments.domain.evidence import Answer, Outcome, Rule
+from payments.domain.evidence import Answer, Channel, Outcome, Rule
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment
 from payments.domain.persons import refuse_payer
@@ -39,6 +40,7 @@ from payments.domain.refund import refundable
 from payments.domain.refund_rules import RefundRules
 from payments.domain.review import Review, ReviewState
 from payments.domain.reviewing import Decided, Decision, SeenRefund, WayOut, is_decided, require_way_out
+from payments.domain.transitions import RefundStatus
 
 _Way: TypeAlias = "Callable[[Review, Decision, Details], Awaitable[Review]]"
 _Deciding: TypeAlias = Callable[[Transaction, Payment, Review, datetime], Awaitable[Decided]]
@@ -46,6 +48,8 @@ _Deciding: TypeAlias = Callable[[Transaction, Payment, Review, datetime], Awaita
 
 _FINAL: Final = frozenset({Rule.DECLINED, Rule.CLOSED, Rule.NEVER_CREATED, Rule.NO_LONGER_LIVE})
 """Verdicts without money after which nobody has to ask what became of an attempt."""
+
+_OF_PEOPLE: Final = frozenset({Channel.OPERATOR, Channel.COLLECTOR})
 
 
 @attrs.frozen
@@ -74,7 +78,7 @@ class ResolveReview:
             InvalidRequest: a field is missing, wrong or of no use here.
             DecisionNotPossible: a review of this kind, or about this money, has no such way out.
             OperatorIsPayer: ``actor`` owes the payment that it is about.
-            ReviewAlreadyDecided: somebody was faster.
+            ReviewAlreadyDecided: somebody was faster, or the same person said something else.
             ReceiptPending, UnsupportedAmount, UnsupportedProvider: the money cannot be sent back, or not yet.
         """
         given = details or Details()
@@ -86,6 +90,11 @@ class ResolveReview:
         if payment is not None:
             refuse_payer(payment, actor)
         if is_decided(review, chosen):
+            if not await self._was_said(review, chosen, given):
+                raise ReviewAlreadyDecided(
+                    f"{review.actor} decided {review.decision!r}, and said something else of it.",
+                    facts={"review_id": str(review.review_id), "decision": chosen.way_out.value},
+                )
             return review
         require_way_out(review, chosen)
         require_fitting(review, chosen, given)
@@ -154,7 +163,12 @@ class ResolveReview:
     async def _record(self, review: Review, decision: Decision, details: Details) -> Review:
         if review.kind is ReviewKind.REFUND_UNKNOWN:
             return await self._record_refund(review, decision, details)
-        payment = await self._payment(review)
+        seen = self._seen(await self._payment(review), review, details)
+        evidence_id = self._identifiers.unique()
+        return await self._decide(review, decision, self._attesting(decision, seen, evidence_id))
+
+    def _seen(self, payment: Payment, review: Review, details: Details) -> Answer:
+        """What a person saw of the attempt that the review is about, as an answer."""
         attempt = payment.attempt(reviewing.attempt_about(payment, review))
         paid = details.outcome == "paid"
         amount = Money.of(details.amount, attempt.amount.currency) if details.amount else attempt.amount
@@ -162,7 +176,7 @@ class ResolveReview:
         if name is not None:
             # How a provider that is switched off writes the rest, nobody can say here.
             name = provider.as_written(name) if provider is not None else name.strip()
-        seen = Answer(
+        return Answer(
             outcome=Outcome.PAID if paid else Outcome.CLOSED,
             word=(details.outcome or "").replace("_", " "),
             reference=attempt.reference,
@@ -171,8 +185,27 @@ class ResolveReview:
             provider_reference=name,
             capture_key=name if paid else None,
         )
-        evidence_id = self._identifiers.unique()
-        return await self._decide(review, decision, self._attesting(decision, seen, evidence_id))
+
+    async def _was_said(self, review: Review, decision: Decision, details: Details) -> bool:
+        """Whether the decision was made with these details, as far as what it came to tells."""
+        reads = self._unit_of_work.reads
+        if decision.way_out is WayOut.ATTACH:
+            payment = await reads.payment_with_reference(details.reference or "")
+            said = await reads.evidence_of(payment.payment_id) if payment else ()
+            return any(e.reference == details.reference and e.channel in _OF_PEOPLE for e in said)
+        if decision.way_out is not WayOut.RECORD:
+            return True
+        payment = await self._payment(review)
+        if review.kind is ReviewKind.REFUND_UNKNOWN:
+            succeeded = reviewing.refund_about(payment, review).status is RefundStatus.SUCCEEDED
+            return succeeded is (details.outcome == "succeeded")
+        seen = self._seen(payment, review, details)
+        return any(
+            (e.reference, e.channel) == (seen.reference, Channel.OPERATOR)
+            and (e.answer.word, e.answer.capture_key, e.answer.amount)
+            == (seen.word, seen.capture_key, seen.amount)
+            for e in await reads.evidence_of(payment.payment_id)
+        )
 
     async def _record_refund(self, review: Review, decision: Decision, details: Details) -> Review:
         seen = SeenRefund(
@@ -217,7 +250,7 @@ class ResolveReview:
         # Money that is here says nothing about more that was reported and is not.
         paid = arrived and settled.outcome in (Outcome.PAID, Outcome.RETURNED)
         elsewhere = settled.rule in (Rule.NOT_OURS, Rule.KEY_TAKEN)
-        all_here = elsewhere or await self._settle.reported_money_is_here(settled.payment, reference)
+        all_here = elsewhere or await self._settle.all_reported_is_here(settled.payment, reference)
         if not all_here or (not paid and settled.rule not in _FINAL):
             why = f"The provider answered {settled.answer.word!r}, which ends nothing."
             return await self._note(review, decision, why)

@@ -245,6 +245,13 @@ class SettlePayment:
         callbacks = await self._reports(self._providers.by_name.get(attempt.provider), reference)
         return not _uncounted(payment, attempt, callbacks)
 
+    async def all_reported_is_here(self, payment: Payment, reference: str) -> bool:
+        """As :meth:`reported_money_is_here`, and no report of money is kept that cannot be read any more."""
+        provider = self._providers.by_name.get(payment.attempt(reference).provider)
+        if await self._reports.of_money_unread(provider, reference):
+            return False
+        return await self.reported_money_is_here(payment, reference)
+
 
 def _nobody_waits_for(attempt: Attempt) -> bool:
     """Whether it is a prompt that ended: no phone shows it, and few questions about prompts are answered.

@@ -252,5 +252,5 @@ async def test_trouble_on_the_way_is_no_information() -> None:
 async def test_a_refund_whose_name_was_lost_cannot_be_asked_about() -> None:
     asked, refunds = refunding()
     answer = await refunds.check(attrs.evolve(QUESTION, provider_reference=None))
-    assert answer.outcome is RefundOutcome.NOTHING
+    assert answer.outcome is RefundOutcome.NOT_FOUND, "Chapa takes our name for a refund once"
     assert asked.requests == []

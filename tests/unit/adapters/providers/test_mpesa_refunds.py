@@ -272,11 +272,11 @@ async def test_a_reversal_that_m_pesa_took_on_and_reports_no_end_of_for_a_day_is
 async def test_a_report_finds_the_reversal_whose_answer_was_lost(certificate: str) -> None:
     _, refunds = reversing(certificate)
     lost = attrs.evolve(QUESTION, provider_reference=None)
-    assert (await refunds.check(lost)).outcome is RefundOutcome.NOTHING
+    assert (await refunds.check(lost)).outcome is RefundOutcome.NOT_FOUND
     answer = await refunds.check(attrs.evolve(lost, reports=(DONE,)))
     assert (answer.outcome, answer.provider_reference) == (RefundOutcome.SUCCEEDED, CONVERSATION)
     known = attrs.evolve(lost, reports=(DONE,), known=frozenset({CONVERSATION}))
-    assert (await refunds.check(known)).outcome is RefundOutcome.NOTHING
+    assert (await refunds.check(known)).outcome is RefundOutcome.NOT_FOUND
 
 
 @pytest.mark.parametrize(("code", "detail"), REVERSAL_REFUSALS.items())

@@ -249,7 +249,6 @@ async def test_the_shop_is_told_what_to_do_about_a_refund_that_does_not_get_thro
         refused(500, "Server error"),
         told(500, "Refund retrieved", ROW | {"status": "processed"}),
         told(200, "Refund retrieved"),
-        told(200, "Refund retrieved", []),
         told(200, "Refund retrieved", ROW | {"status": "processed", "amount": 99999}),
         told(200, "Refund retrieved", ROW | {"status": "processed", "currency": "NGN"}),
         told(200, "Refund retrieved", ROW | {"status": "processed", "amount": None}),
@@ -294,13 +293,13 @@ async def test_a_refund_whose_name_was_lost_is_found_by_its_note(status: Any, ou
 
 async def test_another_refund_of_the_same_amount_is_never_taken_for_it() -> None:
     _, refunds = refunding(listed(ROW | {"status": "processed", "merchant_note": "by hand"}))
-    assert (await refunds.check(LOST)).outcome is RefundOutcome.NOTHING
+    assert (await refunds.check(LOST)).outcome is RefundOutcome.NOT_FOUND
 
 
 async def test_a_refund_that_is_known_to_be_another_is_never_taken_for_it() -> None:
     _, refunds = refunding(listed(ROW | {"status": "processed"}))
     answer = await refunds.check(attrs.evolve(LOST, known=frozenset({NUMBER})))
-    assert answer.outcome is RefundOutcome.NOTHING
+    assert answer.outcome is RefundOutcome.NOT_FOUND
 
 
 async def test_a_long_list_is_read_to_its_end() -> None:
@@ -320,7 +319,9 @@ async def test_pages_of_a_list_follow_as_far_as_paystack_counts_them() -> None:
 
 async def test_a_list_without_it_is_no_proof_that_it_was_never_asked_for() -> None:
     _, refunds = refunding(listed())
-    assert (await refunds.check(LOST)).outcome is RefundOutcome.NOTHING
+    assert (await refunds.check(LOST)).outcome is RefundOutcome.NOT_FOUND
+    _, refunds = refunding(told(200, "Refund retrieved", []))
+    assert (await refunds.check(QUESTION)).outcome is RefundOutcome.NOTHING, "a list is no refund"
 
 
 async def test_trouble_on_the_way_is_no_information() -> None:
