@@ -709,6 +709,46 @@ FORGOTTEN: Final = (
         "::test_recorded_money_is_offered_for_no_second_attempt_once_its_provider_told_its_name",
     ),
     Fault(
+        "a refund that waited is sent though nobody could be asked about it",
+        f"{USE_CASES}/send_refund.py",
+        "None if answer.outcome is RefundOutcome.NOT_FOUND",
+        "None if answer.outcome in (RefundOutcome.NOT_FOUND, RefundOutcome.NOTHING)",
+        f"{CASES}/test_stories_of_a_ninth_reading.py"
+        "::test_a_refund_is_not_sent_again_because_nobody_could_be_asked_whether_it_had_been",
+    ),
+    Fault(
+        "one refund explains every notice that money went back",
+        f"{USE_CASES}/process_notices.py",
+        "return len(told) >= len(went)",
+        "return False",
+        f"{CASES}/test_stories_of_a_ninth_reading.py"
+        "::test_a_refund_of_ours_explains_one_notice_and_not_the_next_that_money_went_back",
+    ),
+    Fault(
+        "a policy sends back what a person recorded on another attempt",
+        f"{USE_CASES}/settle_payment.py",
+        "return any(c.vouched is Vouched.RECORDED for c in payment.captures)",
+        "return False",
+        f"{CASES}/test_stories_of_a_ninth_reading.py"
+        "::test_no_policy_sends_back_the_only_money_of_a_payment_that_a_person_recorded_elsewhere",
+    ),
+    Fault(
+        "held money fails its attempt",
+        "domain/settlement.py",
+        "if not attempt.live or payment.holds_own_money(attempt.reference):\n        said",
+        "if not attempt.live:\n        said",
+        f"{CASES}/test_stories_of_a_ninth_reading.py"
+        "::test_a_refused_delivery_whose_short_cash_is_held_is_not_told_as_failed_with_nothing_paid",
+    ),
+    Fault(
+        "a question about something else swallows a notice",
+        f"{USE_CASES}/process_notices.py",
+        'subject = f"{subject}:{notice.claim.value}"',
+        'subject = f"{subject}"',
+        f"{CASES}/test_stories_of_a_ninth_reading.py"
+        "::test_a_question_about_a_failure_is_not_the_answer_to_a_notice_of_money",
+    ),
+    Fault(
         "money under another name ends the watch of a prompt's own",
         "domain/settlement.py",
         "return watched_for_its_own_name(change, attempt.reference, now=finding.now)",
