@@ -113,7 +113,7 @@ class ShortensIt(ScriptedRefunds):
     [
         (SendsTwice, "test_a_lost_answer_leaves_the_refund_unknown_and_sends_it_at_most_once"),
         (TakesSilenceForNo, "test_asking_about_a_refund_never_raises_and_trouble_is_no_information"),
-        (TakesSilenceForNo, "test_a_refund_the_provider_does_not_know_has_no_end"),
+        (TakesSilenceForNo, "test_a_refund_that_was_never_asked_for_is_not_found"),
         (ShortensIt, "test_a_refund_is_asked_for_once_and_for_exactly_its_amount"),
     ],
 )

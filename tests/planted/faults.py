@@ -742,9 +742,9 @@ FORGOTTEN: Final = (
     ),
     Fault(
         "a question about something else swallows a notice",
-        f"{USE_CASES}/process_notices.py",
-        'subject = f"{subject}:{notice.claim.value}"',
-        'subject = f"{subject}"',
+        "application/notice_subjects.py",
+        'return f"{about}:{claim.value}" if of_its_own else about',
+        "return about",
         f"{CASES}/test_stories_of_a_ninth_reading.py"
         "::test_a_question_about_a_failure_is_not_the_answer_to_a_notice_of_money",
     ),

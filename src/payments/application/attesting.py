@@ -12,7 +12,7 @@ from payments.domain.errors import DecisionNotPossible
 from payments.domain.evidence import Answer, Channel, Evidence, Rule
 from payments.domain.payment import Change, Payment
 from payments.domain.review import Review
-from payments.domain.reviewing import gave_way, not_asked_again
+from payments.domain.reviewing import gave_way, not_asked_again, put_aside
 from payments.domain.settlement import Finding, settle
 
 CAUSE: Final = "review"
@@ -74,6 +74,7 @@ async def attest(
             key_holder=holder,
             vouched=vouched,
             asked=not_asked_again(reviews),
+            put_aside=put_aside(reviews),
         ),
     )
     if settlement.rule in _PROVES_NOTHING:

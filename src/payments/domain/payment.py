@@ -251,6 +251,8 @@ def not_opened(payment: Payment, reference: str, *, reason: Reason, detail: str,
     attempt = payment.attempt(reference)
     if attempt.status is not AttemptStatus.CLAIMED:
         return Change(payment)
+    if payment.holds_own_money(reference):
+        return lost(payment, reference, detail=detail, now=now)
     event = happened.AttemptFailed(reference=reference, reason=reason, detail=detail)
     failed = attrs.evolve(attempt.after(event), detail=detail).closed(now)
     return projected(Change(payment).then(failed, event), now)

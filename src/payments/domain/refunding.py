@@ -234,7 +234,14 @@ def lost(
 def pending(
     payment: Payment, refund: Refund, *, word: str, provider_reference: str | None, now: datetime
 ) -> Change:
-    """Record that the provider has not ended it: no change of status, and it is asked about again."""
+    """Record that the provider has not ended it: no change of status, and it is asked about again.
+
+    So is one that waits to be sent: it is tried again later.
+    """
+    if refund.status is RefundStatus.RESERVED:
+        step = next((step for limit, step in SCHEDULE if now - refund.created_at < limit), SCHEDULE[-1][1])
+        waits = attrs.evolve(refund, detail=word or refund.detail, next_check_at=now + step)
+        return Change(_with(payment, waits))
     if refund.status not in _UNDER_WAY:
         return Change(payment)
     learnt = attrs.evolve(
@@ -314,8 +321,13 @@ def _asked_about_soon(change: Change, refund: Refund, now: datetime) -> Change:
     return change.then(watched_for_the_rest(attempt, now))
 
 
-def question(refund: Refund, *, needs_attention: bool, now: datetime) -> happened.ReviewOpened | None:
-    """What a person has to be asked about ``refund`` as it stands, if anything."""
+def question(
+    refund: Refund, *, needs_attention: bool, waited: bool, now: datetime
+) -> happened.ReviewOpened | None:
+    """What a person has to be asked about ``refund`` as it stands, if anything.
+
+    ``waited`` says that it could not be sent before this: a refund may be a day old when it is approved.
+    """
     subject = str(refund.refund_id)
     if needs_attention and refund.status in {*_UNDER_WAY, RefundStatus.RESERVED}:
         detail = f"The provider waits for somebody to act on the refund of {refund.amount}: {refund.detail}"
@@ -324,10 +336,10 @@ def question(refund: Refund, *, needs_attention: bool, now: datetime) -> happene
     if refund.status is RefundStatus.UNKNOWN and since is not None and now - since >= UNKNOWN_FOR:
         detail = f"The refund of {refund.amount} was asked for, and nobody can tell whether it happened."
         return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
-    if refund.status is RefundStatus.RESERVED and now - refund.created_at >= UNKNOWN_FOR:
+    if refund.status is RefundStatus.RESERVED and waited and now - refund.created_at >= UNKNOWN_FOR:
         detail = (
-            f"The refund of {refund.amount} cannot be sent: its provider is switched off, or has not named"
-            " the receipt of the money."
+            f"The refund of {refund.amount} cannot be sent: its provider is switched off, has not named the"
+            " receipt of the money, or does not answer whether it was sent before."
         )
         return happened.ReviewOpened(kind=ReviewKind.REFUND_UNKNOWN, subject=subject, detail=detail)
     if refund.status is RefundStatus.REQUESTED and since is not None and now - since >= ASKED_HOURLY_FOR:

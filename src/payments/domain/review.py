@@ -2,11 +2,15 @@
 
 import enum
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import attrs
 
 from payments.domain.events import ReviewKind
+
+WENT_BACK: Final = ", and it went back"
+"""How the detail of an orphan ends whose money had gone back when it was asked about."""
 
 
 class ReviewState(enum.Enum):

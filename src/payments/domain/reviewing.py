@@ -20,7 +20,7 @@ from payments.domain.evidence import Evidence
 from payments.domain.payment import Change, Payment, projected, supersede
 from payments.domain.refund import PENDING, Refund, refundable
 from payments.domain.refunding import Wanted, capture_of, reserve
-from payments.domain.review import Review, ReviewState
+from payments.domain.review import WENT_BACK, Review, ReviewState
 from payments.domain.transitions import CAPTURE, AttemptStatus, Disposition, RefundStatus, following
 
 
@@ -104,6 +104,17 @@ def not_asked_again(reviews: tuple[Review, ...]) -> frozenset[tuple[ReviewKind, 
     """The kind and subject of each of ``reviews`` that no answer raises a second time."""
     return frozenset(
         (r.kind, r.subject) for r in reviews if r.kind in _ASKED_ONCE or r.state is ReviewState.OPEN
+    )
+
+
+def put_aside(reviews: tuple[Review, ...]) -> frozenset[str]:
+    """The subjects of orphans that were decided, and whose money had not gone back when they were asked."""
+    return frozenset(
+        r.subject
+        for r in reviews
+        if r.kind is ReviewKind.ORPHAN
+        and r.state is ReviewState.RESOLVED
+        and not r.detail.endswith(WENT_BACK)
     )
 
 

@@ -22,6 +22,7 @@ from payments.domain.money import Money
 from payments.domain.payment import Change, Payment, failed_once_empty, projected, supersede
 from payments.domain.refund import PENDING, Refund, refundable, refunded
 from payments.domain.refunding import refuse
+from payments.domain.review import WENT_BACK
 from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
 from payments.domain.watching import (
     HOLD_WINDOW,
@@ -56,6 +57,8 @@ class Finding:
     """What the provider itself reported about money of this attempt, newest."""
     one_try: bool = False
     """The payer has one try at each checkout: a decline closes it."""
+    put_aside: frozenset[str] = frozenset()
+    """What people put aside as no money of ours, by subject, before any of it went back."""
     asked: frozenset[tuple[ReviewKind, str]] = frozenset()
     """What people were asked about this payment, by kind and subject, and are not to be asked again."""
     vouched: Vouched | None = None
@@ -342,8 +345,9 @@ def _orphan(payment: Payment, finding: Finding, rule: Rule) -> Settlement:
     kind, detail = ReviewKind.ORPHAN, rule.value
     if payment.attempt(finding.reference).on_delivery:
         subject = subject_of(finding.answer.capture_key or "")
-    elif finding.answer.outcome is Outcome.RETURNED and (kind, subject) in finding.asked:
-        kind, detail = ReviewKind.DISPUTE, f"Money that is not counted here went back: {rule.value}."
+    elif finding.answer.outcome is Outcome.RETURNED:
+        detail = f"{rule.value}{WENT_BACK}"
+        kind = ReviewKind.DISPUTE if subject in finding.put_aside else kind
     if rule is not Rule.NOT_ATTESTED:
         change = _ask_once(change, kind, finding, detail, subject=subject)
     return Settlement(change, rule)

@@ -430,8 +430,8 @@ DAY, WEEK, TICK = timedelta(days=1), timedelta(days=7), timedelta(microseconds=1
             False,
             DAY,
             (
-                "The refund of 400.00 ETB cannot be sent: its provider is switched off, or has not named"
-                " the receipt of the money."
+                "The refund of 400.00 ETB cannot be sent: its provider is switched off, has not named the"
+                " receipt of the money, or does not answer whether it was sent before."
             ),
         ),
         (WAITS, True, WEEK, None),
@@ -444,7 +444,7 @@ def test_a_person_is_asked_about_a_refund_that_does_not_end(
     age: timedelta,
     detail: str | None,
 ) -> None:
-    asked = refunding.question(refund, needs_attention=needs_attention, now=LATER + age)
+    asked = refunding.question(refund, needs_attention=needs_attention, waited=True, now=LATER + age)
     assert asked == (
         None
         if detail is None

@@ -41,7 +41,6 @@ async def test_a_notice_is_taken_with_its_headers_as_pairs_or_as_a_framework_has
     notice = kit.provider.notice(checkout.reference)
     frameworks: list[Mapping[str, str] | Iterable[tuple[str, str]]] = [
         notice.headers,
-        list(notice.headers),
         dict(notice.headers),
         Headers(dict(notice.headers)),
     ]

@@ -429,7 +429,7 @@ async def test_attached_money_that_its_provider_lists_as_returned_is_put_before_
     told = [each async for each in shop.kit.payments.reconcile("scripted", span, apply=True)]
 
     assert [each.came.value for each in told] == ["asked_a_person"]
-    assert [review.subject for review in (await shop.kit.payments.reviews()).items] == ["4711"]
+    assert [review.subject for review in (await shop.kit.payments.reviews()).items] == ["4711:returned"]
     await decide(shop, "attach", reference=reference, paid_under=FORGOTTEN)
     assert (await shop.payment()).given_back == birr("1000.00")
 

@@ -189,7 +189,8 @@ async def test_a_banks_claim_of_money_that_we_gave_back_is_asked_about_once(
         await shop.kit.work()
 
     reviews = await shop.kit.unit_of_work.reads.reviews_of((await shop.payment()).payment_id)
-    assert [(r.kind, r.subject) for r in reviews] == [(ReviewKind.DISPUTE, reference)]
+    subject = f"{reference}:charged_back" if claim is Claim.CHARGED_BACK else reference
+    assert [(r.kind, r.subject) for r in reviews] == [(ReviewKind.DISPUTE, subject)]
     assert (await shop.payment()).given_back == birr(amount), "nobody guesses that it went twice"
     for notice in await shop.notices(reference):
         assert notice.handled_at is not None

@@ -4,24 +4,29 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
 
 from payments.adapters.memory.unit_of_work import MemoryUnitOfWork
-from payments.application.ports.providers import Cancelled, CheckoutRequest
+from payments.application.ports.providers import Cancelled, CheckoutRequest, RefundOutcome
 from payments.application.records import Claim, Destination
+from payments.application.review_details import Details
 from payments.domain.collection import AtTheDoor, CashRecord
 from payments.domain.errors import (
     DecisionNotPossible,
+    OutcomeUnknown,
     PaymentInFlight,
     PaymentInReview,
+    ProviderRejected,
     ReviewAlreadyDecided,
 )
 from payments.domain.evidence import Mode, Outcome
 from payments.domain.refund_rules import RefundRules, SurplusPolicy
-from payments.domain.transitions import PaymentStatus
-from payments.testing import ScriptedPrompts, cash_on_delivery, in_memory_payments
+from payments.domain.review import ReviewState
+from payments.domain.transitions import AttemptStatus, PaymentStatus
+from payments.testing import InMemoryPayments, ScriptedPrompts, cash_on_delivery, in_memory_payments
 from tests.unit.use_cases.deciding import resolve, the_review
 from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.prompts_shop import PromptsShop
@@ -396,3 +401,213 @@ async def test_nobody_collects_their_own_cash_by_way_of_an_attempt_of_the_other_
 
     attaching = resolve(shop, await the_review(shop), "attach", reference=own.reference)
     await refused(DecisionNotPossible, attaching)
+
+
+# 5. What the first mends of these stories had left out.
+
+
+async def test_a_charge_back_is_a_question_though_a_dispute_of_it_was_put_aside(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    await shop.kit.payments.refund(payment.payment_id, amount="300.00", reason="late", actor="operator:anna")
+    await shop.attests_returned(opened.reference)
+    await shop.hear(opened.reference, Claim.DISPUTED)
+    await shop.kit.work()
+    await resolve(shop, await the_review(shop), "dismiss")
+    shop.skip(days=10)
+
+    await shop.hear(opened.reference, Claim.CHARGED_BACK)
+    await shop.pass_hours(30)
+
+    assert (await the_review(shop)).subject == f"{opened.reference}:charged_back"
+
+
+async def test_one_refund_explains_one_of_two_notices_that_are_looked_at_together(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    await shop.kit.payments.refund(payment.payment_id, amount="300.00", reason="late", actor="operator:anna")
+    for _ in range(2):
+        await shop.hear(opened.reference, Claim.RETURNED)
+        shop.skip(seconds=1)
+    await shop.kit.work()
+    await shop.pass_hours(48)
+
+    assert await shop.reviews() == ["dispute"]
+
+
+async def test_reconcile_asks_about_attached_money_that_went_back_where_lists_have_no_reference_of_ours(
+    shop: Shop,
+) -> None:
+    shop.provider.lists_references = False
+    lost(shop)
+    await reconciled(shop, apply=True)
+    (orphan,) = await orphans(shop)
+    reference = (await shop.initiate()).reference
+    await resolve(shop, orphan, "attach", reference=reference, paid_under=LOST)
+    shop.provider.ledger.lines.clear()
+    gone = attrs.evolve(shop.provider._answers[LOST], outcome=Outcome.RETURNED, word="reversed")
+    shop.provider.answers(LOST, gone)
+    shop.provider.lists(LOST)
+
+    assert [came.value for _, came in told(await reconciled(shop, apply=True))] == ["asked_a_person"]
+    assert [came.value for _, came in told(await reconciled(shop, apply=True))] == ["asked_before"]
+    assert len((await shop.kit.payments.reviews()).items) == 1
+
+
+async def test_reminders_of_a_dispute_about_what_nobody_here_has_ask_once(shop: Shop) -> None:
+    asked = 0
+    for _ in range(4):
+        await shop.hear(FORGOTTEN, Claim.DISPUTED)
+        await shop.pass_hours(26)
+        for orphan in await orphans(shop):
+            asked += 1
+            await resolve(shop, orphan, "dismiss")
+    assert asked == 1
+
+
+async def test_money_that_had_gone_back_when_it_was_asked_about_is_one_question(shop: Shop) -> None:
+    shop.kit.order("order_2")
+    first = await shop.initiate()
+    second = await shop.initiate("order_2")
+    for opened in (first, second):
+        shop.provider.answers(opened.reference, NOTHING)
+    await shop.pass_hours(74)
+    asked = {review.subject: review for review in (await shop.kit.payments.reviews()).items}
+    taken_for = {"outcome": "paid", "provider_reference": f"T-{first.reference}"}
+    await resolve(shop, asked[second.reference], "record", **taken_for)
+    await resolve(shop, asked[first.reference], "record", outcome="not_paid")
+    await shop.attests_returned(first.reference)
+    for _ in range(2):
+        await shop.ask(first.reference)
+    (orphan,) = await orphans(shop)
+    await resolve(shop, orphan, "dismiss")
+    await shop.ask(first.reference)
+
+    assert await shop.reviews() == []
+
+
+async def test_listed_money_with_a_colon_in_its_name_can_be_attached(shop: Shop) -> None:
+    shop.provider.lists_references = False
+    named = "txn:4711"
+    shop.provider.pays(LOST, amount=birr("1000.00"), capture_key=named, provider_reference=named)
+    shop.provider.lists(LOST)
+    await reconciled(shop, apply=True)
+    (orphan,) = await orphans(shop)
+    reference = (await shop.initiate()).reference
+
+    await resolve(shop, orphan, "attach", reference=reference, paid_under=LOST)
+
+    assert (orphan.subject, (await shop.payment()).status) == (named, PaymentStatus.SUCCESS)
+
+
+async def test_a_page_that_ends_while_it_is_handed_out_again_is_not(shop: Shop) -> None:
+    storage = InterruptedStorage()
+    shop = one_provider(HesitatingProvider(), storage=storage)
+    first = await shop.initiate()
+
+    storage.meanwhile = lambda: shop.kit.payments.cancel(first.payment_id, "user_1", "payer:user_1")
+    again = await shop.kit.payments.initiate("order_1", "user_1", "scripted", return_to="app")
+
+    assert again.reference != first.reference
+    attempt = await shop.attempt(again.reference)
+    assert (attempt.status, attempt.return_to) == (AttemptStatus.OPEN, "app")
+
+
+async def test_a_checkout_that_is_paid_short_before_it_is_refused_is_not_told_as_failed() -> None:
+    provider = HesitatingProvider()
+    shop = one_provider(provider)
+
+    async def short(request: CheckoutRequest) -> None:
+        provider._requests[request.reference] = request
+        provider.pays(request.reference, amount=birr("900.00"))
+        await shop.kit.payments.settle(request.reference)
+
+    provider.before_opening = short
+    provider.trouble.append(ProviderRejected("no"))
+    await refused(ProviderRejected, shop.initiate())
+
+    payment = await shop.payment()
+    assert payment.held_captures
+    assert (payment.status, await shop.told()) == (PaymentStatus.PROCESSING, [])
+
+
+async def approved_after_a_day(refunds: HesitatingRefunds) -> tuple[InMemoryPayments, UUID]:
+    """A refund that waited for its approval for more than a day, and whose provider is silent then."""
+    rules = RefundRules(approval_above={"ETB": birr("100.00")})
+    kit, payment_id = await paid(MortalStorage(), refunds, rules)
+    made = await kit.payments.refund(payment_id, amount="200.00", reason="broken", actor="operator:clerk")
+    await kit.pass_time(timedelta(hours=30), step=timedelta(minutes=15))
+    refunds.silent = True
+    await kit.payments.approve_refund(payment_id, made.refund_id, approver="operator:boss")
+    return kit, payment_id
+
+
+async def test_one_silent_moment_at_its_approval_puts_a_refund_before_nobody() -> None:
+    refunds = HesitatingRefunds()
+    kit, payment_id = await approved_after_a_day(refunds)
+    assert (await kit.payments.reviews()).items == ()
+
+    refunds.silent = False
+    await kit.pass_time(timedelta(minutes=20))
+
+    assert (await statuses(kit, payment_id), refunds.calls["request"]) == (["succeeded"], 1)
+    await everything_holds(kit)
+
+
+async def test_a_refund_that_waits_is_asked_about_now_and_then_and_after_a_day_a_person_is() -> None:
+    refunds = HesitatingRefunds()
+    kit, payment_id = await approved_after_a_day(refunds)
+    before = refunds.calls["check"]
+
+    await kit.pass_time(timedelta(hours=1), step=timedelta(seconds=30))
+
+    assert refunds.calls["check"] - before <= 5
+    (asked,) = (await kit.payments.reviews()).items
+    assert "does not answer whether it was sent" in asked.detail
+    assert await statuses(kit, payment_id) == ["reserved"]
+
+
+async def recorded_as_sent(refunds: HesitatingRefunds) -> tuple[InMemoryPayments, UUID, UUID]:
+    """A refund whose answer was lost, and that a person recorded as succeeded, as R-1; and the review."""
+    kit, payment_id = await paid(MortalStorage(), refunds)
+    refunds.trouble.append(OutcomeUnknown("lost"))
+    await refund(kit, payment_id)
+    await kit.pass_time(timedelta(hours=30), step=timedelta(minutes=15))
+    (review,) = (await kit.payments.reviews()).items
+    said = Details(outcome="succeeded", provider_reference="R-1")
+    await kit.payments.resolve(review.review_id, "record", "seen", "operator:boss", said)
+    return kit, payment_id, review.review_id
+
+
+async def test_what_was_recorded_of_a_refund_may_be_said_again_and_nothing_else() -> None:
+    refunds = HesitatingRefunds()
+    kit, payment_id, review_id = await recorded_as_sent(refunds)
+    payment = await kit.unit_of_work.reads.payment(payment_id)
+    assert payment is not None
+    (sent,) = payment.refunds
+    refunds.ends(sent.reference, RefundOutcome.FAILED)
+    await kit.payments.settle_refund(payment_id, sent.refund_id)
+    assert await statuses(kit, payment_id) == ["failed"]
+
+    async def said(**details: str) -> None:
+        await kit.payments.resolve(review_id, "record", "seen", "operator:boss", Details(**details))
+
+    await said(outcome="succeeded", provider_reference="R-1")
+    await refused(ReviewAlreadyDecided, said(outcome="succeeded", provider_reference="R-2"))
+    await refused(ReviewAlreadyDecided, said(outcome="failed"))
+
+
+async def test_money_that_was_attached_is_attached_to_no_other_attempt_by_saying_so_again(shop: Shop) -> None:
+    shop.kit.order("order_2")
+    other = (await shop.initiate("order_2")).reference
+    reference = await attached(shop)
+    reads = shop.kit.unit_of_work.reads
+    decided = (await shop.kit.payments.reviews(state=ReviewState.RESOLVED)).items
+    (review,) = [review for review in decided if review.decision == "attach"]
+
+    await resolve(shop, review, "attach", reference=reference)
+    await refused(ReviewAlreadyDecided, resolve(shop, review, "attach", reference=other))
+    assert (payment := await reads.payment_with_reference(other)) is not None
+    assert payment.captures == ()

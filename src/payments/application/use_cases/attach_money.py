@@ -8,6 +8,7 @@ import attrs
 
 from payments.application.asking import answer_of
 from payments.application.attesting import CAUSE, Attested, attest
+from payments.application.notice_subjects import about_in
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import Provider, Providers, Question
@@ -161,7 +162,7 @@ class AttachMoney:
         self, review: Review, provider: Provider, attempt: Attempt, paid_under: str | None
     ) -> Answer:
         """What the provider says of a reference that it told us about, and that we never gave out."""
-        named = review.subject.partition(":")[0]
+        named = about_in(review.subject)
         notices = await self._unit_of_work.reads.notices_about(named)
         if not notices:
             raise DecisionNotPossible("No notice names what this review is about.")

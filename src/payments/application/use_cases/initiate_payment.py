@@ -215,8 +215,11 @@ class InitiatePayment:
             if mine is not None:
                 return None
 
-    async def _once_more(self, run: "_Run", payment: Payment, attempt: Attempt) -> Initiated:
-        """The checkout that serves already. Its payer comes back to the page that was named last."""
+    async def _once_more(self, run: "_Run", payment: Payment, attempt: Attempt) -> Initiated | None:
+        """The checkout that serves already; None if it ended meanwhile.
+
+        Its payer comes back to the page that was named last.
+        """
         if run.return_to in (None, attempt.return_to):
             return self._initiated(payment, attempt, run.gateway)
 
@@ -225,6 +228,8 @@ class InitiatePayment:
             if locked is None:
                 raise PaymentNotFound
             present = locked.attempt(attempt.reference)
+            if present.status is not AttemptStatus.OPEN or present.return_to == run.return_to:
+                return locked
             change = Change(locked.with_attempt(attrs.evolve(present, return_to=run.return_to)))
             stored = record(
                 locked, change, actor=f"payer:{locked.payer}", cause="initiate", now=self._clock.now()
@@ -234,7 +239,8 @@ class InitiatePayment:
 
         after = await self._unit_of_work.write(write)
         _refuse_settled(after, run.order.user_id)
-        return self._initiated(after, after.attempt(attempt.reference), run.gateway)
+        present = after.attempt(attempt.reference)
+        return self._initiated(after, present, run.gateway) if present.status is AttemptStatus.OPEN else None
 
     def _showable(self, planned: Plan) -> Plan:
         """``planned``, but that no page is handed out again the key of whose address is gone."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import attrs
 
+from payments.application.notice_subjects import WENT, subject_of
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
 from payments.application.ports.providers import Providers, Urgency
@@ -41,6 +42,9 @@ AGAIN: Final = tuple(
 
 KEPT_FOR: Final = timedelta(hours=24)
 """After this long an unhandled notice becomes a question for a person."""
+
+_BY_A_REFUND: Final = "refund succeeded"
+"""What became of a claim that money went back which a refund of ours explains."""
 
 KNOWN: Final = "known already"
 """What became of a notice that the money which is here has answered."""
@@ -111,6 +115,11 @@ class ProcessNotices:
             # and after a day a question for a person. The trouble itself is for whoever runs the worker.
             await all_of(self._finish(notice, None, token, finish) for notice in alike)
             raise
+        if outcome == _BY_A_REFUND:
+            # It explains one of them: the others are looked at again, by themselves.
+            first, *others = sorted(alike, key=lambda notice: notice.received_at)
+            await all_of(self._finish(notice, None, token, finish, asked=False) for notice in others)
+            alike = (first,)
         await all_of(self._finish(notice, outcome, token, finish) for notice in alike)
 
     async def _finish(
@@ -230,7 +239,7 @@ class ProcessNotices:
         """
         question = happened.ReviewOpened(
             kind=ReviewKind.DISPUTE,
-            subject=settled.reference,
+            subject=subject_of(settled.reference, notice.claim, known=True),
             detail=f"{notice.provider} said {notice.word!r} of money that a refund takes back or took back.",
         )
         await self._ask_once(
@@ -298,13 +307,13 @@ class ProcessNotices:
             went.extend([after] if after.status is RefundStatus.SUCCEEDED else [])
 
         await all_of(map(look, _asked_for(payment, notice.reference)))
-        return "refund succeeded" if went else None
+        return _BY_A_REFUND if went else None
 
     async def _explained_another(self, notice: Notice, payment: Payment) -> bool:
         """Whether each refund of ours that went has explained a notice of its own already."""
         went = [r for r in _asked_for(payment, notice.reference) if r.status is RefundStatus.SUCCEEDED]
         about = await self._unit_of_work.reads.notices_about(notice.reference or "")
-        told = [n for n in about if n.claim is Claim.RETURNED and n.outcome == "refund succeeded"]
+        told = [n for n in about if n.claim is Claim.RETURNED and n.outcome == _BY_A_REFUND]
         return len(told) >= len(went)
 
     async def _refund(self, notice: Notice) -> tuple[Payment, Refund] | None:
@@ -329,8 +338,7 @@ class ProcessNotices:
 
     async def _asked_already(self, notice: Notice, outcome: str) -> bool:
         """Whether a person was asked because of another notice that claims the same of this reference."""
-        if notice.reference is None or notice.claim in _QUESTION:
-            # Of what went back more may go.
+        if notice.reference is None or notice.claim in WENT:
             return False
         about = await self._unit_of_work.reads.notices_about(notice.reference)
         return any(
@@ -347,10 +355,8 @@ class ProcessNotices:
         except Exception:  # noqa: BLE001 -- a payment that cannot be read must not keep the question from people
             ours = payment = None
         kind = _QUESTION.get(notice.claim, ReviewKind.STUCK_UNKNOWN) if payment else ReviewKind.ORPHAN
-        subject = notice.reference or notice.digest
-        if notice.claim is Claim.CHARGED_BACK or (payment is None and notice.claim is not Claim.PAID):
-            # An open question about something else that was said of it is not this one.
-            subject = f"{subject}:{notice.claim.value}"
+        about = notice.reference or notice.digest
+        subject = subject_of(about, notice.claim, known=payment is not None)
         if ours is not None:
             kind, subject = ReviewKind.REFUND_UNKNOWN, str(ours[1].refund_id)
         return Review(

@@ -13,6 +13,7 @@ from uuid import UUID
 import attrs
 
 from payments.application.asking import answer_of
+from payments.application.notice_subjects import WENT, subject_of
 from payments.application.ports.cipher import Cipher
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
@@ -207,12 +208,14 @@ class ReconcilePayments:
     async def _put_before_a_person(self, run: "_Run", line: LedgerLine, reference: str, what: str) -> Came:
         """Keep the line as a notice that was handled, so that attaching finds it, with its review."""
         now, name = self._clock.now(), run.provider.name
-        digest = hashlib.sha256(
-            b"\x00".join((name.encode(), b"ledger", line.name.encode(), reference.encode()))
-        ).hexdigest()
+        claim = Claim.RETURNED if line.outcome is Outcome.RETURNED else Claim.PAID
+        said = (name, "ledger", line.name, reference, claim.value)
+        digest = hashlib.sha256("\x00".join(said).encode()).hexdigest()
         about = await self._unit_of_work.reads.notices_about(reference)
-        # Whoever was asked about a failure, or about what nobody could read, was not asked about money.
-        notices = [notice for notice in about if notice.claim in _OF_MONEY]
+        # Whoever was asked about a failure, or about what nobody could read, was not asked about money; nor
+        # was, about what went back, who was asked when it was paid.
+        alike = WENT if claim is Claim.RETURNED else _OF_MONEY
+        notices = [notice for notice in about if notice.claim in alike]
         if any(notice.handled_at is not None for notice in notices):
             return Came.ASKED_BEFORE
         if notices:
@@ -225,7 +228,7 @@ class ReconcilePayments:
             digest=digest,
             sealed=self._cipher.seal(line.raw),
             reference=reference,
-            claim=Claim.RETURNED if line.outcome is Outcome.RETURNED else Claim.PAID,
+            claim=claim,
             word=line.word,
             received_at=now,
             handled_at=now,
@@ -234,7 +237,7 @@ class ReconcilePayments:
         review = Review(
             review_id=self._identifiers.unique(),
             kind=ReviewKind.ORPHAN,
-            subject=reference,
+            subject=subject_of(reference, claim, known=False),
             payment_id=None,
             detail=f"{name} lists {line.name}: {what}.",
             opened_at=now,

@@ -21,6 +21,7 @@ from payments.domain.refund import Refund
 from payments.domain.refunding import capture_of, refund_of
 from payments.domain.review import Review
 from payments.domain.reviewing import WayOut, was_asked
+from payments.domain.transitions import RefundStatus
 
 
 @attrs.frozen
@@ -67,6 +68,7 @@ class RecordRefundAnswer:
             question = refunding.question(
                 refund_of(change.payment, refund_id),
                 needs_attention=heard.answer.outcome is RefundOutcome.NEEDS_ATTENTION,
+                waited=bool(refund.detail),
                 now=now,
             )
             if question is not None and str(refund_id) not in asked:
@@ -119,8 +121,10 @@ def _effect(payment: Payment, refund: Refund, heard: Heard, now: datetime) -> Ch
         return refunding.failed(payment, refund, word=word, provider_reference=named, now=now)
     if answer.outcome in _TELLS_NOTHING and heard.to_our_request:
         return refunding.lost(payment, refund, word=word, provider_reference=named, now=now)
-    # No information leaves the last word standing: an answer that says nothing is no recorded answer.
-    said = "" if answer.outcome in _TELLS_NOTHING else word
+    # No information leaves the last word standing: an answer that says nothing is no recorded answer. Of one
+    # that waits to be sent it says why.
+    waits = refund.status is RefundStatus.RESERVED
+    said = "" if answer.outcome in _TELLS_NOTHING and not waits else word
     return refunding.pending(payment, refund, word=said, provider_reference=named, now=now)
 
 

@@ -1,5 +1,6 @@
 """Resolve: a person's decision about a review, with their name and their reason (docs/model.md section 8)."""
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -21,6 +22,7 @@ from payments.application.use_cases.attach_money import AttachMoney
 from payments.application.use_cases.reserve_refund import ReserveRefund
 from payments.application.use_cases.settle_payment import SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
+from payments.domain import events as happened
 from payments.domain import reviewing
 from payments.domain.capture import Vouched
 from payments.domain.errors import (
@@ -32,7 +34,7 @@ from payments.domain.errors import (
     ReviewNotFound,
 )
 from payments.domain.events import ReviewKind
-from payments.domain.evidence import Answer, Channel, Outcome, Rule
+from payments.domain.evidence import Answer, Outcome, Rule
 from payments.domain.money import Money
 from payments.domain.payment import Change, Payment
 from payments.domain.persons import refuse_payer
@@ -48,8 +50,6 @@ _Deciding: TypeAlias = Callable[[Transaction, Payment, Review, datetime], Awaita
 
 _FINAL: Final = frozenset({Rule.DECLINED, Rule.CLOSED, Rule.NEVER_CREATED, Rule.NO_LONGER_LIVE})
 """Verdicts without money after which nobody has to ask what became of an attempt."""
-
-_OF_PEOPLE: Final = frozenset({Channel.OPERATOR, Channel.COLLECTOR})
 
 
 @attrs.frozen
@@ -89,6 +89,8 @@ class ResolveReview:
         payment = await self._unit_of_work.reads.payment(review.payment_id) if review.payment_id else None
         if payment is not None:
             refuse_payer(payment, actor)
+        require_way_out(review, chosen)
+        require_fitting(review, chosen, given)
         if is_decided(review, chosen):
             if not await self._was_said(review, chosen, given):
                 raise ReviewAlreadyDecided(
@@ -96,8 +98,6 @@ class ResolveReview:
                     facts={"review_id": str(review.review_id), "decision": chosen.way_out.value},
                 )
             return review
-        require_way_out(review, chosen)
-        require_fitting(review, chosen, given)
         ways: dict[WayOut, _Way] = {
             WayOut.ACCEPT: self._accept,
             WayOut.REFUND: self._refund,
@@ -187,25 +187,46 @@ class ResolveReview:
         )
 
     async def _was_said(self, review: Review, decision: Decision, details: Details) -> bool:
-        """Whether the decision was made with these details, as far as what it came to tells."""
+        """Whether the decision was made with these details, which what was written with it tells."""
         reads = self._unit_of_work.reads
         if decision.way_out is WayOut.ATTACH:
-            payment = await reads.payment_with_reference(details.reference or "")
-            said = await reads.evidence_of(payment.payment_id) if payment else ()
-            return any(e.reference == details.reference and e.channel in _OF_PEOPLE for e in said)
+            named = await reads.payment_with_reference(details.reference or "")
+            written = await reads.evidence_of(named.payment_id) if named else ()
+            return any(
+                e.reference == details.reference
+                and e.observed_at == review.resolved_at
+                and details.paid_under in (None, e.answer.reference)
+                for e in written
+            )
         if decision.way_out is not WayOut.RECORD:
             return True
         payment = await self._payment(review)
         if review.kind is ReviewKind.REFUND_UNKNOWN:
-            succeeded = reviewing.refund_about(payment, review).status is RefundStatus.SUCCEEDED
-            return succeeded is (details.outcome == "succeeded")
+            return await self._was_seen(review, payment, details)
         seen = self._seen(payment, review, details)
         return any(
-            (e.reference, e.channel) == (seen.reference, Channel.OPERATOR)
+            (e.reference, e.observed_at) == (seen.reference, review.resolved_at)
             and (e.answer.word, e.answer.capture_key, e.answer.amount)
             == (seen.word, seen.capture_key, seen.amount)
             for e in await reads.evidence_of(payment.payment_id)
         )
+
+    async def _was_seen(self, review: Review, payment: Payment, details: Details) -> bool:
+        """Whether a person recorded that the refund ended so; it may have ended otherwise since."""
+        refund = reviewing.refund_about(payment, review)
+        wrote = [
+            told["event"]
+            for entry in await self._unit_of_work.reads.audit_of(payment.payment_id)
+            if (entry.at, entry.actor) == (review.resolved_at, review.actor)
+            for told in json.loads(entry.events)
+            if told.get("refund_id") == str(refund.refund_id)
+        ]
+        succeeded = happened.RefundSucceeded.__name__ in wrote
+        if not succeeded and happened.RefundFailed.__name__ not in wrote:
+            # It had ended before, and so.
+            succeeded = refund.status is RefundStatus.SUCCEEDED
+        named = details.provider_reference
+        return succeeded is (details.outcome == "succeeded") and named in (None, refund.provider_reference)
 
     async def _record_refund(self, review: Review, decision: Decision, details: Details) -> Review:
         seen = SeenRefund(

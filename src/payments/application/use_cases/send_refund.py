@@ -102,7 +102,7 @@ class SendRefund:
         return await self._record(payment_id, refund_id, heard, cause=cause)
 
     async def _sent_before(self, provider: Provider, payment: Payment, refund: Refund) -> Heard | None:
-        """What the provider knows of a refund that waited; None where nothing is known of it.
+        """What the provider says of a refund that waited; None where it has none, or it is too young to ask.
 
         A database that was restored from a backup has forgotten what it sent since, and a provider need not
         tell a second request from the first.

@@ -30,7 +30,7 @@ from payments.domain.payment import Change, Payment, lost
 from payments.domain.refund import Refund, failed_since
 from payments.domain.refunding import Wanted
 from payments.domain.review import Review
-from payments.domain.reviewing import gave_way, not_asked_again, was_asked
+from payments.domain.reviewing import gave_way, not_asked_again, put_aside, was_asked
 from payments.domain.settlement import Finding, settle
 from payments.domain.transitions import AttemptStatus, Disposition
 from payments.domain.watching import CLAIM_LIFETIME, said_paid_lately
@@ -518,6 +518,7 @@ class Application:
             return_noticed=self.return_noticed,
             heard_at=self.heard_at,
             asked=not_asked_again(reviews),
+            put_aside=put_aside(reviews),
         )
 
     def _evidence(self, rule: Rule, now: datetime) -> Evidence:

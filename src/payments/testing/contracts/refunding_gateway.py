@@ -130,13 +130,13 @@ class RefundingGatewayContract(ABC):
                     or (reports and answer.outcome is RefundOutcome.PENDING),
                 )
 
-    async def test_a_refund_the_provider_does_not_know_has_no_end(self) -> None:
+    async def test_a_refund_that_was_never_asked_for_is_not_found(self) -> None:
         async with self.stage() as stage:
             request = await paid(stage)
             answer = await refunds_of(stage).check(question_about(request))
             promise(
-                f"a refund nobody knows may still be on its way there, so it is not {answer!r}.",
-                kept=answer.outcome in _OF_NO_END,
+                f"a refund that waits is sent once its provider says that it has none: not {answer!r}.",
+                kept=answer.outcome is RefundOutcome.NOT_FOUND,
             )
 
     async def test_one_refund_is_not_taken_for_another_of_the_same_money(self) -> None:

@@ -24,6 +24,7 @@ from tests.unit.adapters.providers.paystack_account import (
     refused,
     told,
 )
+from tests.unit.adapters.providers.test_paystack_answers import TRANSACTION
 
 pytestmark = pytest.mark.anyio
 
@@ -337,10 +338,39 @@ async def test_trouble_on_the_way_is_no_information() -> None:
     "question",
     [
         attrs.evolve(QUESTION, provider_reference="../transaction/1"),
-        attrs.evolve(LOST, capture_key=REFERENCE),
+        attrs.evolve(LOST, capture_key=REFERENCE, attempt=None),
     ],
 )
 async def test_what_is_no_number_is_never_asked_about(question: RefundQuestion) -> None:
     asked, refunds = refunding()
     assert (await refunds.check(question)).outcome is RefundOutcome.NOTHING
     assert asked.requests == []
+
+
+# Money that a person recorded under a name of their own: its transaction is found by our reference.
+
+RECORDED = attrs.evolve(LOST, capture_key="FT-77")
+
+
+async def test_a_refund_of_money_with_another_name_is_looked_for_in_the_transaction_of_its_attempt() -> None:
+    asked, refunds = refunding(
+        told(200, "Verification successful", TRANSACTION), listed(ROW | {"status": "processed"})
+    )
+    answer = await refunds.check(RECORDED)
+    assert (answer.outcome, answer.provider_reference) == (RefundOutcome.SUCCEEDED, NUMBER)
+    verified, listing = asked.requests
+    assert verified.url.path == f"/transaction/verify/{REFERENCE}"
+    assert listing.url.params["transaction"] == CAPTURE
+
+
+async def test_where_paystack_has_no_transaction_of_ours_there_is_no_refund_of_it_either() -> None:
+    _, refunds = refunding(refused(400, "Transaction reference not found.", "transaction_not_found"))
+    assert (await refunds.check(RECORDED)).outcome is RefundOutcome.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "canned", [refused(500, "Server error"), refused(401, "Invalid key"), Canned(200, b"<html>")]
+)
+async def test_trouble_on_the_way_to_a_transaction_is_no_information(canned: Canned) -> None:
+    _, refunds = refunding(canned)
+    assert (await refunds.check(RECORDED)).outcome is RefundOutcome.NOTHING

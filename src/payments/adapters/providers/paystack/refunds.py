@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 import attrs
 
 from payments.adapters.providers.paystack.amounts import money, money_at_most, subunits
 from payments.adapters.providers.paystack.api import PaystackAnswer, PaystackApi, flattened, refusal
-from payments.adapters.providers.paystack.mapping import identifier, short
+from payments.adapters.providers.paystack.mapping import answer_of, identifier, short
 from payments.application.ports.providers import (
     RefundAnswer,
     RefundOutcome,
@@ -16,6 +17,7 @@ from payments.application.ports.providers import (
     Refunds,
 )
 from payments.domain.errors import GatewayError, OutcomeUnknown
+from payments.domain.evidence import Outcome
 from payments.domain.money import Currency, Money, zero
 
 _OUTCOMES: Final[Mapping[str, RefundOutcome]] = {
@@ -62,12 +64,24 @@ class PaystackRefunds(Refunds):
 
     async def _by_note(self, question: RefundQuestion) -> RefundAnswer:
         """Look through the refunds of the transaction: the answer that named ours was lost."""
-        for row in await refunds_of(self._api, question.capture_key):
+        transaction = await self._transaction(question)
+        for row in await refunds_of(self._api, transaction) if transaction else ():
             ours = flattened(row.get("merchant_note")).split(" ", 1)[0] == question.reference
             if ours and identifier(row.get("id")) not in question.known:
                 return _meaning(row, question)
-        # It may still be on its way into the list, so this is no proof that it was never asked for.
+        # No proof that it was never asked for: it may still be on its way into the list. So one that was, and
+        # whose answer was lost, stays unknown; one that was not may be.
         return RefundAnswer(outcome=RefundOutcome.NOT_FOUND, word="not among the refunds of the transaction")
+
+    async def _transaction(self, question: RefundQuestion) -> str | None:
+        """The transaction's number; by our reference where a person recorded the money under another name."""
+        if identifier(question.capture_key) is not None or question.attempt is None:
+            return question.capture_key
+        path = f"/transaction/verify/{quote(question.attempt, safe='')}"
+        answer = answer_of(await self._api.ask("verify", path))
+        if answer.outcome is not Outcome.NOT_FOUND and answer.capture_key is None:
+            raise OutcomeUnknown(f"Paystack answered {answer.word!r}, which names no transaction.")
+        return answer.capture_key
 
 
 async def refunds_of(api: PaystackApi, transaction: str) -> tuple[Mapping[str, Any], ...]:
