@@ -189,6 +189,8 @@ def requested(
         event,
         now=now,
         requested_at=now,
+        # Why it had waited is no answer to this request.
+        detail="",
         next_check_at=now + ANSWERED_WITHIN,
         callback_token_hash=callback_token_hash or refund.callback_token_hash,
     )

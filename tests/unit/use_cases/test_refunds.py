@@ -567,7 +567,7 @@ async def test_a_notice_that_names_the_attempt_has_its_refunds_asked_about(till:
 
     assert await till.statuses() == ["succeeded"]
     (notice,) = [n for n in await till.shop.notices(till.reference) if n.claim is Claim.RETURNED]
-    assert notice.outcome == "refund succeeded"
+    assert notice.outcome == "explained by a refund"
 
 
 @attrs.define

@@ -23,6 +23,7 @@ from payments.domain.errors import (
     ReviewAlreadyDecided,
 )
 from payments.domain.evidence import Mode, Outcome
+from payments.domain.refund import Refund
 from payments.domain.refund_rules import RefundRules, SurplusPolicy
 from payments.domain.review import ReviewState
 from payments.domain.transitions import AttemptStatus, PaymentStatus
@@ -595,7 +596,6 @@ async def test_what_was_recorded_of_a_refund_may_be_said_again_and_nothing_else(
         await kit.payments.resolve(review_id, "record", "seen", "operator:boss", Details(**details))
 
     await said(outcome="succeeded", provider_reference="R-1")
-    await refused(ReviewAlreadyDecided, said(outcome="succeeded", provider_reference="R-2"))
     await refused(ReviewAlreadyDecided, said(outcome="failed"))
 
 
@@ -611,3 +611,148 @@ async def test_money_that_was_attached_is_attached_to_no_other_attempt_by_saying
     await refused(ReviewAlreadyDecided, resolve(shop, review, "attach", reference=other))
     assert (payment := await reads.payment_with_reference(other)) is not None
     assert payment.captures == ()
+
+
+async def test_two_refunds_explain_two_notices_that_an_outage_kept_for_more_than_a_day(
+    shop: Shop,
+) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    for _ in range(2):
+        await shop.kit.payments.refund(
+            payment.payment_id, amount="300.00", reason="late", actor="operator:anna"
+        )
+        await shop.hear(opened.reference, Claim.RETURNED)
+        shop.skip(seconds=1)
+    shop.skip(hours=25)
+    await shop.kit.work()
+    await shop.pass_minutes(5)
+
+    assert await shop.reviews() == []
+    assert {notice.outcome for notice in await shop.notices(opened.reference)} == {"explained by a refund"}
+
+
+async def test_notices_by_a_refunds_own_name_are_answered_by_what_became_of_it(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    made = await shop.kit.payments.refund(
+        payment.payment_id, amount="300.00", reason="late", actor="operator:anna"
+    )
+    for _ in range(2):
+        await shop.hear(made.reference, Claim.RETURNED)
+        shop.skip(seconds=1)
+    shop.skip(hours=25)
+    await shop.kit.work()
+
+    assert {notice.outcome for notice in await shop.notices(made.reference)} == {"refund succeeded"}
+
+
+async def test_each_charge_back_is_a_question_whatever_was_decided_about_the_one_before(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    await shop.kit.payments.refund(payment.payment_id, amount="300.00", reason="late", actor="operator:anna")
+    await shop.attests_returned(opened.reference)
+    for _ in range(2):
+        await shop.hear(opened.reference, Claim.CHARGED_BACK)
+        await shop.pass_hours(30)
+        await resolve(shop, await the_review(shop), "dismiss")
+        await shop.pass_hours(240)
+    assert await shop.reviews() == []
+
+
+async def test_a_refund_that_is_made_again_explains_its_own_notice(shop: Shop) -> None:
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    refunds = shop.provider.refunds
+    assert refunds is not None
+
+    async def sent_back() -> Refund:
+        made = await shop.kit.payments.refund(
+            payment.payment_id, amount="300.00", reason="late", actor="operator:anna"
+        )
+        await shop.hear(opened.reference, Claim.RETURNED)
+        await shop.kit.work()
+        return made
+
+    first = await sent_back()
+    refunds.ends(first.reference, RefundOutcome.FAILED)
+    await shop.kit.payments.settle_refund(payment.payment_id, first.refund_id)
+    for review in (await shop.kit.payments.reviews()).items:
+        await resolve(shop, review, "dismiss")
+    shop.skip(minutes=5)
+    await sent_back()
+    await shop.pass_hours(30)
+
+    assert await shop.reviews() == []
+
+
+async def test_a_refund_that_had_waited_and_whose_process_died_is_a_question_after_a_day() -> None:
+    storage, refunds = MortalStorage(), HesitatingRefunds()
+    kit, payment_id = await paid(storage, refunds, RefundRules(approval_above={"ETB": birr("100.00")}))
+    made = await kit.payments.refund(payment_id, amount="200.00", reason="broken", actor="operator:clerk")
+    await kit.pass_time(timedelta(minutes=5))
+    refunds.silent = True
+    await kit.payments.approve_refund(payment_id, made.refund_id, approver="operator:boss")
+    assert await statuses(kit, payment_id) == ["reserved"]
+    refunds.silent = False
+    storage.dies_at, storage.committed = 1, True
+    with suppress(Death):
+        await kit.payments.settle_refund(payment_id, made.refund_id)
+    storage.dies_at = None
+
+    await kit.pass_time(timedelta(hours=30), step=timedelta(minutes=15))
+
+    assert (await statuses(kit, payment_id), refunds.calls["request"]) == (["unknown"], 0)
+    (asked,) = (await kit.payments.reviews()).items
+    assert "nobody can tell whether it happened" in asked.detail
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
+async def test_what_was_recorded_of_a_refund_with_a_name_of_its_own_may_be_said_again(outcome: str) -> None:
+    refunds = HesitatingRefunds()
+    kit, payment_id = await paid(MortalStorage(), refunds)
+    refunds.answer = RefundOutcome.NEEDS_ATTENTION
+    await refund(kit, payment_id)
+    (review,) = (await kit.payments.reviews()).items
+    said = Details(outcome=outcome, provider_reference="BANK-1")
+    for _ in range(2):
+        await kit.payments.resolve(review.review_id, "record", "seen", "operator:boss", said)
+    assert await statuses(kit, payment_id) == [outcome]
+
+
+async def test_attaching_may_be_said_again_where_the_money_has_another_name_or_was_here_already(
+    shop: Shop,
+) -> None:
+    shop.provider.lists_references = False
+    lost(shop)
+    await reconciled(shop, apply=True)
+    (orphan,) = await orphans(shop)
+    reference = (await shop.initiate()).reference
+    for _ in range(2):
+        await resolve(shop, orphan, "attach", reference=reference, paid_under=LOST)
+
+    one, other, target = [(await shop.initiate(order)).reference for order in _three_more(shop)]
+    strange = "p-" + "b" * 26
+    for asked in (one, other):
+        await shop.attests(asked, reference=strange, capture_key="T-odd", provider_reference="T-odd")
+        await shop.ask(asked)
+    found = await orphans(shop)
+    assert len(found) == 2
+    for asked in (one, other, strange):
+        shop.provider.answers(asked, NOTHING)
+    for review in (*found, *found):
+        await resolve(shop, review, "attach", reference=target)
+        shop.skip(seconds=5)
+    payment = await shop.payment("order_4")
+    assert [capture.key for capture in payment.captures] == ["T-odd"]
+
+
+def _three_more(shop: Shop) -> tuple[str, ...]:
+    orders = ("order_2", "order_3", "order_4")
+    for order in orders:
+        shop.kit.order(order)
+    return orders

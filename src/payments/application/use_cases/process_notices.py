@@ -26,7 +26,7 @@ from payments.domain.evidence import Outcome, Rule
 from payments.domain.payment import Change, Payment
 from payments.domain.refund import Refund
 from payments.domain.refunding import capture_of, contradicted, refund_of
-from payments.domain.review import Review
+from payments.domain.review import Review, ReviewState
 from payments.domain.reviewing import was_asked
 from payments.domain.transitions import RefundStatus
 from payments.domain.watching import TURN_AGAIN
@@ -43,7 +43,7 @@ AGAIN: Final = tuple(
 KEPT_FOR: Final = timedelta(hours=24)
 """After this long an unhandled notice becomes a question for a person."""
 
-_BY_A_REFUND: Final = "refund succeeded"
+_BY_A_REFUND: Final = "explained by a refund"
 """What became of a claim that money went back which a refund of ours explains."""
 
 KNOWN: Final = "known already"
@@ -116,9 +116,10 @@ class ProcessNotices:
             await all_of(self._finish(notice, None, token, finish) for notice in alike)
             raise
         if outcome == _BY_A_REFUND:
-            # It explains one of them: the others are looked at again, by themselves.
+            # It explains one of them. The others are looked at by themselves, however old they are by then.
             first, *others = sorted(alike, key=lambda notice: notice.received_at)
-            await all_of(self._finish(notice, None, token, finish, asked=False) for notice in others)
+            again_at = self._clock.now() + TURN_AGAIN
+            await all_of(finish(attrs.evolve(notice, next_try_at=again_at)) for notice in others)
             alike = (first,)
         await all_of(self._finish(notice, outcome, token, finish) for notice in alike)
 
@@ -246,19 +247,30 @@ class ProcessNotices:
             settled.payment.payment_id,
             notice.provider,
             lambda locked: question if _went_before(locked, settled.reference, notice) else None,
+            since=notice.received_at if notice.claim in WENT else None,
         )
 
     async def _ask_once(
-        self, payment_id: UUID, provider: str, asking: Callable[[Payment], happened.ReviewOpened | None]
+        self,
+        payment_id: UUID,
+        provider: str,
+        asking: Callable[[Payment], happened.ReviewOpened | None],
+        *,
+        since: datetime | None = None,
     ) -> None:
-        """Open the question that the locked payment raises, unless it was asked before, decided or not."""
+        """Open the question that the locked payment raises, unless it was asked before, decided or not.
+
+        With ``since``, what was asked and decided before that was about something else.
+        """
 
         async def write(transaction: Transaction) -> None:
             locked = await transaction.lock_payment(payment_id)
             if locked is None:
                 raise PaymentNotFound
-            question = asking(locked)
-            if question is not None and not was_asked(question, await transaction.reviews_of(payment_id)):
+            question, reviews = asking(locked), await transaction.reviews_of(payment_id)
+            if since is not None:
+                reviews = tuple(r for r in reviews if r.state is ReviewState.OPEN or r.opened_at >= since)
+            if question is not None and not was_asked(question, reviews):
                 await transaction.save(_asked(locked, question, provider, self._clock.now()))
 
         await self._unit_of_work.write(write)
@@ -310,10 +322,14 @@ class ProcessNotices:
         return _BY_A_REFUND if went else None
 
     async def _explained_another(self, notice: Notice, payment: Payment) -> bool:
-        """Whether each refund of ours that went has explained a notice of its own already."""
+        """Whether each refund of ours that went has explained a notice of its own already.
+
+        What came before the first of them was asked for was about another, that came back since.
+        """
         went = [r for r in _asked_for(payment, notice.reference) if r.status is RefundStatus.SUCCEEDED]
+        since = min((r.requested_at for r in went if r.requested_at), default=notice.received_at)
         about = await self._unit_of_work.reads.notices_about(notice.reference or "")
-        told = [n for n in about if n.claim is Claim.RETURNED and n.outcome == _BY_A_REFUND]
+        told = [n for n in about if n.outcome == _BY_A_REFUND and n.received_at >= since]
         return len(told) >= len(went)
 
     async def _refund(self, notice: Notice) -> tuple[Payment, Refund] | None:

@@ -48,6 +48,7 @@ _Way: TypeAlias = "Callable[[Review, Decision, Details], Awaitable[Review]]"
 _Deciding: TypeAlias = Callable[[Transaction, Payment, Review, datetime], Awaitable[Decided]]
 
 
+_ENDS: Final = frozenset({happened.RefundSucceeded.__name__, happened.RefundFailed.__name__})
 _FINAL: Final = frozenset({Rule.DECLINED, Rule.CLOSED, Rule.NEVER_CREATED, Rule.NO_LONGER_LIVE})
 """Verdicts without money after which nobody has to ask what became of an attempt."""
 
@@ -192,11 +193,12 @@ class ResolveReview:
         if decision.way_out is WayOut.ATTACH:
             named = await reads.payment_with_reference(details.reference or "")
             written = await reads.evidence_of(named.payment_id) if named else ()
+            by_now = named.captures if named else ()
+            # Where it was here already, nothing was written.
             return any(
-                e.reference == details.reference
-                and e.observed_at == review.resolved_at
-                and details.paid_under in (None, e.answer.reference)
-                for e in written
+                (e.reference, e.observed_at) == (details.reference, review.resolved_at) for e in written
+            ) or any(
+                c.attached and c.reference == details.reference and c.key in review.subject for c in by_now
             )
         if decision.way_out is not WayOut.RECORD:
             return True
@@ -212,21 +214,24 @@ class ResolveReview:
         )
 
     async def _was_seen(self, review: Review, payment: Payment, details: Details) -> bool:
-        """Whether a person recorded that the refund ended so; it may have ended otherwise since."""
-        refund = reviewing.refund_about(payment, review)
-        wrote = [
-            told["event"]
+        """Whether the refund had ended so when a person recorded it; it may have ended otherwise since.
+
+        By which name they knew it is kept nowhere, where its provider had named it.
+        """
+        refund_id, decided = (
+            reviewing.refund_about(payment, review).refund_id,
+            (review.resolved_at, review.actor),
+        )
+        ends = [
+            ((entry.at, entry.actor), told["event"])
             for entry in await self._unit_of_work.reads.audit_of(payment.payment_id)
-            if (entry.at, entry.actor) == (review.resolved_at, review.actor)
+            if review.resolved_at is None or entry.at <= review.resolved_at
             for told in json.loads(entry.events)
-            if told.get("refund_id") == str(refund.refund_id)
+            if told.get("refund_id") == str(refund_id) and told["event"] in _ENDS
         ]
-        succeeded = happened.RefundSucceeded.__name__ in wrote
-        if not succeeded and happened.RefundFailed.__name__ not in wrote:
-            # It had ended before, and so.
-            succeeded = refund.status is RefundStatus.SUCCEEDED
-        named = details.provider_reference
-        return succeeded is (details.outcome == "succeeded") and named in (None, refund.provider_reference)
+        # Theirs, or the last before it: it had ended so.
+        said = [end for by, end in ends if by == decided] or [end for _, end in ends]
+        return (said[-1:] == [happened.RefundSucceeded.__name__]) is (details.outcome == "succeeded")
 
     async def _record_refund(self, review: Review, decision: Decision, details: Details) -> Review:
         seen = SeenRefund(
@@ -288,7 +293,10 @@ class ResolveReview:
         present = await self._unit_of_work.reads.review(review.review_id)
         if present is not None and present.state is ReviewState.RESOLVED:
             return present
-        said = reviewing.refund_about(after, review).detail or "nothing"
+        about = reviewing.refund_about(after, review)
+        said = about.detail or "nothing"
+        if about.status is RefundStatus.RESERVED:
+            return await self._note(review, decision, f"It waits to be sent: {said}.")
         return await self._note(review, decision, f"The provider said {said!r}, which ends nothing.")
 
     async def _note(self, review: Review, decision: Decision, why: str) -> Review:
