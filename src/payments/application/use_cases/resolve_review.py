@@ -218,10 +218,8 @@ class ResolveReview:
 
         By which name they knew it is kept nowhere, where its provider had named it.
         """
-        refund_id, decided = (
-            reviewing.refund_about(payment, review).refund_id,
-            (review.resolved_at, review.actor),
-        )
+        refund_id = reviewing.refund_about(payment, review).refund_id
+        decided = (review.resolved_at, review.actor)
         ends = [
             ((entry.at, entry.actor), told["event"])
             for entry in await self._unit_of_work.reads.audit_of(payment.payment_id)
