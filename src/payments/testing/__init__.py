@@ -12,36 +12,30 @@ from payments.testing.provider import ScriptedProvider
 
 if TYPE_CHECKING:
     from payments.testing.contracts import (
-        CipherContract as CipherContract,
-    )
-    from payments.testing.contracts import (
-        GatewayContract as GatewayContract,
-    )
-    from payments.testing.contracts import (
-        NotifierContract as NotifierContract,
-    )
-    from payments.testing.contracts import (
-        OrdersContract as OrdersContract,
-    )
-    from payments.testing.contracts import (
-        OutsideGatewayContract as OutsideGatewayContract,
-    )
-    from payments.testing.contracts import (
-        RefundingGatewayContract as RefundingGatewayContract,
-    )
-    from payments.testing.contracts import (
-        SharedStateContract as SharedStateContract,
-    )
-    from payments.testing.contracts import (
-        UnitOfWorkContract as UnitOfWorkContract,
+        CipherContract,
+        GatewayContract,
+        NotifierContract,
+        OrdersContract,
+        OutsideGatewayContract,
+        RefundingGatewayContract,
+        SharedStateContract,
+        UnitOfWorkContract,
     )
 
 __all__ = [
+    "CipherContract",
     "CountingIdentifiers",
+    "GatewayContract",
     "InMemoryPayments",
     "MovableClock",
+    "NotifierContract",
+    "OrdersContract",
+    "OutsideGatewayContract",
+    "RefundingGatewayContract",
     "ScriptedPrompts",
     "ScriptedProvider",
+    "SharedStateContract",
+    "UnitOfWorkContract",
     "cash_on_delivery",
     "in_memory_payments",
 ]

@@ -98,6 +98,15 @@ async def test_a_refund_is_not_sent_again_because_nobody_could_be_asked_whether_
     assert (await statuses(kit, payment_id), refunds.calls["request"]) == (["succeeded"], 1)
 
 
+async def refunded_in_part(shop: Shop) -> str:
+    """The reference of a checkout of which 300.00 of 1000.00 ETB went back by a refund of ours."""
+    opened = await shop.initiate()
+    shop.provider.pays(opened.reference)
+    payment = await shop.ask(opened.reference)
+    await shop.kit.payments.refund(payment.payment_id, amount="300.00", reason="late", actor="operator:anna")
+    return opened.reference
+
+
 async def test_no_policy_sends_back_the_only_money_of_a_payment_that_a_person_recorded_elsewhere() -> None:
     provider = HesitatingProvider()
     shop = one_provider(provider, rules=AUTOMATIC)
@@ -142,18 +151,15 @@ async def test_a_bank_that_takes_money_beside_a_refund_at_the_dashboard_is_asked
 
 
 async def test_a_refund_of_ours_explains_one_notice_and_not_the_next_that_money_went_back(shop: Shop) -> None:
-    opened = await shop.initiate()
-    shop.provider.pays(opened.reference)
-    payment = await shop.ask(opened.reference)
-    await shop.kit.payments.refund(payment.payment_id, amount="300.00", reason="late", actor="operator:anna")
+    reference = await refunded_in_part(shop)
     # Its provider goes on to say "success" of what was refunded in part: what Paystack says is not known.
-    await shop.hear(opened.reference, Claim.RETURNED)
+    await shop.hear(reference, Claim.RETURNED)
     await shop.kit.work()
     await shop.pass_hours(48)
     assert await shop.reviews() == []
 
     # Somebody sends more back at the provider, and one more notice says so.
-    await shop.hear(opened.reference, Claim.RETURNED)
+    await shop.hear(reference, Claim.RETURNED)
     await shop.pass_hours(26)
 
     assert await shop.reviews() == ["dispute"]
@@ -408,29 +414,23 @@ async def test_nobody_collects_their_own_cash_by_way_of_an_attempt_of_the_other_
 
 
 async def test_a_charge_back_is_a_question_though_a_dispute_of_it_was_put_aside(shop: Shop) -> None:
-    opened = await shop.initiate()
-    shop.provider.pays(opened.reference)
-    payment = await shop.ask(opened.reference)
-    await shop.kit.payments.refund(payment.payment_id, amount="300.00", reason="late", actor="operator:anna")
-    await shop.attests_returned(opened.reference)
-    await shop.hear(opened.reference, Claim.DISPUTED)
+    reference = await refunded_in_part(shop)
+    await shop.attests_returned(reference)
+    await shop.hear(reference, Claim.DISPUTED)
     await shop.kit.work()
     await resolve(shop, await the_review(shop), "dismiss")
     shop.skip(days=10)
 
-    await shop.hear(opened.reference, Claim.CHARGED_BACK)
+    await shop.hear(reference, Claim.CHARGED_BACK)
     await shop.pass_hours(30)
 
-    assert (await the_review(shop)).subject == f"{opened.reference}:charged_back"
+    assert (await the_review(shop)).subject == f"{reference}:charged_back"
 
 
 async def test_one_refund_explains_one_of_two_notices_that_are_looked_at_together(shop: Shop) -> None:
-    opened = await shop.initiate()
-    shop.provider.pays(opened.reference)
-    payment = await shop.ask(opened.reference)
-    await shop.kit.payments.refund(payment.payment_id, amount="300.00", reason="late", actor="operator:anna")
+    reference = await refunded_in_part(shop)
     for _ in range(2):
-        await shop.hear(opened.reference, Claim.RETURNED)
+        await shop.hear(reference, Claim.RETURNED)
         shop.skip(seconds=1)
     await shop.kit.work()
     await shop.pass_hours(48)
@@ -650,13 +650,10 @@ async def test_notices_by_a_refunds_own_name_are_answered_by_what_became_of_it(s
 
 
 async def test_each_charge_back_is_a_question_whatever_was_decided_about_the_one_before(shop: Shop) -> None:
-    opened = await shop.initiate()
-    shop.provider.pays(opened.reference)
-    payment = await shop.ask(opened.reference)
-    await shop.kit.payments.refund(payment.payment_id, amount="300.00", reason="late", actor="operator:anna")
-    await shop.attests_returned(opened.reference)
+    reference = await refunded_in_part(shop)
+    await shop.attests_returned(reference)
     for _ in range(2):
-        await shop.hear(opened.reference, Claim.CHARGED_BACK)
+        await shop.hear(reference, Claim.CHARGED_BACK)
         await shop.pass_hours(30)
         await resolve(shop, await the_review(shop), "dismiss")
         await shop.pass_hours(240)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import attrs
 
+from payments.adapters.payers_pages import may_be_handed_out
 from payments.adapters.providers.chapa.api import ChapaAnswer, ChapaApi, refusal
 from payments.adapters.providers.chapa.payer_fields import (
     LONGEST_DESCRIPTION,
@@ -16,10 +16,8 @@ from payments.adapters.providers.chapa.payer_fields import (
     plain,
 )
 from payments.adapters.providers.chapa.settings import REAL_API_HOST, ChapaSettings
-from payments.adapters.web_addresses import split_address
 from payments.application.ports.providers import Checkout, CheckoutRequest, Checkouts, Range
 from payments.domain.errors import OutcomeUnknown, ProviderRejected
-from payments.domain.evidence import Mode
 from payments.domain.money import Money
 
 RANGES: Final[Mapping[str, Range]] = {
@@ -108,17 +106,10 @@ def _refused_fields(answer: ChapaAnswer) -> tuple[str, ...]:
 
 
 def _is_ours_to_hand_out(url: str, settings: ChapaSettings) -> bool:
-    """Whether a payer may be sent there: Chapa's own page, or that of the simulator we are pointed at.
-
-    What we are pointed at may also be on the way to Chapa, and pass its answers on.
-    """
-    api_host = urlsplit(settings.base_url).hostname
-    try:
-        parts = split_address(url, ("https",) if settings.mode is Mode.LIVE else ("https", "http"))
-    except ValueError:
-        return False
-    if parts.username is not None or parts.password is not None:
-        return False
-    if parts.hostname == _REAL_CHECKOUT_HOST:
-        return parts.scheme == "https"
-    return parts.hostname == api_host != REAL_API_HOST
+    return may_be_handed_out(
+        url,
+        page_host=_REAL_CHECKOUT_HOST,
+        api_host=REAL_API_HOST,
+        base_url=settings.base_url,
+        mode=settings.mode,
+    )

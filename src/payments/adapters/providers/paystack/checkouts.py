@@ -6,14 +6,13 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from payments.adapters.payers_pages import may_be_handed_out
 from payments.adapters.providers.paystack.amounts import ON_REQUEST, RANGES, REFUSES, subunits
 from payments.adapters.providers.paystack.api import PaystackAnswer, PaystackApi, refusal
 from payments.adapters.providers.paystack.emails import PaystackEmails
 from payments.adapters.providers.paystack.settings import PaystackSettings
-from payments.adapters.web_addresses import split_address
 from payments.application.ports.providers import Checkout, CheckoutRequest, Checkouts, Range
 from payments.domain.errors import InvalidRequest, OutcomeUnknown, ProviderRejected
-from payments.domain.evidence import Mode
 
 _REAL_API_HOST: Final = "api.paystack.co"
 _REAL_CHECKOUT_HOST: Final = "checkout.paystack.com"
@@ -96,17 +95,10 @@ def checkout_of(answer: PaystackAnswer, settings: PaystackSettings) -> Checkout:
 
 
 def _is_ours_to_hand_out(url: str, settings: PaystackSettings) -> bool:
-    """Whether a payer may be sent there: Paystack's own page, or that of the simulator we are pointed at.
-
-    What we are pointed at may also be on the way to Paystack, and pass its answers on.
-    """
-    api_host = urlsplit(settings.base_url).hostname
-    try:
-        parts = split_address(url, ("https",) if settings.mode is Mode.LIVE else ("https", "http"))
-    except ValueError:
-        return False
-    if parts.username is not None or parts.password is not None:
-        return False
-    if parts.hostname == _REAL_CHECKOUT_HOST:
-        return parts.scheme == "https"
-    return parts.hostname == api_host != _REAL_API_HOST
+    return may_be_handed_out(
+        url,
+        page_host=_REAL_CHECKOUT_HOST,
+        api_host=_REAL_API_HOST,
+        base_url=settings.base_url,
+        mode=settings.mode,
+    )
