@@ -31,6 +31,10 @@ LOOKED_EARLY: Final = timedelta(minutes=2)
 """A look so long before it was planned is no planned one. The sweep itself puts off what it is about to look
 at by a minute."""
 
+LOOKED_LATE: Final = timedelta(minutes=75)
+"""A look so long after the one before it, which was to be an hour, may in truth come right after that, by a
+clock that is ahead. Another one is planned; where looks come late because there are many, that one counts."""
+
 SOON: Final = timedelta(seconds=30)
 """When a live attempt whose watch has ended is looked at again, unless it is ended at once."""
 
@@ -123,12 +127,19 @@ def _is_second_look(known: Attempt, attempt: Attempt) -> bool:
     """Whether there was a look before this one, and this is the one that was planned an hour after it.
 
     That is an hour on every clock. Of two clocks that are apart, any two looks are an hour apart; but whoever
-    looks by the other one does not wait for the look that was planned.
+    looks by the other one does not wait for the look that was planned, or finds it long overdue.
     """
     before, last, planned = known.last_checked_at, attempt.last_checked_at, known.next_check_at
     if before is None or last is None or planned is None:
         return False
-    return abs(last - before) >= LOOKS_APART and planned - last <= LOOKED_EARLY
+    if abs(last - before) < LOOKS_APART or planned - last > LOOKED_EARLY:
+        return False
+    return last - before <= LOOKED_LATE or _came_late(known, before)
+
+
+def _came_late(known: Attempt, look: datetime) -> bool:
+    """Whether this ``look``, past the end, came late itself, as a second one."""
+    return known.watch_until is not None and look - known.watch_until > LOOKED_LATE
 
 
 def watched_for_the_rest(attempt: Attempt, now: datetime) -> Attempt:

@@ -84,11 +84,8 @@ def test_nobody_is_asked_about_what_has_ended_once_its_watch_has_or_about_cash()
         (attrs.evolve(EXPIRED, last_checked_at=WATCHED + MINUTE), False),
         (attrs.evolve(EXPIRED, last_checked_at=WATCHED + MINUTE + TICK), True),
         (attrs.evolve(EXPIRED, last_checked_at=WATCHED + 25 * HOUR), False),
-        (attrs.evolve(EXPIRED, last_checked_at=WATCHED, next_check_at=WATCHED + HOUR + 2 * MINUTE), False),
-        (
-            attrs.evolve(EXPIRED, last_checked_at=WATCHED, next_check_at=WATCHED + HOUR + 2 * MINUTE + TICK),
-            True,
-        ),
+        (attrs.evolve(EXPIRED, last_checked_at=WATCHED, next_check_at=WATCHED + 62 * MINUTE), False),
+        (attrs.evolve(EXPIRED, last_checked_at=WATCHED, next_check_at=WATCHED + 62 * MINUTE + TICK), True),
         (attrs.evolve(EXPIRED, next_check_at=None), False),
         (attrs.evolve(EXPIRED, watch_until=None), False),
     ],
@@ -98,6 +95,25 @@ def test_it_takes_two_looks_past_its_end_to_end_a_watch(known: Attempt, by_one_l
     if known.watch_until is not None:
         by_an_answer = attrs.evolve(known, watch_until=START)
         assert not ended_by_one_look(known, by_an_answer)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "again"),
+    [
+        (timedelta(0), 75 * MINUTE, False),
+        (timedelta(0), 75 * MINUTE + TICK, True),
+        (75 * MINUTE, 75 * MINUTE + TICK, True),
+        (75 * MINUTE + TICK, 75 * MINUTE + TICK, False),
+    ],
+)
+def test_a_look_that_comes_late_is_no_second_one_unless_the_one_before_it_was_late(
+    first: timedelta,
+    then: timedelta,
+    again: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    known = attrs.evolve(EXPIRED, last_checked_at=WATCHED + first)
+    looked = attrs.evolve(known, last_checked_at=WATCHED + first + then)
+    assert ended_by_one_look(known, looked) is again
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,35 @@ async def test_a_look_by_another_clock_before_the_planned_one_ends_no_watch(prom
     assert (await prompted.payment()).status is PaymentStatus.SUCCESS
 
 
+async def test_a_look_by_a_clock_that_is_ahead_right_after_the_first_ends_no_watch(shop: Shop) -> None:
+    """Simulated history 90181908: one clock looked at the end, and another one, hours ahead, at once."""
+    opened = await shop.initiate()
+    await shop.kit.payments.cancel(opened.payment_id, "user_1", "payer:user_1")
+    shop.provider.silent = True
+    shop.skip(hours=72, seconds=1)
+    await shop.kit.payments.sweep()
+    shop.provider.silent = False
+    shop.skip(hours=7)
+    await shop.kit.payments.sweep()
+    shop.kit.clock.step_back(timedelta(hours=7))
+    shop.provider.pays(opened.reference)
+
+    await shop.kit.pass_time(timedelta(hours=9), step=timedelta(minutes=5))
+
+    assert (await shop.payment()).status is PaymentStatus.SUCCESS
+
+
+async def test_looks_that_all_come_late_end_a_watch_all_the_same(shop: Shop) -> None:
+    opened = await shop.initiate()
+    await shop.kit.payments.cancel(opened.payment_id, "user_1", "payer:user_1")
+    shop.skip(hours=72, seconds=1)
+    await shop.kit.payments.sweep()
+    for late in (True, False):
+        shop.skip(hours=3)
+        await shop.kit.payments.sweep()
+        assert ((await shop.attempt(opened.reference)).next_check_at is not None) is late
+
+
 async def test_a_final_decline_stays_final_when_its_report_comes_afterwards(
     prompted: PromptsShop,
 ) -> None:
