@@ -142,9 +142,62 @@ class AlwaysFresh(MemoryTransaction):
 
 class NobodyHolds(MemoryTransaction):
     async def attempt_holding(
-        self, provider: str, mode: Mode, key: str | None, provider_reference: str | None
+        self,
+        provider: str,
+        mode: Mode,
+        key: str | None,
+        provider_reference: str | None,
+        *,
+        proven_by_save: bool = False,
     ) -> str | None:
         return await super().attempt_holding(provider, Mode.TEST, key, provider_reference)
+
+
+class NeverLooks(AnyKey):
+    """Takes for free what a save was to tell, and lets any save tell."""
+
+    async def attempt_holding(
+        self,
+        provider: str,
+        mode: Mode,
+        key: str | None,
+        provider_reference: str | None,
+        *,
+        proven_by_save: bool = False,
+    ) -> str | None:
+        if proven_by_save:
+            return None
+        return await super().attempt_holding(provider, mode, key, provider_reference)
+
+
+class HalfLooks(NeverLooks):
+    """Takes for free the names of attempts alone."""
+
+    async def attempt_holding(
+        self,
+        provider: str,
+        mode: Mode,
+        key: str | None,
+        provider_reference: str | None,
+        *,
+        proven_by_save: bool = False,
+    ) -> str | None:
+        return await super().attempt_holding(provider, mode, key, None)
+
+
+class AlwaysHeld(MemoryTransaction):
+    """Takes the names of money for somebody else's."""
+
+    async def attempt_holding(
+        self,
+        provider: str,
+        mode: Mode,
+        key: str | None,
+        provider_reference: str | None,
+        *,
+        proven_by_save: bool = False,
+    ) -> str | None:
+        return "p-somebody"
 
 
 class NoFencing(MemoryTransaction):
@@ -354,6 +407,41 @@ BITES: list[tuple[Callable[[], UnitOfWork], str, str]] = [
         lambda: Store(Credulous),
         "test_who_raises_has_seen_what_is_stored",
         "nobody is refused because of what is no longer so",
+    ),
+    (
+        lambda: Store(AlwaysHeld),
+        "test_first_money_whose_names_nobody_has_is_stored",
+        "nobody holds what is free, not p-somebody",
+    ),
+    (
+        lambda: Store(NeverLooks),
+        "test_money_that_somebody_has_is_found_though_the_save_was_to_tell",
+        r"\('AP-1', 'C-2'\) are held by p-.*1, not None",
+    ),
+    (
+        lambda: Store(NeverLooks),
+        "test_money_that_another_attempt_of_the_payment_has_is_found_as_well",
+        "C-1 is held by p-.*1, not None",
+    ),
+    *(
+        (lambda: Store(NeverLooks), f"test_{sentence}", found)
+        for sentence, found in (
+            ("who_does_not_store_what_was_to_tell_has_looked", "AP-1 is held by p-.*1, not None"),
+            ("who_stores_money_and_not_its_name_has_looked", "C-1 is held by p-.*1, not None"),
+            (
+                "a_name_that_another_attempt_of_the_payment_bears_proves_nothing",
+                "C-1 is held by p-.*1, not None",
+            ),
+            (
+                "of_two_names_that_the_save_was_to_tell_none_is_forgotten",
+                r"AP-1 is held by p-.*1, and AP-2 by nobody: not \(None, None\)",
+            ),
+        )
+    ),
+    (
+        lambda: Store(HalfLooks),
+        "test_money_that_somebody_has_is_found_though_the_save_was_to_tell",
+        r"\('AP-2', 'C-1'\) are held by p-.*1, not None",
     ),
     (
         lambda: Store(ByVersionAlone),

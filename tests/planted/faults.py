@@ -88,6 +88,27 @@ THE_STORE: Final = (
         f"{STORE}::TestSqliteUnitOfWork::test_a_change_from_another_version_is_stale_and_leaves_nothing",
     ),
     Fault(
+        "who holds money is told by a save that does not write it",
+        "adapters/sql/repository.py",
+        " and not self._held_by_nobody.are_written_by(change)",
+        " and change is None",
+        f"{STORE}::TestSqliteUnitOfWork::test_who_does_not_store_what_was_to_tell_has_looked",
+    ),
+    Fault(
+        "whose money has a name is told by any attempt that bears it",
+        "adapters/sql/saving.py",
+        "self.provider_reference is None or paid <= named",
+        "self.provider_reference is None or bool(named)",
+        f"{STORE}::TestSqliteUnitOfWork::test_a_name_that_another_attempt_of_the_payment_bears_proves_nothing",
+    ),
+    Fault(
+        "no index keeps a provider's name from two attempts",
+        FIRST_TABLES,
+        '        ["provider", "mode", "provider_reference"],\n        unique=True,',
+        '        ["provider", "mode", "provider_reference"],\n        unique=False,',
+        f"{STORE}::TestSqliteUnitOfWork::test_money_that_another_attempt_of_the_payment_has_is_found_as_well",
+    ),
+    Fault(
         "a message is marked without its lease",
         "adapters/sql/statements.py",
         'MESSAGES.c.lease == bindparam("token"))',
@@ -782,8 +803,8 @@ FORGOTTEN: Final = (
     Fault(
         "the sequence of an order does not rise",
         "application/messages.py",
-        "        sequence=payment.told,\n",
-        "        sequence=1000 - payment.told,\n",
+        "        sequence=sequence,\n",
+        "        sequence=1000 - sequence,\n",
         f"{CASES}/test_messages.py::test_each_message_carries_the_next_sequence_of_its_order",
     ),
     Fault(

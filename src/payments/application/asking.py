@@ -21,6 +21,6 @@ async def answer_of(provider: Provider, question: Question, budget_s: float | No
         return nothing(trouble.code)
     except Exception as trouble:  # noqa: BLE001 -- docs/model.md section 3: any exception is no information
         return nothing(f"{type(trouble).__name__} while asking")
-    return attrs.evolve(
-        answer, word=without_card_numbers(answer.word), detail=without_card_numbers(answer.detail)
-    )
+    word, detail = without_card_numbers(answer.word), without_card_numbers(answer.detail)
+    said = (answer.word, answer.detail)
+    return answer if (word, detail) == said else attrs.evolve(answer, word=word, detail=detail)

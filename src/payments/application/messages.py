@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid5
 
-import attrs
-
 from payments.application.records import Destination, Message
 from payments.application.sequences import next_sequence, place_of
 from payments.domain import events as happened
@@ -18,24 +16,20 @@ from payments.domain.payment import Payment
 from payments.domain.refund import Refund, refunded
 
 
-def messages_for(
-    payment: Payment, events: tuple[happened.Event, ...], now: datetime
-) -> tuple[Payment, tuple[Message, ...]]:
-    """The messages that ``events`` cause, and the payment that remembers having told them."""
-    told: tuple[Message, ...] = ()
+def messages_for(payment: Payment, events: tuple[happened.Event, ...], now: datetime) -> tuple[Message, ...]:
+    """The messages that ``events`` cause, in the order of their sequences."""
+    told: list[Message] = []
+    sequence, last_told = payment.told, payment.last_told
     for event in events:
-        for destination, kind, facts in _told_of(payment, event, events):
-            payment = attrs.evolve(
-                payment,
-                told=next_sequence(payment.told, now),
-                last_told=kind if destination is Destination.ORDERS else payment.last_told,
-            )
-            told = (*told, _message(payment, destination, kind, facts, now))
-    return payment, told
+        for destination, kind, facts in _told_of(payment, event, events, last_told):
+            sequence = next_sequence(sequence, now)
+            last_told = kind if destination is Destination.ORDERS else last_told
+            told.append(_message(payment, destination, kind, facts, sequence=sequence, now=now))
+    return tuple(told)
 
 
 def _told_of(
-    payment: Payment, event: happened.Event, events: tuple[happened.Event, ...]
+    payment: Payment, event: happened.Event, events: tuple[happened.Event, ...], last_told: str
 ) -> tuple[tuple[Destination, str, dict[str, Any]], ...]:
     if isinstance(event, happened.PaymentSucceeded):
         return ((Destination.ORDERS, "paid", {}), *_mail(payment, "confirmation", _paid(payment, events)))
@@ -49,7 +43,7 @@ def _told_of(
     if isinstance(event, happened.PaymentFailed):
         failed = (Destination.ORDERS, "failed", {"reason": event.reason.value})
         # The order is known to be unpaid; that this attempt was declined may still be news to the payer.
-        news = () if payment.last_told == "failed" else (failed,)
+        news = () if last_told == "failed" else (failed,)
         return (*news, *_declined_mail(payment, events))
     if isinstance(event, happened.RefundRecorded | happened.RefundSucceeded | happened.RefundFailed):
         return _refund_news(payment, event)
@@ -132,16 +126,22 @@ def _mail(
 
 
 def _message(
-    payment: Payment, destination: Destination, kind: str, facts: dict[str, Any], now: datetime
+    payment: Payment,
+    destination: Destination,
+    kind: str,
+    facts: dict[str, Any],
+    *,
+    sequence: int,
+    now: datetime,
 ) -> Message:
-    body = facts if destination is Destination.PAYER else _order_state(payment, kind, facts)
+    body = facts if destination is Destination.PAYER else _order_state(payment, kind, facts, sequence)
     # Half a character in a name must not keep money from being recorded.
     written = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     return Message(
-        message_id=uuid5(payment.payment_id, _name(payment, destination, kind, written)),
+        message_id=uuid5(payment.payment_id, _name(payment, destination, kind, sequence, written)),
         payment_id=payment.payment_id,
         order_id=payment.order_id,
-        sequence=payment.told,
+        sequence=sequence,
         destination=destination,
         kind=kind,
         body=written,
@@ -150,7 +150,7 @@ def _message(
     )
 
 
-def _order_state(payment: Payment, kind: str, facts: dict[str, Any]) -> dict[str, Any]:
+def _order_state(payment: Payment, kind: str, facts: dict[str, Any], sequence: int) -> dict[str, Any]:
     """The full state, so that a newer message may overtake an undelivered older one."""
     settling = payment.settling_capture
     given_back = min(_gone_of_the_price(payment, settling).minor, payment.amount.minor) if settling else 0
@@ -159,13 +159,13 @@ def _order_state(payment: Payment, kind: str, facts: dict[str, Any]) -> dict[str
         "payment_id": str(payment.payment_id),
         "amount": payment.amount.decimal,
         "currency": payment.amount.currency.code,
-        "refunded_amount": attrs.evolve(payment.amount, minor=given_back).decimal,
+        "refunded_amount": Money(given_back, payment.amount.currency).decimal,
         "reason": facts.get("reason"),
-        "sequence": payment.told,
+        "sequence": sequence,
     }
 
 
-def _name(payment: Payment, destination: Destination, kind: str, written: bytes) -> str:
+def _name(payment: Payment, destination: Destination, kind: str, sequence: int, written: bytes) -> str:
     """What a message's id is made of: told again after a restore, the same news should be known by it.
 
     That holds for a mail, and for "paid", which an order hears once: a receiver that knows it does not ship
@@ -173,8 +173,8 @@ def _name(payment: Payment, destination: Destination, kind: str, written: bytes)
     has an id of its own, and is believed.
     """
     if destination is Destination.PAYER:
-        return f"message:{place_of(payment.told)}:{kind}:{hashlib.sha256(written).hexdigest()}"
+        return f"message:{place_of(sequence)}:{kind}:{hashlib.sha256(written).hexdigest()}"
     settling = payment.settling_capture
     if kind == "paid" and settling is not None:
         return f"message:paid:{settling.key}"
-    return f"message:{payment.told}:{kind}"
+    return f"message:{sequence}:{kind}"

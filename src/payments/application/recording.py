@@ -4,13 +4,14 @@ import enum
 import hashlib
 import json
 from datetime import datetime
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, get_args
 from uuid import UUID, uuid5
 
 import attrs
 
 from payments.application.messages import messages_for
-from payments.application.records import AuditEntry, ReviewLink, StoredChange
+from payments.application.records import AuditEntry, Destination, ReviewLink, StoredChange
 from payments.domain import events as happened
 from payments.domain.capture import Capture
 from payments.domain.evidence import Evidence
@@ -35,8 +36,14 @@ def record(
     """
     if not change.events:
         return StoredChange(before=before, after=change.payment, evidence=evidence)
-    after, messages = messages_for(change.payment, change.events, now)
-    after = attrs.evolve(after, version=before.version + 1)
+    messages = messages_for(change.payment, change.events, now)
+    to_orders = [message.kind for message in messages if message.destination is Destination.ORDERS]
+    after = attrs.evolve(
+        change.payment,
+        version=before.version + 1,
+        told=messages[-1].sequence if messages else change.payment.told,
+        last_told=to_orders[-1] if to_orders else change.payment.last_told,
+    )
     entry = AuditEntry(
         payment_id=after.payment_id,
         sequence=after.version,
@@ -69,41 +76,49 @@ def state_digest(payment: Payment) -> str:
     state = [
         [payment.payment_id, payment.order_id, payment.payer, payment.amount, payment.order_version],
         [payment.status, payment.version, payment.told, payment.last_told, payment.created_at],
-        [
-            [
-                a.reference,
-                a.provider,
-                a.mode,
-                a.amount,
-                a.order_version,
-                a.claimed_at,
-                a.status,
-                a.reason,
-                a.handed_out_at,
-                a.checkout_url,
-                a.page_closed,
-                a.reopened_at,
-                a.declines,
-                a.on_delivery,
-                a.wrong_codes,
-            ]
-            for a in payment.attempts
-        ],
-        [_fields(capture) for capture in payment.captures],
-        [
-            [
-                *(r.refund_id, r.capture_id, r.reference, r.amount, r.status, r.reason, r.actor),
-                *(r.created_at, r.approver, r.provider_reference, r.requested_at),
-            ]
-            for r in payment.refunds
-        ],
+        [_OF_ATTEMPT(attempt) for attempt in payment.attempts],
+        [_of_capture(capture) for capture in payment.captures],
+        [_OF_REFUND(refund) for refund in payment.refunds],
     ]
     return digest(state)
 
 
-def _fields(capture: Capture) -> tuple[Any, ...]:
+_OF_ATTEMPT: Final = attrgetter(
+    "reference",
+    "provider",
+    "mode",
+    "amount",
+    "order_version",
+    "claimed_at",
+    "status",
+    "reason",
+    "handed_out_at",
+    "checkout_url",
+    "page_closed",
+    "reopened_at",
+    "declines",
+    "on_delivery",
+    "wrong_codes",
+)
+_OF_CAPTURE: Final = attrgetter(*(field.name for field in attrs.fields(Capture)))
+_OF_REFUND: Final = attrgetter(
+    "refund_id",
+    "capture_id",
+    "reference",
+    "amount",
+    "status",
+    "reason",
+    "actor",
+    "created_at",
+    "approver",
+    "provider_reference",
+    "requested_at",
+)
+
+
+def _of_capture(capture: Capture) -> tuple[Any, ...]:
     """All of it; its last two only where one of them says something: there are digests older than these."""
-    fields = attrs.astuple(capture, recurse=False)
+    fields: tuple[Any, ...] = _OF_CAPTURE(capture)
     return fields if capture.vouched is not None or capture.accepted else fields[:-2]
 
 
@@ -121,7 +136,12 @@ _HASHED: Final = {
 
 def told(event: happened.Event) -> dict[str, Any]:
     """An event as the trail tells it."""
-    return {"event": type(event).__name__, **attrs.asdict(event, recurse=False)}
+    kind = type(event)
+    return {"event": kind.__name__, **{name: getattr(event, name) for name in _TOLD[kind]}}
+
+
+_TOLD: Final = {kind: tuple(field.name for field in attrs.fields(kind)) for kind in get_args(happened.Event)}
+"""By kind of event, what the trail tells of it, in this order."""
 
 
 def _reviews(after: Payment, events: tuple[happened.Event, ...], now: datetime) -> list[Review]:

@@ -99,10 +99,10 @@ class Money:
         return f"{self.decimal} {self.currency.code}"
 
     def __add__(self, other: Self) -> Self:
-        return attrs.evolve(self, minor=self.minor + self._same(other))
+        return type(self)(self.minor + self._same(other), self.currency)
 
     def __sub__(self, other: Self) -> Self:
-        return attrs.evolve(self, minor=self.minor - self._same(other))
+        return type(self)(self.minor - self._same(other), self.currency)
 
     def __lt__(self, other: Self) -> bool:
         return self.minor < self._same(other)

@@ -1,5 +1,6 @@
 """A payment: what one payer owes for one order. Its status is a projection of its attempts and captures."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -11,7 +12,7 @@ from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
 from payments.domain.errors import IllegalTransition
 from payments.domain.events import Reason
-from payments.domain.money import Money, zero
+from payments.domain.money import Money
 from payments.domain.refund import Refund, refunded
 from payments.domain.transitions import PAYMENT, AttemptStatus, Disposition, PaymentStatus, following
 
@@ -118,20 +119,16 @@ class Payment:
     @property
     def received(self) -> Money:
         """Σ captures in the payment's own currency; foreign money is held and shown by its review."""
-        total = zero(self.amount.currency)
-        for capture in self.captures:
-            if capture.amount.currency == total.currency:
-                total += capture.amount
-        return total
+        return self._sum_of(lambda capture: capture.amount)
 
     @property
     def given_back(self) -> Money:
         """Σ refunds that succeeded, in the payment's own currency."""
-        total = zero(self.amount.currency)
-        for capture in self.captures:
-            if capture.amount.currency == total.currency:
-                total += refunded(capture, self.refunds)
-        return total
+        return self._sum_of(lambda capture: refunded(capture, self.refunds))
+
+    def _sum_of(self, part: Callable[[Capture], Money]) -> Money:
+        own = self.amount.currency
+        return Money(sum(part(c).minor for c in self.captures if c.amount.currency == own), own)
 
     def attempt(self, reference: str) -> Attempt:
         """The attempt called ``reference``.
@@ -146,9 +143,14 @@ class Payment:
 
     def with_attempt(self, changed: Attempt) -> Self:
         """With the attempt of the same reference replaced. Status follows only through :func:`projected`."""
-        return attrs.evolve(
-            self, attempts=tuple(changed if a.reference == changed.reference else a for a in self.attempts)
-        )
+        return attrs.evolve(self, attempts=self._attempts_with(changed))
+
+    def with_capture(self, capture: Capture, changed: Attempt) -> Self:
+        """With ``capture`` added, and the attempt that it came on replaced."""
+        return attrs.evolve(self, attempts=self._attempts_with(changed), captures=(*self.captures, capture))
+
+    def _attempts_with(self, changed: Attempt) -> tuple[Attempt, ...]:
+        return tuple([changed if a.reference == changed.reference else a for a in self.attempts])
 
 
 @attrs.frozen
@@ -318,12 +320,13 @@ def failed_once_empty(change: Change, reference: str) -> Change:
 def projected(change: Change, now: datetime) -> Change:
     """The change with the payment's status brought in line, every edge on the way walked and explained."""
     payment, events = change.payment, change.events
+    status = payment.status
     for event in _edges(payment, _target(payment), change.events):
-        payment = attrs.evolve(payment, status=following(PAYMENT, payment.status, type(event)))
+        status = following(PAYMENT, status, type(event))
         events = (*events, event)
-    if events:
-        payment = attrs.evolve(payment, updated_at=now)
-    return Change(payment, events)
+    if not events:
+        return change
+    return Change(attrs.evolve(payment, status=status, updated_at=now), events)
 
 
 def _target(payment: Payment) -> PaymentStatus:
@@ -338,6 +341,10 @@ def _edges(
     payment: Payment, target: PaymentStatus, why: tuple[happened.Event, ...]
 ) -> tuple[happened.Event, ...]:
     """The events between the present status and ``target``: from each status there is one way towards it."""
+    if target is payment.status:
+        return ()
+    if payment.status is PaymentStatus.SUCCESS or target is PaymentStatus.PENDING:
+        raise IllegalTransition(f"{payment.status.value} cannot become {target.value}.")
     initiated = happened.PaymentInitiated(payment_id=payment.payment_id)
     retried = happened.PaymentRetried(payment_id=payment.payment_id)
     to_processing: dict[PaymentStatus, tuple[happened.Event, ...]] = {
@@ -345,10 +352,6 @@ def _edges(
         PaymentStatus.FAILED: (retried,),
         PaymentStatus.PROCESSING: (),
     }
-    if target is payment.status:
-        return ()
-    if payment.status is PaymentStatus.SUCCESS or target is PaymentStatus.PENDING:
-        raise IllegalTransition(f"{payment.status.value} cannot become {target.value}.")
     way = to_processing[payment.status]
     if target is PaymentStatus.SUCCESS:
         return (*way, happened.PaymentSucceeded(payment_id=payment.payment_id))

@@ -97,7 +97,7 @@ def settle(payment: Payment, finding: Finding) -> Settlement:
     checked = _checked(attempt, finding) if looked else attempt
     effect = _not_ours if _differs(attempt, finding.answer) else _EFFECTS[finding.answer.outcome]
     settlement = effect(payment.with_attempt(checked), checked, finding)
-    return attrs.evolve(settlement, change=_watched(settlement, finding, attempt))
+    return Settlement(_watched(settlement, finding, attempt), settlement.rule)
 
 
 def _checked(attempt: Attempt, finding: Finding) -> Attempt:
@@ -381,12 +381,11 @@ def _captured(payment: Payment, attempt: Attempt, finding: Finding, disposition:
         disposition=disposition.value,
     )
     learnt = _learnt(attempt, finding).handed_out(finding.now)
-    change = Change(
-        attrs.evolve(payment.with_attempt(learnt), captures=(*payment.captures, capture)), (recorded,)
-    )
+    events: tuple[happened.Event, ...] = (recorded,)
     if disposition is not Disposition.HELD and attempt.status is not AttemptStatus.SUCCEEDED:
         event = happened.AttemptSucceeded(reference=attempt.reference)
-        change = change.then(learnt.after(event), event)
+        learnt, events = learnt.after(event), (recorded, event)
+    change = Change(payment.with_capture(capture, learnt), events)
     if disposition is Disposition.SETTLES:
         change = supersede(change, finding.now)
     if finding.vouched is not None:

@@ -19,6 +19,7 @@ from payments.adapters.sql.runner import Outdated, Runner, Write
 from payments.adapters.sql.saving import writes_of
 from payments.application.ports.repository import Transaction
 from payments.application.records import StoredChange
+from payments.domain.evidence import Mode
 from payments.domain.payment import Payment
 from payments.domain.transitions import Disposition
 from payments.testing.contracts.stored import (
@@ -153,7 +154,9 @@ async def test_each_change_of_what_is_known_is_one_round_trip(postgres_url: str)
         async def settle(transaction: Transaction) -> None:
             before = await transaction.lock_payment(known.payment_id, known=known)
             assert before is known
-            paid = an_attempt(status=SUCCEEDED, next_check_at=None)
+            held = await transaction.attempt_holding("chapa", Mode.TEST, "AP1", "C1", proven_by_save=True)
+            assert held is None
+            paid = an_attempt(status=SUCCEEDED, next_check_at=None, provider_reference="C1")
             after = attrs.evolve(before, version=2, attempts=(paid,), captures=(a_capture(),))
             await transaction.save(
                 StoredChange(

@@ -248,7 +248,13 @@ class MemoryTransaction(Transaction):
         return self.tables.payments.get(payment_id)
 
     async def attempt_holding(
-        self, provider: str, mode: Mode, key: str | None, provider_reference: str | None
+        self,
+        provider: str,
+        mode: Mode,
+        key: str | None,
+        provider_reference: str | None,
+        *,
+        proven_by_save: bool = False,  # noqa: ARG002 -- looking costs nothing
     ) -> str | None:
         for payment in self.tables.payments.values():
             for capture in payment.captures:

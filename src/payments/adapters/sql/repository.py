@@ -11,7 +11,7 @@ import attrs
 from payments.adapters.sql import mapping, record_mapping, statements
 from payments.adapters.sql.conversion import instant
 from payments.adapters.sql.runner import NotUnique, Outdated, Reader, Row, Runner, Values
-from payments.adapters.sql.saving import decide_review, writes_money_again, writes_of
+from payments.adapters.sql.saving import Names, decide_review, writes_money_again, writes_of
 from payments.adapters.sql.single_writes import (
     SqlSingleWrites,
     finished_message,
@@ -278,6 +278,8 @@ class SqlTransaction(SqlSingleWrites, Transaction):
     """What was taken as known, and not compared with what is stored yet."""
     _fresh: bool = attrs.field(default=False, init=False)
     """It is to be stored by the save, if its order has none."""
+    _held_by_nobody: Names | None = attrs.field(default=None, init=False)
+    """What was taken to be free, and is so if the save can write it."""
 
     def refuse_unproven(self) -> None:
         """Return if everything that was gone by is what is stored.
@@ -318,8 +320,17 @@ class SqlTransaction(SqlSingleWrites, Transaction):
         return None if row is None else mapping.payment_of(row)
 
     async def attempt_holding(
-        self, provider: str, mode: Mode, key: str | None, provider_reference: str | None
+        self,
+        provider: str,
+        mode: Mode,
+        key: str | None,
+        provider_reference: str | None,
+        *,
+        proven_by_save: bool = False,
     ) -> str | None:
+        if proven_by_save and self._unproven is not None and self._held_by_nobody is None:
+            self._held_by_nobody = Names(provider, mode, key, provider_reference)
+            return None
         row = await self._runner.fetch_one(
             statements.ATTEMPT_HOLDING,
             {"provider": provider, "mode": mode.value, "key": key, "provider_reference": provider_reference},
@@ -341,6 +352,8 @@ class SqlTransaction(SqlSingleWrites, Transaction):
             known = None
         if known is not None and writes_money_again(change):
             raise Outdated(f"Money of payment {known.payment_id} is written again under its lock only.")
+        if known is not None and self._held_by_nobody and not self._held_by_nobody.are_written_by(change):
+            raise Outdated(f"Nobody looked who holds the names of payment {known.payment_id}'s money.")
         writes = writes_of(change, fresh=known is not None and self._fresh)
         try:
             await self._runner.write(writes, later=known is not None)

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+import attrs
+
 from payments.adapters.sql import mapping, record_mapping, statements
 from payments.adapters.sql.runner import Runner, Write
 from payments.application.records import StoredChange
+from payments.domain.evidence import Mode
 from payments.domain.payment import Payment
 from payments.domain.review import Review
 
@@ -45,6 +48,36 @@ def writes_money_again(change: StoredChange) -> bool:
     return any(captures.get(c.capture_id, c) != c for c in change.after.captures) or any(
         refunds.get(r.refund_id, r) != r for r in change.after.refunds
     )
+
+
+@attrs.frozen
+class Names:
+    """What a provider calls money, and its transaction: unique indexes let one attempt have each."""
+
+    provider: str
+    mode: Mode
+    key: str | None
+    provider_reference: str | None
+
+    def are_written_by(self, change: StoredChange) -> bool:
+        """Whether ``change`` adds the money under this key, on an attempt of this name.
+
+        Then the indexes refuse it while another attempt has one of them. That some other attempt of the same
+        payment bears the name would prove nothing.
+        """
+        this = (self.provider, self.mode)
+        before = {capture.capture_id for capture in change.before.captures}
+        paid = {
+            c.reference
+            for c in change.after.captures
+            if c.capture_id not in before and (c.provider, c.mode, c.key) == (*this, self.key)
+        }
+        named = {
+            a.reference
+            for a in change.after.attempts
+            if (a.provider, a.mode, a.provider_reference) == (*this, self.provider_reference)
+        }
+        return bool(paid) and (self.provider_reference is None or paid <= named)
 
 
 async def decide_review(runner: Runner, review: Review) -> bool:

@@ -205,9 +205,20 @@ class Transaction(SingleWrites, Protocol):
 
     @abstractmethod
     async def attempt_holding(
-        self, provider: str, mode: Mode, key: str | None, provider_reference: str | None
+        self,
+        provider: str,
+        mode: Mode,
+        key: str | None,
+        provider_reference: str | None,
+        *,
+        proven_by_save: bool = False,
     ) -> str | None:
-        """The reference of the attempt that holds this capture key or this provider reference, if any."""
+        """The reference of the attempt that holds this capture key or this provider reference, if any.
+
+        With ``proven_by_save`` the caller means to store first money under both names, which nobody else can
+        have. Then a first run of its unit of work may be told None unlooked. Where somebody has one of them,
+        or the save does not write both, the unit of work is run again, and looks.
+        """
 
     @abstractmethod
     async def attempt_with_receipt(self, provider: str, mode: Mode, receipt: str) -> str | None:

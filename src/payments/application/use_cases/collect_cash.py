@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from functools import cache, partial
 from uuid import UUID, uuid5
 
 import attrs
@@ -170,7 +171,7 @@ class _Taking:
             report=None,
             cause=CAUSE,
             failure_noticed_at=None,
-            surplus_refund=self.reserve.of_surplus(attempt, answer, self.evidence_id),
+            surplus_refund=cache(partial(self.reserve.of_surplus, attempt, answer, self.evidence_id)),
         )
         change, rule = await applying.decide(transaction, payment)
         kept = await self._keep(transaction, change.after, attempt, result_of(rule))

@@ -1,7 +1,8 @@
 """Settle: ask the provider about one attempt, then apply the evidence to the payment as it stands."""
 
+from collections.abc import Callable
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Final
 from uuid import UUID
 
@@ -187,7 +188,7 @@ class SettlePayment:
             cause=cause,
             failure_noticed_at=failure_noticed_at,
             return_noticed=return_noticed,
-            surplus_refund=self._reserve.of_surplus(attempt, answer, evidence_id),
+            surplus_refund=cache(partial(self._reserve.of_surplus, attempt, answer, evidence_id)),
             refunds=payment.refunds,
             known=payment,
             asked_by=question.provider_reference,
@@ -293,7 +294,10 @@ def _name_to_ask_by(payment: Payment, attempt: Attempt, callbacks: tuple[Callbac
     An attempt that was paid is asked about by the names of money that is not here: it came more than once.
     One that ended without money may have been paid under any, and is asked about by all of them in turns.
     """
-    own, names = attempt.provider_reference, _uncounted(payment, attempt, callbacks)
+    own = attempt.provider_reference
+    if not callbacks:
+        return own
+    names = _uncounted(payment, attempt, callbacks)
     if own is not None and attempt.live and not payment.has_own_money(attempt.reference):
         return own
     open_still = not payment.has_own_money(attempt.reference) or payment.was_paid_under_other_names(attempt)
@@ -403,7 +407,8 @@ class Application:
     report: Report | None
     cause: str
     failure_noticed_at: datetime | None
-    surplus_refund: Wanted | None
+    surplus_refund: Callable[[], Wanted | None]
+    """The refund that the policy wants if the money is surplus: the same one each time it is asked for."""
     refunds: tuple[Refund, ...] = ()
     """Those that were known before the provider was asked."""
     known: Payment | None = None
@@ -444,7 +449,7 @@ class Application:
         done = Change(settlement.payment, (*found.events, *settlement.events))
         if self.report is not None and finding.report != self.report and _counts(settlement.payment, finding):
             done = await _asked_whose(transaction, done, present, self.report)
-        wanted = self.surplus_refund if settlement.rule is Rule.SURPLUS else None
+        wanted = self.surplus_refund() if settlement.rule is Rule.SURPLUS else None
         if wanted is not None and _may_be_recorded(locked):
             wanted = attrs.evolve(wanted, awaiting_approval=True)
         if wanted is not None:
@@ -492,6 +497,7 @@ class Application:
                 self.attempt.mode,
                 self.answer.capture_key,
                 self.answer.provider_reference,
+                proven_by_save=self._brings_first_money(locked),
             )
         provider, report = self.provider, self.report
         if report is not None and report.receipt is not None:
@@ -520,6 +526,16 @@ class Application:
             asked=not_asked_again(reviews),
             put_aside=put_aside(reviews),
         )
+
+    def _brings_first_money(self, locked: Payment) -> bool:
+        """Whether, as far as can be seen, money is to be stored under both names that the answer gives.
+
+        Where the same was said before and no money is here, somebody else may well have it.
+        """
+        answer, present = self.answer, locked.attempt(self.attempt.reference)
+        attested = answer.outcome is Outcome.PAID and None not in (answer.capture_key, answer.amount)
+        news = not locked.captures and answer.word != present.last_word
+        return attested and news and present.provider_reference in (None, answer.provider_reference)
 
     def _evidence(self, rule: Rule, now: datetime) -> Evidence:
         return Evidence(

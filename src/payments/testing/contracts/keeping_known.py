@@ -4,12 +4,15 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
+from typing import Final
 
 import attrs
 
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.records import StoredChange
+from payments.domain.attempt import Attempt
+from payments.domain.evidence import Mode
 from payments.domain.payment import Payment
 from payments.testing.contracts.keeping_units import Abandoned
 from payments.testing.contracts.promises import promise
@@ -111,6 +114,85 @@ class KnownContract(ABC):
             except Abandoned:
                 refused = True
             promise("nobody is refused because of what is no longer so.", kept=not refused)
+
+    async def test_first_money_whose_names_nobody_has_is_stored(self) -> None:
+        async with self.stage() as units:
+            known = await keep(units, a_payment(attempts=(an_attempt(),)))
+            held = await units.write(_paid(known, an_attempt(), "AP-1", "C-1"))
+            promise(f"nobody holds what is free, not {held}.", kept=held is None)
+            found = await units.reads.payment(known.payment_id)
+            kept = found is not None and [c.key for c in found.captures] == ["AP-1"]
+            promise(f"and the money is stored; found {found!r}.", kept=kept)
+
+    async def test_money_that_somebody_has_is_found_though_the_save_was_to_tell(self) -> None:
+        async with self.stage() as units:
+            first = an_attempt(provider_reference="C-1")
+            await keep(units, a_payment(1, attempts=(first,), captures=(a_capture(key="AP-1"),)))
+            known = await keep(units, a_payment(2, attempts=(an_attempt(2),)))
+            for names in (("AP-1", "C-2"), ("AP-2", "C-1")):
+                held = await units.write(_paid(known, an_attempt(2), *names))
+                promise(f"{names} are held by {first.reference}, not {held}.", kept=held == first.reference)
+            found = await units.reads.payment(known.payment_id)
+            promise(f"and nothing is stored of it; found {found!r}.", kept=found == known)
+
+    async def test_money_that_another_attempt_of_the_payment_has_is_found_as_well(self) -> None:
+        async with self.stage() as units:
+            first, second = an_attempt(1, status=FAILED, provider_reference="C-1"), an_attempt(2)
+            known = await keep(units, a_payment(attempts=(first, second)))
+            held = await units.write(_paid(known, second, "AP-2", "C-1"))
+            promise(f"C-1 is held by {first.reference}, not {held}.", kept=held == first.reference)
+
+    async def test_who_does_not_store_what_was_to_tell_has_looked(self) -> None:
+        async with self.stage() as units:
+            first = an_attempt(1)
+            await keep(units, a_payment(1, attempts=(first,), captures=(a_capture(key="AP-1"),)))
+            known = await keep(units, a_payment(2, attempts=(an_attempt(2),)))
+
+            async def work(transaction: Transaction) -> str | None:
+                before = await transaction.lock_payment(known.payment_id, known=known) or known
+                held = await _holding(transaction, "AP-1", None)
+                after = attrs.evolve(before, version=before.version + 1, told=before.told + 1)
+                await transaction.save(StoredChange(before=before, after=after))
+                return held
+
+            held = await units.write(work)
+            promise(f"AP-1 is held by {first.reference}, not {held}.", kept=held == first.reference)
+
+    async def test_who_stores_money_and_not_its_name_has_looked(self) -> None:
+        async with self.stage() as units:
+            first = an_attempt(1, provider_reference="C-1")
+            await keep(units, a_payment(1, attempts=(first,)))
+            known = await keep(units, a_payment(2, attempts=(an_attempt(2),)))
+            held = await units.write(_paid(known, an_attempt(2), "AP-2", "C-1", named=None))
+            promise(f"C-1 is held by {first.reference}, not {held}.", kept=held == first.reference)
+
+    async def test_a_name_that_another_attempt_of_the_payment_bears_proves_nothing(self) -> None:
+        async with self.stage() as units:
+            first = an_attempt(1, status=FAILED, provider_reference="C-1")
+            second = an_attempt(2, provider_reference="C-2")
+            known = await keep(units, a_payment(attempts=(first, second)))
+            held = await units.write(_paid(known, second, "AP-2", "C-1", named="C-2"))
+            promise(f"C-1 is held by {first.reference}, not {held}.", kept=held == first.reference)
+
+    async def test_of_two_names_that_the_save_was_to_tell_none_is_forgotten(self) -> None:
+        async with self.stage() as units:
+            first = an_attempt(1)
+            await keep(units, a_payment(1, attempts=(first,), captures=(a_capture(key="AP-1"),)))
+            known = await keep(units, a_payment(2, attempts=(an_attempt(2),)))
+
+            async def work(transaction: Transaction) -> tuple[str | None, str | None]:
+                before = await transaction.lock_payment(known.payment_id, known=known) or known
+                held = [await _holding(transaction, key, None) for key in ("AP-1", "AP-2")]
+                paid = before.with_capture(a_capture(2, key="AP-2"), before.attempts[0])
+                after = attrs.evolve(paid, version=before.version + 1)
+                await transaction.save(StoredChange(before=before, after=after))
+                return held[0], held[1]
+
+            held = await units.write(work)
+            promise(
+                f"AP-1 is held by {first.reference}, and AP-2 by nobody: not {held}.",
+                kept=held == (first.reference, None),
+            )
 
     async def test_a_fresh_payment_is_stored_with_its_first_change(self) -> None:
         async with self.stage() as units:
@@ -231,6 +313,36 @@ def _asked_once_more(known: Payment | None) -> Callable[[Transaction], Awaitable
         return asked.checks
 
     return work
+
+
+_BY_IT: Final = "by it"
+
+
+def _paid(
+    known: Payment, attempt: Attempt, key: str, name: str, *, named: str | None = _BY_IT
+) -> Callable[[Transaction], Awaitable[str | None]]:
+    """Store money of a known payment's ``attempt`` under both names; who else holds one, if anybody does.
+
+    With ``named`` the attempt is called so, and not as was asked about.
+    """
+
+    async def work(transaction: Transaction) -> str | None:
+        before = await transaction.lock_payment(known.payment_id, known=known) or known
+        held = await _holding(transaction, key, name)
+        if held is None:
+            paid = before.with_capture(
+                a_capture(2, reference=attempt.reference, key=key),
+                attrs.evolve(attempt, provider_reference=name if named is _BY_IT else named),
+            )
+            after = attrs.evolve(paid, version=before.version + 1)
+            await transaction.save(StoredChange(before=before, after=after))
+        return held
+
+    return work
+
+
+async def _holding(transaction: Transaction, key: str, name: str | None) -> str | None:
+    return await transaction.attempt_holding("chapa", Mode.TEST, key, name, proven_by_save=True)
 
 
 async def _begun(transaction: Transaction, known: Payment | None) -> Payment:

@@ -17,7 +17,7 @@ import attrs
 from payments.adapters.memory.repository import MemoryTransaction, Tables
 from payments.adapters.memory.uniqueness import DuplicateKey, unique_keys
 from payments.adapters.sql.runner import NotUnique, Outdated, TryAgain
-from payments.adapters.sql.saving import writes_money_again
+from payments.adapters.sql.saving import Names, writes_money_again
 from payments.application.ports.repository import Transaction
 from payments.application.recording import state_digest
 from payments.application.records import (
@@ -123,6 +123,7 @@ class SimulatedTransaction(Transaction):
     """The first payment that it is told of is taken as it is known; its save finds out whether it is so."""
     _unproven: Payment | None = attrs.field(default=None, init=False)
     _fresh: bool = attrs.field(default=False, init=False)
+    _held_by_nobody: Names | None = attrs.field(default=None, init=False)
     _written: Written = attrs.field(factory=Written, init=False)
     _held: list[Key] = attrs.field(factory=list, init=False)
     _waiting: list[asyncio.Future[None]] = attrs.field(factory=list, init=False)
@@ -244,8 +245,17 @@ class SimulatedTransaction(Transaction):
         return self._view().payments.get(payment_id)
 
     async def attempt_holding(
-        self, provider: str, mode: Mode, key: str | None, provider_reference: str | None
+        self,
+        provider: str,
+        mode: Mode,
+        key: str | None,
+        provider_reference: str | None,
+        *,
+        proven_by_save: bool = False,
     ) -> str | None:
+        if proven_by_save and self._unproven is not None and self._held_by_nobody is None:
+            self._held_by_nobody = Names(provider, mode, key, provider_reference)
+            return None
         return await self._do(
             "attempt_holding", lambda t: t.attempt_holding(provider, mode, key, provider_reference)
         )
@@ -264,6 +274,8 @@ class SimulatedTransaction(Transaction):
             return
         if writes_money_again(change) or (self._fresh and await self._open(self._unproven) != self._unproven):
             raise Outdated("The payment is not as it was known.")
+        if self._held_by_nobody is not None and not self._held_by_nobody.are_written_by(change):
+            raise Outdated("Nobody looked who holds the names of its money.")
         try:
             stored = await self._save(change)
         except StaleVersion as stale:

@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import attrs
 import httpx
-import stamina
 import structlog
 
 from payments.adapters.date_header import ahead_s
@@ -17,13 +17,11 @@ from payments.adapters.http_client import Call, Reply, exchange
 from payments.adapters.providers.paystack.settings import PaystackSettings
 from payments.adapters.providers.surroundings import Surroundings
 from payments.adapters.retry_after import retry_after_s
+from payments.adapters.unsent import asked_again_if_unsent
 from payments.application import strict_json
 from payments.domain.errors import GatewayError, OutcomeUnknown, ProviderRejected, ProviderUnavailable
 
 _LONGEST_MESSAGE_CHARACTERS: Final = 300
-_TRIES: Final = 2
-_PAUSE_S: Final = 0.05
-_LONGEST_PAUSE_S: Final = 0.2
 _WAIT_S: Final = 5.0
 _CLIENT_ERRORS: Final = range(400, 500)
 # 4xx answers that do not say whether the request was taken in.
@@ -105,10 +103,7 @@ class PaystackApi:
             ProviderUnavailable: nothing was sent.
             OutcomeUnknown: there was no whole answer.
         """
-        caller = stamina.AsyncRetryingCaller(
-            attempts=_TRIES, wait_initial=_PAUSE_S, wait_max=_LONGEST_PAUSE_S, wait_jitter=_PAUSE_S
-        ).on(ProviderUnavailable)
-        return await caller(self._call, name, "GET", path, query=query)
+        return await asked_again_if_unsent(partial(self._call, name, "GET", path, query=query))
 
     async def send(self, name: str, path: str, fields: Mapping[str, Any]) -> PaystackAnswer:
         """POST ``fields`` as JSON, once.
