@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,8 @@ async def test_money_that_counts_for_another_order_is_put_before_a_person(
     first, second = [await _opened(kit, order) for order in ("order_1", "order_2")]
     kit.provider.pays(first)
     await kit.payments.settle(first)
-    kit.provider.pays(second, **{name: f"T-{first}"})
+    taken: dict[str, Any] = {name: f"T-{first}"}
+    kit.provider.pays(second, **taken)
 
     told, told_again = [await kit.payments.settle(second) for _ in range(2)]
 
