@@ -1,7 +1,7 @@
 """An attempt: one try to collect a payment through one provider."""
 
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 import attrs
 
@@ -81,15 +81,14 @@ class Attempt:
             return False
         return self.payable_until is None or now + span <= self.payable_until
 
-    def after(self, event: happened.Event) -> Self:
-        """The attempt with the status that ``event`` leads to.
+    def after(self, event: happened.Event, **learnt: Any) -> Self:
+        """The attempt with the status that ``event`` leads to, and what was ``learnt`` with it, by field.
 
         Raises:
             IllegalTransition: the table has no such edge.
         """
-        return attrs.evolve(
-            self, status=following(ATTEMPT, self.status, type(event)), reason=getattr(event, "reason", None)
-        )
+        status, reason = following(ATTEMPT, self.status, type(event)), getattr(event, "reason", None)
+        return attrs.evolve(self, status=status, reason=reason, **learnt)
 
     def handed_out(self, now: datetime) -> Self:
         """With ``handed_out_at`` set, once."""

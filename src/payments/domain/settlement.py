@@ -380,12 +380,17 @@ def _captured(payment: Payment, attempt: Attempt, finding: Finding, disposition:
         amount=capture.amount,
         disposition=disposition.value,
     )
-    learnt = _learnt(attempt, finding).handed_out(finding.now)
-    events: tuple[happened.Event, ...] = (recorded,)
-    if disposition is not Disposition.HELD and attempt.status is not AttemptStatus.SUCCEEDED:
+    if disposition is Disposition.HELD or attempt.status is AttemptStatus.SUCCEEDED:
+        learnt = _learnt(attempt, finding).handed_out(finding.now)
+        change = Change(payment.with_capture(capture, learnt), (recorded,))
+    else:
         event = happened.AttemptSucceeded(reference=attempt.reference)
-        learnt, events = learnt.after(event), (recorded, event)
-    change = Change(payment.with_capture(capture, learnt), events)
+        learnt = attempt.after(
+            event,
+            provider_reference=_name_learnt(attempt, finding),
+            handed_out_at=attempt.handed_out_at or finding.now,
+        )
+        change = Change(payment.with_capture(capture, learnt), (recorded, event))
     if disposition is Disposition.SETTLES:
         change = supersede(change, finding.now)
     if finding.vouched is not None:
@@ -585,15 +590,19 @@ def _nothing(payment: Payment, _attempt: Attempt, _finding: Finding) -> Settleme
 
 
 def _learnt(attempt: Attempt, finding: Finding) -> Attempt:
-    """The attempt with the provider's own name for it, once it is known and no other attempt holds it.
+    """The attempt with the provider's own name for it, as far as that is known."""
+    name = _name_learnt(attempt, finding)
+    return attempt if name == attempt.provider_reference else attrs.evolve(attempt, provider_reference=name)
+
+
+def _name_learnt(attempt: Attempt, finding: Finding) -> str | None:
+    """The provider's own name for the attempt, once it is known and no other attempt holds it.
 
     A person may give money any name, and its provider's own is learnt when it tells of that money.
     """
     if finding.vouched is not None or finding.key_holder not in (None, attempt.reference):
-        return attempt
-    return attrs.evolve(
-        attempt, provider_reference=attempt.provider_reference or finding.answer.provider_reference
-    )
+        return attempt.provider_reference
+    return attempt.provider_reference or finding.answer.provider_reference
 
 
 def _ask(

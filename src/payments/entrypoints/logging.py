@@ -38,7 +38,10 @@ _TELLTALES: Final = re.compile(r"CHASECK|k_test_|k_live_|/pay/|/stk/|/mpesa/|whs
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _COMMANDS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """The same but for the blanks of a traceback."""
+_FEWEST_CHARACTERS: Final = 7
+"""Nothing that _SECRETS finds is shorter: ``whsec_`` and one more, ``://u:p@``."""
 _NUMBERS: Final = (int, float)
+_PLAIN: Final = frozenset({int, float, bool, type(None)})
 _OF_LINES: Final = frozenset({"exception", "stack"})
 _QUIET: Final = ("aiosmtplib", "alembic", "asyncio", "httpx", "uvicorn.access", "uvicorn.error", "mail.log")
 
@@ -96,12 +99,24 @@ def configure_logging(settings: LoggingSettings, stream: TextIO) -> None:
 
 def with_process(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """``event`` with the number of this process: several may write to one stream."""
-    return {**event, "process": os.getpid()}
+    event["process"] = os.getpid()
+    return event
 
 
 def redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """``event`` without secrets: by the names of its fields, and by what values look like."""
-    return {name: MASK if _names_a_secret(name) else _cleaned(value) for name, value in event.items()}
+    for name, value in event.items():
+        if _names_a_secret(name):
+            event[name] = MASK
+        elif not _is_plain(value):
+            event[name] = _cleaned(value)
+    return event
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether there can be no secret in ``value``, as in most: a number, or fewer characters than any has."""
+    kind = type(value)
+    return kind in _PLAIN or (kind is str and len(value) < _FEWEST_CHARACTERS)
 
 
 @functools.lru_cache(maxsize=1024)

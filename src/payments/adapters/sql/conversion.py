@@ -57,6 +57,12 @@ def identifier(text: str) -> UUID:
     return msgspec.convert(text, UUID)
 
 
+def text_of(identifier: UUID) -> str:
+    """As ``str`` writes it; in compiled code, two fifths of the cost."""
+    written: str = msgspec.to_builtins(identifier)
+    return written
+
+
 def instant(at: datetime) -> int:
     """Whole microseconds since 1970 UTC; exact, as a datetime knows no less.
 

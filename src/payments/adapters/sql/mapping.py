@@ -10,7 +10,16 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Table
 
-from payments.adapters.sql.conversion import at, identifier, instant, maybe_at, maybe_instant, money, read_as
+from payments.adapters.sql.conversion import (
+    at,
+    identifier,
+    instant,
+    maybe_at,
+    maybe_instant,
+    money,
+    read_as,
+    text_of,
+)
 from payments.adapters.sql.runner import Row
 from payments.adapters.sql.tables import ATTEMPTS, CAPTURES, REFUNDS
 from payments.application.records import PaymentSummary, summary_of
@@ -65,7 +74,7 @@ def payment_values(payment: Payment) -> dict[str, Any]:
     """A payment's own row, its line of history included."""
     line = summary_of(payment)
     return {
-        "payment_id": str(payment.payment_id),
+        "payment_id": text_of(payment.payment_id),
         "order_id": payment.order_id,
         "payer": payment.payer,
         "amount_minor": payment.amount.minor,
@@ -154,7 +163,7 @@ def attempt_values(payment_id: UUID, position: int, attempt: Attempt) -> dict[st
     """An attempt's row."""
     return {
         "reference": attempt.reference,
-        "payment_id": str(payment_id),
+        "payment_id": text_of(payment_id),
         "position": position,
         "provider": attempt.provider,
         "mode": attempt.mode.value,
@@ -208,8 +217,8 @@ def _capture_of(row: Row) -> Capture:
 def capture_values(payment_id: UUID, position: int, capture: Capture) -> dict[str, Any]:
     """A capture's row."""
     return {
-        "capture_id": str(capture.capture_id),
-        "payment_id": str(payment_id),
+        "capture_id": text_of(capture.capture_id),
+        "payment_id": text_of(payment_id),
         "position": position,
         "reference": capture.reference,
         "provider": capture.provider,
@@ -248,10 +257,10 @@ def _refund_of(row: Row) -> Refund:
 def refund_values(payment_id: UUID, position: int, refund: Refund) -> dict[str, Any]:
     """A refund's row."""
     return {
-        "refund_id": str(refund.refund_id),
-        "payment_id": str(payment_id),
+        "refund_id": text_of(refund.refund_id),
+        "payment_id": text_of(payment_id),
         "position": position,
-        "capture_id": str(refund.capture_id),
+        "capture_id": text_of(refund.capture_id),
         "reference": refund.reference,
         "amount_minor": refund.amount.minor,
         "currency": refund.amount.currency.code,

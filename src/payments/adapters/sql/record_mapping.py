@@ -13,6 +13,7 @@ from payments.adapters.sql.conversion import (
     maybe_money,
     money,
     read_as,
+    text_of,
 )
 from payments.adapters.sql.runner import Row
 from payments.application.records import (
@@ -65,8 +66,8 @@ def evidence_values(evidence: Evidence) -> dict[str, Any]:
     """A piece of evidence's row."""
     answer = evidence.answer
     return {
-        "evidence_id": str(evidence.evidence_id),
-        "payment_id": str(evidence.payment_id),
+        "evidence_id": text_of(evidence.evidence_id),
+        "payment_id": text_of(evidence.payment_id),
         "reference": evidence.reference,
         "channel": evidence.channel.value,
         "cause": evidence.cause,
@@ -111,7 +112,7 @@ def notice_of(row: Row) -> Notice:
 def notice_values(notice: Notice) -> dict[str, Any]:
     """A notice's row, leased by nobody."""
     return {
-        "notice_id": str(notice.notice_id),
+        "notice_id": text_of(notice.notice_id),
         "provider": notice.provider,
         "digest": notice.digest,
         "sealed": notice.sealed,
@@ -150,8 +151,8 @@ def message_of(row: Row) -> Message:
 def message_values(message: Message) -> dict[str, Any]:
     """A message's row, leased by nobody."""
     return {
-        "message_id": str(message.message_id),
-        "payment_id": str(message.payment_id),
+        "message_id": text_of(message.message_id),
+        "payment_id": text_of(message.payment_id),
         "order_id": message.order_id,
         "sequence": message.sequence,
         "destination": message.destination.value,
@@ -195,10 +196,10 @@ def review_of(row: Row) -> Review:
 def review_values(review: Review) -> dict[str, Any]:
     """A review's row."""
     return {
-        "review_id": str(review.review_id),
+        "review_id": text_of(review.review_id),
         "kind": review.kind.value,
         "subject": review.subject,
-        "payment_id": None if review.payment_id is None else str(review.payment_id),
+        "payment_id": None if review.payment_id is None else text_of(review.payment_id),
         "detail": review.detail,
         "opened_at": instant(review.opened_at),
         "state": review.state.value,
@@ -206,7 +207,7 @@ def review_values(review: Review) -> dict[str, Any]:
         "actor": review.actor,
         "reason": review.reason,
         "resolved_at": maybe_instant(review.resolved_at),
-        "refund_id": None if review.refund_id is None else str(review.refund_id),
+        "refund_id": None if review.refund_id is None else text_of(review.refund_id),
     }
 
 
@@ -230,13 +231,13 @@ def audit_entry_of(row: Row) -> AuditEntry:
 def audit_values(entry: AuditEntry) -> dict[str, Any]:
     """A link's row."""
     return {
-        "payment_id": str(entry.payment_id),
+        "payment_id": text_of(entry.payment_id),
         "sequence": entry.sequence,
         "at": instant(entry.at),
         "actor": entry.actor,
         "cause": entry.cause,
         "events": entry.events,
-        "evidence_id": None if entry.evidence_id is None else str(entry.evidence_id),
+        "evidence_id": None if entry.evidence_id is None else text_of(entry.evidence_id),
         "state_digest": entry.state_digest,
         "previous_hash": entry.previous_hash,
         "hash": entry.hash,
@@ -269,13 +270,13 @@ def review_link_of(row: Row) -> ReviewLink:
 def review_link_values(link: ReviewLink) -> dict[str, Any]:
     """Such a link's row."""
     return {
-        "review_id": str(link.review_id),
+        "review_id": text_of(link.review_id),
         "sequence": link.sequence,
         "at": instant(link.at),
         "actor": link.actor,
         "cause": link.cause,
         "events": link.events,
-        "evidence_id": None if link.evidence_id is None else str(link.evidence_id),
+        "evidence_id": None if link.evidence_id is None else text_of(link.evidence_id),
         "state_digest": link.state_digest,
         "previous_hash": link.previous_hash,
         "hash": link.hash,
@@ -303,7 +304,7 @@ def answer_values(answer: StoredAnswer) -> dict[str, Any]:
         "operation": answer.operation,
         "key": answer.key,
         "fingerprint": answer.fingerprint,
-        "holder": str(answer.holder),
+        "holder": text_of(answer.holder),
         "expires_at": instant(answer.expires_at),
         "status": answer.status,
         "body": answer.body,
@@ -340,7 +341,7 @@ def collection_values(collection: Collection) -> dict[str, Any]:
         "outcome": collection.outcome.value,
         "amount_minor": amount.minor if amount else None,
         "currency": amount.currency.code if amount else None,
-        "payment_id": None if collection.payment_id is None else str(collection.payment_id),
+        "payment_id": None if collection.payment_id is None else text_of(collection.payment_id),
         "reference": collection.reference,
         "order_id": collection.order_id,
         "reason": collection.reason,

@@ -9,7 +9,7 @@ from uuid import UUID
 import attrs
 
 from payments.adapters.sql import mapping, record_mapping, statements
-from payments.adapters.sql.conversion import instant
+from payments.adapters.sql.conversion import instant, text_of
 from payments.adapters.sql.runner import NotUnique, Outdated, Reader, Row, Runner, Values
 from payments.adapters.sql.saving import Names, decide_review, writes_money_again, writes_of
 from payments.adapters.sql.single_writes import (
@@ -57,7 +57,7 @@ class SqlReads(Reads):
     _reader: Reader
 
     async def payment(self, payment_id: UUID) -> Payment | None:
-        return await self._whole(statements.PAYMENT, payment_id=str(payment_id))
+        return await self._whole(statements.PAYMENT, payment_id=text_of(payment_id))
 
     async def payment_of_order(self, order_id: str) -> Payment | None:
         return await self._whole(statements.PAYMENT_OF_ORDER, order_id=order_id)
@@ -89,16 +89,22 @@ class SqlReads(Reads):
         return tuple(lines[: search.limit])
 
     async def evidence_of(self, payment_id: UUID) -> tuple[Evidence, ...]:
-        return await self._all(record_mapping.evidence_of, statements.EVIDENCE_OF, payment_id=str(payment_id))
+        return await self._all(
+            record_mapping.evidence_of, statements.EVIDENCE_OF, payment_id=text_of(payment_id)
+        )
 
     async def messages_of(self, payment_id: UUID) -> tuple[Message, ...]:
-        return await self._all(record_mapping.message_of, statements.MESSAGES_OF, payment_id=str(payment_id))
+        return await self._all(
+            record_mapping.message_of, statements.MESSAGES_OF, payment_id=text_of(payment_id)
+        )
 
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
-        return await self._all(record_mapping.review_of, statements.REVIEWS_OF, payment_id=str(payment_id))
+        return await self._all(
+            record_mapping.review_of, statements.REVIEWS_OF, payment_id=text_of(payment_id)
+        )
 
     async def review(self, review_id: UUID) -> Review | None:
-        row = await self._reader.fetch_one(statements.REVIEW, {"review_id": str(review_id)})
+        row = await self._reader.fetch_one(statements.REVIEW, {"review_id": text_of(review_id)})
         return None if row is None else record_mapping.review_of(row)
 
     async def reviews(self, query: ReviewQuery) -> tuple[Review, ...]:
@@ -134,7 +140,7 @@ class SqlReads(Reads):
 
     async def collections_of(self, payment_id: UUID) -> tuple[Collection, ...]:
         return await self._all(
-            record_mapping.collection_of, statements.COLLECTIONS_OF, payment_id=str(payment_id)
+            record_mapping.collection_of, statements.COLLECTIONS_OF, payment_id=text_of(payment_id)
         )
 
     async def cash_held(self, collector: str | None, limit: int) -> tuple[Collection, ...]:
@@ -149,7 +155,9 @@ class SqlReads(Reads):
         return await _handover(self._reader, handover_id)
 
     async def audit_of(self, payment_id: UUID) -> tuple[AuditEntry, ...]:
-        return await self._all(record_mapping.audit_entry_of, statements.AUDIT_OF, payment_id=str(payment_id))
+        return await self._all(
+            record_mapping.audit_entry_of, statements.AUDIT_OF, payment_id=text_of(payment_id)
+        )
 
     async def notices_about(self, reference: str) -> tuple[Notice, ...]:
         return await self._all(record_mapping.notice_of, statements.NOTICES_ABOUT, reference=reference)
@@ -313,7 +321,7 @@ class SqlTransaction(SqlSingleWrites, Transaction):
     async def lock_payment(self, payment_id: UUID, known: Payment | None = None) -> Payment | None:
         if self._trusts(known):
             return known
-        values = {"payment_id": str(payment_id)}
+        values = {"payment_id": text_of(payment_id)}
         if await self._runner.fetch_one(statements.LOCK_PAYMENT, values) is None:
             return None
         row = await self._runner.fetch_one(statements.PAYMENT, values)
@@ -343,7 +351,7 @@ class SqlTransaction(SqlSingleWrites, Transaction):
         return None if row is None else row["reference"]
 
     async def verdict_of(self, evidence_id: UUID) -> Rule | None:
-        row = await self._runner.fetch_one(statements.VERDICT_OF, {"evidence_id": str(evidence_id)})
+        row = await self._runner.fetch_one(statements.VERDICT_OF, {"evidence_id": text_of(evidence_id)})
         return None if row is None else Rule[row["rule"].upper()]
 
     async def save(self, change: StoredChange) -> None:
@@ -375,11 +383,11 @@ class SqlTransaction(SqlSingleWrites, Transaction):
         return True
 
     async def reviews_of(self, payment_id: UUID) -> tuple[Review, ...]:
-        rows = await self._runner.fetch(statements.REVIEWS_OF, {"payment_id": str(payment_id)})
+        rows = await self._runner.fetch(statements.REVIEWS_OF, {"payment_id": text_of(payment_id)})
         return tuple(map(record_mapping.review_of, rows))
 
     async def lock_review(self, review_id: UUID) -> Review | None:
-        row = await self._runner.fetch_one(statements.LOCK_REVIEW, {"review_id": str(review_id)})
+        row = await self._runner.fetch_one(statements.LOCK_REVIEW, {"review_id": text_of(review_id)})
         return None if row is None else record_mapping.review_of(row)
 
     async def review_trail(self, review_id: UUID) -> tuple[ReviewLink, ...]:
@@ -488,7 +496,7 @@ class SqlTransaction(SqlSingleWrites, Transaction):
 
 
 async def _review_trail(reader: Reader, review_id: UUID) -> tuple[ReviewLink, ...]:
-    rows = await reader.fetch(statements.REVIEW_TRAIL, {"review_id": str(review_id)})
+    rows = await reader.fetch(statements.REVIEW_TRAIL, {"review_id": text_of(review_id)})
     return tuple(map(record_mapping.review_link_of, rows))
 
 

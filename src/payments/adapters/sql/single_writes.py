@@ -10,7 +10,7 @@ import attrs
 import structlog
 
 from payments.adapters.sql import record_mapping, statements
-from payments.adapters.sql.conversion import instant, maybe_instant
+from payments.adapters.sql.conversion import instant, maybe_instant, text_of
 from payments.adapters.sql.runner import Row, Writer
 from payments.application.ports.repository import UnreadableRecord
 from payments.application.ports.single_writes import SingleWrites
@@ -41,7 +41,7 @@ class SqlSingleWrites(SingleWrites):
     ) -> tuple[Notice, ...]:
         rows = await self._runner.fetch(
             statements.LEASE_NOTICES,
-            {"now": instant(now), "limit": limit, "next_try_at": instant(until), "lease": str(token)},
+            {"now": instant(now), "limit": limit, "next_try_at": instant(until), "lease": text_of(token)},
         )
         notices = _readable(record_mapping.notice_of, rows)
         return tuple(sorted(notices, key=lambda notice: (notice.received_at, notice.notice_id)))
@@ -56,7 +56,7 @@ class SqlSingleWrites(SingleWrites):
     ) -> tuple[Message, ...]:
         rows = await self._runner.fetch(
             statements.LEASE_MESSAGES,
-            {"now": instant(now), "limit": limit, "next_try_at": instant(until), "lease": str(token)},
+            {"now": instant(now), "limit": limit, "next_try_at": instant(until), "lease": text_of(token)},
         )
         messages = _readable(record_mapping.message_of, rows)
         return tuple(sorted(messages, key=lambda message: (message.created_at, message.message_id)))
@@ -94,7 +94,7 @@ class SqlSingleWrites(SingleWrites):
 
     async def drop_answer(self, answer: StoredAnswer) -> None:
         this = this_answer(answer.user, answer.operation, answer.key)
-        await self._runner.run(statements.DROP_ANSWER, {**this, "this_holder": str(answer.holder)})
+        await self._runner.run(statements.DROP_ANSWER, {**this, "this_holder": text_of(answer.holder)})
 
 
 def _readable(record: Callable[[Row], T], rows: Sequence[Row]) -> Iterator[T]:
@@ -112,8 +112,8 @@ def _readable(record: Callable[[Row], T], rows: Sequence[Row]) -> Iterator[T]:
 def finished_notice(notice: Notice, token: UUID) -> dict[str, object]:
     """What became of a notice, to be stored by who shows the lease's token."""
     return {
-        "this_notice": str(notice.notice_id),
-        "token": str(token),
+        "this_notice": text_of(notice.notice_id),
+        "token": text_of(token),
         "handled_at": maybe_instant(notice.handled_at),
         "outcome": notice.outcome,
         "next_try_at": maybe_instant(notice.next_try_at),
@@ -125,8 +125,8 @@ def finished_notice(notice: Notice, token: UUID) -> dict[str, object]:
 def finished_message(message: Message, token: UUID) -> dict[str, object]:
     """What became of a message, to be stored by who shows the lease's token."""
     return {
-        "this_message": str(message.message_id),
-        "token": str(token),
+        "this_message": text_of(message.message_id),
+        "token": text_of(token),
         "state": message.state.value,
         "next_try_at": maybe_instant(message.next_try_at),
         "tries": message.tries,

@@ -56,6 +56,9 @@ class Around:
     """Whether we are reached by https."""
     subdomains: bool = attrs.field(kw_only=True)
     """Whether every host below ours is, too."""
+    _log: FilteringBoundLogger = attrs.field(
+        factory=lambda: structlog.get_logger("payments.http"), init=False
+    )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,15 +71,14 @@ class Around:
         answer = _sender(send, outcome, self._headers(request_id))
         before = get_contextvars()
         bind_contextvars(request_id=request_id)
-        log: FilteringBoundLogger = structlog.get_logger("payments.http")
         try:
             await self.app(scope, receive, answer)
         except ClientDisconnect:
             outcome.status = outcome.status or _CLIENT_GONE
         except Exception:  # noqa: BLE001 -- the edge of the process: the caller gets an answer, we get the trace
-            await self._failed(log, scope, receive, answer, outcome)
+            await self._failed(scope, receive, answer, outcome)
         finally:
-            self._note(log, scope, outcome.status or _CLIENT_GONE, time.perf_counter() - started_s)
+            self._note(scope, outcome.status or _CLIENT_GONE, time.perf_counter() - started_s)
             # A server may serve the next request in this very task: nothing of this one may stick to it.
             clear_contextvars()
             bind_contextvars(**before)
@@ -87,26 +89,24 @@ class Around:
             return (named, *_HEADERS)
         return (named, *_HEADERS, _HSTS_SUBDOMAINS if self.subdomains else _HSTS)
 
-    async def _failed(
-        self, log: FilteringBoundLogger, scope: Scope, receive: Receive, answer: Send, outcome: _Outcome
-    ) -> None:
+    async def _failed(self, scope: Scope, receive: Receive, answer: Send, outcome: _Outcome) -> None:
         # As text: renderers that are given the exception itself print local variables, tokens included.
-        await log.aerror("request_failed", route=_route(scope), exception=traceback.format_exc())
+        await self._log.aerror("request_failed", route=_route(scope), exception=traceback.format_exc())
         if not outcome.status:
             problem = Problem(kind=INTERNAL_ERROR, detail=f"{INTERNAL_ERROR.title}.")
             request_id = scope["payments.request_id"]
             await self.problems.response(problem, request_id)(scope, receive, answer)
 
-    def _note(self, log: FilteringBoundLogger, scope: Scope, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route(scope)
         self.measures.request(scope["method"], route, status, seconds)
         if scope.get(CARD_NUMBER):
             self.measures.card_number(route)
-            log.warning("card_number_received", method=scope["method"], route=route)
+            self._log.warning("card_number_received", method=scope["method"], route=route)
         parts = scope.get("path_params", {})
         said = {name: parts[name][:64] for name in _LOGGED_PARTS if name in parts}
         # Probes come every few seconds and say nothing as long as they are answered well.
-        told = log.debug if route in _PROBES and status < _WORTH_A_LINE else log.info
+        told = self._log.debug if route in _PROBES and status < _WORTH_A_LINE else self._log.info
         told(
             "request",
             method=scope["method"],

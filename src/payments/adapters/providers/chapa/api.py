@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import attrs
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from payments.adapters.date_header import ahead_s
 from payments.adapters.http_client import Call, Reply, exchange
@@ -63,6 +64,7 @@ class ChapaApi:
 
     settings: ChapaSettings
     _surroundings: Surroundings
+    _log: FilteringBoundLogger = attrs.field(factory=structlog.get_logger, init=False, eq=False, repr=False)
 
     async def call(
         self,
@@ -93,16 +95,17 @@ class ChapaApi:
         client, clock = self._surroundings.client, self._surroundings.clock
         request = Call(method=method, url=f"{self.settings.base_url}{path}", headers=headers, body=content)
         started = clock.monotonic()
-        log = structlog.get_logger().bind(provider="chapa", call=name)
+        said = {"provider": "chapa", "call": name}
         try:
             reply = await exchange(client, request)
         except GatewayError as error:
-            log.warning(
-                "provider call", trouble=error.code, duration_ms=_since_ms(started, clock.monotonic())
+            self._log.warning(
+                "provider call", **said, trouble=error.code, duration_ms=_since_ms(started, clock.monotonic())
             )
             raise
-        log.info(
+        self._log.info(
             "provider call",
+            **said,
             status=reply.status,
             provider_request_id=_printable(reply.headers.get("x-amzn-requestid", ""))[:64],
             duration_ms=_since_ms(started, clock.monotonic()),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import attrs
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from payments.adapters.http_client import Call, Reply, exchange
 from payments.adapters.providers.mpesa.access import AccessTokens
@@ -80,6 +81,7 @@ class MpesaApi:
 
     settings: MpesaSettings
     _surroundings: Surroundings
+    _log: FilteringBoundLogger = attrs.field(factory=structlog.get_logger, init=False, eq=False, repr=False)
     _access: AccessTokens
 
     @property
@@ -115,17 +117,21 @@ class MpesaApi:
         )
         started_s = clock.monotonic()
         # What is sent and answered names the payer's phone: only these parts are logged.
-        log = structlog.get_logger().bind(provider="mpesa", call=name)
+        said = {"provider": "mpesa", "call": name}
         try:
             reply = await exchange(client, request, secrets=_secrets(fields))
         except GatewayError as trouble:
-            log.warning(
-                "provider call", trouble=trouble.code, duration_ms=_since_ms(started_s, clock.monotonic())
+            self._log.warning(
+                "provider call",
+                **said,
+                trouble=trouble.code,
+                duration_ms=_since_ms(started_s, clock.monotonic()),
             )
             raise
         answer = self._read(reply)
-        log.info(
+        self._log.info(
             "provider call",
+            **said,
             status=reply.status,
             code=answer.error_code[:64],
             duration_ms=_since_ms(started_s, clock.monotonic()),

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import attrs
 import httpx
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from payments.adapters.date_header import ahead_s
 from payments.adapters.http_client import Call, Reply, exchange
@@ -95,6 +96,7 @@ class PaystackApi:
 
     settings: PaystackSettings
     _surroundings: Surroundings
+    _log: FilteringBoundLogger = attrs.field(factory=structlog.get_logger, init=False, eq=False, repr=False)
 
     async def ask(self, name: str, path: str, query: Mapping[str, str | int] | None = None) -> PaystackAnswer:
         """GET ``path``. Asking changes nothing, so a call that did not get out is simply made once more.
@@ -134,15 +136,17 @@ class PaystackApi:
         url = f"{self.settings.base_url}{path}" + (f"?{urlencode(query)}" if query else "")
         request = Call(method=method, url=url, headers=headers, body=content)
         started = clock.monotonic()
-        log = structlog.get_logger().bind(provider="paystack", call=name)
+        said = {"provider": "paystack", "call": name}
         try:
             reply = await exchange(client, request)
         except GatewayError as error:
-            log.warning(
-                "provider call", trouble=error.code, duration_ms=_since_ms(started, clock.monotonic())
+            self._log.warning(
+                "provider call", **said, trouble=error.code, duration_ms=_since_ms(started, clock.monotonic())
             )
             raise
-        log.info("provider call", status=reply.status, duration_ms=_since_ms(started, clock.monotonic()))
+        self._log.info(
+            "provider call", **said, status=reply.status, duration_ms=_since_ms(started, clock.monotonic())
+        )
         return self._read(reply)
 
     def _read(self, reply: Reply) -> PaystackAnswer:
