@@ -141,62 +141,29 @@ class AlwaysFresh(MemoryTransaction):
 
 
 class NobodyHolds(MemoryTransaction):
-    async def attempt_holding(
-        self,
-        provider: str,
-        mode: Mode,
-        key: str | None,
-        provider_reference: str | None,
-        *,
-        proven_by_save: bool = False,
-    ) -> str | None:
-        return await super().attempt_holding(provider, Mode.TEST, key, provider_reference)
+    async def attempt_holding(self, *names: Any, **how: Any) -> str | None:
+        provider, _, *others = names
+        return await super().attempt_holding(provider, Mode.TEST, *others)
 
 
 class NeverLooks(AnyKey):
     """Takes for free what a save was to tell, and lets any save tell."""
 
-    async def attempt_holding(
-        self,
-        provider: str,
-        mode: Mode,
-        key: str | None,
-        provider_reference: str | None,
-        *,
-        proven_by_save: bool = False,
-    ) -> str | None:
-        if proven_by_save:
-            return None
-        return await super().attempt_holding(provider, mode, key, provider_reference)
+    async def attempt_holding(self, *names: Any, **how: Any) -> str | None:
+        return None if how else await super().attempt_holding(*names)
 
 
 class HalfLooks(NeverLooks):
     """Takes for free the names of attempts alone."""
 
-    async def attempt_holding(
-        self,
-        provider: str,
-        mode: Mode,
-        key: str | None,
-        provider_reference: str | None,
-        *,
-        proven_by_save: bool = False,
-    ) -> str | None:
-        return await super().attempt_holding(provider, mode, key, None)
+    async def attempt_holding(self, *names: Any, **how: Any) -> str | None:
+        return await super().attempt_holding(*names[:-1], None)
 
 
 class AlwaysHeld(MemoryTransaction):
     """Takes the names of money for somebody else's."""
 
-    async def attempt_holding(
-        self,
-        provider: str,
-        mode: Mode,
-        key: str | None,
-        provider_reference: str | None,
-        *,
-        proven_by_save: bool = False,
-    ) -> str | None:
+    async def attempt_holding(self, *names: Any, **how: Any) -> str | None:
         return "p-somebody"
 
 

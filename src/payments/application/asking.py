@@ -13,6 +13,7 @@ from payments.domain.evidence import Answer, nothing
 
 async def answer_of(provider: Provider, question: Question, budget_s: float | None) -> Answer:
     """What ``provider`` answers; ``nothing`` if it gives no usable answer, or none within ``budget_s``."""
+    # Most ask without a budget, and a timeout that never comes costs as much as any other.
     bounded = nullcontext() if budget_s is None else asyncio.timeout(budget_s)
     try:
         async with bounded:

@@ -81,8 +81,8 @@ class MpesaApi:
 
     settings: MpesaSettings
     _surroundings: Surroundings
-    _log: FilteringBoundLogger = attrs.field(factory=structlog.get_logger, init=False, eq=False, repr=False)
     _access: AccessTokens
+    _log: FilteringBoundLogger = attrs.field(factory=structlog.get_logger, init=False, eq=False, repr=False)
 
     @property
     def surroundings(self) -> Surroundings:
