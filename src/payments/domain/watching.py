@@ -33,7 +33,10 @@ at by a minute."""
 
 LOOKED_LATE: Final = timedelta(minutes=75)
 """A look so long after the one before it, which was to be an hour, may in truth come right after that, by a
-clock that is ahead. Another one is planned; where looks come late because there are many, that one counts."""
+clock that is ahead. It counts only once the end is further past than ``CLOCKS_APART``."""
+
+CLOCKS_APART: Final = timedelta(days=2)
+"""Clocks are no further apart: one that is a day behind may have claimed what one a day ahead looks at."""
 
 SOON: Final = timedelta(seconds=30)
 """When a live attempt whose watch has ended is looked at again, unless it is ended at once."""
@@ -134,12 +137,12 @@ def _is_second_look(known: Attempt, attempt: Attempt) -> bool:
         return False
     if abs(last - before) < LOOKS_APART or planned - last > LOOKED_EARLY:
         return False
-    return last - before <= LOOKED_LATE or _came_late(known, before)
+    return last - before <= LOOKED_LATE or _is_long_over(known, before)
 
 
-def _came_late(known: Attempt, look: datetime) -> bool:
-    """Whether this ``look``, past the end, came late itself, as a second one."""
-    return known.watch_until is not None and look - known.watch_until > LOOKED_LATE
+def _is_long_over(known: Attempt, look: datetime) -> bool:
+    """Whether its watch was over by every clock at this ``look``: where all are late, one has to count."""
+    return known.watch_until is not None and look - known.watch_until > CLOCKS_APART
 
 
 def watched_for_the_rest(attempt: Attempt, now: datetime) -> Attempt:

@@ -1,6 +1,7 @@
 """What must be true: the product's own invariants after every commit, and at the end what really happened."""
 
 from contextlib import suppress
+from datetime import timedelta
 from operator import attrgetter
 from typing import Final
 from uuid import UUID
@@ -42,6 +43,9 @@ _ASKED: Final = attrgetter(*(f.name for f in attrs.fields(Attempt) if f.name != 
 _OWN: Final = attrgetter(*(f.name for f in attrs.fields(Payment) if f.name not in ("attempts", "refunds")))
 """All of a payment but for its attempts and refunds."""
 
+ALMOST_A_DAY: Final = timedelta(hours=23)
+"""A key is asked with again within minutes."""
+
 
 @attrs.frozen(kw_only=True)
 class Acknowledged:
@@ -63,8 +67,8 @@ class Judge:
     tables: Tables = attrs.field(factory=Tables, init=False)
     _arrived: set[UUID] = attrs.field(factory=set, init=False)
     """Messages that reached whom they are for."""
-    _answers: dict[str, bytes] = attrs.field(factory=dict, init=False)
-    """By Idempotency-Key."""
+    _answers: dict[str, tuple[bytes, tuple[timedelta, ...]]] = attrs.field(factory=dict, init=False)
+    """By Idempotency-Key, and by how much the clocks of whoever answered were ahead."""
     _believed: dict[str, Message] = attrs.field(factory=dict, init=False)
     """By order: the newest message that the orders service was told."""
     _walks: dict[UUID, TrailWalk] = attrs.field(factory=dict, init=False)
@@ -152,10 +156,14 @@ class Judge:
         elif not isinstance(error, StorageError):
             self._broken("X1", flow, f"{type(error).__name__}: {error}")
 
-    def answered(self, key: str, body: bytes) -> None:
-        """I15: the same key and request were answered; once and for all, for a day."""
-        first = self._answers.setdefault(key, body)
-        if first != body:
+    def answered(self, key: str, body: bytes, *clocks: timedelta) -> None:
+        """I15: the same key and request were answered; once and for all, for a day.
+
+        The day is one by the clock of whoever asks (docs/adr/0037): by ``clocks`` a day apart it is over.
+        """
+        first, others = self._answers.setdefault(key, (body, clocks))
+        read = (*others, *clocks)
+        if first != body and max(read) - min(read) < ALMOST_A_DAY:
             self._broken("I15", key, f"It was answered {first.decode()} and then {body.decode()}.")
 
     def acknowledge(self, what: str, name: object) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TypeVar
 
 import attrs
@@ -17,6 +18,7 @@ from payments.testing.simulation.ledger import PAGES, PROMPTS, Taken
 from payments.testing.simulation.operators import Operators
 from payments.testing.simulation.orders import SLOW_TAB
 from payments.testing.simulation.plan import Action, Deed
+from payments.testing.simulation.processes import calling
 from payments.testing.simulation.refunds import Fate
 from payments.testing.simulation.requests import Requests
 from payments.testing.simulation.world import World
@@ -108,21 +110,25 @@ class People:
     async def _with_key(self, action: Action, key: str) -> None:
         """Ask for a checkout under an Idempotency-Key: whoever asks again under it is answered alike."""
         payments = self._world.payments
+        clocks: list[timedelta] = []
 
         async def produce() -> Answered:
             initiated = await payments.initiate(action.order_id, PAYER, action.provider)
             self._handed_out(initiated, action.order_id)
             return Answered(status=200, body=initiated.reference.encode(), final=True)
 
-        answered = await self.request(
-            "initiate",
-            lambda: payments.answer_once(
+        async def answer() -> Answered:
+            clocks.append(calling().ahead)
+            answered = await payments.answer_once(
                 user=PAYER, operation="initiate", key=key, fingerprint=action.order_id, produce=produce
-            ),
-        )
+            )
+            clocks.append(calling().ahead)
+            return answered
+
+        answered = await self.request("initiate", answer)
         if answered is not None:
             self._world.judge.acknowledge("attempt", answered.body.decode())
-            self._world.judge.answered(key, answered.body)
+            self._world.judge.answered(key, answered.body, *clocks)
 
     def _handed_out(self, initiated: Initiated, order_id: str) -> None:
         world, reference = self._world, initiated.reference

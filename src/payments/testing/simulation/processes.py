@@ -28,6 +28,10 @@ BEGINNING: Final = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 DRAIN_S: Final = 25.0
 """How long a process that was asked to stop may finish what it has begun, as the service has it."""
 
+UNTOLD_APART: Final = (timedelta(minutes=28), timedelta(minutes=76))
+"""Of two clocks so far apart nobody can tell a look an hour after another from one that follows it at once,
+while an answer may still be as old as both (docs/adr/0032): no two clocks of a history are."""
+
 
 class Fenced(BaseException):
     """The process that called is dead: nothing it does has any effect any more."""
@@ -86,6 +90,8 @@ class Steps:
     """What people and providers did."""
     turns: "Turns | None" = attrs.field(default=None, init=False)
     """Where two flows go on one after the other, and not as chance has it."""
+    _clocks: set[timedelta] = attrs.field(factory=lambda: {timedelta(0)}, init=False)
+    """By how much a clock has been ahead so far."""
 
     async def before(self, step: str) -> str:
         """Come to ``step``; others may go on meanwhile. Returns its label: the use-case and the step.
@@ -126,8 +132,17 @@ class Steps:
         if self.weather.strikes(Fault.SIGTERM, label):
             self.stop(process)
         if self.weather.strikes(Fault.CLOCK_JUMP, label):
-            process.ahead = timedelta(seconds=self.chance.one_of((-1, 1)) * self.chance.spread(1, 86_400))
+            process.ahead = self._jumped()
             self.trace.add(self.loop.time(), process.name, f"has its clock {process.ahead} ahead")
+
+    def _jumped(self) -> timedelta:
+        """By how much a clock that jumps is ahead: anywhere in a day, but ``UNTOLD_APART`` from no other."""
+        least, most = UNTOLD_APART
+        while True:
+            ahead = timedelta(seconds=self.chance.one_of((-1, 1)) * self.chance.spread(1, 86_400))
+            if not any(least < abs(ahead - other) < most for other in self._clocks):
+                self._clocks.add(ahead)
+                return ahead
 
     def tell(self, who: str, what: str) -> None:
         """Have the trace tell what somebody outside did."""
