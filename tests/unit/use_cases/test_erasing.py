@@ -111,7 +111,7 @@ async def test_a_payer_who_comes_back_after_years_pays_as_ever(shop: Shop) -> No
     opened = await shop.initiate()
     shop.provider.declines(opened.reference)
     await shop.hear(opened.reference, Claim.FAILED)
-    await shop.kit.pass_time(timedelta(days=4), step=timedelta(hours=6))
+    await shop.kit.pass_time(timedelta(days=4), step=timedelta(hours=1))
     shop.kit.clock.advance(USUAL.people_for)
     await shop.kit.payments.erase()
     assert (await shop.payment()).customer == Customer()
