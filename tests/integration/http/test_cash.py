@@ -88,6 +88,11 @@ async def test_five_wrong_codes_lock_the_delivery(door: Door) -> None:
     problem(await collect(door, order_id="order_1", delivery_code=code), 409, "cash_code_locked")
     reviews = await door.kit.unit_of_work.reads.reviews(ReviewQuery(limit=10))
     assert [(r.kind.value, r.subject) for r in reviews] == [("cash_code_locked", checkout["reference"])]
+    told = await door.client.get(f"/payments/reviews/{reviews[0].review_id}/", headers=OPERATOR)
+    assert told.json()["payment"]["reference"] == checkout["reference"]
+    assert told.json()["payment"]["checkout_url"] is None, (
+        "the page shows the code to whoever has its address"
+    )
 
 
 async def test_the_payer_is_never_the_collector(door: Door) -> None:

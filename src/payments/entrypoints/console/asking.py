@@ -19,7 +19,9 @@ async def ask(desk: Desk, here: Here) -> Response:
     """Ask, and show the answer, the rule that decided it and what it changed."""
     before = await named(desk, here.request)
     reference = attempt_named(before, here.request).reference
-    settled = await desk.payments.settle.ask(before, reference, "operator")
+    # What is shown has addresses in it that no change may write down (docs/adr/0027).
+    kept = await desk.payments.get.kept(before.payment_id, None)
+    settled = await desk.payments.settle.ask(kept, reference, "operator")
     log: FilteringBoundLogger = structlog.get_logger("payments.console")
     await log.ainfo(
         "operator_asked",

@@ -13,6 +13,7 @@ from payments.domain import evidence as facts
 from payments.domain import review as reviews
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Channel, Outcome
+from payments.domain.payment import Payment
 from payments.domain.review import ReviewState
 from payments.domain.reviewing import WayOut
 from payments.domain.transitions import Disposition
@@ -166,12 +167,17 @@ class Review(ReviewLine):
         return cls.of(
             story.review,
             may_decide=story.ways_out,
-            payment=PaymentLine.of(summary_of(story.payment)) if story.payment else None,
+            payment=_line_without_page(story.payment) if story.payment else None,
             capture=Capture.of(story.capture) if story.capture else None,
             refund=Refund.of(story.refund) if story.refund else None,
             evidence=tuple(map(Evidence.of, story.evidence)),
             trail=tuple(map(ReviewStep.of, story.trail)),
         )
+
+
+def _line_without_page(payment: Payment) -> PaymentLine:
+    """The payment's line; its page is the payer's alone, and shows the delivery code (docs/adr/0016)."""
+    return PaymentLine.of(attrs.evolve(summary_of(payment), checkout_url=None))
 
 
 @attrs.frozen(kw_only=True, slots=False)

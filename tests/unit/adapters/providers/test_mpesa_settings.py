@@ -91,6 +91,13 @@ def test_live_mode_takes_nothing_public(name: str, text: str) -> None:
         assert refused({name: text}) == set()
 
 
+@pytest.mark.parametrize("url", [LIVE_BASE_URL, "https://API.safaricom.co.ke:443/"])
+def test_sandbox_mode_takes_no_host_that_prompts_for_real_money(url: str) -> None:
+    """No answer tells the mode, no key has a prefix: the host is the environment (sheet, section 2)."""
+    assert refused({"BASE_URL": url}) == {"MPESA_BASE_URL"}
+    assert refused({"BASE_URL": url}, Mode.LIVE) == set()
+
+
 @pytest.mark.parametrize("word", FORBIDDEN_WORDS)
 def test_live_mode_takes_no_address_that_daraja_refuses_to_report_to(word: str) -> None:
     assert read(Mode.LIVE, f"https://pay.{word.upper()}-shop.co.ke")[1] == {"PUBLIC_URL"}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -98,6 +99,9 @@ def read_settings(environment: Environment, mode: Mode) -> MpesaSettings | None:
     if mode is Mode.LIVE:
         _refuse_sandbox(environment, shortcode, passkey, base_url)
         _refuse_words(environment, public_url)
+    elif urlsplit(base_url).hostname == urlsplit(LIVE_BASE_URL).hostname:
+        remedy = f"Its prompts take real money, and the mode is sandbox; use {SANDBOX_BASE_URL}."
+        environment.refuse("MPESA_BASE_URL", remedy)
     return MpesaSettings(
         mode=mode,
         consumer_key=key,
