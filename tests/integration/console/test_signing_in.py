@@ -9,32 +9,42 @@ import httpx
 import jwt
 import pytest
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from payments.adapters.secret import Secret
 from payments.entrypoints.console.desk import BOUND_COOKIE, COOKIE
 from payments.entrypoints.http import create_app
 from payments.settings import HttpSettings
 from payments.testing import in_memory_payments
-from tests.integration.console.operator import OPERATE, Operator, actions, open_browser, text_of
+from tests.integration.console.operator import OPERATE, Operator, open_browser, text_of
 from tests.integration.http.door import KEY, PUBLIC_URL, SETTINGS, claims, problem, token
 
 pytestmark = pytest.mark.anyio
 
 SOME_ID = "01980a7c-0000-7000-8000-000000000001"
-ASK, CANCEL = actions(SOME_ID, "p-aaaaaaaaaaaaaaaaaaaaaaaaaa")
 FORM = {"content-type": "application/x-www-form-urlencoded"}
-REVIEW = f"/reviews/{SOME_ID}/"
-PAGES = [
-    "/",
-    "/payments/",
-    f"/payments/{SOME_ID}/",
-    "/reviews/",
-    REVIEW,
-    f"{REVIEW}decide/dismiss/",
-    ASK,
-    CANCEL,
-]
+VALUES = {
+    "payment_id": SOME_ID,
+    "reference": "p-aaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "capture_id": SOME_ID,
+    "refund_id": SOME_ID,
+    "review_id": SOME_ID,
+    "decision": "dismiss",
+}
+FOR_EVERYBODY = frozenset({"/sign-in/", "/sign-in", "/assets/{name}", "/assets/{name}/"})
+
+
+def ways(method: str) -> list[str]:
+    """Every path of the console's route table that takes ``method``, but for what everybody may have."""
+    app = create_app(in_memory_payments().payments, SETTINGS)
+    (console,) = (route for route in app.routes if isinstance(route, Mount) and route.path == "/console")
+    routes = [route for route in console.routes if isinstance(route, Route)]
+    assert len(routes) == len(console.routes)
+    return sorted(
+        route.path.format_map(VALUES)
+        for route in routes
+        if route.path not in FOR_EVERYBODY and method in (route.methods or ())
+    )
 
 
 def signed(key: str = KEY, algorithm: str = "HS256", **changed: Any) -> str:
@@ -45,7 +55,7 @@ def an_hour_ago() -> int:
     return int((datetime.now(UTC) - timedelta(hours=1)).timestamp())
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", ways("GET"))
 async def test_a_stranger_sees_the_form_and_nothing_else(stranger: Operator, path: str) -> None:
     for spelling in (path, path.rstrip("/") or "/"):
         told = await stranger.sees(spelling, 401)
@@ -54,7 +64,7 @@ async def test_a_stranger_sees_the_form_and_nothing_else(stranger: Operator, pat
     assert stranger.cookie is None
 
 
-@pytest.mark.parametrize("path", [ASK, CANCEL, "/sign-out/"])
+@pytest.mark.parametrize("path", ways("POST"))
 async def test_a_stranger_does_nothing(stranger: Operator, path: str) -> None:
     answer = await stranger.client.post(f"/console{path}", data={"form_token": ""})
     assert answer.status_code == 401
