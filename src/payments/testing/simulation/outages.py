@@ -11,7 +11,7 @@ LONGEST_S = 72 * 3600.0
 
 @attrs.define(eq=False)
 class Outage:
-    """Whether it is away, and until when; some outages last for days."""
+    """Whether it is away, and until when; some outages last until everything heals."""
 
     _steps: Steps
     _chance: Chance
