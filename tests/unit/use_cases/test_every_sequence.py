@@ -176,13 +176,13 @@ class World:
             await self.kit.payments.explain(payment.payment_id, None)
 
     async def come_to_rest(self) -> None:
-        """All trouble ends, and the time of every watch passes."""
+        """All trouble ends, and the time of every watch passes, and two days more: all looks come late."""
         self.kit.orders.down = self.kit.notifier.down = False
         for provider in self.providers.values():
             provider.silent = provider.breaks = False
             provider.trouble = []
         await self.kit.pass_time(timedelta(minutes=10), step=timedelta(minutes=2))
-        await self.kit.pass_time(timedelta(hours=100), step=timedelta(hours=4))
+        await self.kit.pass_time(timedelta(hours=160), step=timedelta(hours=4))
 
     async def assert_rest(self) -> None:
         """What must be true once everybody has answered: nothing is lost, and nobody is stuck."""
