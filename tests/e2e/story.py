@@ -257,9 +257,9 @@ class Story:
     async def until_mailed(self, count: int = 1) -> list[dict[str, Any]]:
         return await until(lambda: self.outside.mails(MAIL), lambda mails: len(mails) >= count)
 
-    async def until_at_rest(self) -> None:
-        """Wait until inbox and outbox are empty, so that nothing more will be told."""
-        await until(self._waiting, lambda waiting: waiting == 0)
+    async def until_at_rest(self, *, but_for: int = 0) -> None:
+        """Wait until inbox and outbox are empty, so that nothing more will be told, but for so many."""
+        await until(self._waiting, lambda waiting: waiting == but_for)
 
     async def _waiting(self) -> int:
         return self.count("notices WHERE handled_at IS NULL") + self.count("messages WHERE state = 'pending'")
