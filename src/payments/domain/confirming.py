@@ -55,18 +55,12 @@ def receipt_learnt(payment: Payment, reference: str, report: Report, *, now: dat
             detail=f"{capture.provider} reported {report.amount} afterwards; {capture.amount} was taken in.",
         )
         return Change(payment, (asked,))
-    return named(Change(payment), capture, report.receipt, now=now)
-
-
-def named(change: Change, capture: Capture, receipt: str | None, *, now: datetime) -> Change:
-    """The change with the second name of money that has but one so far."""
-    if capture.receipt is not None or receipt in (None, capture.key):
-        return change
-    known = attrs.evolve(capture, receipt=receipt)
-    learnt = happened.ReceiptLearnt(capture_id=capture.capture_id, receipt=receipt)
-    payment = change.payment
+    if capture.receipt is not None or report.receipt is None:
+        return Change(payment)
+    known = attrs.evolve(capture, receipt=report.receipt)
+    learnt = happened.ReceiptLearnt(capture_id=capture.capture_id, receipt=report.receipt)
     after = attrs.evolve(payment, captures=_with(payment.captures, known), updated_at=now)
-    return Change(after, (*change.events, learnt))
+    return Change(after, (learnt,))
 
 
 def _with(captures: tuple[Capture, ...], changed: Capture) -> tuple[Capture, ...]:

@@ -171,7 +171,7 @@ class CaptureRecorded:
 
 @attrs.frozen(kw_only=True)
 class ReceiptLearnt:
-    """Money that was recorded without a receipt got one: its provider named it, or a person did."""
+    """The provider named the receipt of money that we had recorded without one."""
 
     capture_id: UUID
     receipt: str

@@ -15,7 +15,7 @@ from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture, Vouched
 from payments.domain.collection import subject_of
-from payments.domain.confirming import confirmed, named, receipt_of
+from payments.domain.confirming import confirmed, receipt_of
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Outcome, Report, Rule
 from payments.domain.money import Money
@@ -232,20 +232,11 @@ def _money_meant(payment: Payment, finding: Finding) -> Capture | None:
         own = finding.answer.capture_key == attempt.provider_reference
         if own and payment.was_paid_under_other_names(attempt):
             return None
-        unnamed = (c for c in here if c.receipt is None and _is_called_otherwise(c, attempt, finding))
+        # One page takes one payment, by however many names people know it.
+        same = {None} if attempt.prompted else {None, Vouched.RECORDED}
+        unnamed = (c for c in here if c.vouched in same and c.receipt is None)
         return next((c for c in unnamed if _is_of(c, meant, asked_for)), None)
     return next((c for c in here if c.vouched is Vouched.RECORDED and c.amount in meant), None)
-
-
-def _is_called_otherwise(capture: Capture, attempt: Attempt, finding: Finding) -> bool:
-    """Whether what a person records may be money that is here under another name.
-
-    What people record of one page by two names of its provider's are two payments. By our own name they mean
-    whatever was paid there. A prompt may have been paid under several names, each of them for itself.
-    """
-    if capture.vouched is Vouched.RECORDED and not attempt.prompted:
-        return attempt.reference in (capture.key, finding.answer.capture_key)
-    return capture.vouched is None
 
 
 def _is_of(capture: Capture, meant: frozenset[Money], asked_for: Money) -> bool:
@@ -293,8 +284,6 @@ def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
                 f"A person recorded {here.amount}, and its provider says {answer.arrived or attempt.amount}."
             )
             change = _ask_once(change, ReviewKind.DISPUTE, finding, detail, subject=str(here.capture_id))
-        if finding.vouched is Vouched.RECORDED and here.key == attempt.reference:
-            change = named(change, here, answer.capture_key, now=finding.now)
         return Settlement(change, Rule.ALREADY_COUNTED)
     if finding.confirmed_after is not None and answer.amount is None:
         # An answer that waited for the payment's lock was not given when that came.
