@@ -263,8 +263,11 @@ class ScriptedProvider(Checkouts, StatusChecks, Cancellations, Emails, Webhooks)
         self.calls["check"] += 1
         if self.silent:
             return Answer(outcome=Outcome.NOTHING, word="HTTP 503")
-        unknown = Answer(outcome=Outcome.NOT_FOUND, word="not found")
-        return self._answers.get(question.reference, unknown)
+        return self.answer_of(question.reference)
+
+    def answer_of(self, reference: str) -> Answer:
+        """What it knows of ``reference``, though it be silent."""
+        return self._answers.get(reference, Answer(outcome=Outcome.NOT_FOUND, word="not found"))
 
     async def cancel(self, reference: str) -> Cancelled:
         self.calls["cancel"] += 1

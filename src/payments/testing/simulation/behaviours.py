@@ -13,6 +13,8 @@ class Behaviour(enum.Enum):
     RECORDED_BY_RECEIPT = "an operator records money by its receipt"
     RECORDED_BY_OTHER_NAME = "an operator records money by a name of their own"
     ATTESTED_AFTERWARDS = "the provider attests what was recorded by another name"
+    SETTLED_BY_A_LIST = "what a provider lists makes an operator ask, and the answer settles it"
+    ASKED_BY_A_LIST = "what a provider lists, or does not list, is put before an operator"
     # of refunds
     REFUND_FAILED = "a refund fails that its provider had taken on"
     REFUND_CAME_BACK = "a refund comes back that had succeeded"

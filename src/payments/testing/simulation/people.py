@@ -8,7 +8,8 @@ from typing import TypeVar
 import attrs
 
 from payments.application.answers import Answered, Initiated
-from payments.application.ports.providers import Flow, RawNotice
+from payments.application.ports.providers import Flow, RawNotice, Span
+from payments.application.reconciling import Came
 from payments.domain.capture import Capture
 from payments.domain.collection import AtTheDoor, CashRecord
 from payments.domain.money import Money
@@ -18,13 +19,14 @@ from payments.testing.simulation.ledger import PAGES, PROMPTS, Taken
 from payments.testing.simulation.operators import Operators
 from payments.testing.simulation.orders import SLOW_TAB
 from payments.testing.simulation.plan import Action, Deed
-from payments.testing.simulation.processes import calling
+from payments.testing.simulation.processes import BEGINNING, calling
 from payments.testing.simulation.refunds import Fate
 from payments.testing.simulation.requests import Requests
 from payments.testing.simulation.world import World
 
 T = TypeVar("T")
 PAYER = "user_1"
+_BY_A_LIST = {Came.SETTLED: Behaviour.SETTLED_BY_A_LIST, Came.ASKED_A_PERSON: Behaviour.ASKED_BY_A_LIST}
 
 
 @attrs.define(eq=False)
@@ -67,6 +69,7 @@ class People:
             Deed.FALL_SILENT: self._fall_silent,
             Deed.REFUND_BESIDE: self._refund_beside,
             Deed.SLOW_TAB: self._slow_tab,
+            Deed.RECONCILE: self._reconcile,
             Deed.KILL: self._kill,
             Deed.RESTART: self._restart,
         }
@@ -374,6 +377,20 @@ class People:
         reference = self._newest(action.order_id)
         if reference is not None:
             await self.request("ask", lambda: self._world.payments.settle(reference))
+
+    async def _reconcile(self, action: Action) -> None:
+        """Walk over all that the pages' provider lists, as ``payments reconcile --apply`` does."""
+        del action
+        world = self._world
+        now_s, since_s = world.loop.time(), world.habits.one_of((0.0, 0.0, 0.5)) * world.loop.time()
+        span = Span(since=BEGINNING + timedelta(seconds=since_s), until=BEGINNING + timedelta(seconds=now_s))
+
+        async def compared() -> None:
+            async for each in world.payments.reconcile(PAGES, span, apply=True):
+                if each.came in _BY_A_LIST:
+                    world.steps.note(_BY_A_LIST[each.came], each.reference)
+
+        await self.request("reconcile", compared)
 
     # Collectors.
 

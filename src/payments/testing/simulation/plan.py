@@ -25,6 +25,12 @@ BESIDE: Final = 0.07
 SLOW_TAB: Final = 0.07
 """In how many a tab is held between the order and its claim, while the order changes."""
 
+RECONCILED: Final = 0.1
+"""In how many an operator compares what the pages' provider lists with what is kept here."""
+
+LASTING: Final = 0.02
+"""In how many things go wrong for days, and with them whoever is away."""
+
 SECOND_PROMPTS: Final = 0.15
 """In how many prompts come twice."""
 
@@ -48,6 +54,7 @@ class Deed(enum.Enum):
     TWO_TABS = "the payer pays on the page of one tab and through another provider in the next"
     FALL_SILENT = "the provider answers no question any more, and the payer pays"
     REFUND_BESIDE = "money goes back through us and in the provider's dashboard"
+    RECONCILE = "an operator compares what the provider lists"
     SLOW_TAB = "a slow tab reads the order, and it changes"
     KILL = "a process is killed"
     RESTART = "a process is asked to stop"
@@ -129,6 +136,15 @@ class Plan:
                 through = more.one_of(("pages", "pages", "prompts"))
                 at_s = more.between(0, span_s / 2)
                 actions.append(Action(at_s=at_s, deed=deed, order_id="order_1", provider=through))
+        lists, lasting = Chance.of(seed, "reconciled"), Chance.of(seed, "lasting")
+        if lasting.happens(LASTING):
+            span_s = lasting.between(1, 3) * 86_400.0
+            actions += _day_by_day(lasting, span_s)
+        if lists.happens(RECONCILED):
+            actions += [
+                Action(at_s=lists.between(span_s / 4, span_s), deed=Deed.RECONCILE, order_id="order_1")
+                for _ in range(1 + lists.below(2))
+            ]
         return cls(
             seed=seed,
             processes=processes,
@@ -184,6 +200,16 @@ def _silence(drawn: Chance, began_s: float, ends_s: float, until_s: float) -> li
         Action(at_s=drawn.between(ends_s, until_s), deed=Deed.DECIDE, order_id="order_1") for _ in range(2)
     ]
     return [silent, *looks]
+
+
+def _day_by_day(drawn: Chance, until_s: float) -> list[Action]:
+    """What goes on while things go wrong for days."""
+    deeds = (Deed.INITIATE, Deed.RETURN, Deed.LOOK, Deed.REFUND, Deed.DECIDE, Deed.DECIDE, Deed.ASK)
+    through = ("pages", "prompts", "cash")
+    return [
+        Action(at_s=drawn.between(0, until_s), deed=deed, order_id="order_1", provider=drawn.one_of(through))
+        for deed in deeds
+    ]
 
 
 def _watched(drawn: Chance) -> int:

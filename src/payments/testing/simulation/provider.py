@@ -31,6 +31,7 @@ from payments.domain.evidence import Answer, Mode, Outcome, nothing
 from payments.domain.money import Money
 from payments.testing.provider import ScriptedProvider
 from payments.testing.simulation.behaviours import Behaviour
+from payments.testing.simulation.books import SimulatedBooks
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.faults import Fault
 from payments.testing.simulation.ledger import PAGES, GivenBack, Ledger, Taken
@@ -65,6 +66,8 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
     """Whether it goes on speaking of a refund that failed; None: it never does."""
     says_how_much: bool = True
     """Of money that went back, how much; else only that it did."""
+    lists: Chance | None = None
+    """What its list of transactions leaves out, and whether it tells our references."""
     mute: bool = attrs.field(default=False, init=False)
     """Answers no question until everything heals."""
     outlive: set[str] = attrs.field(factory=set, init=False)
@@ -85,6 +88,8 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
     def provider(self, *, payable_for: timedelta, watched_for: timedelta) -> Provider:
         """This, as the service sees it."""
         self._payable_s = payable_for.total_seconds()
+        lists = self.lists or self.chance
+        tells_references = lists.happens(0.6)
         return attrs.evolve(
             self.scripted.provider(payable_for=payable_for),
             watched_for=watched_for,
@@ -93,6 +98,8 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
             cancellations=self,
             webhooks=self,
             refunds=SimulatedRefunds(self.steps, self.chance, self.refunds, self.outage, self._refund_news),
+            ledger=SimulatedBooks(self.steps, lists, self.outage, self._listed, tells_references),
+            ledger_names_references=tells_references,
         )
 
     @property
@@ -172,6 +179,17 @@ class SimulatedProvider(Checkouts, StatusChecks, Cancellations, Webhooks):
     async def _truth(self, reference: str) -> Answer:
         asked = Question(reference=reference, provider_reference=None, amount=self.opened[reference].amount)
         return self._with_what_went_back(reference, await self.scripted.check(asked))
+
+    def _listed(self) -> list[tuple[float, float, Answer]]:
+        """Each page that was paid on: when it was opened, and paid, and what its refunds make of it."""
+        return [
+            (
+                self._opened_s[reference],
+                paid_s,
+                self._with_what_went_back(reference, self.scripted.answer_of(reference)),
+            )
+            for reference, paid_s in self._paid_s.items()
+        ]
 
     def _with_what_went_back(self, reference: str, answer: Answer) -> Answer:
         """``answer`` as its refunds make it: ours, and those made in the dashboard."""

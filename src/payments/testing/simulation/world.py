@@ -88,7 +88,7 @@ class World(Host):
         doubles = (self.steps, outside, self.ledger, self.post)
         self.pages = SimulatedProvider(*doubles, outage(Fault.PROVIDER_DOWN))
         self.prompts = SimulatedPrompts(*doubles, outage(Fault.PROVIDER_DOWN))
-        self.pages.moods = Chance.of(seed, "moods")
+        self.pages.moods, self.pages.lists = Chance.of(seed, "moods"), Chance.of(seed, "lists")
         self.pages.says_how_much = self.ledger.says_how_much = self.plan.says_how_much
         self.orders = SimulatedOrdersService(self.steps, outage(Fault.ORDERS_DOWN), self._told)
         self.mail = SimulatedMail(self.steps, outage(Fault.MAIL_DOWN), self._told)
