@@ -708,7 +708,7 @@ FORGOTTEN: Final = (
     Fault(
         "what a person recorded is asked again because of an older report",
         f"{USE_CASES}/process_notices.py",
-        "locked is not None and _is_answered(locked, after)",
+        "locked is not None and _is_answered(locked, after, callbacks)",
         "False",
         f"{CASES}/test_recorded_meanwhile.py"
         "::test_what_was_reported_before_a_person_recorded_the_money_is_not_asked_afterwards",

@@ -78,6 +78,47 @@ async def test_what_was_reported_before_a_person_recorded_the_money_is_not_asked
     await everything_holds(prompted.kit)
 
 
+@pytest.mark.parametrize("seconds_later", [0, 1])
+async def test_that_it_was_paid_is_asked_once_if_it_was_reported_before_a_person_recorded_it(
+    shop: Shop, seconds_later: int
+) -> None:
+    """Simulated histories with outages of days: they recorded it again, and it counted twice."""
+    reference = await stuck(shop)
+    await shop.hear(reference, Claim.PAID)
+    shop.skip(seconds=seconds_later)
+    # What is held does not answer the report by itself: the page could have taken other money.
+    await decide(shop, "record", outcome="paid", amount="999.99", provider_reference="slip 1")
+
+    await shop.pass_hours(26)
+
+    asked_again = ["stuck_unknown"] if seconds_later == 0 else []
+    assert sorted(await shop.reviews()) == ["amount_mismatch", *asked_again]
+    await everything_holds(shop.kit)
+
+
+@pytest.mark.parametrize(
+    ("reports", "again"), [(1, []), (2, ["stuck_unknown"])], ids=["as many as were recorded", "one more"]
+)
+async def test_of_a_prompt_that_was_reported_paid_more_often_than_people_recorded_they_are_asked(
+    prompted: PromptsShop, reports: int, again: list[str]
+) -> None:
+    reference = (await prompted.initiate()).reference
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=20)
+    await prompted.reports(reference, receipt=RECEIPT)
+    if reports == 2:
+        await prompted.reports(reference, receipt="SGH2222222", name="C-again")
+    await prompted.pass_time(hours=6)
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    seen = Details(outcome="paid", provider_reference="slip 1")
+    await prompted.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+
+    await prompted.pass_time(hours=30)
+
+    assert await prompted.reviews() == again
+    await everything_holds(prompted.kit)
+
+
 async def test_what_nobody_named_but_a_report_is_not_asked_about_after_a_person_recorded_it(
     prompted: PromptsShop,
 ) -> None:

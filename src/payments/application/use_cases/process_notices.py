@@ -10,14 +10,14 @@ import attrs
 from payments.application.notice_subjects import WENT, subject_of
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
-from payments.application.ports.providers import Providers, Urgency
+from payments.application.ports.providers import Callback, Providers, Urgency
 from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.records import Claim, Notice, StoredChange
 from payments.application.review_recording import opened_alone
 from payments.application.together import Together, all_of
-from payments.application.use_cases.settle_payment import Settled, SettlePayment
+from payments.application.use_cases.settle_payment import Settled, SettlePayment, were_recorded
 from payments.application.use_cases.settle_refund import SettleRefund
 from payments.domain import events as happened
 from payments.domain.errors import PaymentNotFound, StorageError
@@ -160,11 +160,12 @@ class ProcessNotices:
 
     async def _finish_asking(self, after: Notice, question: Review, token: UUID) -> None:
         """Write down what became of the notice together with the question that it leaves to a person."""
+        callbacks = await self._reported(after)
 
         async def write(transaction: Transaction) -> None:
             about = question.payment_id
             locked = await transaction.lock_payment(about) if about else None
-            answered = locked is not None and _is_answered(locked, after)
+            answered = locked is not None and _is_answered(locked, after, callbacks)
             handled = attrs.evolve(after, outcome=KNOWN) if answered else after
             if not await transaction.finish_notice(handled, token=token) or answered:
                 return
@@ -178,6 +179,17 @@ class ProcessNotices:
                 await transaction.save(_asked(locked, opened, after.provider, question.opened_at))
 
         await self._unit_of_work.write(write)
+
+    async def _reported(self, notice: Notice) -> tuple[Callback, ...] | None:
+        """What its provider reported of what a "paid" is about; None where that cannot be read."""
+        if notice.claim is not Claim.PAID or notice.reference is None:
+            return ()
+        try:
+            return await self._settle.callbacks_of(notice.provider, notice.reference)
+        except StorageError:
+            raise
+        except Exception:  # noqa: BLE001 -- a report that cannot be read must not keep the question from people
+            return None
 
     async def _settled(self, notice: Notice) -> str | None:
         """What became of the notice; None when it has to be looked at again.
@@ -391,14 +403,18 @@ def _went_nowhere(notice: Notice, settled: Settled) -> bool:
     return notice.claim in (Claim.RETURNED, Claim.CHARGED_BACK) and gone is not None and gone.minor == 0
 
 
-def _is_answered(payment: Payment, notice: Notice) -> bool:
+def _is_answered(payment: Payment, notice: Notice, callbacks: tuple[Callback, ...] | None) -> bool:
     """Whether money that is here answers what this notice leaves open: a person recorded it meanwhile.
 
-    One that says "paid" may be about more money, and a refund's reference is no attempt's.
+    One that says "paid" is answered by what they recorded after it came, unless there were more payments.
+    Money that was here before may be another, and a refund's reference is no attempt's.
     """
     about = notice.reference
-    ours = about is not None and any(attempt.reference == about for attempt in payment.attempts)
-    return notice.claim in (Claim.FAILED, Claim.OTHER) and ours and payment.has_own_money(about or "")
+    if about is None or all(attempt.reference != about for attempt in payment.attempts):
+        return False
+    if notice.claim is Claim.PAID:
+        return callbacks is not None and were_recorded(payment, about, callbacks, notice.received_at)
+    return notice.claim in (Claim.FAILED, Claim.OTHER) and payment.has_own_money(about)
 
 
 def left_to_review(kind: ReviewKind) -> str:

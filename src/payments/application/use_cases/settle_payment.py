@@ -246,6 +246,10 @@ class SettlePayment:
         callbacks = await self._reports(self._providers.by_name.get(attempt.provider), reference)
         return not _uncounted(payment, attempt, callbacks)
 
+    async def callbacks_of(self, provider: str, reference: str) -> tuple[Callback, ...]:
+        """What ``provider`` reported of ``reference``, oldest first. Nobody is asked."""
+        return await self._reports(self._providers.by_name.get(provider), reference)
+
     async def all_reported_is_here(self, payment: Payment, reference: str) -> bool:
         """As :meth:`reported_money_is_here`, and no report of money is kept that cannot be read any more."""
         provider = self._providers.by_name.get(payment.attempt(reference).provider)
@@ -324,6 +328,21 @@ def _uncounted(payment: Payment, attempt: Attempt, callbacks: tuple[Callback, ..
         if said.claim is Claim.PAID and name is not None and not counted & {name, said.receipt or name}:
             names[name] = None
     return tuple(names)
+
+
+def were_recorded(payment: Payment, reference: str, callbacks: tuple[Callback, ...], since: datetime) -> bool:
+    """Whether what callbacks name and is not here is as many payments as people recorded by other names.
+
+    Only what they recorded after ``since`` may be what was reported then.
+    """
+    told = {name for said in callbacks for name in (said.provider_reference, said.receipt)}
+    recorded = [
+        capture
+        for capture in payment.captures
+        if (capture.reference, capture.vouched) == (reference, Vouched.RECORDED)
+        if capture.captured_at > since and not capture.names & told
+    ]
+    return len(recorded) >= max(1, len(_uncounted(payment, payment.attempt(reference), callbacks)))
 
 
 def _report(callbacks: tuple[Callback, ...], name: str | None) -> Report | None:
