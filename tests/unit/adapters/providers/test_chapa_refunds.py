@@ -1,5 +1,6 @@
 """Sending money back through Chapa: what is sent, and what each answer means (section 7)."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -184,6 +185,53 @@ async def test_each_answer_without_a_refund_is_one_of_three_errors(
     assert type(caught.value) is kind
     assert named in caught.value.detail
     assert len(asked.requests) == 1
+
+
+def refused_with_errors(message: str, errors: Any) -> Canned:
+    body = {"message": message, "status": "failed", "data": None, "errors": errors}
+    return Canned(400, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    "canned",
+    [
+        said(400, "Duplicate refund"),
+        said(400, "DUPLICATE ENTRY"),
+        said(400, "This transaction was refunded already"),
+        said(400, "A refund of this name exists"),
+        said(400, "It was used before"),
+        said(400, {"reference": ["validation.unique"]}),
+        said(400, {"reference": ["validation.required"]}),
+        said(400, {"amount": ["x" * 400], "reference": ["validation.distinct"]}),
+        said(400, f"{OURS} is known here"),
+        said(409, "Conflict"),
+        said(422, "The reference has been taken."),
+        said(422, "Duplicate refund", None),
+        refused_with_errors("The given data was invalid.", {"reference": ["Has been taken."]}),
+        refused_with_errors("Validation failed", [{"field": "name", "rule": "unique"}]),
+    ],
+)
+async def test_a_refused_duplicate_is_no_definite_no(canned: Canned) -> None:
+    _, refunds = refunding(canned)
+    with pytest.raises(OutcomeUnknown, match="already"):
+        await refunds.request(REQUEST)
+
+
+async def test_a_duplicate_under_our_own_name_for_the_money_is_no_definite_no_either() -> None:
+    _, refunds = refunding(
+        said(404, "Transaction not found"), said(400, {"reference": ["validation.unique"]})
+    )
+    with pytest.raises(OutcomeUnknown):
+        await refunds.request(REQUEST)
+
+
+@pytest.mark.parametrize(
+    "unknown", ["Invalid transaction reference", "Invalid transaction or Transaction not found"]
+)
+async def test_money_that_chapa_does_not_know_is_a_definite_no(unknown: str) -> None:
+    _, refunds = refunding(said(400, unknown), said(404, unknown))
+    with pytest.raises(ProviderRejected):
+        await refunds.request(REQUEST)
 
 
 @pytest.mark.parametrize(

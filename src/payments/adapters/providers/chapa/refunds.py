@@ -29,6 +29,8 @@ _OUTCOMES: Final[Mapping[str, RefundOutcome]] = {
     "reversed": RefundOutcome.FAILED,
 }
 _NO_REASON: Final = "Refund"
+# Section 7 knows the texts of two refusals. A duplicate's is not among them, so any of these may be one.
+_OF_A_DUPLICATE: Final = ("already", "duplicate", "exists", "reference", "unique", "used before")
 
 
 def can_refund(settings: ChapaSettings) -> bool:
@@ -53,7 +55,7 @@ class ChapaRefunds(Refunds):
             # Which of the two names belongs in the path is not certain; nothing was done under one that
             # Chapa does not know.
             answer = await self._refund(request.attempt, form)
-        return refund_of(answer)
+        return refund_of(answer, request)
 
     async def _refund(self, name: str, form: Mapping[str, str]) -> ChapaAnswer:
         return await self._api.call("refund", "POST", f"/refund/{quote(name, safe='')}", form=form)
@@ -79,8 +81,8 @@ class ChapaRefunds(Refunds):
         return _told(answer.data, question.provider_reference)
 
 
-def refund_of(answer: ChapaAnswer) -> RefundAnswer:
-    """What Chapa made of our request.
+def refund_of(answer: ChapaAnswer, request: RefundRequest) -> RefundAnswer:
+    """What Chapa made of ``request``.
 
     Raises:
         ProviderRejected: a definite no.
@@ -94,10 +96,23 @@ def refund_of(answer: ChapaAnswer) -> RefundAnswer:
         if answer.word != "success" or name is None:
             raise OutcomeUnknown("Chapa's answer does not name the refund.")
         return _told(data, name)
-    if answer.says("used before", "already been used", "already exist"):
+    if _may_be_a_duplicate(answer, request.reference):
         # Our reference is random and never used twice, so it was this very request that arrived before.
-        raise OutcomeUnknown("Chapa has this refund already; the answer that named it was lost.")
+        raise OutcomeUnknown("Chapa may have this refund already; the answer that named it was lost.")
     raise refusal(answer)
+
+
+def _may_be_a_duplicate(answer: ChapaAnswer, reference: str) -> bool:
+    """Whether a refusal may be of a second arrival: it is no definite no, whatever words it uses.
+
+    All of it is looked at, not only the beginning that people are shown. The one reference that may be spoken
+    of otherwise is that of a transaction Chapa does not know.
+    """
+    if answer.body is None or is_unknown(answer):
+        return False
+    said = str([answer.body.get("message"), answer.body.get("errors")]).casefold()
+    conflicts = answer.status == HTTPStatus.CONFLICT
+    return conflicts or any(phrase in said for phrase in (*_OF_A_DUPLICATE, reference.casefold()))
 
 
 def _told(data: Mapping[str, Any], name: str) -> RefundAnswer:
