@@ -194,6 +194,23 @@ def test_already_reversed_and_a_time_out_prove_nothing(body: bytes) -> None:
     assert CALLBACKS.read(body).claim is Claim.OTHER
 
 
+@pytest.mark.parametrize("kind", [0, "0"])
+def test_a_result_is_the_end_of_a_reversal_by_its_type_as_number_and_as_text(kind: Any) -> None:
+    assert CALLBACKS.read(reversal(0, kind)).claim is Claim.RETURNED
+    assert CALLBACKS.read(reversal("R000002", kind)).claim is Claim.FAILED
+
+
+@pytest.mark.parametrize("kind", [None, "", 1, "1", 2, "00", True, False, 0.0, [0], "final"])
+@pytest.mark.parametrize("code", [0, "0", 1, "1", "R000002", "8006"])
+def test_a_result_of_no_type_that_the_sheet_knows_decides_nothing_about_a_reversal(
+    code: Any, kind: Any
+) -> None:
+    """Section 7: a time-out's body is documented nowhere, and its code says nothing about the money."""
+    assert CALLBACKS.read(reversal(code, kind)).claim is Claim.OTHER
+    untyped = json.dumps({"Result": {"ResultCode": code, "ConversationID": CONVERSATION}})
+    assert CALLBACKS.read(untyped.encode()).claim is Claim.OTHER
+
+
 @pytest.mark.parametrize("code", [0, "0", 1, "2001"])
 @pytest.mark.parametrize("status", ["Completed", "Cancelled", "Declined", "Expired", "Initiated"])
 def test_an_answer_about_a_status_is_never_taken_for_the_end_of_a_reversal(code: Any, status: str) -> None:

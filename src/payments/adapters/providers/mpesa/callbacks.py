@@ -32,7 +32,7 @@ REVERSAL_REFUSALS: Final[Mapping[str, str]] = {
 """Definite failures of a reversal (section 7). R000001, "already reversed", is none of them."""
 
 UNREADABLE: Final = Callback(claim=Claim.OTHER, word="unreadable")
-_UNTIMELY: Final = "1"
+_ENDED: Final = "0"
 _CLAIMS: Final = {Outcome.PAID: Claim.PAID, Outcome.DECLINED: Claim.FAILED}
 _NAME: Final = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 RECEIPT: Final = re.compile(r"[A-Z0-9]{6,20}", re.ASCII)
@@ -84,9 +84,10 @@ def _reversal(said: Mapping[str, Any]) -> Callback:
     parameters = said.get("ResultParameters")
     items = _items(parameters.get("ResultParameter") if isinstance(parameters, dict) else None, "Key")
     claim = Claim.OTHER
-    # ResultType 1 is what a time-out is guessed to carry: it says nothing about the money. Nor does the code
-    # of a result that tells a transaction's status (section 8): it says that a question was answered.
-    if line_of(said.get("ResultType")) != _UNTIMELY and "TransactionStatus" not in items:
+    # ResultType 0 is the one mark of an end that section 7 knows. What a time-out carries is documented
+    # nowhere, and its code says nothing about the money. Nor does the code of a result that tells a
+    # transaction's status (section 8): it says that a question was answered.
+    if line_of(said.get("ResultType")) == _ENDED and "TransactionStatus" not in items:
         claim = Claim.RETURNED if code == "0" else claim
         claim = Claim.FAILED if code in REVERSAL_REFUSALS else claim
     return Callback(
