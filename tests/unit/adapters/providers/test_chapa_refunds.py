@@ -152,6 +152,34 @@ async def test_each_refund_that_was_made_has_a_name(
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [{"amount": "250.00"}, {"amount": 100}, {"amount": None}, {"currency": "USD"}, {"currency": None}],
+)
+@pytest.mark.parametrize("status", ["Refund Initiated", "refunded", "reversed"])
+async def test_an_answer_that_names_another_amount_is_no_refund_as_asked_but_can_be_asked_about(
+    status: str, changes: dict[str, Any]
+) -> None:
+    _, refunds = refunding(started(status=status, **changes))
+    answer = await refunds.request(REQUEST)
+    assert (answer.outcome, answer.provider_reference) == (RefundOutcome.NOTHING, NAME)
+    assert "another amount" in answer.word
+
+
+async def test_an_answer_about_another_transaction_is_no_refund_of_ours() -> None:
+    _, refunds = refunding(started(chapa_reference="APanother"))
+    with pytest.raises(OutcomeUnknown, match="another transaction"):
+        await refunds.request(REQUEST)
+
+
+async def test_where_ours_is_tried_chapa_may_call_the_money_as_it_likes() -> None:
+    _, refunds = refunding(said(404, "Transaction not found"), started())
+    recorded = attrs.evolve(REQUEST, capture_key="FT-77")
+    assert (await refunds.request(recorded)).outcome is RefundOutcome.PENDING
+    _, refunds = refunding(started())
+    assert (await refunds.request(attrs.evolve(REQUEST, capture_key=REFERENCE))).provider_reference == NAME
+
+
+@pytest.mark.parametrize(
     ("canned", "kind", "named"),
     [
         (said(400, "Refunds can only be processed in live mode"), ProviderRejected, "live mode"),

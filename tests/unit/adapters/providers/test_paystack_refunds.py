@@ -138,6 +138,56 @@ async def test_each_refund_that_was_made_has_a_name(status: Any, outcome: Refund
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [{"amount": 500000}, {"amount": "99999"}, {"amount": None}, {"currency": "NGN"}, {"currency": None}],
+)
+@pytest.mark.parametrize("status", ["pending", "processed", "failed"])
+async def test_an_answer_that_names_another_amount_is_no_refund_as_asked_but_can_be_asked_about(
+    status: str, changes: dict[str, Any]
+) -> None:
+    _, refunds = refunding(told(200, QUEUED, CREATED | {"status": status} | changes))
+    answer = await refunds.request(REQUEST)
+    assert (answer.outcome, answer.provider_reference) == (RefundOutcome.NOTHING, NUMBER)
+    assert "another amount" in answer.word
+
+
+@pytest.mark.parametrize(
+    ("transaction", "attempt"),
+    [
+        ({"id": 6641907106, "reference": "p-another"}, REFERENCE),
+        ({"id": 6641907107}, REFERENCE),
+        ({"id": 6641907107, "reference": REFERENCE}, None),
+        (6641907107, REFERENCE),
+    ],
+)
+async def test_an_answer_about_another_transaction_is_no_refund_of_ours(
+    transaction: Any, attempt: str | None
+) -> None:
+    _, refunds = refunding(told(200, QUEUED, CREATED | {"transaction": transaction}))
+    with pytest.raises(OutcomeUnknown, match="another transaction"):
+        await refunds.request(attrs.evolve(REQUEST, attempt=attempt))
+
+
+@pytest.mark.parametrize(
+    ("transaction", "attempt"),
+    [
+        ({"id": 6641907106, "reference": "elsewhere"}, None),
+        ({"id": 6641907107, "reference": REFERENCE}, REFERENCE),
+        ({"id": 6641907106}, REFERENCE),
+        (6641907106, REFERENCE),
+        ({}, REFERENCE),
+        (None, REFERENCE),
+    ],
+)
+async def test_an_answer_names_the_transaction_as_we_did_or_by_its_number_or_not(
+    transaction: Any, attempt: str | None
+) -> None:
+    _, refunds = refunding(told(200, QUEUED, CREATED | {"transaction": transaction}))
+    answer = await refunds.request(attrs.evolve(REQUEST, attempt=attempt))
+    assert (answer.outcome, answer.provider_reference) == (RefundOutcome.PENDING, NUMBER)
+
+
+@pytest.mark.parametrize(
     ("canned", "kind", "named"),
     [
         # Section 8's table, row by row.

@@ -19,6 +19,7 @@ from payments.application.ports.providers import (
 )
 from payments.domain.errors import GatewayError, OutcomeUnknown
 from payments.domain.evidence import Mode
+from payments.domain.money import Money
 
 # The first is what the request itself is answered, the others are those of the check; case aside.
 _OUTCOMES: Final[Mapping[str, RefundOutcome]] = {
@@ -50,12 +51,14 @@ class ChapaRefunds(Refunds):
             "reason": flattened(request.reason) or _NO_REASON,
             "reference": request.reference,
         }
-        answer = await self._refund(request.capture_key, form)
+        name = request.capture_key
+        answer = await self._refund(name, form)
         if is_unknown(answer) and request.attempt is not None:
             # Which of the two names belongs in the path is not certain; nothing was done under one that
             # Chapa does not know.
-            answer = await self._refund(request.attempt, form)
-        return refund_of(answer, request)
+            name = request.attempt
+            answer = await self._refund(name, form)
+        return refund_of(answer, request, named=name)
 
     async def _refund(self, name: str, form: Mapping[str, str]) -> ChapaAnswer:
         return await self._api.call("refund", "POST", f"/refund/{quote(name, safe='')}", form=form)
@@ -76,13 +79,13 @@ class ChapaRefunds(Refunds):
             return _nothing(f"HTTP {answer.status} {answer.message}")
         if answer.data.get("ref_id") not in (None, question.provider_reference):
             return _nothing("an answer about another refund")
-        if amount_of(answer.data) != question.amount:
-            return _nothing("a refund of another amount")
-        return _told(answer.data, question.provider_reference)
+        return _meaning(answer.data, question.provider_reference, question.amount)
 
 
-def refund_of(answer: ChapaAnswer, request: RefundRequest) -> RefundAnswer:
-    """What Chapa made of ``request``.
+def refund_of(answer: ChapaAnswer, request: RefundRequest, *, named: str) -> RefundAnswer:
+    """What Chapa made of ``request``, in which the money was ``named`` so.
+
+    A refund of another amount than we asked for is no information, but has a name to ask about it by.
 
     Raises:
         ProviderRejected: a definite no.
@@ -95,7 +98,10 @@ def refund_of(answer: ChapaAnswer, request: RefundRequest) -> RefundAnswer:
         name = name_of(data.get("ref_id")) or name_of(data.get("ref"))
         if answer.word != "success" or name is None:
             raise OutcomeUnknown("Chapa's answer does not name the refund.")
-        return _told(data, name)
+        # Asked by our own name for it, Chapa tells its own, which we need not know.
+        if named != request.attempt and data.get("chapa_reference") not in (None, named):
+            raise OutcomeUnknown("Chapa's answer is about another transaction.")
+        return _meaning(data, name, request.amount)
     if _may_be_a_duplicate(answer, request.reference):
         # Our reference is random and never used twice, so it was this very request that arrived before.
         raise OutcomeUnknown("Chapa may have this refund already; the answer that named it was lost.")
@@ -115,7 +121,10 @@ def _may_be_a_duplicate(answer: ChapaAnswer, reference: str) -> bool:
     return conflicts or any(phrase in said for phrase in (*_OF_A_DUPLICATE, reference.casefold()))
 
 
-def _told(data: Mapping[str, Any], name: str) -> RefundAnswer:
+def _meaning(data: Mapping[str, Any], name: str, amount: Money) -> RefundAnswer:
+    """What is told of the refund called ``name``, if it is about exactly this much money."""
+    if amount_of(data) != amount:
+        return attrs.evolve(_nothing("a refund of another amount"), provider_reference=name)
     word = data.get("status")
     outcome = _OUTCOMES.get(word.casefold()) if isinstance(word, str) else None
     if not isinstance(word, str) or outcome is None:

@@ -41,7 +41,7 @@ class PaystackRefunds(Refunds):
 
     async def request(self, request: RefundRequest) -> RefundAnswer:
         answer = await self._api.send("refund", "/refund", refund_fields(request))
-        return refund_of(answer)
+        return refund_of(answer, request)
 
     async def check(self, question: RefundQuestion) -> RefundAnswer:
         try:
@@ -60,7 +60,7 @@ class PaystackRefunds(Refunds):
             return _nothing(f"HTTP {answer.status} {answer.message}")
         if identifier(answer.data.get("id")) != number or not _is_of(answer.data, question.capture_key):
             return _nothing("an answer about another refund")
-        return _meaning(answer.data, question)
+        return _meaning(answer.data, question.amount)
 
     async def _by_note(self, question: RefundQuestion) -> RefundAnswer:
         """Look through the refunds of the transaction: the answer that named ours was lost."""
@@ -68,7 +68,7 @@ class PaystackRefunds(Refunds):
         for row in await refunds_of(self._api, transaction) if transaction else ():
             ours = flattened(row.get("merchant_note")).split(" ", 1)[0] == question.reference
             if ours and identifier(row.get("id")) not in question.known:
-                return _meaning(row, question)
+                return _meaning(row, question.amount)
         # No proof that it was never asked for: it may still be on its way into the list. So one that was, and
         # whose answer was lost, stays unknown; one that was not may be.
         return RefundAnswer(outcome=RefundOutcome.NOT_FOUND, word="not among the refunds of the transaction")
@@ -144,8 +144,10 @@ def refund_fields(request: RefundRequest) -> dict[str, Any]:
     }
 
 
-def refund_of(answer: PaystackAnswer) -> RefundAnswer:
-    """What Paystack made of our request.
+def refund_of(answer: PaystackAnswer, request: RefundRequest) -> RefundAnswer:
+    """What Paystack made of ``request``.
+
+    A refund of another amount than we asked for is no information, but has a name to ask about it by.
 
     Raises:
         ProviderRejected: a definite no.
@@ -156,20 +158,28 @@ def refund_of(answer: PaystackAnswer) -> RefundAnswer:
         raise refusal(answer)
     if answer.data is None or identifier(answer.data.get("id")) is None:
         raise OutcomeUnknown("Paystack's answer does not name the refund.")
-    return _told(answer.data)
+    if not _is_of_ours(answer.data.get("transaction"), request):
+        raise OutcomeUnknown("Paystack's answer is about another transaction.")
+    return _meaning(answer.data, request.amount)
 
 
-def _meaning(row: Mapping[str, Any], question: RefundQuestion) -> RefundAnswer:
-    """What a refund's own record says, if it is about exactly this much money."""
-    if money(row.get("amount"), row.get("currency")) != question.amount:
-        return _nothing("a refund of another amount")
-    return _told(row)
+def _is_of_ours(transaction: Any, request: RefundRequest) -> bool:
+    """Whether the answer to ``request`` names no other transaction; here it is an object (section 8)."""
+    named = transaction if isinstance(transaction, dict) else {"id": transaction}
+    reference = named.get("reference")
+    if request.attempt is not None and isinstance(reference, str):
+        # That is how we named it. Its number may be unknown here, where a person recorded the money.
+        return reference == request.attempt
+    return _is_of({"transaction": named.get("id")}, request.capture_key)
 
 
-def _told(data: Mapping[str, Any]) -> RefundAnswer:
+def _meaning(data: Mapping[str, Any], amount: Money) -> RefundAnswer:
+    """What is told of a refund, if it is about exactly this much money."""
+    number = identifier(data.get("id"))
+    if money(data.get("amount"), data.get("currency")) != amount:
+        return attrs.evolve(_nothing("a refund of another amount"), provider_reference=number)
     word = data.get("status")
     outcome = _OUTCOMES.get(word) if isinstance(word, str) else None
-    number = identifier(data.get("id"))
     if not isinstance(word, str) or outcome is None:
         return attrs.evolve(_nothing(f"unknown status {word!r}"), provider_reference=number)
     return RefundAnswer(
