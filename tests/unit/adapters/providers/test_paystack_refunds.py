@@ -65,6 +65,7 @@ ROW: dict[str, Any] = {
     "fully_deducted": None,
 }
 CREATED = ROW | {"transaction": {"id": 6641907106, "reference": REFERENCE, "amount": 500000}}
+VERIFIED = told(200, "Verification successful", TRANSACTION)
 QUEUED = "Refund has been queued for processing"
 VALIDATION = "validation_error"
 
@@ -317,7 +318,7 @@ async def test_whatever_else_is_answered_is_no_information(canned: Canned) -> No
 
 @pytest.mark.parametrize("changes", [{"id": 18625649}, {"id": None}, {"transaction": 6641907107}])
 async def test_an_answer_about_another_refund_is_no_information(changes: dict[str, Any]) -> None:
-    _, refunds = refunding(told(200, "Refund retrieved", ROW | {"status": "processed"} | changes))
+    _, refunds = refunding(told(200, "Refund retrieved", ROW | {"status": "processed"} | changes), VERIFIED)
     assert (await refunds.check(QUESTION)).outcome is RefundOutcome.NOTHING
 
 
@@ -343,12 +344,12 @@ async def test_a_refund_whose_name_was_lost_is_found_by_its_note(status: Any, ou
 
 
 async def test_another_refund_of_the_same_amount_is_never_taken_for_it() -> None:
-    _, refunds = refunding(listed(ROW | {"status": "processed", "merchant_note": "by hand"}))
+    _, refunds = refunding(listed(ROW | {"status": "processed", "merchant_note": "by hand"}), VERIFIED)
     assert (await refunds.check(LOST)).outcome is RefundOutcome.NOT_FOUND
 
 
 async def test_a_refund_that_is_known_to_be_another_is_never_taken_for_it() -> None:
-    _, refunds = refunding(listed(ROW | {"status": "processed"}))
+    _, refunds = refunding(listed(ROW | {"status": "processed"}), VERIFIED)
     answer = await refunds.check(attrs.evolve(LOST, known=frozenset({NUMBER})))
     assert answer.outcome is RefundOutcome.NOT_FOUND
 
@@ -369,7 +370,7 @@ async def test_pages_of_a_list_follow_as_far_as_paystack_counts_them() -> None:
 
 
 async def test_a_list_without_it_is_no_proof_that_it_was_never_asked_for() -> None:
-    _, refunds = refunding(listed())
+    _, refunds = refunding(listed(), VERIFIED)
     assert (await refunds.check(LOST)).outcome is RefundOutcome.NOT_FOUND
     _, refunds = refunding(told(200, "Refund retrieved", []))
     assert (await refunds.check(QUESTION)).outcome is RefundOutcome.NOTHING, "a list is no refund"
@@ -403,9 +404,7 @@ RECORDED = attrs.evolve(LOST, capture_key="FT-77")
 
 
 async def test_a_refund_of_money_with_another_name_is_looked_for_in_the_transaction_of_its_attempt() -> None:
-    asked, refunds = refunding(
-        told(200, "Verification successful", TRANSACTION), listed(ROW | {"status": "processed"})
-    )
+    asked, refunds = refunding(VERIFIED, listed(ROW | {"status": "processed"}))
     answer = await refunds.check(RECORDED)
     assert (answer.outcome, answer.provider_reference) == (RefundOutcome.SUCCEEDED, NUMBER)
     verified, listing = asked.requests
@@ -424,3 +423,52 @@ async def test_where_paystack_has_no_transaction_of_ours_there_is_no_refund_of_i
 async def test_trouble_on_the_way_to_a_transaction_is_no_information(canned: Canned) -> None:
     _, refunds = refunding(canned)
     assert (await refunds.check(RECORDED)).outcome is RefundOutcome.NOTHING
+
+
+NUMBERED = attrs.evolve(LOST, capture_key="123456")
+"""The bank's number of it, say: nothing tells it from one of Paystack's."""
+DONE = ROW | {"status": "processed"}
+
+
+async def test_a_refund_of_money_recorded_by_another_number_is_found_in_the_transaction_of_its_attempt() -> (
+    None
+):
+    asked, refunds = refunding(listed(), VERIFIED, listed(DONE))
+    answer = await refunds.check(NUMBERED)
+    assert (answer.outcome, answer.provider_reference) == (RefundOutcome.SUCCEEDED, NUMBER)
+    assert [request.url.params.get("transaction") for request in asked.requests] == ["123456", None, CAPTURE]
+
+
+async def test_a_refund_with_a_name_is_believed_of_money_recorded_by_another_number() -> None:
+    asked, refunds = refunding(told(200, "Refund retrieved", DONE), VERIFIED)
+    answer = await refunds.check(attrs.evolve(NUMBERED, provider_reference=NUMBER))
+    assert (answer.outcome, answer.provider_reference) == (RefundOutcome.SUCCEEDED, NUMBER)
+    assert [request.url.path for request in asked.requests] == [
+        f"/refund/{NUMBER}",
+        f"/transaction/verify/{REFERENCE}",
+    ]
+
+
+async def test_a_refund_of_neither_transaction_is_no_information() -> None:
+    other = VERIFIED.body.replace(CAPTURE.encode(), b"6641907107")
+    for verified in (attrs.evolve(VERIFIED, body=other), refused(400, "x", "transaction_not_found")):
+        _, refunds = refunding(told(200, "Refund retrieved", DONE), verified)
+        answer = await refunds.check(attrs.evolve(NUMBERED, provider_reference=NUMBER))
+        assert answer.outcome is RefundOutcome.NOTHING
+
+
+async def test_of_money_that_was_paid_elsewhere_no_other_transaction_is_looked_at() -> None:
+    elsewhere = attrs.evolve(NUMBERED, attempt=None)
+    asked, refunds = refunding(listed(), told(200, "Refund retrieved", DONE))
+    assert (await refunds.check(elsewhere)).outcome is RefundOutcome.NOT_FOUND
+    named = attrs.evolve(elsewhere, provider_reference=NUMBER)
+    assert (await refunds.check(named)).outcome is RefundOutcome.NOTHING
+    assert len(asked.requests) == 2
+
+
+async def test_a_transaction_that_nobody_paid_has_no_refund_in_its_list() -> None:
+    unpaid = told(200, "Verification successful", TRANSACTION | {"status": "abandoned"})
+    for question in (NUMBERED, RECORDED):
+        answers = (listed(), unpaid, listed()) if question is NUMBERED else (unpaid, listed())
+        _, refunds = refunding(*answers)
+        assert (await refunds.check(question)).outcome is RefundOutcome.NOT_FOUND

@@ -58,30 +58,52 @@ class PaystackRefunds(Refunds):
         answer = await self._api.ask("fetch refund", f"/refund/{number}")
         if not answer.worked or answer.data is None:
             return _nothing(f"HTTP {answer.status} {answer.message}")
-        if identifier(answer.data.get("id")) != number or not _is_of(answer.data, question.capture_key):
+        if identifier(answer.data.get("id")) != number or not await self._belongs(answer.data, question):
             return _nothing("an answer about another refund")
         return _meaning(answer.data, question.amount)
 
+    async def _belongs(self, row: Mapping[str, Any], question: RefundQuestion) -> bool:
+        if _is_of(row, question.capture_key):
+            return True
+        transaction = await self._transaction(question)
+        return transaction is not None and _is_of(row, transaction)
+
     async def _by_note(self, question: RefundQuestion) -> RefundAnswer:
         """Look through the refunds of the transaction: the answer that named ours was lost."""
-        transaction = await self._transaction(question)
-        for row in await refunds_of(self._api, transaction) if transaction else ():
-            ours = flattened(row.get("merchant_note")).split(" ", 1)[0] == question.reference
-            if ours and identifier(row.get("id")) not in question.known:
-                return _meaning(row, question.amount)
+        row = None
+        if identifier(question.capture_key) is not None or question.attempt is None:
+            row = _noted(await refunds_of(self._api, question.capture_key), question)
+        if row is None:
+            transaction = await self._transaction(question)
+            if transaction is not None and transaction != question.capture_key:
+                row = _noted(await refunds_of(self._api, transaction), question)
+        if row is not None:
+            return _meaning(row, question.amount)
         # No proof that it was never asked for: it may still be on its way into the list. So one that was, and
         # whose answer was lost, stays unknown; one that was not may be.
         return RefundAnswer(outcome=RefundOutcome.NOT_FOUND, word="not among the refunds of the transaction")
 
     async def _transaction(self, question: RefundQuestion) -> str | None:
-        """The transaction's number; by our reference where a person recorded the money under another name."""
-        if identifier(question.capture_key) is not None or question.attempt is None:
-            return question.capture_key
+        """The number of the attempt's transaction, paid or not; None where there is none.
+
+        The money may bear another: a person recorded it under a name of their own, which may be all digits.
+        """
+        if question.attempt is None:
+            return None
         path = f"/transaction/verify/{quote(question.attempt, safe='')}"
         answer = answer_of(await self._api.ask("verify", path))
-        if answer.outcome is not Outcome.NOT_FOUND and answer.capture_key is None:
+        if answer.outcome is not Outcome.NOT_FOUND and answer.provider_reference is None:
             raise OutcomeUnknown(f"Paystack answered {answer.word!r}, which names no transaction.")
-        return answer.capture_key
+        return answer.provider_reference
+
+
+def _noted(rows: tuple[Mapping[str, Any], ...], question: RefundQuestion) -> Mapping[str, Any] | None:
+    """The refund whose note begins with our reference, and that is not known to be another."""
+    for row in rows:
+        ours = flattened(row.get("merchant_note")).split(" ", 1)[0] == question.reference
+        if ours and identifier(row.get("id")) not in question.known:
+            return row
+    return None
 
 
 async def refunds_of(api: PaystackApi, transaction: str) -> tuple[Mapping[str, Any], ...]:
@@ -158,12 +180,12 @@ def refund_of(answer: PaystackAnswer, request: RefundRequest) -> RefundAnswer:
         raise refusal(answer)
     if answer.data is None or identifier(answer.data.get("id")) is None:
         raise OutcomeUnknown("Paystack's answer does not name the refund.")
-    if not _is_of_ours(answer.data.get("transaction"), request):
+    if not _is_as_named(answer.data.get("transaction"), request):
         raise OutcomeUnknown("Paystack's answer is about another transaction.")
     return _meaning(answer.data, request.amount)
 
 
-def _is_of_ours(transaction: Any, request: RefundRequest) -> bool:
+def _is_as_named(transaction: Any, request: RefundRequest) -> bool:
     """Whether the answer to ``request`` names no other transaction; here it is an object (section 8)."""
     named = transaction if isinstance(transaction, dict) else {"id": transaction}
     reference = named.get("reference")
