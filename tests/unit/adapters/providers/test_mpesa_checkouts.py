@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from payments.adapters.providers.mpesa.checkouts import label_of, push_fields
 from payments.adapters.providers.mpesa.credentials import password, timestamp
@@ -237,6 +238,14 @@ async def test_every_other_answer_is_one_of_three_errors_and_is_never_sent_again
         await opened.provider.checkouts.open(REQUEST)
     assert type(raised.value) is kind, raised.value.detail
     assert len(opened.requests) == 1
+
+
+async def test_a_push_beyond_the_quota_is_tried_again_in_minutes_and_somebody_is_told() -> None:
+    beyond = error(500, "500.003.03", "Error Occurred: Quota Violation")
+    with pytest.raises(ProviderUnavailable) as raised, capture_logs() as lines:
+        await account(beyond).provider.checkouts.open(REQUEST)
+    assert raised.value.retry_after_s == 300.0
+    assert [line["call"] for line in lines if line["log_level"] == "error"] == ["push"]
 
 
 async def test_a_locked_phone_is_tried_again_in_a_minute() -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import attrs
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from payments.adapters.memory.shared_state import MemorySharedState
 from payments.adapters.providers.mpesa.results import RESULTS
@@ -29,6 +30,8 @@ from tests.unit.adapters.providers.mpesa_account import (
 
 pytestmark = pytest.mark.anyio
 
+QUOTA = error(500, "500.003.03", "Error Occurred: Quota Violation")
+
 NO_ANSWER = [
     error(200, "500.001.1001", ""),
     error(500, "500.001.1001", ""),
@@ -36,6 +39,7 @@ NO_ANSWER = [
     error(400, "400.002.02", "Bad Request - Invalid CheckoutRequestID"),
     error(500, "500.003.02", "System is busy"),
     error(500, "500.001.1001", "Wrong credentials"),
+    QUOTA,
     SPIKE,
     HTML,
     Canned(500, b""),
@@ -228,6 +232,38 @@ class TestTheBudget:
         asked.clock.advance(timedelta(seconds=39))
         assert not await turn(asked, Urgency.SUCCESS_NOTICED)
         asked.clock.advance(timedelta(seconds=2))
+        assert await turn(asked, Urgency.SUCCESS_NOTICED)
+
+    async def test_a_used_up_quota_is_left_alone_for_minutes_and_somebody_is_told(self) -> None:
+        asked = account(QUOTA, result("0"))
+        with capture_logs() as lines:
+            await asked.provider.checks.check(question())
+        assert [(line["event"], line["call"]) for line in lines if line["log_level"] == "error"] == [
+            ("mpesa quota used up", "query")
+        ]
+        asked.clock.advance(timedelta(seconds=299))
+        assert not await turn(asked, Urgency.SUCCESS_NOTICED)
+        asked.clock.advance(timedelta(seconds=2))
+        assert await turn(asked, Urgency.SUCCESS_NOTICED)
+
+    async def test_a_used_up_quota_is_left_alone_for_longer_where_daraja_says_so(self) -> None:
+        limited = attrs.evolve(QUOTA, status=429, headers=(("retry-after", "600"),))
+        asked = account(limited, result("0"))
+        await asked.provider.checks.check(question())
+        asked.clock.advance(timedelta(seconds=599))
+        assert not await turn(asked, Urgency.SUCCESS_NOTICED)
+        asked.clock.advance(timedelta(seconds=2))
+        assert await turn(asked, Urgency.SUCCESS_NOTICED)
+
+    @pytest.mark.parametrize("busy", [SPIKE, error(500, "500.003.02", "System is busy")])
+    async def test_daraja_that_is_only_busy_is_left_alone_for_a_turn_and_nobody_is_told(
+        self, busy: Canned
+    ) -> None:
+        asked = account(busy, result("0"))
+        with capture_logs() as lines:
+            await asked.provider.checks.check(question())
+        assert {line["log_level"] for line in lines} == {"info"}
+        asked.clock.advance(timedelta(seconds=13))
         assert await turn(asked, Urgency.SUCCESS_NOTICED)
 
 

@@ -24,6 +24,10 @@ _TOKEN_REFUSED: Final = frozenset(
 )
 """Section 2.2: nothing was processed, and a fresh token may be taken. A 404 means "unauthorised" here."""
 
+_BUSY: Final = "500.003.02"
+_BEYOND_QUOTA: Final = "500.003.03"
+_QUOTA_S: Final = 300.0
+
 
 @attrs.frozen(kw_only=True)
 class MpesaAnswer:
@@ -72,7 +76,17 @@ class MpesaAnswer:
     @property
     def limited(self) -> bool:
         """Whether we called too often, and nothing was done (section 2.3)."""
-        return self.status == HTTPStatus.TOO_MANY_REQUESTS or self.error_code in {"500.003.02", "500.003.03"}
+        return self.status == HTTPStatus.TOO_MANY_REQUESTS or self.error_code in {_BUSY, _BEYOND_QUOTA}
+
+    @property
+    def beyond_quota(self) -> bool:
+        """Whether our app's calls are used up: that takes long, and a person has to know (section 2.3)."""
+        return self.error_code == _BEYOND_QUOTA
+
+    @property
+    def rest_s(self) -> float | None:
+        """How long nothing should be called; None where nothing says so."""
+        return max(_QUOTA_S, self.retry_after_s or 0.0) if self.beyond_quota else self.retry_after_s
 
 
 @attrs.frozen(kw_only=True)
@@ -136,6 +150,8 @@ class MpesaApi:
             code=answer.error_code[:64],
             duration_ms=_since_ms(started_s, clock.monotonic()),
         )
+        if answer.beyond_quota:
+            self._log.error("mpesa quota used up", call=name, rest_s=answer.rest_s)
         return answer
 
     def _read(self, reply: Reply) -> MpesaAnswer:

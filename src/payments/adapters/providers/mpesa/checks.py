@@ -47,5 +47,5 @@ class MpesaChecks(StatusChecks):
             return nothing(trouble.code.replace("_", " "))
         if answer.limited:
             with suppress(StorageError):
-                await self._queries.rest(answer.retry_after_s)
+                await self._queries.rest(answer.rest_s)
         return answer_of(answer, name)

@@ -10,7 +10,6 @@ LOCKED_FOR_S: Final = 60.0
 """How long another session on the payer's phone may take to end."""
 
 _BUSY_S: Final = 10.0
-_QUOTA_S: Final = 300.0
 _WRONG_PATH: Final = frozenset({"404.001.01", "404.002.01", "404.003.01", "405.001"})
 _CLIENT_ERRORS: Final = range(400, 500)
 _CONFIGURATION: Final = "this service's configuration is wrong."
@@ -20,8 +19,7 @@ def refusal_of(answer: MpesaAnswer) -> GatewayError:
     """The error that ``answer`` is. Whatever does not prove that nothing was done is an unknown outcome."""
     code = answer.error_code
     if answer.limited:
-        wait_s = _QUOTA_S if code == "500.003.03" else answer.retry_after_s or _BUSY_S
-        return ProviderUnavailable("M-Pesa is busy and did nothing.", retry_after_s=wait_s)
+        return ProviderUnavailable("M-Pesa is busy and did nothing.", retry_after_s=answer.rest_s or _BUSY_S)
     if answer.status == HTTPStatus.OK or answer.body is None:
         return _unknown(answer)
     return _named_refusal(answer, code)
