@@ -377,6 +377,23 @@ async def test_a_refund_whose_answer_was_lost_is_found_among_others_by_our_refer
         assert never.outcome is RefundOutcome.NOT_FOUND
 
 
+async def test_a_refund_of_money_that_a_person_recorded_by_the_banks_number_is_believed() -> None:
+    async with paid() as (stage, request):
+        assert stage.provider.refunds is not None
+        recorded = attrs.evolve(request, capture_key="123456")
+        asked = await stage.provider.refunds.request(recorded)
+        assert asked.outcome is RefundOutcome.PENDING
+        await stage.control.post(f"/_sim/refunds/{asked.provider_reference}/processed")
+        for name in (asked.provider_reference, None):
+            told = await became_of(stage, recorded, name)
+            assert (told.outcome, told.provider_reference) == (
+                RefundOutcome.SUCCEEDED,
+                asked.provider_reference,
+            )
+        never = await became_of(stage, attrs.evolve(recorded, reference="r-never"), None)
+        assert never.outcome is RefundOutcome.NOT_FOUND
+
+
 async def test_a_part_that_went_back_is_not_taken_for_all_of_it() -> None:
     async with paid(after_partial_refund="reversed") as (stage, request):
         assert stage.provider.refunds is not None
