@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from payments.application import strict_json
-from payments.application.strict_json import MAX_DEPTH, MAX_DIGITS
+from payments.application.strict_json import MAX_DEPTH, MAX_DIGITS, MAX_WHOLE_DIGITS
 
 
 def read_plainly(raw: bytes) -> Any:
@@ -43,7 +43,7 @@ def named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def whole(digits: str) -> int:
-    if len(digits) > MAX_DIGITS + 1:
+    if len(digits.removeprefix("-")) > MAX_WHOLE_DIGITS:
         raise ValueError("It holds a number of too many digits.")
     return int(digits)
 
@@ -106,7 +106,11 @@ def told(read: Any, raw: bytes) -> str:
 
 
 TEXTS = st.text(max_size=6) | st.sampled_from(["\ud83d\ude00", "[" * 25, '"', "\\", '\\"', "\x00", "\u2028"])
-NUMBERS = st.integers() | st.floats() | st.sampled_from([10**17, 10**18, 10**19, 1e-30, 1e30])
+NUMBERS = (
+    st.integers()
+    | st.floats()
+    | st.sampled_from([10**17, 10**18, 10**19, 10**20, -(10**19), -(10**20), 1e-30, 1e30])
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
@@ -114,7 +118,7 @@ VALUES = st.recursive(
 )
 # What a scanner trips over, in any order: most of it is no JSON at all.
 PIECES = st.lists(
-    st.sampled_from([*'[]{},:"\\ 09-.eE\n\t\x00\ufeffé', "[" * 20, "]" * 20, "9" * 19])
+    st.sampled_from([*'[]{},:"\\ 09-.eE\n\t\x00\ufeffé', "[" * 20, "]" * 20, "9" * 19, "9" * 20])
     | st.sampled_from([r"\u0000", r"\ud800", r"\udfff", r"\ud83d\ude00", r"\u00", r"\"", r"\\"])
     | st.sampled_from(['"a"', '{"a":', "true", "null", "NaN", "-Infinity", "1e19"]),
     max_size=14,
@@ -159,3 +163,11 @@ def test_a_body_that_never_ends_a_text_takes_no_longer_than_its_length_allows(un
     raw = ("[" * 20 + unit * (1_000_000 // len(unit))).encode()
     with pytest.raises(ValueError, match="It "):
         strict_json.read(raw)
+
+
+def test_a_number_of_64_bits_is_read_and_one_of_any_length_is_refused_before_it_is_one() -> None:
+    greatest = 2**64 - 1
+    assert strict_json.read(b'{"id":%d}' % greatest) == {"id": greatest}
+    for digits in (b"1" * 21, b"-" + b"1" * 21, b"9" * 1_000_000):
+        with pytest.raises(ValueError, match="too many digits"):
+            strict_json.read(b'{"id":' + digits + b"}")

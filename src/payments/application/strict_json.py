@@ -11,6 +11,8 @@ from typing import Any, Final
 
 MAX_DEPTH: Final = 20
 MAX_DIGITS: Final = 18
+MAX_WHOLE_DIGITS: Final = 20
+"""Paystack's numbers are unsigned, of 64 bits (its fact sheet, section 1): the greatest has 20 digits."""
 
 # A text to where it ends, or to the end of everything.
 _TEXT: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
@@ -63,7 +65,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > MAX_DIGITS + 1:
+    if len(digits.removeprefix("-")) > MAX_WHOLE_DIGITS:
         raise ValueError("It holds a number of too many digits.")
     return int(digits)
 

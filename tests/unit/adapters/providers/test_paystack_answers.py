@@ -427,3 +427,16 @@ def test_no_answer_is_without_a_meaning(
     if answer.captured is not None and answer.amount is not None:
         assert answer.captured > answer.amount
     assert len(answer.word) <= 80
+
+
+async def test_a_transaction_of_the_greatest_number_is_read() -> None:
+    greatest = 2**64 - 1
+    asked = account(told(200, "Verification successful", TRANSACTION | {"id": greatest}))
+    answer = await asked.provider.checks.check(QUESTION)
+    assert (answer.outcome, answer.capture_key) == (Outcome.PAID, str(greatest))
+
+
+async def test_an_amount_of_twenty_digits_is_no_amount() -> None:
+    huge = TRANSACTION | {"amount": 10**19, "requested_amount": 10**19}
+    asked = account(told(200, "Verification successful", huge))
+    assert (await asked.provider.checks.check(QUESTION)).outcome is Outcome.NOTHING
