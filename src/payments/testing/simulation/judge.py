@@ -254,15 +254,15 @@ class Judge:
     def _asked_whether_the_same(self, one: Capture, other: Capture) -> bool:
         """Whether money that counts twice is a person's question, and had to be one.
 
-        What they recorded of a prompt by a name of their own, and what is then reported with a receipt, only
-        a person can tell apart (ADR 0034).
+        What they recorded of a prompt by a name of their own, and what is then reported with a receipt, or
+        recorded once more, only a person can tell apart (ADR 0034).
         """
         kinds = (ReviewKind.SURPLUS, ReviewKind.AMOUNT_MISMATCH)
         asked_about = {r.subject for r in self.tables.reviews.values() if r.kind in kinds}
         by_name = [c for c in (one, other) if (c.provider, c.key) in self._ledger.recorded]
-        reported = [c for c in (one, other) if c.receipt is not None]
+        told_apart = all(c.vouched is not None or c.receipt is not None for c in (one, other))
         asked = asked_about & {str(c.capture_id) for c in (one, other)}
-        return one.provider == PROMPTS and bool(by_name and reported and asked)
+        return one.provider == PROMPTS and bool(by_name and told_apart and asked)
 
     def _untold(self, one: Capture, other: Capture) -> bool:
         """Whether money counts for two attempts because nobody told that both names are its own.
