@@ -19,6 +19,8 @@ LASTS_S: Final = 7200.0
 
 AUTOMATIC: Final = 2
 """Which of the plan's rules sends surplus back by itself."""
+APPROVED: Final = 3
+"""Which of them wants a second person for a refund of this much."""
 
 
 @attrs.frozen(kw_only=True)
@@ -109,6 +111,40 @@ SCENES: Final = (
         name="given back by the provider itself",
         seed=0,
         deeds=((10.0, Deed.INITIATE, "pages"), (3600.0, Deed.MONEY_RETURNS, "pages")),
+        walks=(_PAID,),
+    ),
+    Scene(
+        name="recorded by an operator, as the provider is silent",
+        seed=2,
+        deeds=((10.0, Deed.FALL_SILENT, "pages"), (6500.0, Deed.DECIDE, "pages")),
+        walks=(_PAID, _EXPIRED),
+    ),
+    Scene(
+        name="sent back once a second person approved",
+        seed=1,
+        deeds=(
+            (10.0, Deed.INITIATE, "pages"),
+            (3600.0, Deed.REFUND, "pages"),
+            (4500.0, Deed.DECIDE, "pages"),
+        ),
+        walks=("refund: awaiting_approval, RefundApproved", _GIVEN_BACK),
+        rules=APPROVED,
+    ),
+    Scene(
+        name="refused by a second person",
+        seed=7,
+        deeds=(
+            (10.0, Deed.INITIATE, "pages"),
+            (3600.0, Deed.REFUND, "pages"),
+            (4500.0, Deed.DECIDE, "pages"),
+        ),
+        walks=(_PAID, "refund: awaiting_approval, RefundFailed"),
+        rules=APPROVED,
+    ),
+    Scene(
+        name="compared with what the provider lists",
+        seed=2,
+        deeds=((10.0, Deed.INITIATE, "pages"), (3600.0, Deed.RECONCILE, "pages")),
         walks=(_PAID,),
     ),
 )
