@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from bench.load import Answers, Load, webhook
 from bench.measuring import MIB, Family, first_answer, percentile, stop
 from bench.place import Place, execute
 from bench.scaling.fact import Fact
-from bench.servers import PORT, Server, ours
+from bench.servers import PORT, Server, clean, ours
 
 _ORIGIN: Final = f"http://127.0.0.1:{PORT}"
 _AT_ONCE: Final = 64
@@ -168,7 +169,7 @@ def writers(place: Place) -> Iterator[Fact]:
 
 
 def soak(place: Place, minutes: float) -> Iterator[Fact]:
-    """Half of what it can do, for long: as fast in the last minute as in the first, and nothing grows.
+    """Half of what it can do, for long: as fast at the end as at first; nothing grows, and all is whole.
 
     Each payment is paid when it is asked about, half a minute later, which costs as much again: half of what
     it can do is a quarter of what it can initiate. If nobody paid, each would be asked about ten times in
@@ -179,6 +180,11 @@ def soak(place: Place, minutes: float) -> Iterator[Fact]:
         rate_per_s = service.initiate(16, _CELL_S).rate_per_s / 4
         place.around.switch(word="success")
         first, last, sizes = asyncio.run(_paced(service, rate_per_s, minutes * 60))
+        # While it still serves and works on the rest, as an operator would.
+        command = (str(service.server.command[0]), "check")
+        checked = subprocess.run(
+            command, env={**clean(), **service.server.environ}, capture_output=True, check=False
+        )
         began, ended = sizes
         part = f"soak, {minutes:g} min at {rate_per_s:,.0f}/s"
         p99_before, p99_after = percentile(first, 0.99), percentile(last, 0.99)
@@ -189,6 +195,7 @@ def soak(place: Place, minutes: float) -> Iterator[Fact]:
         yield Fact(part=part, what="memory, end / early", measured=ended[0] / began[0], unit="x", at_most=1.2)
         yield Fact(part=part, what="open files, early", measured=began[1])
         yield Fact(part=part, what="open files, end - early", measured=ended[1] - began[1], at_most=20)
+        yield Fact(part=part, what="exit code of payments check", measured=checked.returncode, at_most=0)
 
 
 Sizes = tuple[float, float]
