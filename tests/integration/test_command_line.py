@@ -11,6 +11,7 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cyclopts import App
 from openapi_spec_validator import validate
 
@@ -18,6 +19,7 @@ from payments.adapters.sql.lock_file import only_writer
 from payments.entrypoints.cli import command_line, exit_code
 from payments.entrypoints.reconcile_command import reconcile
 from payments.entrypoints.review_commands import list_, resolve, show
+from tests.issuers import PrivateKey, public_pem
 from tests.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("logs_go_back")
@@ -58,6 +60,11 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(f"PAYMENTS_{name}", value)
     monkeypatch.setenv("COLUMNS", "200")
     return database
+
+
+async def started_after_all(*_: object) -> None:
+    """In place of serving, which would not end."""
+    pytest.fail("It started.")
 
 
 def as_json(capsys: pytest.CaptureFixture[str]) -> Any:
@@ -208,6 +215,34 @@ def test_a_key_that_is_none_of_its_algorithm_is_said_plainly(
     assert "PAYMENTS_AUTH_KEY is no key of RS256." in said
     assert "Set it to the issuer's public key in PEM" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "key", "told"),
+    [
+        ("RS256", rsa.generate_private_key(65537, 1024), "an RSA key of 1024 bits"),  # noqa: S505 -- it is refused
+        ("RS256", rsa.generate_private_key(65537, 2040), "an RSA key of 2040 bits"),  # noqa: S505 -- it is refused
+        ("ES256", ec.generate_private_key(ec.SECP192R1()), "no key of ES256"),
+        ("ES256", ec.generate_private_key(ec.SECP384R1()), "no key of ES256"),
+    ],
+    ids=["RSA 1024", "RSA 2040", "P-192", "P-384"],
+)
+def test_a_public_key_that_is_too_weak_or_on_another_curve_is_refused_with_a_remedy(
+    algorithm: str,
+    key: PrivateKey,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PAYMENTS_AUTH_KEY", public_pem(key))
+    monkeypatch.setenv("PAYMENTS_AUTH_ALGORITHM", algorithm)
+    monkeypatch.setattr("payments.entrypoints.serving.serve_with", started_after_all)
+    assert exit_code(["serve", "--port", str(free_port())]) == 78
+    said = capsys.readouterr().err
+    assert f"PAYMENTS_AUTH_KEY is {told}" in said
+    assert "  PAYMENTS_AUTH_KEY: " in said, "and a remedy"
+    assert exit_code(["doctor"]) == 1
+    assert f"PAYMENTS_AUTH_KEY is {told}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("host", ["nonsense..", "a" * 64 + ".example", "no.such.host.invalid"])

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import attrs
 import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.requests import Request
 
 from payments.application.ports.caller_keys import CallerKeys
@@ -22,6 +23,7 @@ SUBJECT: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 _COMPACT: Final = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE)
 _LONGEST: Final = 8 * 1024
 _KEY_ID: Final = re.compile(r"[\x20-\x7e]{1,255}")
+_LEAST_RSA_BITS: Final = 2048  # RFC 7518, section 3.3; of a key set the same
 _CHALLENGE: Final = 'Bearer realm="payments"'
 # What issuers call the claim or header that tells an access token from a refresh or an identity token.
 _TYPE_CLAIMS: Final = ("typ", "type", "token_type", "token_use")
@@ -99,16 +101,16 @@ class Callers:
         """Callers whose tokens are signed by ``key``: a secret (HS…) or a public key in PEM (RS…, ES…).
 
         Raises:
-            ConfigurationInvalid: it is no key of this algorithm.
+            ConfigurationInvalid: it is no key of this algorithm, or an RSA key that is too short for it.
         """
         try:
             prepared = jwt.get_algorithm_by_name(algorithm).prepare_key(key)
         except (jwt.PyJWTError, ValueError) as error:
             remedy = "Set it to the issuer's public key in PEM, or PAYMENTS_AUTH_ALGORITHM to what it is for."
-            raise ConfigurationInvalid(
-                f"PAYMENTS_AUTH_KEY is no key of {algorithm}.",
-                errors=(FieldError("PAYMENTS_AUTH_KEY", remedy),),
-            ) from error
+            raise _unusable(f"no key of {algorithm}", remedy) from error
+        if isinstance(prepared, rsa.RSAPublicKey) and prepared.key_size < _LEAST_RSA_BITS:
+            remedy = f"{algorithm} needs {_LEAST_RSA_BITS} bits or more: have the issuer sign with one."
+            raise _unusable(f"an RSA key of {prepared.key_size} bits", remedy)
         return cls(
             key=prepared,
             algorithm=algorithm,
@@ -224,6 +226,12 @@ class Callers:
             return self._default_scopes
         given = claims["scope"]
         return _SCOPES.intersection(given.split(" ")) if isinstance(given, str) else None
+
+
+def _unusable(what: str, remedy: str) -> ConfigurationInvalid:
+    return ConfigurationInvalid(
+        f"PAYMENTS_AUTH_KEY is {what}.", errors=(FieldError("PAYMENTS_AUTH_KEY", remedy),)
+    )
 
 
 def _is_access_token(header: dict[str, Any], claims: dict[str, Any]) -> bool:
