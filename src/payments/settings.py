@@ -20,7 +20,7 @@ from payments.adapters.orders.signing import key_of
 from payments.adapters.providers.listing import available_providers
 from payments.adapters.secret import Secret
 from payments.adapters.sql.postgres import DEFAULT_POOL_SIZE
-from payments.adapters.sql.postgres_url import hosts_in_the_clear, is_postgresql
+from payments.adapters.sql.postgres_url import hosts_in_the_clear, is_postgresql, password_in
 from payments.adapters.sql.sqlite_connection import database_file
 from payments.adapters.web_addresses import split_address, stays_here, without_password, without_query
 from payments.application.notice_limits import DEFAULT_UNKNOWN, NoticeLimits
@@ -179,13 +179,16 @@ def _database_url(environment: Environment) -> str:
     if url.startswith("sqlite:"):
         _refuse_no_file(environment, url)
     hosts: tuple[str, ...] = ()
+    password = ""
     if environment.live and is_postgresql(url):
         try:
             hosts = hosts_in_the_clear(url, environment.surroundings())
+            password = password_in(url, environment.surroundings())
         except ConfigurationInvalid as error:
             environment.refuse("DATABASE_URL", error.errors[0].detail)
     remedy = "add sslmode=verify-full to the address, or at least sslmode=require"
     _refuse_in_the_clear(environment, "DATABASE_URL", hosts, remedy)
+    environment.refuse_guessable_password("DATABASE_URL", password)
     return url
 
 
@@ -338,6 +341,7 @@ def _mail(environment: Environment) -> MailSettings | None:
             server = SmtpServer.of(url)
             hosts = (server.host,) if server.security == "none" and not stays_here(server.host) else ()
             _refuse_in_the_clear(environment, "SMTP_URL", hosts, "use smtp+starttls:// or smtps://")
+            environment.refuse_guessable_password("SMTP_URL", server.password or "")
         except ValueError as error:
             environment.refuse("SMTP_URL", f"{error} Use smtp+starttls://user:password@mail.example.com:587.")
     if not url:

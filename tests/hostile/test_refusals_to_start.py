@@ -39,6 +39,14 @@ UNSAFE: dict[str, tuple[str, dict[str, str | None]]] = {
     "a weak key for tokens": ("AUTH_KEY", {"AUTH_KEY": STRONG[:31]}),
     "tokens without a signature": ("AUTH_ALGORITHM", {"AUTH_ALGORITHM": "none"}),
     "a public key for a shared secret": ("AUTH_KEY", {"AUTH_KEY": PEM}),
+    "a password that everybody knows at PostgreSQL": (
+        "DATABASE_URL",
+        {"DATABASE_URL": "postgresql://pay:postgres@db.shop.et/payments?sslmode=verify-full"},
+    ),
+    "a password that everybody knows at the mail server": (
+        "SMTP_URL",
+        {"SMTP_URL": "smtps://pay:change-me-soon@mail.shop.et"},
+    ),
     "ourselves without TLS": ("PUBLIC_URL", {"PUBLIC_URL": "http://pay.shop.et"}),
     "the orders service without TLS": ("ORDERS_URL", {"ORDERS_URL": "http://orders.shop.et/api"}),
     "a provider without TLS": ("PAYSTACK_BASE_URL", {"PAYSTACK_BASE_URL": "http://api.paystack.co"}),

@@ -18,12 +18,13 @@ from payments.settings import AuthSettings, HttpSettings, LoggingSettings, MailS
 TEST_KEY = "CHASECK_TEST-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7"
 LIVE_KEY = "CHASECK-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7"
 STRONG = "9fK2mQ7xLw4TzB8vRn3PdH6sYc5JgA1u"
+PASSWORD = "Kq7wZt4mLx9s"
 SIGNING = "whsec_YUIzZEU2Z0g5aksybU41cFE4c1QxdlcB"
 PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
 
 LIVE = {
     "PAYMENTS_MODE": "live",
-    "PAYMENTS_DATABASE_URL": "postgresql://pay:secret@db1:5432,db2:5432/payments?sslmode=verify-full",
+    "PAYMENTS_DATABASE_URL": f"postgresql://pay:{PASSWORD}@db1:5432,db2:5432/payments?sslmode=verify-full",
     "PAYMENTS_PUBLIC_URL": "https://pay.shop.et/",
     "PAYMENTS_RETURN_URLS": "shop=https://shop.et/paid",
     "PAYMENTS_CHAPA_SECRET_KEY": LIVE_KEY,
@@ -34,7 +35,7 @@ LIVE = {
     "PAYMENTS_AUTH_KEY": STRONG,
     "PAYMENTS_AUTH_ISSUER": "https://accounts.shop.et",
     "PAYMENTS_AUTH_AUDIENCE": "payments",
-    "PAYMENTS_SMTP_URL": "smtp+starttls://pay:secret@mail.shop.et:587",
+    "PAYMENTS_SMTP_URL": f"smtp+starttls://pay:{PASSWORD}@mail.shop.et:587",
     "PAYMENTS_MAIL_FROM": "Shop <pay@shop.et>",
     "PAYMENTS_DATA_KEYS": STRONG,
 }
@@ -81,9 +82,7 @@ def test_everything_that_can_be_said_arrives() -> None:
         audience="payments",
         default_scopes=("payments:read", "payments:write"),
     )
-    assert settings.mail == MailSettings(
-        smtp_url="smtp+starttls://pay:secret@mail.shop.et:587", sender="Shop <pay@shop.et>"
-    )
+    assert settings.mail == MailSettings(smtp_url=LIVE["PAYMENTS_SMTP_URL"], sender="Shop <pay@shop.et>")
     assert settings.data_keys == (Secret(STRONG),)
     assert settings.http == HttpSettings(metrics=False)
     assert settings.logging == LoggingSettings(level="info", format="json")
@@ -104,7 +103,7 @@ def test_a_switch_is_on_off_or_a_mistake() -> None:
 def test_neither_the_settings_nor_their_table_show_a_secret() -> None:
     settings = Settings.from_env(LIVE)
     for shown in (repr(settings), "\n".join(map(str, settings.rows()))):
-        for secret in (LIVE_KEY, STRONG, SIGNING, ":secret@"):
+        for secret in (LIVE_KEY, STRONG, SIGNING, PASSWORD):
             assert secret not in shown
     rows = {row.name: row for row in settings.rows()}
     assert rows["CHAPA_SECRET_KEY"].shown == f"set, {len(LIVE_KEY)} bytes"
@@ -235,6 +234,48 @@ def test_live_mode_refuses_a_signing_secret_that_everybody_knows_however_it_is_w
 
 
 @pytest.mark.parametrize(
+    "known", ["postgres", "password", "change-me-please", "p%61ssword1", "1122-3344-5566"]
+)
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("DATABASE_URL", "postgresql://pay:{}@db1,db2/payments?sslmode=verify-full"),
+        ("DATABASE_URL", "postgresql://pay@db1/payments?sslmode=verify-full&password={}"),
+        ("DATABASE_URL", "postgresql://pay:{}@127.0.0.1/payments"),
+        ("DATABASE_URL", "postgresql://pay:{}@/payments?host=/run/postgresql"),
+        ("SMTP_URL", "smtps://pay:{}@mail.shop.et"),
+        ("SMTP_URL", "smtp://pay:{}@127.0.0.1:25"),
+    ],
+)
+def test_live_mode_refuses_a_password_in_an_address_that_everybody_can_guess(
+    name: str, address: str, known: str
+) -> None:
+    mistakes = refused(**{name: address.format(known)})
+    assert list(mistakes) == [name]
+    assert mistakes[name].startswith("Its password is a default or example")
+    assert known not in mistakes[name].removeprefix("Its password")
+    sandbox = {f"PAYMENTS_{name}": address.format(known), "PAYMENTS_MAIL_FROM": "pay@shop.et"}
+    Settings.from_env(sandbox)
+    Settings.from_env(LIVE | {f"PAYMENTS_{name}": address.format(PASSWORD)})
+
+
+@pytest.mark.parametrize(
+    ("database", "mail"),
+    [
+        ("postgresql://pay@db1/payments?sslmode=verify-full", "smtps://mail.shop.et"),
+        ("postgresql:///payments?host=/run/postgresql", "smtp://127.0.0.1"),
+        (
+            "postgresql://pay@db1/payments?sslmode=verify-full&sslcert=/c.pem&sslkey=/k.pem",
+            "smtp://localhost",
+        ),
+        ("sqlite:////var/lib/payments/payments.db", "smtps://pay@mail.shop.et"),
+    ],
+)
+def test_live_mode_wants_no_password_where_an_address_has_none(database: str, mail: str) -> None:
+    Settings.from_env(LIVE | {"PAYMENTS_DATABASE_URL": database, "PAYMENTS_SMTP_URL": mail})
+
+
+@pytest.mark.parametrize(
     "password", ["geheim/1", "geheim?1", "geheim#1", "geheim[1", "geheim]1", "ge:heim/1"]
 )
 @pytest.mark.parametrize(
@@ -251,11 +292,11 @@ def test_a_password_that_is_not_encoded_is_refused_without_a_part_of_it(
 @pytest.mark.parametrize(
     ("database", "mail"),
     [
-        ("postgresql://pay:geheim@db1,db2/payments?sslmode=require", "smtps://relay.shop.et"),
-        ("postgresql://pay:geheim@127.0.0.1:5432,[::1]:5433/payments", "smtp://localhost:25"),
+        (f"postgresql://pay:{PASSWORD}@db1,db2/payments?sslmode=require", "smtps://relay.shop.et"),
+        (f"postgresql://pay:{PASSWORD}@127.0.0.1:5432,[::1]:5433/payments", "smtp://localhost:25"),
         ("postgresql:///payments?host=/var/run/postgresql", "smtp://127.0.0.1"),
         ("postgresql:///payments", "smtp://[::1]:1025"),
-        ("postgresql://pay:geheim@db.internal/payments", "smtp://relay.internal"),
+        (f"postgresql://pay:{PASSWORD}@db.internal/payments", "smtp://relay.internal"),
     ],
 )
 def test_live_mode_does_without_tls_only_at_home_and_where_it_is_told_to(database: str, mail: str) -> None:
@@ -271,18 +312,27 @@ def test_live_mode_does_without_tls_only_at_home_and_where_it_is_told_to(databas
         ({"PGHOST": "/run/postgresql"}, []),
         ({"PGHOST": "db1", "PGSSLMODE": "verify-full"}, []),
         ({"PGHOST": "db1", "PGSSLMODE": "allow"}, ["PAYMENTS_DATABASE_URL"]),
+        ({"PGPASSWORD": "postgres"}, []),
     ],
 )
 def test_what_the_driver_reads_beside_the_address_counts(
     surroundings: dict[str, str], mistakes: list[str]
 ) -> None:
-    told = LIVE | {"PAYMENTS_DATABASE_URL": "postgresql://pay:geheim@/payments"} | surroundings
+    told = LIVE | {"PAYMENTS_DATABASE_URL": f"postgresql://pay:{PASSWORD}@/payments"} | surroundings
     try:
         Settings.from_env(told)
         found = []
     except ConfigurationInvalid as error:
         found = [mistake.pointer for mistake in error.errors]
     assert found == mistakes
+
+
+@pytest.mark.parametrize("authority", ["pay@", ""])
+def test_the_drivers_own_variable_may_hold_no_password_that_everybody_knows(authority: str) -> None:
+    address = {"PAYMENTS_DATABASE_URL": f"postgresql://{authority}db1/payments?sslmode=verify-full"}
+    with pytest.raises(ConfigurationInvalid, match="Its password is a default"):
+        Settings.from_env(LIVE | address | {"PGPASSWORD": "postgres"})
+    Settings.from_env(LIVE | address | {"PGPASSWORD": PASSWORD})
 
 
 def test_an_unknown_mode_is_no_mode() -> None:

@@ -216,10 +216,18 @@ class Environment:
                 rows.append(Row(name=name.removeprefix(PREFIX), shown=meant, source="unknown"))
         return tuple(rows)
 
-    def refuse_guessable(self, name: str, text: str) -> None:
-        """Record it, in live mode, if ``text``, a secret written in another form, is known to everybody."""
+    def refuse_guessable(self, name: str, text: str, what: str = "It") -> None:
+        """Record it, in live mode, if ``text`` is known to everybody: the secret of ``name`` in another form.
+
+        ``what`` names it where it is only a part.
+        """
         if self.live and _is_guessable(text) and not self.refused(name):
-            self.refuse(name, f"It is a default or example that everybody knows; {_ADVICE}")
+            self.refuse(name, f"{what} is a default or example that everybody knows; {_ADVICE}")
+
+    def refuse_guessable_password(self, name: str, password: str) -> None:
+        """The same of the password in an address; one that has none lets us in by other means."""
+        if password:
+            self.refuse_guessable(name, password, "Its password")
 
     def _refuse_weak(self, name: str, found: tuple[str, ...], least_bytes: int) -> None:
         if not self.live:

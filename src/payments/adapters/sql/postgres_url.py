@@ -110,6 +110,19 @@ def hosts_in_the_clear(url: str, surroundings: Mapping[str, str]) -> tuple[str, 
     return tuple(host for host in hosts if not stays_here(host))
 
 
+def password_in(url: str, surroundings: Mapping[str, str]) -> str:
+    """The password that a connection to ``url`` offers: its own, or ``PGPASSWORD`` of the ``surroundings``.
+
+    Empty where there is none, or only the driver knows it (``passfile``).
+
+    Raises:
+        ConfigurationInvalid: as :func:`read_address`.
+    """
+    parts = urlsplit(read_address(url).dsn)
+    written = unquote(parts.netloc.rpartition("@")[0].partition(":")[2])
+    return written or dict(parse_qsl(parts.query)).get("password", surroundings.get("PGPASSWORD", ""))
+
+
 def _listed(values: Iterable[str]) -> list[str]:
     return [item for value in values for item in value.split(",") if item]
 
