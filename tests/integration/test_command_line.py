@@ -1,13 +1,15 @@
 """The commands, run as ``payments`` runs them: what they print, where, and their exit codes."""
 
 import json
+import re
 import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import jwt
 import pytest
@@ -16,11 +18,15 @@ from cyclopts import App
 from openapi_spec_validator import validate
 
 from payments.adapters.sql.lock_file import only_writer
+from payments.application.together import all_of
+from payments.application.use_cases.sweep_refunds import SweepRefunds
+from payments.domain.errors import StorageUnavailable
 from payments.entrypoints.cli import command_line, exit_code
 from payments.entrypoints.reconcile_command import reconcile
 from payments.entrypoints.review_commands import list_, resolve, show
 from tests.issuers import PrivateKey, public_pem
 from tests.ports import free_port
+from tests.postgres import execute
 
 pytestmark = pytest.mark.usefixtures("logs_go_back")
 
@@ -482,3 +488,58 @@ def test_help_and_a_supervisor_import_nothing_that_is_for_others() -> None:
     first, second = said.stdout.splitlines()
     assert {"sqlalchemy", "httpx", "starlette", "payments.settings"}.isdisjoint(first.split())
     assert second == "False"
+
+
+def away(*troubles: Exception) -> Callable[..., Awaitable[int]]:
+    """In place of a part of the sweep: it meets ``troubles``, all at once."""
+
+    async def meet(*_: object) -> int:
+        await all_of(map(meeting, troubles))
+        return 0
+
+    async def meeting(trouble: Exception) -> None:
+        raise trouble
+
+    return meet
+
+
+def test_an_outage_that_begins_during_a_sweep_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(["migrate"]) == 0
+    lost = [StorageUnavailable("The database gave no answer.") for _ in range(3)]
+    monkeypatch.setattr(SweepRefunds, "__call__", away(*lost))
+    capsys.readouterr()
+    assert exit_code(["sweep"]) == 69
+    assert capsys.readouterr().err == "The database gave no answer.\n"
+
+
+def test_a_defect_among_the_troubles_of_a_sweep_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_code(["migrate"]) == 0
+    monkeypatch.setattr(SweepRefunds, "__call__", away(StorageUnavailable(), KeyError("ours")))
+    with pytest.raises(ExceptionGroup) as caught:
+        exit_code(["sweep"])
+    assert caught.group_contains(KeyError)
+
+
+@pytest.mark.parametrize("granted", ["nothing", "alembic_version"])
+@pytest.mark.parametrize("command", ["check", "sweep"])
+def test_a_database_role_with_too_few_rights_is_told_in_one_line(
+    command: str,
+    granted: str,
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    role = f"reader_{uuid4().hex[:12]}"
+    execute(postgres_url, f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
+    if granted != "nothing":
+        execute(postgres_url, f"GRANT SELECT ON {granted} TO {role}")
+    monkeypatch.setenv("PAYMENTS_DATABASE_URL", re.sub("//[^@]*@", f"//{role}:{role}@", postgres_url))
+    try:
+        assert exit_code([command]) == 69
+    finally:
+        execute(postgres_url, f"DROP OWNED BY {role}; DROP ROLE {role}")
+    said = capsys.readouterr().err
+    assert re.fullmatch("The database's role may do too little: permission denied for table .*\\.\n", said)
+    assert ("alembic_version" in said) is (granted == "nothing")

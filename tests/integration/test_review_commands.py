@@ -108,6 +108,20 @@ def test_whoever_runs_it_is_who_decided(capsys: pytest.CaptureFixture[str]) -> N
     assert told["actor"] == f"operator:{getpass.getuser()}"
     assert exit_code(["review", "list", "--state", "resolved"]) == 0
     assert "resolved (dismiss)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("trouble", [KeyError("getpwuid(): uid not found: 4711"), OSError("No username set")])
+def test_whoever_the_system_has_no_name_for_says_who_decides(
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nameless() -> str:
+        raise trouble
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    assert exit_code(DISMISS) == 2
+    assert "--actor: This system has no name for you; say who decides." in capsys.readouterr().err
+    assert exit_code([*DISMISS, "--actor", "almaz", "--json"]) == 0
+    assert as_json(capsys)["actor"] == "operator:almaz"
     assert exit_code(["check"]) == 0
 
 

@@ -26,8 +26,8 @@ def code_of(work: Callable[[], object]) -> int:
         # The detail may repeat the list below it; its first line is the sentence.
         lines = [error.detail.partition("\n")[0], *(f"  {e.pointer}: {e.detail}" for e in error.errors)]
         return said("\n".join(lines), CONFIGURATION)
-    except PaymentsError as error:
-        return said(error.detail, UNAVAILABLE)
+    except (PaymentsError, ExceptionGroup) as error:
+        return said(_told(error), UNAVAILABLE)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -40,6 +40,20 @@ def code_of(work: Callable[[], object]) -> int:
         _write_no_more()
         return said(f"The output cannot be written: {error.strerror}.", UNAVAILABLE)
     return code if isinstance(code, int) else 0
+
+
+def _told(error: PaymentsError | ExceptionGroup) -> str:
+    """What went wrong; with work that was done side by side it is mostly one thing, met many times.
+
+    Raises:
+        ExceptionGroup: a defect is among it, whose traceback is needed.
+    """
+    if isinstance(error, PaymentsError):
+        return error.detail
+    known, defects = error.split(PaymentsError)
+    if known is None or defects is not None:
+        raise error
+    return "\n".join(dict.fromkeys(map(_told, known.exceptions)))
 
 
 def _write_no_more() -> None:

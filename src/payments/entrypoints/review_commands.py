@@ -123,9 +123,9 @@ def resolve(
     )
 
     async def resolved(payments: Payments) -> int:
-        _refuse_controls(reason, actor or "")
-        who = f"operator:{actor or getpass.getuser()}"
-        review = await payments.resolve(_identifier(review_id), decision, reason, who, details)
+        who = actor or _user()
+        _refuse_controls(reason, who)
+        review = await payments.resolve(_identifier(review_id), decision, reason, f"operator:{who}", details)
         _say(_told(await payments.review(review.review_id), as_json=json))
         return 0
 
@@ -156,6 +156,15 @@ def _beyond(cursor: str) -> tuple[datetime, UUID]:
         return cursors.read(cursor)
     except ValueError as error:
         raise InvalidRequest(errors=(FieldError("--cursor", str(error)),)) from error
+
+
+def _user() -> str:
+    """The name of the user who runs this. A container may run under a number that has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:
+        told = "This system has no name for you; say who decides."
+        raise InvalidRequest(errors=(FieldError("/actor", told),)) from error
 
 
 def _refuse_controls(reason: str, actor: str) -> None:

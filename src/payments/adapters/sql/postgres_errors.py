@@ -29,6 +29,7 @@ _AGAIN: Final = frozenset(
         *ON_A_STANDBY,  # this server became one
     }
 )
+_FORBIDDEN: Final = "42501"
 # Connections, then resources, the operator, the system, and the server itself; 28 and 3D: who may open what.
 _AGAIN_CLASSES: Final = ("08",)
 _NO_ANSWER_CLASSES: Final = ("28", "3D", "53", "57", "58", "XX")
@@ -43,6 +44,11 @@ def meaning(error: Exception) -> Exception:
         return TryAgain(told(error))
     if state[:2] in _NO_ANSWER_CLASSES:
         return StorageUnavailable(f"The database gave no answer: {told(error)}.", retry_after_s=RETRY_AFTER_S)
+    if state == _FORBIDDEN:
+        # As with a wrong password, somebody mends it there, and nothing was done until then.
+        return StorageUnavailable(
+            f"The database's role may do too little: {told(error)}.", retry_after_s=RETRY_AFTER_S
+        )
     return error
 
 
