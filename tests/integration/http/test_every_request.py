@@ -1,7 +1,9 @@
 import asyncio
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 import httpx
@@ -21,7 +23,9 @@ from payments.domain.errors import (
     ProviderUnavailable,
     StorageUnavailable,
 )
+from payments.entrypoints import http
 from payments.entrypoints.http import create_app
+from payments.entrypoints.http.middleware import BOUND
 from payments.entrypoints.http.routes import OPERATIONS
 from payments.settings import HttpSettings
 from payments.testing import in_memory_payments
@@ -192,6 +196,30 @@ class TestItsLogLine:
         assert "payment_id" not in lines[0]
         assert lines[0]["embedder"] == "theirs"
         assert structlog.contextvars.get_contextvars() == {"embedder": "theirs"}
+
+    async def test_what_one_request_bound_does_not_stick_to_what_was_pipelined_behind_it(
+        self, door: Door
+    ) -> None:
+        host, wish = f"Host: pay.example\r\nAuthorization: Bearer {token()}\r\n", b'{"provider": "scripted"}'
+        body = f"Content-Type: application/json\r\nContent-Length: {len(wish)}\r\n\r\n".encode() + wish
+        initiate = f"POST /payments/initiate/order_1/ HTTP/1.1\r\n{host}".encode() + body
+        history = f"GET /payments/ HTTP/1.1\r\n{host}Connection: close\r\n\r\n".encode()
+        with capture_logs(processors=[merge_contextvars]) as lines:
+            async with serving(create_app(door.kit.payments, SETTINGS)) as address:
+                reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(address).port)
+                writer.write(initiate + history)
+                answers = await reader.read()
+                writer.close()
+        assert answers.count(b"HTTP/1.1 200 ") == 2
+        first, second = [line for line in lines if line["event"] == "request"]
+        assert {"payment_id", "reference"} <= set(first)
+        assert not {"payment_id", "reference"} & set(second)
+        assert first["request_id"] != second["request_id"]
+
+    def test_all_that_a_request_binds_is_known_to_be_its_own(self) -> None:
+        sources = "".join(file.read_text() for file in Path(http.__file__).parent.rglob("*.py"))
+        calls = re.findall(r"\bbind_contextvars\((.*)\)", sources)
+        assert set(re.findall(r"(\w+)=", "\n".join(calls))) == BOUND
 
 
 class TestHealth:

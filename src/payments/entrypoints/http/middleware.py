@@ -12,7 +12,7 @@ import attrs
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars, unbind_contextvars
 from structlog.typing import FilteringBoundLogger
 from uuid_utils.compat import uuid7
 
@@ -24,6 +24,8 @@ _IDENTIFIER: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _CLIENT_GONE: Final = 499
 _PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
 _WORTH_A_LINE: Final = 400
+BOUND: Final = frozenset({"request_id", "payment_id", "reference", "collection_id", "refund_id"})
+"""What a request has its log lines say. Whatever of it is there before was left by another request."""
 _LOGGED_PARTS: Final = ("provider", "order_id", "payment_id")
 # A token in a path, as M-Pesa's callbacks have one, is a secret: only these parts of a path reach the log.
 _HEADERS: Final = (
@@ -70,6 +72,8 @@ class Around:
         outcome = _Outcome()
         answer = _sender(send, outcome, self._headers(request_id))
         before = get_contextvars()
+        # A server begins what was pipelined within the request before it, and hands on what that one bound.
+        unbind_contextvars(*BOUND.intersection(before))
         bind_contextvars(request_id=request_id)
         try:
             await self.app(scope, receive, answer)
