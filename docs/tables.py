@@ -27,6 +27,8 @@ _BY_THE_USE_CASE: Final = "I9"
 
 _ROW: Final = re.compile(r"^\| `(?P<key>[^`]+)` \|(?P<cells>.*)\|$", re.MULTILINE)
 _CELL: Final = re.compile(r"(?<!\\)\|")
+_NGINX: Final = FOLDER.parent / "deploy" / "nginx.conf"
+_BY_NGINX: Final = re.compile(r'"status":(\d+),"code":"(\w+)"')
 _REPEAT: Final = {Retry.NEVER: "no", Retry.SAFE: "yes", Retry.ASK_FIRST: "ask first"}
 
 Facts = Mapping[str, tuple[str, ...]]
@@ -62,12 +64,14 @@ class Table:
 
 
 def errors() -> Facts:
-    """By code: HTTP status, whether repeating is safe, and what it means."""
+    """By code: HTTP status, whether repeating is safe, and what it means; of nginx's own the status alone."""
     told = {
         error.code: (_status(status), _REPEAT[error.retry], _sentence(error))
         for error, status in STATUS.items()
     }
-    return told | {kind.code: (str(kind.status), _repeat_of(kind), f"{kind.title}.") for kind in EDGE}
+    edge = {kind.code: (str(kind.status), _repeat_of(kind), f"{kind.title}.") for kind in EDGE}
+    by_nginx = {code: (status,) for status, code in _BY_NGINX.findall(_NGINX.read_text(encoding="utf-8"))}
+    return by_nginx | told | edge
 
 
 def settings() -> Facts:

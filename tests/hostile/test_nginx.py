@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -69,6 +70,18 @@ def signed(reference: str, *, length: int = 0) -> dict[str, object]:
     return {"content": body, "headers": {"x-chapa-signature": signature}}
 
 
+def of_nginx(answer: httpx.Response, status: int, code: str) -> None:
+    """Fail unless ``answer`` is a problem document of nginx's own, shaped like those of the service."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    told = answer.json()
+    assert set(told) == {"type", "title", "status", "code", "detail", "error", "request_id", "errors"}
+    assert (told["status"], told["code"], told["errors"]) == (status, code, [])
+    assert told["type"] == f"https://localhost/docs#{code}"
+    assert told["title"] == told["error"]
+    assert answer.headers.get_list("x-request-id") == [told["request_id"]]
+    assert re.fullmatch("[A-Za-z0-9._-]{1,64}", told["request_id"])
+
+
 async def test_a_payment_goes_through_and_no_webhook_waits(shop: Shop) -> None:
     async with shop.proxy.client("127.0.0.2", authorization=f"Bearer {token()}") as payer:
         answer = await payer.post("/payments/initiate/order_1/", json={"provider": "chapa"})
@@ -120,8 +133,7 @@ async def test_payers_are_limited_by_their_address_whatever_they_say_it_is(shop:
             limited = [answer for answer in answers if answer.status_code == 429]
             assert limited
             assert limited[0].headers["retry-after"] == "5"
-            assert limited[0].headers["content-type"] == "application/problem+json"
-            assert limited[0].json()["code"] == "too_many_requests"
+            of_nginx(limited[0], 429, "too_many_requests")
     async with shop.proxy.client("127.0.0.5", authorization=f"Bearer {token()}") as another:
         assert (await another.get("/payments/")).status_code == 200
     assert "192.0.2." not in shop.proxy.logged() + shop.story.service.log()
@@ -133,7 +145,9 @@ async def test_measures_and_console_are_for_those_inside_whoever_says_they_are(s
     paths = ("/metrics", "/readyz", "/livez", "/console/", "/console", "//metrics", "/%6detrics")
     async with shop.proxy.client("127.0.0.6", **said) as outsider:
         for path in paths:
-            assert (await outsider.get(path)).status_code == 404, path
+            # Whole: of what begins with two slashes the client would take the first part for a host.
+            whole = httpx.URL(f"https://localhost:{shop.proxy.tls_port}{path}")
+            of_nginx(await outsider.get(whole), 404, "not_found")
     async with shop.proxy.client(INSIDE) as insider:
         for path in paths[:4]:
             assert (await insider.get(path)).status_code != 404, path
@@ -152,6 +166,21 @@ async def test_a_body_is_taken_up_to_64_kb_and_no_further(shop: Shop) -> None:
         for content in (b"x" * 65_537, pieces()):
             refused = await provider.post("/payments/verify/chapa/", content=content)
             assert (refused.status_code, refused.json()["code"]) == (413, "content_too_large")
+            assert refused.json()["request_id"] == refused.headers["x-request-id"]
+        of_nginx(
+            await provider.post("/payments/verify/chapa/", content=b"x" * 65_537), 413, "content_too_large"
+        )
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/payments/"])
+async def test_a_request_keeps_its_harmless_identifier_whoever_answers_it(shop: Shop, path: str) -> None:
+    async with shop.proxy.client("127.0.0.11") as caller:
+        for given, kept in (("shop-4711.a_b", True), ('"},{"', False), ("a" * 65, False)):
+            answer = await caller.get(path, headers={"X-Request-Id": given})
+            told = answer.headers.get_list("x-request-id")
+            assert told == [answer.json()["request_id"]]
+            assert (told == [given]) is kept
+            assert f'"request_id":"{told[0]}"' in shop.proxy.logged()
 
 
 SLOW: dict[str, tuple[bytes, bytes]] = {
@@ -262,7 +291,7 @@ async def test_while_the_service_is_away_nginx_says_so_and_still_tells_no_secret
 
             answer = await until(answered, lambda one: one is not None)
             assert answer is not None
-            assert (answer.status_code, answer.json()["code"]) == (503, "service_unreachable")
+            of_nginx(answer, 503, "service_unreachable")
             assert answer.headers["retry-after"] == "5"
             assert (await caller.get(f"/pay/{secret}/")).status_code == 503
         assert '"upstream_status":"502"' in alone.logged()
