@@ -239,7 +239,7 @@ class TestTheBudget:
         with capture_logs() as lines:
             await asked.provider.checks.check(question())
         assert [(line["event"], line["call"]) for line in lines if line["log_level"] == "error"] == [
-            ("mpesa quota used up", "query")
+            ("mpesa_quota_used_up", "query")
         ]
         asked.clock.advance(timedelta(seconds=299))
         assert not await turn(asked, Urgency.SUCCESS_NOTICED)

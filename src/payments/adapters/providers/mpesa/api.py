@@ -151,7 +151,7 @@ class MpesaApi:
             duration_ms=_since_ms(started_s, clock.monotonic()),
         )
         if answer.beyond_quota:
-            self._log.error("mpesa quota used up", call=name, rest_s=answer.rest_s)
+            self._log.error("mpesa_quota_used_up", call=name, rest_s=answer.rest_s)
         return answer
 
     def _read(self, reply: Reply) -> MpesaAnswer:

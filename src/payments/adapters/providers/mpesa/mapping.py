@@ -31,7 +31,7 @@ def answer_of(answer: MpesaAnswer, name: str) -> Answer:
         return nothing("an answer about another prompt")
     result = RESULTS.get(code, UNKNOWN)
     if code in OUR_MISTAKE:
-        structlog.get_logger().error("mpesa refuses the shop", code=code)
+        structlog.get_logger().error("mpesa_refuses_the_shop", code=code)
     paid, declined = result.outcome is Outcome.PAID, result.outcome is Outcome.DECLINED
     return Answer(
         outcome=result.outcome,
