@@ -67,7 +67,7 @@ def _flat(
     return measured
 
 
-# Issue 6, "What it must show": the first bound is the least that counts as done, the second the goal.
+# The first bound is the least that counts as done, the second the goal.
 _GOALS: Final = (
     _against("initiate, requests/s against Django", DJANGO, "initiate", "rate_per_s", 2.0, 3.0),
     _against("webhook until settled, /s against Django", DJANGO, "webhook", "rate_per_s", 3.0, 5.0),

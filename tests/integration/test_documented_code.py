@@ -111,6 +111,18 @@ def test_the_python_in_a_document_runs(
             anyio.run(found, in_memory_payments())  # type: ignore[arg-type]  # a function of the document
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/testing.md"])
+def test_a_test_in_a_document_runs_pasted_into_an_empty_project(document: str, tmp_path: Path) -> None:
+    pasted = [code for code in blocks(document, "python") if "async def test_" in code]
+    assert pasted
+    for number, code in enumerate(pasted):
+        (tmp_path / f"test_pasted_{number}.py").write_text(code, encoding="utf-8")
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(pasted)} passed" in done.stdout
+
+
 @pytest.mark.usefixtures("curl")
 @pytest.mark.parametrize("document", BASH)
 def test_what_a_document_tells_to_paste_works(document: str, demo: Demo) -> None:

@@ -1,4 +1,4 @@
-"""The same Idempotency-Key and the same request get the same answer (CONTRACT.md section 2)."""
+"""The same Idempotency-Key and the same request get the same answer (docs/http.md)."""
 
 import asyncio
 from datetime import timedelta

@@ -163,7 +163,7 @@ class World:
         return self.providers[provider].books[reference]
 
     async def assert_promises(self) -> None:
-        """DESIGN.md section 1, as far as it must hold at every moment."""
+        """Paid if and only if the money is there, and told once: as far as it must hold at every moment."""
         assert await self.kit.payments.check() == ()
         for payment in await self.payments():
             for capture in payment.captures:

@@ -44,7 +44,7 @@ def refusal(fault: str) -> JSONResponse:
 
 
 def order_view(order: Order) -> dict[str, Any]:
-    """Return an order as CONTRACT section 2 has it, with its payment status."""
+    """Return an order as an orders service answers it (docs/http.md), with its payment status."""
     return {
         "id": order.id,
         "user_id": order.user_id,
