@@ -16,6 +16,8 @@ from bench.instructions.counting import CannotCount, can_count_here, count_all
 
 KEPT: Final = Path(__file__).parents[1] / "instructions.json"
 HOW_TO_ACCEPT: Final = "make instructions ACCEPT=1"
+NOT_COMPARED: Final = "NOT COMPARED"
+"""How the line begins that says so; .ci/run looks for it."""
 
 
 def main() -> int:
@@ -23,7 +25,7 @@ def main() -> int:
     words.add_argument("--accept", action="store_true", help="keep what is counted now as what is right")
     accept = words.parse_args().accept
     if not can_count_here():
-        print(f"Not compared: instructions cannot be counted on {platform.machine()} yet.")
+        print(f"{NOT_COMPARED}: instructions cannot be counted on {platform.machine()} yet.")
         return 0
     try:
         now = asyncio.run(count_all())
@@ -41,8 +43,10 @@ def told(before: Counts, now: Counts) -> int:
     """Print how ``now`` differs from ``before``; the exit code."""
     unlike = before.unlike(now)
     if unlike:
-        print("Not compared: the counts that are kept were made with something else.", *unlike, sep="\n  ")
+        print(f"{NOT_COMPARED}: nobody looked whether a hot path got slower. The counts that are kept were")
+        print("made with something else.", *unlike, sep="\n  ")
         print("What was counted here:", *_lines(now), sep="\n")
+        print(f"Count where they were made, or, if this is where they are to be held: {HOW_TO_ACCEPT}")
         return 0
     differences = compare(before, now)
     print(f"{'instructions of one':24}{'before':>14}{'now':>14}{'change':>9}", *differences, sep="\n")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.instructions.__main__ import HOW_TO_ACCEPT, told
+from bench.instructions.__main__ import HOW_TO_ACCEPT, NOT_COMPARED, told
 from bench.instructions.comparing import Counts, Difference, Ruling, compare
 
 HERE = {"python": "3.11.7 (main) [GCC 12.2.0]", "machine": "x86_64"}
@@ -62,9 +62,17 @@ def test_counts_of_another_interpreter_are_shown_and_not_compared(capsys: pytest
     elsewhere = Counts(made_with={**HERE, "python": "3.12.1"}, instructions={"verdict": 99_000})
     assert told(BEFORE, elsewhere) == 0
     said = capsys.readouterr().out
-    assert "Not compared" in said
+    (line,) = [line for line in said.splitlines() if line.startswith(NOT_COMPARED)]
+    assert "nobody looked" in line
+    assert HOW_TO_ACCEPT in said
     assert "python: 3.11.7 (main) [GCC 12.2.0] there, 3.12.1 here" in said
     assert "99,000" in said
+
+
+def test_ci_repeats_at_its_end_that_nothing_was_compared() -> None:
+    """A build may have another interpreter than the counts, and stays green; it must not stay silent."""
+    ending = (Path(__file__).resolve().parents[3] / ".ci" / "run").read_text(encoding="utf-8")
+    assert f"grep '^{NOT_COMPARED}' " in ending.partition('cat "$aside"')[2]
 
 
 def test_what_is_kept_is_what_is_read(tmp_path: Path) -> None:
