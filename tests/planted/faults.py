@@ -840,6 +840,30 @@ PEOPLE: Final = (
         f"{HTTP}/test_forged_tokens.py::test_no_forged_token_passes_and_all_get_one_answer",
     ),
     Fault(
+        "an RSA key that can be factored is taken for callers' tokens",
+        "entrypoints/http/auth.py",
+        "prepared.key_size < _LEAST_RSA_BITS:",
+        "False:",
+        "tests/integration/test_command_line.py::"
+        "test_a_public_key_that_is_too_weak_or_on_another_curve_is_refused_with_a_remedy",
+    ),
+    Fault(
+        "a password in an address that everybody knows is taken in live mode",
+        "adapters/environment.py",
+        '            self.refuse_guessable(name, password, "Its password")\n',
+        "            pass\n",
+        "tests/unit/test_settings.py::"
+        "test_live_mode_refuses_a_password_in_an_address_that_everybody_can_guess",
+    ),
+    Fault(
+        "a pipelined request is logged under the payment of the one before it",
+        "entrypoints/http/middleware.py",
+        "        unbind_contextvars(*BOUND.intersection(before))\n",
+        "",
+        f"{HTTP}/test_every_request.py::TestItsLogLine::"
+        "test_what_one_request_bound_does_not_stick_to_what_was_pipelined_behind_it",
+    ),
+    Fault(
         "a key that is replaced is believed for what it signed before",
         "entrypoints/http/auth.py",
         "await self._present_key(known.key_id) is known.key:",
