@@ -53,7 +53,7 @@ _EVENTS: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "CaptureRecorded": lambda e: (
         f"{e['amount']} arrived (transaction {e['key']}); it {_DISPOSITIONS[e['disposition']]}."
     ),
-    "ReceiptLearnt": lambda e: f"The provider named the receipt of this money: {e['receipt']}.",
+    "ReceiptLearnt": lambda e: f"Another name of this money became known: {e['receipt']}.",
     "CaptureAccepted": lambda _: "The held money was accepted as the payment.",
     "CaptureSurplus": lambda _: "The held money was accepted, as surplus.",
     "RefundReserved": lambda e: (

@@ -55,12 +55,18 @@ def receipt_learnt(payment: Payment, reference: str, report: Report, *, now: dat
             detail=f"{capture.provider} reported {report.amount} afterwards; {capture.amount} was taken in.",
         )
         return Change(payment, (asked,))
-    if capture.receipt is not None or report.receipt is None:
-        return Change(payment)
-    known = attrs.evolve(capture, receipt=report.receipt)
-    learnt = happened.ReceiptLearnt(capture_id=capture.capture_id, receipt=report.receipt)
+    return also_called(Change(payment), capture, report.receipt, now=now)
+
+
+def also_called(change: Change, capture: Capture, name: str | None, *, now: datetime) -> Change:
+    """The change with another name of money that has but one so far, so that it counts nowhere by that."""
+    if capture.receipt is not None or name in (None, capture.key):
+        return change
+    known = attrs.evolve(capture, receipt=name)
+    learnt = happened.ReceiptLearnt(capture_id=capture.capture_id, receipt=name)
+    payment = change.payment
     after = attrs.evolve(payment, captures=_with(payment.captures, known), updated_at=now)
-    return Change(after, (learnt,))
+    return Change(after, (*change.events, learnt))
 
 
 def _with(captures: tuple[Capture, ...], changed: Capture) -> tuple[Capture, ...]:

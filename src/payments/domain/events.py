@@ -171,7 +171,7 @@ class CaptureRecorded:
 
 @attrs.frozen(kw_only=True)
 class ReceiptLearnt:
-    """The provider named the receipt of money that we had recorded without one."""
+    """Money that is here got another name: its provider named the receipt, or a person called it so, too."""
 
     capture_id: UUID
     receipt: str

@@ -15,7 +15,7 @@ from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture, Vouched
 from payments.domain.collection import subject_of
-from payments.domain.confirming import confirmed, receipt_of
+from payments.domain.confirming import also_called, confirmed, receipt_of
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Outcome, Report, Rule
 from payments.domain.money import Money
@@ -232,10 +232,11 @@ def _money_meant(payment: Payment, finding: Finding) -> Capture | None:
         own = finding.answer.capture_key == attempt.provider_reference
         if own and payment.was_paid_under_other_names(attempt):
             return None
-        # One page takes one payment, by however many names people know it.
-        same = {None} if attempt.prompted else {None, Vouched.RECORDED}
-        unnamed = (c for c in here if c.vouched in same and c.receipt is None)
-        return next((c for c in unnamed if _is_of(c, meant, asked_for)), None)
+        unnamed = (c for c in here if c.vouched is None and c.receipt is None)
+        attested = next((c for c in unnamed if _is_of(c, meant, asked_for)), None)
+        if attested is not None or attempt.prompted:
+            return attested
+    # What is told twice of a page, and is as much, is one money, however people call it.
     return next((c for c in here if c.vouched is Vouched.RECORDED and c.amount in meant), None)
 
 
@@ -284,6 +285,8 @@ def _paid(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:
                 f"A person recorded {here.amount}, and its provider says {answer.arrived or attempt.amount}."
             )
             change = _ask_once(change, ReviewKind.DISPUTE, finding, detail, subject=str(here.capture_id))
+        if finding.vouched is Vouched.RECORDED and here.vouched is Vouched.RECORDED and not attempt.prompted:
+            change = also_called(change, here, answer.capture_key, now=finding.now)
         return Settlement(change, Rule.ALREADY_COUNTED)
     if finding.confirmed_after is not None and answer.amount is None:
         # An answer that waited for the payment's lock was not given when that came.

@@ -222,14 +222,51 @@ async def test_what_people_record_of_one_page_by_two_names_is_one_money_if_it_is
     # What is held does not answer it, so a person is asked a second time.
     await shop.hear(reference, Claim.PAID)
     await shop.pass_hours(26)
-    questions = (await shop.kit.payments.reviews()).items
-    (asked,) = (review for review in questions if review.kind is ReviewKind.STUCK_UNKNOWN)
-    seen = Details(outcome="paid", amount=then, provider_reference=second)
-    await shop.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+    await answer(shop, second, then)
 
     as_much = then == "999.99"
     assert [c.key for c in (await shop.payment()).captures] == ([first] if as_much else [first, second])
     assert await shop.reviews() == ["amount_mismatch"] * (1 if as_much else 2)
+    await everything_holds(shop.kit)
+
+
+async def answer(shop: Shop, name: str, amount: str) -> None:
+    """A person says that it was paid, as they are asked."""
+    questions = (await shop.kit.payments.reviews()).items
+    (asked,) = (review for review in questions if review.kind is ReviewKind.STUCK_UNKNOWN)
+    seen = Details(outcome="paid", amount=amount, provider_reference=name)
+    await shop.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+
+
+async def test_by_neither_name_that_people_gave_money_of_a_page_it_pays_another_order(shop: Shop) -> None:
+    reference = await recorded(shop, "slip 1", amount="999.99")
+    await shop.hear(reference, Claim.PAID)
+    await shop.pass_hours(26)
+    await answer(shop, "T-1", "999.99")
+
+    shop.kit.order("order_2", amount="999.99", currency="ETB")
+    other = await shop.initiate("order_2")
+    shop.provider.answers(other.reference, NOTHING)
+    await shop.pass_hours(73)
+
+    for name in ("T-1", "slip 1"):
+        with pytest.raises(DecisionNotPossible, match="another attempt"):
+            await answer(shop, name, "999.99")
+    assert (await shop.payment("order_2")).captures == ()
+    await everything_holds(shop.kit)
+
+
+async def test_a_part_that_was_accepted_is_not_the_whole_that_is_recorded_then(shop: Shop) -> None:
+    reference = await recorded(shop, "slip 1", amount="400.00")
+    await shop.hear(reference, Claim.PAID)
+    await shop.pass_hours(26)
+    (held,) = (r for r in (await shop.kit.payments.reviews()).items if r.kind is ReviewKind.AMOUNT_MISMATCH)
+    await shop.kit.payments.resolve(held.review_id, "accept", "a discount", "operator:boss")
+
+    await answer(shop, "T-1", "1000.00")
+
+    assert len((await shop.payment()).captures) == 2
+    assert await shop.reviews() == ["surplus"]
     await everything_holds(shop.kit)
 
 

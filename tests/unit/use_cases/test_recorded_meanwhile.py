@@ -2,8 +2,10 @@
 
 import pytest
 
+from payments.application.ports.providers import Providers
 from payments.application.records import Claim
 from payments.application.review_details import Details
+from payments.application.use_cases.read_reports import ReadReports
 from payments.domain.evidence import Outcome
 from tests.unit.use_cases.deciding import decide, stuck
 from tests.unit.use_cases.kept import everything_holds
@@ -96,27 +98,75 @@ async def test_that_it_was_paid_is_asked_once_if_it_was_reported_before_a_person
     await everything_holds(shop.kit)
 
 
-@pytest.mark.parametrize(
-    ("reports", "again"), [(1, []), (2, ["stuck_unknown"])], ids=["as many as were recorded", "one more"]
-)
-async def test_of_a_prompt_that_was_reported_paid_more_often_than_people_recorded_they_are_asked(
-    prompted: PromptsShop, reports: int, again: list[str]
-) -> None:
+async def record(prompted: PromptsShop, name: str, **more: str) -> None:
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    seen = Details(outcome="paid", provider_reference=name, **more)
+    await prompted.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+
+
+async def unanswered(prompted: PromptsShop) -> str:
+    """The reference of a prompt about which its provider has said nothing for twenty hours."""
     reference = (await prompted.initiate()).reference
     prompted.prompts.silent = True
     await prompted.pass_time(hours=20)
-    await prompted.reports(reference, receipt=RECEIPT)
-    if reports == 2:
-        await prompted.reports(reference, receipt="SGH2222222", name="C-again")
-    await prompted.pass_time(hours=6)
-    (asked,) = (await prompted.kit.payments.reviews()).items
-    seen = Details(outcome="paid", provider_reference="slip 1")
-    await prompted.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+    return reference
 
-    await prompted.pass_time(hours=30)
+
+@pytest.mark.parametrize("receipt", [None, RECEIPT])
+@pytest.mark.parametrize(("more", "again"), [((), []), (("C-again",), ["stuck_unknown"])])
+async def test_of_a_prompt_that_was_reported_paid_more_often_than_people_recorded_they_are_asked(
+    prompted: PromptsShop, receipt: str | None, more: tuple[str, ...], again: list[str]
+) -> None:
+    reference = await unanswered(prompted)
+    await prompted.reports(reference, receipt=receipt)
+    for name in more:
+        await prompted.reports(reference, receipt="SGH2222222", name=name)
+    await prompted.pass_time(hours=6)
+    await record(prompted, "slip 1")
+
+    await prompted.pass_time(hours=60)
 
     assert await prompted.reviews() == again
     await everything_holds(prompted.kit)
+
+
+@pytest.mark.parametrize("name", ["the name that our request got", "SGH3333333"])
+async def test_what_people_record_under_another_name_of_its_kind_does_not_answer_a_report(
+    prompted: PromptsShop, name: str
+) -> None:
+    """A prompt may have been paid twice, and they saw the payment that nobody reported."""
+    reference = await unanswered(prompted)
+    own = (await prompted.attempt(reference)).provider_reference
+    await prompted.reports(reference, receipt="SGH2222222", name="C-again")
+    await prompted.pass_time(hours=6)
+    await record(prompted, own if own and name.startswith("the") else name)
+
+    await prompted.pass_time(hours=60)
+
+    assert await prompted.reviews() == ["stuck_unknown"]
+
+
+@pytest.mark.parametrize("amount", ["1000.00", "999.00"])
+@pytest.mark.parametrize("why", ["switched off", "the key is lost"])
+async def test_reports_that_cannot_be_read_any_more_are_answered_by_nothing(
+    prompted: PromptsShop, monkeypatch: pytest.MonkeyPatch, why: str, amount: str
+) -> None:
+    """Two payments were reported, and who cannot read that does not know of the second (ADR 0039)."""
+    reference = await unanswered(prompted)
+    await prompted.reports(reference, receipt=RECEIPT)
+    await prompted.reports(reference, receipt="SGH2222222", name="C-again")
+    await prompted.pass_time(hours=6)
+    await record(prompted, "slip 1", amount=amount)
+    if why == "switched off":
+        known = prompted.kit.payments.providers.by_name
+        left = {name: known[name] for name in known if name != (await prompted.attempt(reference)).provider}
+        monkeypatch.setattr(Providers, "by_name", left)
+    else:
+        monkeypatch.setattr(ReadReports, "_body", lambda _self, _notice: None)
+
+    await prompted.pass_time(hours=60)
+
+    assert "stuck_unknown" in await prompted.reviews()
 
 
 async def test_what_nobody_named_but_a_report_is_not_asked_about_after_a_person_recorded_it(

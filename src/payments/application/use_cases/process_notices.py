@@ -181,7 +181,7 @@ class ProcessNotices:
         await self._unit_of_work.write(write)
 
     async def _reported(self, notice: Notice) -> tuple[Callback, ...] | None:
-        """What its provider reported of what a "paid" is about; None where that cannot be read."""
+        """What its provider reported of what a "paid" is about; None where not all of it can be read."""
         if notice.claim is not Claim.PAID or notice.reference is None:
             return ()
         try:

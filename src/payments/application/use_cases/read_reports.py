@@ -28,6 +28,14 @@ class ReadReports:
         bodies = (self._body(notice) for notice in notices)
         return tuple(provider.callbacks.read(body) for body in bodies if body is not None)
 
+    async def whole(self, provider: Provider | None, reference: str) -> tuple[Callback, ...] | None:
+        """The same; None where the provider is switched off, or a report of money cannot be opened."""
+        if provider is None:
+            return None
+        if await self.of_money_unread(provider, reference):
+            return None
+        return await self(provider, reference)
+
     async def of_money_unread(self, provider: Provider | None, reference: str) -> bool:
         """Whether a report that ``reference`` was paid is kept and was erased, or has lost its key."""
         if provider is None or provider.callbacks is None:

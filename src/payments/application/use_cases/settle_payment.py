@@ -210,10 +210,13 @@ class SettlePayment:
     async def learn_receipt(self, payment: Payment, reference: str) -> bool:
         """Keep the receipt that a callback names for money which is here already. Nobody is asked.
 
-        False if a callback names paid money of this attempt that is not here.
+        False if a callback names paid money of this attempt that is not here, or cannot be read.
         """
         attempt = payment.attempt(reference)
-        callbacks = await self._reports(self._providers.by_name.get(attempt.provider), reference)
+        callbacks = await self.callbacks_of(attempt.provider, reference)
+        if callbacks is None and attempt.callback_token_hash is not None:
+            return False
+        callbacks = callbacks or ()
         keys = [capture.key for capture in payment.captures if capture.reference == reference]
         reports = [report for key in keys if (report := _report(callbacks, key)) is not None]
 
@@ -246,9 +249,9 @@ class SettlePayment:
         callbacks = await self._reports(self._providers.by_name.get(attempt.provider), reference)
         return not _uncounted(payment, attempt, callbacks)
 
-    async def callbacks_of(self, provider: str, reference: str) -> tuple[Callback, ...]:
-        """What ``provider`` reported of ``reference``, oldest first. Nobody is asked."""
-        return await self._reports(self._providers.by_name.get(provider), reference)
+    async def callbacks_of(self, provider: str, reference: str) -> tuple[Callback, ...] | None:
+        """What ``provider`` reported of ``reference``, oldest first; None where not all can be read."""
+        return await self._reports.whole(self._providers.by_name.get(provider), reference)
 
     async def all_reported_is_here(self, payment: Payment, reference: str) -> bool:
         """As :meth:`reported_money_is_here`, and no report of money is kept that cannot be read any more."""
@@ -331,18 +334,30 @@ def _uncounted(payment: Payment, attempt: Attempt, callbacks: tuple[Callback, ..
 
 
 def were_recorded(payment: Payment, reference: str, callbacks: tuple[Callback, ...], since: datetime) -> bool:
-    """Whether what callbacks name and is not here is as many payments as people recorded by other names.
+    """Whether people recorded after ``since`` as many payments as callbacks name beside what is here.
 
-    Only what they recorded after ``since`` may be what was reported then.
+    Each record stands for one of them. Under the name that our own request got, or one as long as a name that
+    was reported, people saw other money.
     """
-    told = {name for said in callbacks for name in (said.provider_reference, said.receipt)}
+    attempt = payment.attempt(reference)
+    here = [capture for capture in payment.captures if capture.reference == reference]
+    borne = {name for capture in here for name in capture.names}
+    paid = dict[str, set[str]]()
+    for said in callbacks:
+        if said.claim is Claim.PAID and said.provider_reference is not None:
+            names = paid.setdefault(said.provider_reference, {said.provider_reference})
+            names.update({said.receipt} if said.receipt else ())
+    missing = [names for names in paid.values() if not names & borne]
+    others = set().union(*paid.values()) | {attempt.provider_reference or ""} if attempt.prompted else set()
+    lengths = {len(name) for name in others}
     recorded = [
         capture
-        for capture in payment.captures
-        if (capture.reference, capture.vouched) == (reference, Vouched.RECORDED)
-        if capture.captured_at > since and not capture.names & told
+        for capture in here
+        if capture.vouched is Vouched.RECORDED
+        and capture.captured_at > since
+        and len(capture.key) not in lengths
     ]
-    return len(recorded) >= max(1, len(_uncounted(payment, payment.attempt(reference), callbacks)))
+    return len(recorded) >= max(1, len(missing))
 
 
 def _report(callbacks: tuple[Callback, ...], name: str | None) -> Report | None:
