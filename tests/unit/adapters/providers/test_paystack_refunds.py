@@ -310,7 +310,7 @@ async def test_the_shop_is_told_what_to_do_about_a_refund_that_does_not_get_thro
 )
 async def test_whatever_else_is_answered_is_no_information(canned: Canned) -> None:
     for question in (QUESTION, LOST):
-        _, refunds = refunding(canned)
+        _, refunds = refunding(canned, canned)
         answer = await refunds.check(question)
         assert answer.outcome is RefundOutcome.NOTHING
         assert answer.word
@@ -323,7 +323,8 @@ async def test_an_answer_about_another_refund_is_no_information(changes: dict[st
 
 
 async def test_a_list_with_refunds_of_other_transactions_is_no_information() -> None:
-    _, refunds = refunding(listed(ROW | {"status": "processed"}, ROW | {"id": 7, "transaction": 6641907107}))
+    others = listed(ROW | {"status": "processed"}, ROW | {"id": 7, "transaction": 6641907107})
+    _, refunds = refunding(others, VERIFIED)
     assert (await refunds.check(LOST)).outcome is RefundOutcome.NOTHING
 
 
@@ -381,7 +382,7 @@ async def test_trouble_on_the_way_is_no_information() -> None:
         raise httpx.ReadError("reset")
 
     for question in (QUESTION, LOST):
-        _, refunds = refunding(fail)
+        _, refunds = refunding(fail, fail)
         assert (await refunds.check(question)).outcome is RefundOutcome.NOTHING
 
 
@@ -472,3 +473,68 @@ async def test_a_transaction_that_nobody_paid_has_no_refund_in_its_list() -> Non
         answers = (listed(), unpaid, listed()) if question is NUMBERED else (unpaid, listed())
         _, refunds = refunding(*answers)
         assert (await refunds.check(question)).outcome is RefundOutcome.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "partially-reversed"},
+        {"status": None},
+        {"amount": None},
+        {"domain": "elsewhere"},
+        {"id": None},
+        {"id": "TRX_x", "status": "partially-reversed"},
+    ],
+)
+async def test_whatever_else_is_told_of_the_transaction_whose_whole_list_lacks_it_a_refund_may_be_sent(
+    changes: dict[str, Any],
+) -> None:
+    """Nobody knows what Paystack calls a transaction of which a part went back (section 15)."""
+    _, refunds = refunding(listed(), told(200, "Verification successful", TRANSACTION | changes))
+    assert (await refunds.check(LOST)).outcome is RefundOutcome.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "verified",
+    [
+        refused(429, "Rate limit exceeded!", "rate_limited"),
+        refused(500, "Server error"),
+        Canned(200, b"<html>"),
+        told(200, "Verification successful", TRANSACTION | {"reference": "p-another"}),
+        told(200, "Verification successful", TRANSACTION | {"reference": None}),
+    ],
+)
+async def test_a_list_without_it_may_be_that_of_another_transaction_until_verify_names_ours(
+    verified: Canned,
+) -> None:
+    for question in (LOST, NUMBERED):
+        _, refunds = refunding(listed(), verified)
+        assert (await refunds.check(question)).outcome is RefundOutcome.NOTHING
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        refused(404, "Transaction not found", "transaction_not_found"),
+        refused(400, "Transaction ID must be a number", "invalid_params"),
+        refused(500, "Server error"),
+        listed(ROW | {"id": 7, "transaction": 6641907107}),
+    ],
+)
+async def test_no_list_of_a_number_that_is_not_paystacks_keeps_us_from_the_transaction_of_the_attempt(
+    listing: Canned,
+) -> None:
+    _, refunds = refunding(listing, VERIFIED, listed(DONE))
+    assert (await refunds.check(NUMBERED)).outcome is RefundOutcome.SUCCEEDED
+    _, refunds = refunding(listing, VERIFIED, listed())
+    assert (await refunds.check(NUMBERED)).outcome is RefundOutcome.NOT_FOUND
+    _, refunds = refunding(listing, refused(404, "Transaction reference not found"))
+    assert (await refunds.check(NUMBERED)).outcome is RefundOutcome.NOT_FOUND
+
+
+async def test_the_list_of_our_own_transaction_that_cannot_be_had_is_no_information() -> None:
+    for verified in (VERIFIED, told(200, "Verification successful", TRANSACTION | {"id": None})):
+        _, refunds = refunding(refused(500, "Server error"), verified)
+        assert (await refunds.check(LOST)).outcome is RefundOutcome.NOTHING
+    _, refunds = refunding(listed(), VERIFIED, refused(500, "Server error"))
+    assert (await refunds.check(NUMBERED)).outcome is RefundOutcome.NOTHING

@@ -70,13 +70,20 @@ class PaystackRefunds(Refunds):
 
     async def _by_note(self, question: RefundQuestion) -> RefundAnswer:
         """Look through the refunds of the transaction: the answer that named ours was lost."""
-        row = None
-        if identifier(question.capture_key) is not None or question.attempt is None:
+        row, trouble = None, None
+        try:
             row = _noted(await refunds_of(self._api, question.capture_key), question)
-        if row is None:
+        except OutcomeUnknown as error:
+            trouble = error
+        if row is None and question.attempt is not None:
+            # Our request named the transaction by the attempt, so a refund of ours can only be there.
             transaction = await self._transaction(question)
-            if transaction is not None and transaction != question.capture_key:
+            if transaction != question.capture_key:
+                trouble = None
+            if transaction not in (None, question.capture_key):
                 row = _noted(await refunds_of(self._api, transaction), question)
+        if trouble is not None:
+            raise trouble
         if row is not None:
             return _meaning(row, question.amount)
         # No proof that it was never asked for: it may still be on its way into the list. So one that was, and
@@ -84,17 +91,19 @@ class PaystackRefunds(Refunds):
         return RefundAnswer(outcome=RefundOutcome.NOT_FOUND, word="not among the refunds of the transaction")
 
     async def _transaction(self, question: RefundQuestion) -> str | None:
-        """The number of the attempt's transaction, paid or not; None where there is none.
+        """The number of the attempt's transaction, whatever became of it; None where there is none.
 
         The money may bear another: a person recorded it under a name of their own, which may be all digits.
         """
         if question.attempt is None:
             return None
-        path = f"/transaction/verify/{quote(question.attempt, safe='')}"
-        answer = answer_of(await self._api.ask("verify", path))
-        if answer.outcome is not Outcome.NOT_FOUND and answer.provider_reference is None:
-            raise OutcomeUnknown(f"Paystack answered {answer.word!r}, which names no transaction.")
-        return answer.provider_reference
+        answer = await self._api.ask("verify", f"/transaction/verify/{quote(question.attempt, safe='')}")
+        if answer.worked and answer.data is not None and answer.data.get("reference") == question.attempt:
+            # What a transaction is called of which a part went back is not known: nothing else is read.
+            return identifier(answer.data.get("id")) or question.capture_key
+        if answer_of(answer).outcome is Outcome.NOT_FOUND:
+            return None
+        raise OutcomeUnknown(f"Paystack answered {answer.status}, and no transaction of this reference.")
 
 
 def _noted(rows: tuple[Mapping[str, Any], ...], question: RefundQuestion) -> Mapping[str, Any] | None:
