@@ -188,10 +188,15 @@ async def test_where_ours_is_tried_chapa_may_call_the_money_as_it_likes() -> Non
             ProviderRejected,
             "cannot exceed",
         ),
-        (said(400, {"amount": ["validation.required"]}), ProviderRejected, "amount: validation.required"),
+        (said(400, {"amount": ["validation.required"]}), OutcomeUnknown, "amount: validation.required"),
         (said(401, "Invalid API Key"), ProviderRejected, "configuration"),
+        (said(401, f"{OURS} was used before, by another key"), ProviderRejected, "configuration"),
+        (said(403, "This account may not send money back"), ProviderRejected, "may not"),
+        (Canned(403, b"<html>"), OutcomeUnknown, "403"),
         (said(400, "Refund reference has been used before"), OutcomeUnknown, "already"),
         (said(429, "Too many requests"), ProviderUnavailable, "later"),
+        (said(429, "Too many requests; reference id 4"), ProviderUnavailable, "later"),
+        (said(500, "Duplicate reference"), OutcomeUnknown, "500"),
         (said(408, "Timeout"), OutcomeUnknown, "408"),
         (said(500, "Server error"), OutcomeUnknown, "500"),
         (Canned(502, b"<html>"), OutcomeUnknown, "502"),
@@ -232,6 +237,14 @@ def refused_with_errors(message: str, errors: Any) -> Canned:
         said(400, {"reference": ["validation.required"]}),
         said(400, {"amount": ["x" * 400], "reference": ["validation.distinct"]}),
         said(400, f"{OURS} is known here"),
+        said(400, "This refund was submitted before."),
+        said(400, "Refund has been processed for this transaction"),
+        said(400, "A refund is pending for this transaction"),
+        said(400, "Refund request conflicts with an earlier one"),
+        said(404, "Transaction reference not found"),
+        said(400, "Invalid payment reference"),
+        said(400, None),
+        said(400, {"amount": ["Refund amount cannot exceed 5"], "reference": ["Has been taken."]}),
         said(409, "Conflict"),
         said(422, "The reference has been taken."),
         said(422, "Duplicate refund", None),
@@ -239,7 +252,9 @@ def refused_with_errors(message: str, errors: Any) -> Canned:
         refused_with_errors("Validation failed", [{"field": "name", "rule": "unique"}]),
     ],
 )
-async def test_a_refused_duplicate_is_no_definite_no(canned: Canned) -> None:
+async def test_a_refusal_that_may_be_of_a_duplicate_is_no_definite_no(
+    canned: Canned,
+) -> None:
     _, refunds = refunding(canned)
     with pytest.raises(OutcomeUnknown, match="already"):
         await refunds.request(REQUEST)

@@ -17,7 +17,7 @@ from payments.application.ports.providers import (
     RefundRequest,
     Refunds,
 )
-from payments.domain.errors import GatewayError, OutcomeUnknown
+from payments.domain.errors import GatewayError, OutcomeUnknown, ProviderRejected
 from payments.domain.evidence import Mode
 from payments.domain.money import Money
 
@@ -30,8 +30,9 @@ _OUTCOMES: Final[Mapping[str, RefundOutcome]] = {
     "reversed": RefundOutcome.FAILED,
 }
 _NO_REASON: Final = "Refund"
-# Section 7 knows the texts of two refusals. A duplicate's is not among them, so any of these may be one.
-_OF_A_DUPLICATE: Final = ("already", "duplicate", "exists", "reference", "unique", "used before")
+# All that section 7 knows. A duplicate's text is not among them, so any other may be one.
+_REFUSALS: Final = ("refunds can only be processed in live mode", "refund amount cannot exceed")
+_NOT_LET_IN: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 def can_refund(settings: ChapaSettings) -> bool:
@@ -102,23 +103,20 @@ def refund_of(answer: ChapaAnswer, request: RefundRequest, *, named: str) -> Ref
         if named != request.attempt and data.get("chapa_reference") not in (None, named):
             raise OutcomeUnknown("Chapa's answer is about another transaction.")
         return _meaning(data, name, request.amount)
-    if _may_be_a_duplicate(answer, request.reference):
-        # Our reference is random and never used twice, so it was this very request that arrived before.
-        raise OutcomeUnknown("Chapa may have this refund already; the answer that named it was lost.")
-    raise refusal(answer)
+    error = refusal(answer)
+    if isinstance(error, ProviderRejected) and not _is_definite(answer):
+        # Our reference is random and never used twice: if it is taken, this very request arrived before.
+        raise OutcomeUnknown(
+            "Chapa may have this refund already, and the answer that named it was lost; it said:"
+            f" {answer.message or answer.status}"
+        )
+    raise error
 
 
-def _may_be_a_duplicate(answer: ChapaAnswer, reference: str) -> bool:
-    """Whether a refusal may be of a second arrival: it is no definite no, whatever words it uses.
-
-    All of it is looked at, not only the beginning that people are shown. The one reference that may be spoken
-    of otherwise is that of a transaction Chapa does not know.
-    """
-    if answer.body is None or is_unknown(answer):
-        return False
-    said = str([answer.body.get("message"), answer.body.get("errors")]).casefold()
-    conflicts = answer.status == HTTPStatus.CONFLICT
-    return conflicts or any(phrase in said for phrase in (*_OF_A_DUPLICATE, reference.casefold()))
+def _is_definite(answer: ChapaAnswer) -> bool:
+    """Whether a refusal cannot be of a second arrival: one of those the sheet knows, and no other."""
+    known = is_unknown(answer) or answer.message.casefold().startswith(_REFUSALS)
+    return known or answer.status in _NOT_LET_IN
 
 
 def _meaning(data: Mapping[str, Any], name: str, amount: Money) -> RefundAnswer:
