@@ -135,7 +135,9 @@ async def test_whoever_has_the_reference_of_a_prompt_that_ended_does_not_use_up_
 ) -> None:
     prompts = PromptsInTurns()
     kit = in_memory_payments(prompts=prompts)
-    prompts.queries = Queries(settings=SETTINGS, shared_state=kit.payments.settle._shared_state)
+    prompts.queries = Queries(
+        settings=SETTINGS, shared_state=kit.payments.settle._shared_state, clock=kit.clock
+    )
     kit.order(amount="1000.00", currency="KES")
     kit.order("order_2", amount="500.00", currency="KES")
     strangers = await kit.payments.initiate("order_2", "user_1", "prompts", phone_number=PHONE)
@@ -195,7 +197,9 @@ async def test_a_prompt_that_nobody_was_asked_about_is_not_timed_out() -> None:
     """After an outage all are due at once, and few questions are answered (docs/adr/0017)."""
     prompts = PromptsInTurns()
     kit = in_memory_payments(prompts=prompts)
-    prompts.queries = Queries(settings=SETTINGS, shared_state=kit.payments.settle._shared_state)
+    prompts.queries = Queries(
+        settings=SETTINGS, shared_state=kit.payments.settle._shared_state, clock=kit.clock
+    )
     kit.order(amount="1000.00", currency="KES")
     kit.order("order_2", amount="500.00", currency="KES")
     shop = PromptsShop(kit=kit, prompts=prompts)
@@ -240,7 +244,9 @@ async def test_a_payer_who_had_a_turn_does_not_keep_the_others_from_theirs(deed:
     """They wait on a page for one prompt after the other; of the other money no report came."""
     prompts = PromptsInTurns()
     kit = in_memory_payments(prompts=prompts)
-    prompts.queries = Queries(settings=SETTINGS, shared_state=kit.payments.settle._shared_state)
+    prompts.queries = Queries(
+        settings=SETTINGS, shared_state=kit.payments.settle._shared_state, clock=kit.clock
+    )
     kit.order(amount="1000.00", currency="KES")
     for number in range(5):
         kit.order(f"other_{number}", amount="500.00", currency="KES")

@@ -8,14 +8,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from payments.adapters.memory.shared_state import MemorySharedState
+from payments.adapters.providers.mpesa.queries import Queries
 from payments.adapters.providers.mpesa.results import RESULTS
 from payments.application.ports.providers import Urgency
-from payments.domain.errors import StorageUnavailable
+from payments.domain.errors import ProviderUnavailable, StorageUnavailable
 from payments.domain.evidence import Outcome
 from payments.testing.clock import MovableClock
 from tests.unit.adapters.providers.mpesa_account import (
     HTML,
     NAME,
+    REQUEST,
     SETTINGS,
     SPIKE,
     Account,
@@ -255,6 +257,49 @@ class TestTheBudget:
         asked.clock.advance(timedelta(seconds=2))
         assert await turn(asked, Urgency.SUCCESS_NOTICED)
 
+    async def test_no_question_is_asked_either_after_a_push_beyond_the_quota(self) -> None:
+        asked, other = processes(2, QUOTA, result("0"))
+        with pytest.raises(ProviderUnavailable):
+            await asked.provider.checkouts.open(REQUEST)
+        asked.clock.advance(timedelta(seconds=299))
+        assert not await turn(other, Urgency.SUCCESS_NOTICED)
+        asked.clock.advance(timedelta(seconds=2))
+        assert await turn(other, Urgency.SUCCESS_NOTICED)
+
+    async def test_a_push_of_which_daraja_is_only_busy_keeps_no_question_back(self) -> None:
+        asked = account(SPIKE, result("0"))
+        with pytest.raises(ProviderUnavailable):
+            await asked.provider.checkouts.open(REQUEST)
+        assert await turn(asked, Urgency.SUCCESS_NOTICED)
+
+    @pytest.mark.parametrize("seconds", [(300.0, None), (None, 300.0), (300.0, 40.0), (40.0, 300.0)])
+    async def test_the_longest_of_several_rests_is_kept(
+        self, seconds: tuple[float | None, float | None]
+    ) -> None:
+        """Questions of several processes may be on their way at once, and each is told how long to wait."""
+        clock = MovableClock()
+        shared = MemorySharedState(clock)
+        asked = account(result("0"), clock=clock, shared_state=shared)
+        for wait_s in seconds:
+            await Queries(settings=SETTINGS, shared_state=shared, clock=clock).rest(wait_s)
+        clock.advance(timedelta(seconds=299))
+        assert not await turn(asked, Urgency.SUCCESS_NOTICED)
+        clock.advance(timedelta(seconds=2))
+        assert await turn(asked, Urgency.SUCCESS_NOTICED)
+
+    async def test_a_rest_that_ends_later_follows_one_that_ends_sooner(self) -> None:
+        clock = MovableClock()
+        shared = MemorySharedState(clock)
+        asked = account(result("0"), clock=clock, shared_state=shared)
+        queries = Queries(settings=SETTINGS, shared_state=shared, clock=clock)
+        await queries.rest(60.0)
+        clock.advance(timedelta(seconds=59))
+        await queries.rest(40.0)
+        clock.advance(timedelta(seconds=39))
+        assert not await turn(asked, Urgency.SUCCESS_NOTICED)
+        clock.advance(timedelta(seconds=2))
+        assert await turn(asked, Urgency.SUCCESS_NOTICED)
+
     @pytest.mark.parametrize("busy", [SPIKE, error(500, "500.003.02", "System is busy")])
     async def test_daraja_that_is_only_busy_is_left_alone_for_a_turn_and_nobody_is_told(
         self, busy: Canned
@@ -267,9 +312,9 @@ class TestTheBudget:
         assert await turn(asked, Urgency.SUCCESS_NOTICED)
 
 
-def processes(count: int) -> list[Account]:
+def processes(count: int, *answers: Canned) -> list[Account]:
     """Processes of one service."""
-    daraja, clock = Daraja([result("4999")] * 9, []), MovableClock()
+    daraja, clock = Daraja(list(answers) or [result("4999")] * 9, []), MovableClock()
     shared = MemorySharedState(clock)
     return [account(daraja=daraja, shared_state=shared, clock=clock) for _ in range(count)]
 

@@ -29,7 +29,8 @@ NO_LEDGER: Final = (
 def build(settings: MpesaSettings, surroundings: Surroundings) -> Provider:
     """M-Pesa as this service uses it."""
     access = AccessTokens(settings=settings, surroundings=surroundings)
-    api = MpesaApi(settings=settings, surroundings=surroundings, access=access)
+    queries = Queries(settings=settings, shared_state=surroundings.shared_state, clock=surroundings.clock)
+    api = MpesaApi(settings=settings, surroundings=surroundings, access=access, queries=queries)
     reversals = settings.reversals
     return WholeShillings(
         name=NAME,
@@ -39,7 +40,7 @@ def build(settings: MpesaSettings, surroundings: Surroundings) -> Provider:
         payable_for=settings.payable_for,
         watched_for=settings.watched_for,
         checkouts=MpesaCheckouts(api),
-        checks=MpesaChecks(api, Queries(settings=settings, shared_state=surroundings.shared_state)),
+        checks=MpesaChecks(api, queries),
         callbacks=MpesaCallbacks(),
         confirmed_after=settings.confirmed_after,
         phones=MpesaPhones(),

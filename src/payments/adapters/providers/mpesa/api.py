@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,11 +12,12 @@ from structlog.typing import FilteringBoundLogger
 
 from payments.adapters.http_client import Call, Reply, exchange
 from payments.adapters.providers.mpesa.access import AccessTokens
+from payments.adapters.providers.mpesa.queries import Queries
 from payments.adapters.providers.mpesa.settings import MpesaSettings
 from payments.adapters.providers.surroundings import Surroundings
 from payments.adapters.retry_after import retry_after_s
 from payments.application import strict_json
-from payments.domain.errors import GatewayError
+from payments.domain.errors import GatewayError, StorageError
 
 _LONGEST_TEXT_CHARACTERS: Final = 300
 
@@ -96,6 +98,7 @@ class MpesaApi:
     settings: MpesaSettings
     _surroundings: Surroundings
     _access: AccessTokens
+    _queries: Queries
     _log: FilteringBoundLogger = attrs.field(factory=structlog.get_logger, init=False, eq=False, repr=False)
 
     @property
@@ -152,6 +155,9 @@ class MpesaApi:
         )
         if answer.beyond_quota:
             self._log.error("mpesa_quota_used_up", call=name, rest_s=answer.rest_s)
+            # It is that of our app: whatever was called, questions would only be refused as well.
+            with suppress(StorageError):
+                await self._queries.rest(answer.rest_s)
         return answer
 
     def _read(self, reply: Reply) -> MpesaAnswer:

@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 
 from payments.adapters.providers.mpesa.settings import MpesaSettings
+from payments.application.ports.clock import Clock
 from payments.application.ports.providers import Urgency
 from payments.application.ports.shared_state import SharedState
 
@@ -27,6 +28,7 @@ class Queries:
 
     _settings: MpesaSettings
     _shared_state: SharedState
+    _clock: Clock
 
     async def may_ask(self, urgency: Urgency, name: str) -> bool:
         """Whether it is our turn to ask about the prompt ``name``. A turn that was given is used up."""
@@ -49,9 +51,17 @@ class Queries:
         return got
 
     async def rest(self, wait_s: float | None) -> None:
-        """Ask nothing for ``wait_s`` seconds, or for a slot: Daraja said that we ask too often."""
-        apart_s = _MINUTE_S / self._settings.queries_per_minute
-        await self._shared_state.remember(self._key("rest"), b"1", lifetime_s=max(wait_s or 0.0, apart_s))
+        """Ask nothing for ``wait_s`` seconds, or for a slot: Daraja said that we ask too often.
+
+        A rest that ends later stays as it is. Of two writers at once, or by clocks that differ, the shorter
+        may remain: then somebody asks once too early, is told the same, and rests again.
+        """
+        rest_s = max(wait_s or 0.0, _MINUTE_S / self._settings.queries_per_minute)
+        until_s = self._clock.now().timestamp() + rest_s
+        kept = await self._shared_state.recall(self._key("rest"))
+        # What an older version kept is "1", a moment long past.
+        if kept is None or float(kept) < until_s:
+            await self._shared_state.remember(self._key("rest"), repr(until_s).encode(), lifetime_s=rest_s)
 
     def _key(self, what: str) -> str:
         return f"mpesa:queries:{self._settings.shortcode}:{what}"
