@@ -29,6 +29,7 @@ _OUTCOMES: Final[Mapping[str, RefundOutcome]] = {
     "refunded": RefundOutcome.SUCCEEDED,
     "reversed": RefundOutcome.FAILED,
 }
+_ANOTHER_AMOUNT: Final = "a refund of another amount, or of none that can be read"
 _NO_REASON: Final = "Refund"
 # All that section 7 knows. A duplicate's text is not among them, so any other may be one.
 _REFUSALS: Final = ("refunds can only be processed in live mode", "refund amount cannot exceed")
@@ -86,7 +87,8 @@ class ChapaRefunds(Refunds):
 def refund_of(answer: ChapaAnswer, request: RefundRequest, *, named: str) -> RefundAnswer:
     """What Chapa made of ``request``, in which the money was ``named`` so.
 
-    A refund of another amount than we asked for is no information, but has a name to ask about it by.
+    A refund of another amount than we asked for, or of none that can be read, is no information, but has a
+    name to ask about it by.
 
     Raises:
         ProviderRejected: a definite no.
@@ -122,7 +124,7 @@ def _is_definite(answer: ChapaAnswer) -> bool:
 def _meaning(data: Mapping[str, Any], name: str, amount: Money) -> RefundAnswer:
     """What is told of the refund called ``name``, if it is about exactly this much money."""
     if amount_of(data) != amount:
-        return attrs.evolve(_nothing("a refund of another amount"), provider_reference=name)
+        return attrs.evolve(_nothing(_ANOTHER_AMOUNT), provider_reference=name)
     word = data.get("status")
     outcome = _OUTCOMES.get(word.casefold()) if isinstance(word, str) else None
     if not isinstance(word, str) or outcome is None:

@@ -27,6 +27,7 @@ _OUTCOMES: Final[Mapping[str, RefundOutcome]] = {
     "failed": RefundOutcome.FAILED,
     "needs-attention": RefundOutcome.NEEDS_ATTENTION,
 }
+_ANOTHER_AMOUNT: Final = "a refund of another amount, or of none that can be read"
 _SENT: Final = "processed"
 _ROWS_A_PAGE: Final = 100
 _MOST_PAGES: Final = 20
@@ -178,7 +179,8 @@ def refund_fields(request: RefundRequest) -> dict[str, Any]:
 def refund_of(answer: PaystackAnswer, request: RefundRequest) -> RefundAnswer:
     """What Paystack made of ``request``.
 
-    A refund of another amount than we asked for is no information, but has a name to ask about it by.
+    A refund of another amount than we asked for, or of none that can be read, is no information, but has a
+    name to ask about it by.
 
     Raises:
         ProviderRejected: a definite no.
@@ -208,7 +210,7 @@ def _meaning(data: Mapping[str, Any], amount: Money) -> RefundAnswer:
     """What is told of a refund, if it is about exactly this much money."""
     number = identifier(data.get("id"))
     if money(data.get("amount"), data.get("currency")) != amount:
-        return attrs.evolve(_nothing("a refund of another amount"), provider_reference=number)
+        return attrs.evolve(_nothing(_ANOTHER_AMOUNT), provider_reference=number)
     word = data.get("status")
     outcome = _OUTCOMES.get(word) if isinstance(word, str) else None
     if not isinstance(word, str) or outcome is None:
