@@ -317,3 +317,23 @@ def test_whoever_paid_on_a_page_whose_address_was_lost_had_it() -> None:
 def test_an_attested_amount_needs_no_confirmation_where_others_do() -> None:
     after = found(with_open_page(), Outcome.PAID, capture_key="k", confirmed_after=timedelta(seconds=10))
     assert (after.rule, after.payment.status) == (Rule.SETTLED, PaymentStatus.SUCCESS)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DECLINED, Outcome.CLOSED])
+def test_an_attempt_whose_money_waits_for_a_person_ends_in_no_way_meanwhile(outcome: Outcome) -> None:
+    held = found(with_open_page(), Outcome.PAID, capture_key="k", amount=LESS).payment
+    after = found(held, outcome)
+    assert after.rule is Rule.NO_LONGER_LIVE
+    assert after.payment.attempts[0].live
+
+
+@pytest.mark.parametrize(
+    ("asked_by", "off"), [(None, True), ("AP1", True), ("AP2", False)], ids=["our own", "its", "another"]
+)
+def test_a_prompt_is_off_the_phone_once_it_is_declined_by_its_name(asked_by: str | None, off: bool) -> None:  # noqa: FBT001 -- a row's field
+    (prompt,) = with_open_page().attempts
+    before = with_open_page().with_attempt(attrs.evolve(prompt, provider_reference="AP1"))
+    after = found(before, Outcome.DECLINED, one_try=True, asked_by=asked_by)
+    again = found(after.payment, Outcome.DECLINED, one_try=True, asked_by=asked_by)
+    assert [CLOSED in verdict.events for verdict in (after, again)] == [off, False]
+    assert again.payment.attempts[0].page_closed is off

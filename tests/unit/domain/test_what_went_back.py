@@ -148,3 +148,19 @@ def test_other_money_of_the_attempt_that_came_and_went_is_not_the_money_that_set
     after = found(paid(), Outcome.RETURNED, capture_key="another")
     assert after.events[0] == recorded(DUE, "held", "another")
     assert after.payment.status.value == "success"
+
+
+@pytest.mark.parametrize("seen", ["taken on", "contradicted"])
+def test_where_a_refund_of_ours_failed_and_nobody_says_how_much_went_a_person_is_asked(seen: str) -> None:
+    failed = of_ours(RefundStatus.FAILED)
+    asked: frozenset[tuple[ReviewKind, str]] = frozenset()
+    if seen == "taken on":
+        failed = attrs.evolve(failed, provider_reference="R-1")
+    else:
+        asked = frozenset({(ReviewKind.DISPUTE, str(failed.refund_id))})
+    before = attrs.evolve(paid(), refunds=(failed,))
+    after = found(before, Outcome.RETURNED, capture_key="k", asked=asked)
+    detail = "It says that money went back and not how much, and a refund of ours had failed."
+    assert after.rule is Rule.RETURN_KNOWN
+    assert after.events == (question(ReviewKind.DISPUTE, detail, f"{EVIDENCE_ID}:word"),)
+    assert after.payment.refunds == (failed,)

@@ -237,6 +237,8 @@ class TestSaidAgain:
         await shop.reports(reference, Claim.FAILED)
         await shop.kit.work()
         assert await shop.verdicts() == [Rule.NOT_ATTESTED]
+        (asked,) = (await shop.kit.payments.reviews()).items
+        assert asked.detail == "The provider said that it was paid, which proves nothing."
         shop.prompts.declines(reference)
         await shop.pass_time(hours=25)
         assert await shop.reviews() == ["stuck_unknown"]
@@ -313,6 +315,20 @@ class TestReportsThatLie:
         payment = await shop.payment()
         assert (payment.status, payment.captures) == (PaymentStatus.FAILED, ())
         assert await shop.reviews() == ["stuck_unknown"]
+        (asked,) = (await shop.kit.payments.reviews()).items
+        assert asked.detail == "The provider said that it was paid, and then that it was declined."
+
+    async def test_what_was_said_before_a_decline_is_no_first_word_of_what_is_said_after_it(
+        self, shop: PromptsShop
+    ) -> None:
+        opened = await shop.initiate()
+        for says in (shop.prompts.pays, shop.prompts.declines, shop.prompts.pays):
+            says(opened.reference)
+            await shop.ask(opened.reference)
+            shop.skip(seconds=11)
+        assert (await shop.payment()).captures == ()
+        await shop.ask(opened.reference)
+        assert (await shop.payment()).status is PaymentStatus.SUCCESS
 
     async def test_another_amount_is_held_for_a_person(self, shop: PromptsShop) -> None:
         opened = await shop.initiate()

@@ -143,15 +143,55 @@ async def test_silence_ends_the_looks_for_what_went_back_after_a_day_with_a_ques
 
     await shop.pass_hours(28)
 
-    assert (await shop.payment()).attempt(reference).next_check_at is None
+    attempt = await shop.attempt(reference)
+    assert attempt.next_check_at is None
+    assert attempt.watch_until is not None
     assert await shop.reviews() == ["dispute"]
+    asked = await the_review(shop)
+    assert (asked.subject, asked.detail) == (
+        f"{reference}:{attempt.watch_until.isoformat()}",
+        "Its watch ended, and the provider's last answer does not say what went back of its money.",
+    )
     await everything_holds(shop.kit)
 
 
+async def test_what_went_back_is_asked_again_where_another_watch_ends_in_silence(shop: Shop) -> None:
+    reference = await hidden(shop)
+    shop.provider.answers(reference, NOTHING)
+    await shop.pass_hours(28)
+    await decide(shop, "dismiss")
+    mine = await under_way(shop, reference)
+    await ends(shop, mine, RefundOutcome.FAILED)
+
+    await shop.pass_hours(28)
+
+    assert (await shop.attempt(reference)).next_check_at is None
+    assert await shop.reviews() == ["dispute"]
+
+
+async def test_money_whose_return_has_only_begun_is_followed_for_a_day(shop: Shop) -> None:
+    """A notice says that it went back, and for five hours the provider that nothing of it went yet."""
+    reference = await paid(shop)
+    await returned(shop, reference, "0.00")
+    await shop.hear(reference, Claim.RETURNED)
+    await shop.pass_hours(5)
+    await returned(shop, reference, "1000.00")
+
+    # Not by its notice, which is looked at again meanwhile.
+    await shop.kit.payments.sweep()
+    await shop.pass_hours(5)
+
+    assert (await shop.payment()).given_back == birr("1000.00")
+
+
 async def test_nobody_is_asked_what_went_back_of_money_that_is_all_gone(shop: Shop) -> None:
+    other = await shop.initiate(provider="other")
     reference = await hidden(shop)
     await returned(shop, reference, "1000.00")
     await shop.ask(reference)
+    # What came on another page says nothing of this one.
+    shop.other.pays(other.reference)
+    await shop.kit.payments.settle(other.reference)
     before = await shop.reviews()
     shop.provider.answers(reference, NOTHING)
 

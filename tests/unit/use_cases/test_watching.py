@@ -135,6 +135,9 @@ async def test_paid_without_proof_after_a_decline_is_put_before_a_person_once(
     await shop.attests(opened.reference, **{missing: None})
     await shop.ask(opened.reference)
     assert await shop.reviews() == ["stuck_unknown"]
+    (question,) = (await shop.kit.payments.reviews()).items
+    told_both = "The provider said that it was declined, and then that it was paid, which proves nothing."
+    assert question.detail == told_both
 
     await shop.pass_hours(73)
 
@@ -217,6 +220,26 @@ async def test_what_the_provider_never_knew_expires_as_never_created(shop: Shop)
     assert (after.status, after.reason) == (AttemptStatus.EXPIRED, Reason.NEVER_CREATED)
     assert (await shop.payment()).status is PaymentStatus.PENDING, "nobody got anything to pay with"
     assert await shop.told() == []
+
+
+@pytest.mark.parametrize("handed_out", [True, False])
+async def test_of_what_its_provider_never_knew_a_person_is_asked_only_if_its_payer_had_it(
+    shop: Shop,
+    handed_out: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    if handed_out:
+        reference = (await shop.initiate()).reference
+        shop.provider.forgets(reference)
+    else:
+        reference = await shop.died_while_claiming(accepted=False)
+    await shop.pass_minutes(10)
+    assert (await shop.attempt(reference)).reason is Reason.NEVER_CREATED
+    shop.provider.answers(reference, NOTHING)
+
+    await shop.pass_hours(75)
+
+    assert (await shop.attempt(reference)).next_check_at is None
+    assert await shop.reviews() == (["stuck_unknown"] if handed_out else [])
 
 
 async def test_an_unknown_attempt_on_which_somebody_acts_becomes_open(shop: Shop) -> None:
