@@ -50,6 +50,7 @@ SETTLE: Final = Group(
         f"{CASES}/test_recorded_meanwhile.py",
         f"{CASES}/test_the_rest_of_the_money.py",
         f"{CASES}/test_attached_money.py",
+        f"{CASES}/test_what_an_answer_says.py",
     ),
     far=(CASES,),
     owed=95,

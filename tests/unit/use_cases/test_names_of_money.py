@@ -101,18 +101,19 @@ async def test_what_was_recorded_by_its_receipt_is_not_counted_again_when_asked(
     assert len((await prompted.payment()).captures) == 1
 
 
+@pytest.mark.parametrize("receipts", [(RECEIPT, OTHER), (None, None)], ids=["receipts", "no receipts"])
 @pytest.mark.parametrize("first", ["both together", "the second alone", "the push's answer lost"])
 async def test_both_payments_of_a_prompt_that_came_twice_are_counted(
-    prompted: PromptsShop, first: str
+    prompted: PromptsShop, first: str, receipts: tuple[str | None, str | None]
 ) -> None:
     lost = first == "the push's answer lost"
     reference = await prompted.lost() if lost else (await prompted.initiate()).reference
     prompted.prompts.pays(reference)
     prompted.prompts.twice(reference, "C-again")
     if first != "the second alone":
-        await prompted.reports(reference, receipt=RECEIPT)
+        await prompted.reports(reference, receipt=receipts[0])
         prompted.skip(seconds=1)
-    await prompted.reports(reference, name="C-again", receipt=OTHER)
+    await prompted.reports(reference, name="C-again", receipt=receipts[1])
     await prompted.pass_time(hours=26)
     assert len((await prompted.payment()).captures) == 2
 
@@ -144,7 +145,10 @@ async def test_asking_again_ends_no_question_about_a_second_payment_in_flight(pr
     assert await prompted.reviews() == ["stuck_unknown"]
 
 
-async def test_the_second_payment_was_recorded_and_then_the_first_is_reported(prompted: PromptsShop) -> None:
+@pytest.mark.parametrize("receipt", [RECEIPT, None])
+async def test_the_second_payment_was_recorded_and_then_the_first_is_reported(
+    prompted: PromptsShop, receipt: str | None
+) -> None:
     opened = await prompted.initiate()
     prompted.prompts.silent = True
     await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
@@ -152,7 +156,7 @@ async def test_the_second_payment_was_recorded_and_then_the_first_is_reported(pr
     await record(prompted, OTHER)
     prompted.prompts.silent = False
     prompted.prompts.pays(opened.reference)
-    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.reports(opened.reference, receipt=receipt)
     await prompted.pass_time(hours=26)
     assert len((await prompted.payment()).captures) == 2 or await prompted.reviews()
 

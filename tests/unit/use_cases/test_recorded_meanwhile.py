@@ -190,6 +190,28 @@ async def test_what_nobody_named_but_a_report_is_not_asked_about_after_a_person_
     assert len((await prompted.payment()).captures) == 1
 
 
+@pytest.mark.parametrize("pushed", [True, False], ids=["its push was answered", "its answer was lost"])
+@pytest.mark.parametrize("receipt", [None, RECEIPT])
+async def test_a_late_report_of_what_a_person_recorded_is_known_though_its_provider_is_silent(
+    prompted: PromptsShop,
+    receipt: str | None,
+    pushed: bool,  # noqa: FBT001 -- a row's field
+) -> None:
+    """Whoever is asked again whether it was paid says so again, and on a prompt that may be other money."""
+    reference = (await prompted.initiate()).reference if pushed else await prompted.lost()
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=26)
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    seen = Details(outcome="paid", provider_reference=RECEIPT)
+    await prompted.kit.payments.resolve(asked.review_id, "record", "seen", "operator:boss", seen)
+    await prompted.reports(reference, receipt=receipt)
+
+    await prompted.kit.payments.process_notices()
+
+    assert [notice.outcome for notice in await prompted.notices(reference)] == ["known already"]
+    assert await prompted.reviews() == []
+
+
 async def test_money_of_which_part_went_back_unseen_is_accepted(shop: Shop) -> None:
     """What is left is accepted, and no evidence says "paid", but "returned" (I8)."""
     opened = await shop.initiate()
