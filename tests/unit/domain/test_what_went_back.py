@@ -1,5 +1,6 @@
 """Money that went back at the provider: whose it was, how much of it, and what is asked."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -7,12 +8,14 @@ import attrs
 import pytest
 
 from payments.domain import events as happened
+from payments.domain.capture import Vouched
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Outcome, Rule
 from payments.domain.money import Money
 from payments.domain.payment import lost
 from payments.domain.refund import Refund
 from payments.domain.transitions import RefundStatus
+from payments.domain.watching import watched_for_the_rest
 from tests.unit.domain.one_page import (
     DUE,
     EVIDENCE_ID,
@@ -164,3 +167,15 @@ def test_where_a_refund_of_ours_failed_and_nobody_says_how_much_went_a_person_is
     assert after.rule is Rule.RETURN_KNOWN
     assert after.events == (question(ReviewKind.DISPUTE, detail, f"{EVIDENCE_ID}:word"),)
     assert after.payment.refunds == (failed,)
+
+
+def test_a_persons_word_is_no_look_that_gives_those_for_what_went_back_their_day() -> None:
+    before = paid()
+    (its,) = before.captures
+    watched = watched_for_the_rest(before.attempts[0], LATER)
+    before = attrs.evolve(before, captures=(attrs.evolve(its, capture_id=UUID(int=11)),), attempts=(watched,))
+    hours_later = LATER + timedelta(hours=5)
+    word = found(before, Outcome.PAID, hours_later, capture_key="another", vouched=Vouched.ATTACHED)
+    looked = found(before, Outcome.NOTHING, hours_later)
+    ends = [verdict.payment.attempts[0].watch_until for verdict in (word, looked)]
+    assert ends == [watched.watch_until, hours_later + timedelta(days=1)]

@@ -73,6 +73,12 @@ async def test_a_receipt_that_was_reported_for_another_order_is_asked_about(prom
     assert await prompted.reviews("order_1") == []
     assert await prompted.reviews("order_2") == ["dispute"]
 
+    (asked,) = (await prompted.kit.payments.reviews()).items
+    await prompted.kit.payments.resolve(asked.review_id, "dismiss", "seen", "operator:boss")
+    await prompted.reports(opened.reference, receipt=RECEIPT, sent="again")
+    await prompted.kit.work()
+    assert await prompted.reviews("order_2") == [], "asked once"
+
 
 async def test_money_that_is_here_is_not_recorded_again_by_its_receipt(prompted: PromptsShop) -> None:
     opened = await prompted.initiate()

@@ -121,6 +121,9 @@ async def test_an_ended_attempt_whose_watch_ends_without_a_word_on_money_is_put_
     attempt = await shop.attempt(opened.reference)
     assert (attempt.status, attempt.next_check_at) == (AttemptStatus.FAILED, None)
     assert await shop.reviews() == ["stuck_unknown"]
+    (question,) = (await shop.kit.payments.reviews()).items
+    silence = "Its watch ended, and the provider's last answer does not say whether it was paid."
+    assert question.detail == silence
     await shop.ask(opened.reference)
     assert await shop.reviews() == ["stuck_unknown"], "asked once"
 
