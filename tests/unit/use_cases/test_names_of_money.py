@@ -138,6 +138,26 @@ async def test_paid_under_another_name_than_the_declined_one(
     assert [c.key for c in (await prompted.payment()).captures] == ["C-again"]
 
 
+@pytest.mark.parametrize("asked", [0, 1])
+@pytest.mark.parametrize("amount", ["1000.00", "900.00"], ids=["paid", "held"])
+async def test_what_is_here_is_asked_about_by_the_reported_name_that_is_not_and_by_no_other(
+    prompted: PromptsShop, amount: str, asked: int
+) -> None:
+    """Few questions are answered, and each turn counts."""
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    await prompted.reports(opened.reference, receipt=RECEIPT, amount=amount)
+    await prompted.kit.work()
+    await prompted.reports(opened.reference, name="C-again", receipt=OTHER)
+    for _ in range(asked):
+        await prompted.ask(opened.reference)
+    prompted.prompts.twice(opened.reference, "C-again")
+
+    await prompted.ask(opened.reference)
+
+    assert [c.key for c in (await prompted.payment()).captures] == ["C-1", "C-again"]
+
+
 async def test_asking_again_ends_no_question_about_a_second_payment_in_flight(prompted: PromptsShop) -> None:
     opened = await prompted.initiate()
     prompted.prompts.pays(opened.reference)
