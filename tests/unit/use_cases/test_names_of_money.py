@@ -75,9 +75,32 @@ async def test_a_receipt_that_was_reported_for_another_order_is_asked_about(prom
 
     (asked,) = (await prompted.kit.payments.reviews()).items
     await prompted.kit.payments.resolve(asked.review_id, "dismiss", "seen", "operator:boss")
-    await prompted.reports(opened.reference, receipt=RECEIPT, sent="again")
+    (second,) = (await prompted.payment("order_2")).attempts
+    await prompted.reports(second.reference, receipt=RECEIPT, sent="again")
     await prompted.kit.work()
     assert await prompted.reviews("order_2") == [], "asked once"
+
+
+async def test_a_receipt_that_was_recorded_for_another_order_is_not_learnt_of_money_that_is_here(
+    prompted: PromptsShop,
+) -> None:
+    prompted.kit.order("order_2", amount="1000.00", currency="KES")
+    await prompted.initiate("order_2")
+    prompted.prompts.silent = True
+    await prompted.pass_time(hours=26)
+    await record(prompted, RECEIPT)
+    prompted.prompts.silent = False
+    opened = await prompted.initiate()
+    prompted.prompts.pays(opened.reference)
+    await prompted.ask(opened.reference)
+    prompted.skip(seconds=11)
+    await prompted.ask(opened.reference)
+
+    await prompted.reports(opened.reference, receipt=RECEIPT)
+    await prompted.kit.work()
+
+    assert [(c.key, c.receipt) for c in (await prompted.payment()).captures] == [("C-2", None)]
+    assert await prompted.reviews() == ["dispute"]
 
 
 async def test_money_that_is_here_is_not_recorded_again_by_its_receipt(prompted: PromptsShop) -> None:
