@@ -169,21 +169,6 @@ async def test_what_went_back_is_asked_again_where_another_watch_ends_in_silence
     assert await shop.reviews() == ["dispute"]
 
 
-async def test_money_whose_return_has_only_begun_is_followed_for_a_day(shop: Shop) -> None:
-    """A notice says that it went back, and for five hours the provider that nothing of it went yet."""
-    reference = await paid(shop)
-    await returned(shop, reference, "0.00")
-    await shop.hear(reference, Claim.RETURNED)
-    await shop.pass_hours(5)
-    await returned(shop, reference, "1000.00")
-
-    # Not by its notice, which is looked at again meanwhile.
-    await shop.kit.payments.sweep()
-    await shop.pass_hours(5)
-
-    assert (await shop.payment()).given_back == birr("1000.00")
-
-
 async def test_nobody_is_asked_what_went_back_of_money_that_is_all_gone(shop: Shop) -> None:
     other = await shop.initiate(provider="other")
     reference = await hidden(shop)
