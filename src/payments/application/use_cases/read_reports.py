@@ -24,24 +24,30 @@ class ReadReports:
         """What ``provider`` said of ``reference``, oldest first; nothing for one that signs what it sends."""
         if provider is None or provider.callbacks is None:
             return ()
-        notices = await self._unit_of_work.reads.newest_notices(reference, provider.name, MOST_READ)
-        bodies = (self._body(notice) for notice in notices)
-        return tuple(provider.callbacks.read(body) for body in bodies if body is not None)
+        opened = await self._opened(provider, reference)
+        return tuple(provider.callbacks.read(body) for _, body in opened if body is not None)
 
     async def whole(self, provider: Provider | None, reference: str) -> tuple[Callback, ...] | None:
         """The same; None where the provider is switched off, or a report of money cannot be opened."""
         if provider is None:
             return None
-        if await self.of_money_unread(provider, reference):
+        if provider.callbacks is None:
+            return ()
+        opened = await self._opened(provider, reference)
+        if any(body is None and notice.claim is Claim.PAID for notice, body in opened):
             return None
-        return await self(provider, reference)
+        return tuple(provider.callbacks.read(body) for _, body in opened if body is not None)
 
     async def of_money_unread(self, provider: Provider | None, reference: str) -> bool:
         """Whether a report that ``reference`` was paid is kept and was erased, or has lost its key."""
         if provider is None or provider.callbacks is None:
             return False
+        opened = await self._opened(provider, reference)
+        return any(body is None and notice.claim is Claim.PAID for notice, body in opened)
+
+    async def _opened(self, provider: Provider, reference: str) -> list[tuple[Notice, bytes | None]]:
         notices = await self._unit_of_work.reads.newest_notices(reference, provider.name, MOST_READ)
-        return any(notice.claim is Claim.PAID and self._body(notice) is None for notice in notices)
+        return [(notice, self._body(notice)) for notice in notices]
 
     def _body(self, notice: Notice) -> bytes | None:
         try:
