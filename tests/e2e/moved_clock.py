@@ -1,6 +1,8 @@
 """A clock for a service process that its test can move: hours pass without anybody waiting for them."""
 
+import os
 import struct
+from contextlib import suppress
 from datetime import datetime, timedelta
 from mmap import mmap
 from pathlib import Path
@@ -42,6 +44,11 @@ class MovedClock(Clock):
 def clock_at(path: Path) -> MovedClock:
     """The clock whose lead stands in the file at ``path``; it is made if there is none."""
     if not path.exists():
-        path.write_bytes(_AHEAD_S.pack(0.0))
+        # Whole or not at all: processes that start together make it at the same time.
+        own = path.with_suffix(f".{os.getpid()}")
+        own.write_bytes(_AHEAD_S.pack(0.0))
+        with suppress(FileExistsError):
+            path.hardlink_to(own)
+        own.unlink()
     with path.open("r+b") as file:
         return MovedClock(mmap(file.fileno(), _AHEAD_S.size))
