@@ -28,7 +28,7 @@ class ReadReports:
         return tuple(provider.callbacks.read(body) for _, body in opened if body is not None)
 
     async def whole(self, provider: Provider | None, reference: str) -> tuple[Callback, ...] | None:
-        """The same; None where the provider is switched off, or a report of money cannot be opened."""
+        """The same; None if the provider is switched off, or a report of money is erased or lost its key."""
         if provider is None:
             return None
         if provider.callbacks is None:
@@ -37,13 +37,6 @@ class ReadReports:
         if any(body is None and notice.claim is Claim.PAID for notice, body in opened):
             return None
         return tuple(provider.callbacks.read(body) for _, body in opened if body is not None)
-
-    async def of_money_unread(self, provider: Provider | None, reference: str) -> bool:
-        """Whether a report that ``reference`` was paid is kept and was erased, or has lost its key."""
-        if provider is None or provider.callbacks is None:
-            return False
-        opened = await self._opened(provider, reference)
-        return any(body is None and notice.claim is Claim.PAID for notice, body in opened)
 
     async def _opened(self, provider: Provider, reference: str) -> list[tuple[Notice, bytes | None]]:
         notices = await self._unit_of_work.reads.newest_notices(reference, provider.name, MOST_READ)

@@ -255,10 +255,9 @@ class SettlePayment:
 
     async def all_reported_is_here(self, payment: Payment, reference: str) -> bool:
         """As :meth:`reported_money_is_here`, and no report of money is kept that cannot be read any more."""
-        provider = self._providers.by_name.get(payment.attempt(reference).provider)
-        if await self._reports.of_money_unread(provider, reference):
-            return False
-        return await self.reported_money_is_here(payment, reference)
+        attempt = payment.attempt(reference)
+        callbacks = await self.callbacks_of(attempt.provider, reference)
+        return callbacks is not None and not _uncounted(payment, attempt, callbacks)
 
 
 def _nobody_waits_for(attempt: Attempt) -> bool:
@@ -344,12 +343,13 @@ def were_recorded(payment: Payment, reference: str, callbacks: tuple[Callback, .
     borne = {name for capture in here for name in capture.names}
     paid = dict[str, set[str]]()
     for said in callbacks:
-        if said.claim is Claim.PAID and said.provider_reference is not None:
-            names = paid.setdefault(said.provider_reference, {said.provider_reference})
-            names.update({said.receipt} if said.receipt else ())
+        name = said.provider_reference
+        if said.claim is Claim.PAID and name is not None:
+            paid[name] = paid.get(name, set()) | {name, said.receipt or name}
     missing = [names for names in paid.values() if not names & borne]
-    others = set().union(*paid.values()) | {attempt.provider_reference or ""} if attempt.prompted else set()
-    lengths = {len(name) for name in others}
+    # On a page people see one payment, whatever they call it.
+    told = set().union(*paid.values(), {attempt.provider_reference or ""}) if attempt.prompted else set()
+    lengths = {len(name) for name in told}
     recorded = [
         capture
         for capture in here

@@ -56,6 +56,11 @@ class Scene:
 _PAID: Final = "payment: processing, PaymentSucceeded"
 _EXPIRED: Final = "attempt: open, AttemptExpired"
 _GIVEN_BACK: Final = "refund: requested, RefundSucceeded"
+_SENT_BACK_AND_DECIDED: Final = (
+    (10.0, Deed.INITIATE, "pages"),
+    (3600.0, Deed.REFUND, "pages"),
+    (4500.0, Deed.DECIDE, "pages"),
+)
 
 SCENES: Final = (
     Scene(
@@ -122,22 +127,14 @@ SCENES: Final = (
     Scene(
         name="sent back once a second person approved",
         seed=1,
-        deeds=(
-            (10.0, Deed.INITIATE, "pages"),
-            (3600.0, Deed.REFUND, "pages"),
-            (4500.0, Deed.DECIDE, "pages"),
-        ),
+        deeds=_SENT_BACK_AND_DECIDED,
         walks=("refund: awaiting_approval, RefundApproved", _GIVEN_BACK),
         rules=APPROVED,
     ),
     Scene(
         name="refused by a second person",
         seed=7,
-        deeds=(
-            (10.0, Deed.INITIATE, "pages"),
-            (3600.0, Deed.REFUND, "pages"),
-            (4500.0, Deed.DECIDE, "pages"),
-        ),
+        deeds=_SENT_BACK_AND_DECIDED,
         walks=(_PAID, "refund: awaiting_approval, RefundFailed"),
         rules=APPROVED,
     ),
