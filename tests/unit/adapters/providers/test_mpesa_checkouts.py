@@ -244,7 +244,7 @@ async def test_a_push_beyond_the_quota_is_tried_again_in_minutes_and_somebody_is
     beyond = error(500, "500.003.03", "Error Occurred: Quota Violation")
     with pytest.raises(ProviderUnavailable) as raised, capture_logs() as lines:
         await account(beyond).provider.checkouts.open(REQUEST)
-    assert raised.value.retry_after_s == 300.0
+    assert raised.value.retry_after_s == 240.0
     assert [line["call"] for line in lines if line["log_level"] == "error"] == ["push"]
 
 

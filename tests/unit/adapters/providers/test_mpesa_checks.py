@@ -13,6 +13,7 @@ from payments.adapters.providers.mpesa.results import RESULTS
 from payments.application.ports.providers import Urgency
 from payments.domain.errors import ProviderUnavailable, StorageUnavailable
 from payments.domain.evidence import Outcome
+from payments.domain.watching import SAID_LATELY
 from payments.testing.clock import MovableClock
 from tests.unit.adapters.providers.mpesa_account import (
     HTML,
@@ -243,9 +244,18 @@ class TestTheBudget:
         assert [(line["event"], line["call"]) for line in lines if line["log_level"] == "error"] == [
             ("mpesa_quota_used_up", "query")
         ]
-        asked.clock.advance(timedelta(seconds=299))
+        asked.clock.advance(timedelta(seconds=239))
         assert not await turn(asked, Urgency.SUCCESS_NOTICED)
         asked.clock.advance(timedelta(seconds=2))
+        assert await turn(asked, Urgency.SUCCESS_NOTICED)
+
+    async def test_a_used_up_quota_does_not_outlive_the_protection_of_what_was_just_said_to_be_paid(
+        self,
+    ) -> None:
+        """Else another prompt is let through before anybody could ask again."""
+        asked = account(QUOTA, result("0"))
+        await asked.provider.checks.check(question())
+        asked.clock.advance(SAID_LATELY - timedelta(seconds=45))
         assert await turn(asked, Urgency.SUCCESS_NOTICED)
 
     async def test_a_used_up_quota_is_left_alone_for_longer_where_daraja_says_so(self) -> None:
@@ -261,7 +271,7 @@ class TestTheBudget:
         asked, other = processes(2, QUOTA, result("0"))
         with pytest.raises(ProviderUnavailable):
             await asked.provider.checkouts.open(REQUEST)
-        asked.clock.advance(timedelta(seconds=299))
+        asked.clock.advance(timedelta(seconds=239))
         assert not await turn(other, Urgency.SUCCESS_NOTICED)
         asked.clock.advance(timedelta(seconds=2))
         assert await turn(other, Urgency.SUCCESS_NOTICED)

@@ -28,7 +28,8 @@ _TOKEN_REFUSED: Final = frozenset(
 
 _BUSY: Final = "500.003.02"
 _BEYOND_QUOTA: Final = "500.003.03"
-_QUOTA_S: Final = 300.0
+_QUOTA_S: Final = 240.0
+"""Long, and yet over while a prompt that was said to be paid still keeps others away (``SAID_LATELY``)."""
 
 
 @attrs.frozen(kw_only=True)
