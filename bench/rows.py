@@ -23,9 +23,10 @@ from payments.application.recording import record
 from payments.application.records import MessageState, StoredChange
 from payments.domain.attempt import Attempt
 from payments.domain.evidence import Answer, Channel, Evidence, Mode, Outcome
+from payments.domain.finding import Finding
 from payments.domain.money import Money
 from payments.domain.payment import Customer, Payment, claim, opened
-from payments.domain.settlement import Finding, settle
+from payments.domain.settlement import settle
 from payments.domain.watching import next_check
 
 _SPACE: Final = UUID("01900000-0000-7000-8000-000000000000")

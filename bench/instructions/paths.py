@@ -13,8 +13,9 @@ from starlette.requests import Request
 from bench.instructions.service import AUTH_KEY, Asked, Service, initiation, look, notice
 from payments.application.recording import record
 from payments.domain.evidence import Answer, Mode, Outcome
+from payments.domain.finding import Finding
 from payments.domain.payment import Payment
-from payments.domain.settlement import Finding, settle
+from payments.domain.settlement import settle
 from payments.entrypoints.http.auth import Callers, Scope
 
 PAGE: Final = 20

@@ -34,7 +34,17 @@ MONEY: Final = Group(
 )
 SETTLE: Final = Group(
     name="settle",
-    sources=("domain/transitions.py", "domain/settlement.py", "domain/confirming.py"),
+    sources=(
+        "domain/transitions.py",
+        "domain/settlement.py",
+        "domain/finding.py",
+        "domain/taking_in.py",
+        "domain/same_money.py",
+        "domain/confirming.py",
+        "domain/no_money.py",
+        "domain/going_back.py",
+        "domain/looking_again.py",
+    ),
     near=(
         f"{UNIT}/domain",
         f"{CASES}/test_settle.py",

@@ -232,14 +232,14 @@ WHAT_WE_DO_NOT_KNOW: Final = (
     ),
     Fault(
         "not found counts before the hold window is over",
-        "domain/settlement.py",
+        "domain/no_money.py",
         "    if now - attempt.claimed_at < HOLD_WINDOW:",
         "    if now < attempt.claimed_at:",
         f"{CASES}/test_settle.py::test_not_found_within_the_hold_window_does_not_count_as_the_first_of_two",
     ),
     Fault(
         "one not found is enough",
-        "domain/settlement.py",
+        "domain/no_money.py",
         "    if attempt.not_found_at is None or now",
         "    if attempt.not_found_at is not None and now",
         f"{CASES}/test_settle.py::test_not_found_twice_past_the_window_and_a_minute_apart_means_never_created",
@@ -412,14 +412,14 @@ WHO_SAYS_SO: Final = (
 WHETHER_IT_MATCHES: Final = (
     Fault(
         "the amount is not compared",
-        "domain/settlement.py",
+        "domain/taking_in.py",
         "    if not due or arrived < amount:",
         "    if arrived < amount:",
         f"{CASES}/test_matching.py::test_another_amount_is_held_and_neither_paid_nor_failed",
     ),
     Fault(
         "the currency is not compared",
-        "domain/settlement.py",
+        "domain/taking_in.py",
         "payment.amount)}) > 1:",
         "payment.amount)}) > 4:",
         f"{CASES}/test_matching.py::test_another_currency_is_held_and_shown_by_its_review_alone",
@@ -440,7 +440,7 @@ WHETHER_IT_MATCHES: Final = (
     ),
     Fault(
         "one transaction counts for two attempts",
-        "domain/settlement.py",
+        "domain/taking_in.py",
         "        return Rule.KEY_TAKEN",
         "        return None",
         f"{CASES}/test_matching.py::test_a_transaction_that_counts_for_another_attempt_is_not_counted_twice",
@@ -448,7 +448,7 @@ WHETHER_IT_MATCHES: Final = (
     ),
     Fault(
         "a fact that nobody attests is taken for granted",
-        "domain/settlement.py",
+        "domain/taking_in.py",
         "not missing <= bound or",
         "",
         f"{CASES}/test_matching.py::test_money_with_a_fact_unattested_proves_nothing",
@@ -579,22 +579,22 @@ TWICE: Final = (
 FORGOTTEN: Final = (
     Fault(
         "a second payment is forgotten",
-        "domain/settlement.py",
-        "        change = _captured(payment, attempt, finding, Disposition.SURPLUS)\n",
+        "domain/taking_in.py",
+        "        change = captured(payment, attempt, finding, Disposition.SURPLUS)\n",
         "        return Settlement(Change(payment), Rule.ALREADY_COUNTED)\n",
         f"{CASES}/test_matching.py::test_a_second_payment_of_a_settled_order_is_surplus_and_put_before_a_person",
     ),
     Fault(
         "late money on a superseded attempt is forgotten",
-        "domain/settlement.py",
-        "        return _orphan(payment, finding, refusal)\n    answer",
-        "        return _orphan(payment, finding, refusal)\n    if attempt.status is AttemptStatus.EXPIRED:\n"
+        "domain/taking_in.py",
+        "        return orphan(payment, finding, refusal)\n    answer",
+        "        return orphan(payment, finding, refusal)\n    if attempt.status is AttemptStatus.EXPIRED:\n"
         "        return Settlement(Change(payment), Rule.NO_LONGER_LIVE)\n    answer",
         f"{CASES}/test_initiate.py::test_late_money_on_a_superseded_attempt_settles_and_closes_the_new_page",
     ),
     Fault(
         "what was said to be paid is forgotten with the end of its watch",
-        "domain/settlement.py",
+        "domain/looking_again.py",
         "    open_question = rule in _SAYS_NOTHING or attempt.said_paid_at is not None\n",
         "    open_question = rule in _SAYS_NOTHING\n",
         f"{CASES}/test_prompts.py::TestSaidAgain"
@@ -662,7 +662,7 @@ FORGOTTEN: Final = (
     ),
     Fault(
         "money that was put to a page ends its watch",
-        "domain/settlement.py",
+        "domain/looking_again.py",
         "if c.reference == attempt.reference and not c.attached]",
         "if c.reference == attempt.reference]",
         f"{CASES}/test_attached_money.py::test_the_watch_of_a_page_goes_on_after_other_money_was_put_to_it",
@@ -683,7 +683,7 @@ FORGOTTEN: Final = (
     ),
     Fault(
         "recorded money counts again under its provider's name",
-        "domain/settlement.py",
+        "domain/same_money.py",
         "c.vouched is Vouched.RECORDED and c.amount in meant",
         "False and c.amount in meant",
         f"{CASES}/test_names_of_money.py"
@@ -699,7 +699,7 @@ FORGOTTEN: Final = (
     ),
     Fault(
         "money that came meanwhile is recorded again",
-        "domain/settlement.py",
+        "domain/same_money.py",
         "if finding.vouched is Vouched.RECORDED:",
         "if False:",
         f"{CASES}/test_recorded_meanwhile.py"
@@ -723,8 +723,8 @@ FORGOTTEN: Final = (
     ),
     Fault(
         "the provider's own name of what a person recorded is not learnt",
-        "domain/settlement.py",
-        "change = Change(payment.with_attempt(_learnt(attempt, finding)))\n        amounts",
+        "domain/taking_in.py",
+        "change = Change(payment.with_attempt(learnt(attempt, finding)))\n        amounts",
         "change = Change(payment)\n        amounts",
         f"{CASES}/test_names_of_money.py"
         "::test_recorded_money_is_offered_for_no_second_attempt_once_its_provider_told_its_name",
@@ -755,7 +755,7 @@ FORGOTTEN: Final = (
     ),
     Fault(
         "held money fails its attempt",
-        "domain/settlement.py",
+        "domain/no_money.py",
         "if not attempt.live or payment.holds_own_money(attempt.reference):\n        said",
         "if not attempt.live:\n        said",
         f"{CASES}/test_stories_of_a_ninth_reading.py"
@@ -771,7 +771,7 @@ FORGOTTEN: Final = (
     ),
     Fault(
         "money under another name ends the watch of a prompt's own",
-        "domain/settlement.py",
+        "domain/taking_in.py",
         "return watched_for_its_own_name(change, attempt.reference, now=finding.now)",
         "return change",
         f"{CASES}/test_own_names_and_clocks.py::test_a_watch_that_was_over_begins_again_for_the_own_name",

@@ -10,10 +10,11 @@ from payments.application.ports.repository import Transaction
 from payments.domain.capture import Vouched
 from payments.domain.errors import DecisionNotPossible
 from payments.domain.evidence import Answer, Channel, Evidence, Rule
+from payments.domain.finding import Finding
 from payments.domain.payment import Change, Payment
 from payments.domain.review import Review
 from payments.domain.reviewing import gave_way, not_asked_again, put_aside
-from payments.domain.settlement import Finding, settle
+from payments.domain.settlement import settle
 
 CAUSE: Final = "review"
 """Why a decision's changes and evidence came about, as the trail names it."""

@@ -10,9 +10,10 @@ from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Mode, Outcome
+from payments.domain.finding import Finding, Settlement
 from payments.domain.money import Money
 from payments.domain.payment import Customer, Payment, claim, opened
-from payments.domain.settlement import Finding, Settlement, settle
+from payments.domain.settlement import settle
 
 START = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 LATER = START + timedelta(minutes=10)

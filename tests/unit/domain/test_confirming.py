@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from payments.domain.attempt import Attempt
 from payments.domain.evidence import Answer, Mode, Outcome, Report, Rule
+from payments.domain.finding import Finding
 from payments.domain.money import Money
 from payments.domain.payment import Customer, Payment, claim
-from payments.domain.settlement import Finding, settle
+from payments.domain.settlement import settle
 from payments.domain.transitions import AttemptStatus, Disposition
 
 START = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)

@@ -13,6 +13,7 @@ from payments.domain import events as happened
 from payments.domain.attempt import Attempt
 from payments.domain.events import Reason
 from payments.domain.evidence import Answer, Mode, Outcome
+from payments.domain.finding import Finding
 from payments.domain.money import Money
 from payments.domain.payment import (
     Change,
@@ -26,7 +27,7 @@ from payments.domain.payment import (
     opened,
     reopen,
 )
-from payments.domain.settlement import Finding, settle
+from payments.domain.settlement import settle
 from payments.domain.transitions import (
     ATTEMPT,
     PAYMENT,

@@ -9,9 +9,9 @@ import pytest
 from payments.domain.capture import Capture, Vouched
 from payments.domain.events import ReviewKind, ReviewOpened
 from payments.domain.evidence import Mode, Outcome, Rule
+from payments.domain.finding import Settlement
 from payments.domain.payment import Payment
 from payments.domain.refund import Refund
-from payments.domain.settlement import Settlement
 from payments.domain.transitions import Disposition, RefundStatus
 from tests.unit.domain.one_page import DUE, LATER, LESS, OTHER, OURS, found, with_open_page
 
@@ -92,6 +92,17 @@ def test_it_is_asked_about_by_its_own_name_twice_if_none_of_its_money_goes_back(
 
 def questions(settlement: Settlement) -> list[tuple[ReviewKind, str]]:
     return [(e.kind, e.subject) for e in settlement.events if isinstance(e, ReviewOpened)]
+
+
+def test_a_first_look_that_is_answered_with_silence_leaves_its_day_as_it_began() -> None:
+    """Only a look at money that is here gets a whole day before it, and this is one at money that may be."""
+    before = paid_under_another_name()
+    until = before.attempt(OURS).watch_until
+    late = LATER + 20 * HOUR
+    silent = found(before, Outcome.NOTHING, late, asked_by=OWN).payment
+    assert silent.attempt(OURS).watch_until == until
+    told = found(before, Outcome.DECLINED, late, asked_by=OWN).payment
+    assert told.attempt(OURS).watch_until == late + 24 * HOUR
 
 
 def test_money_of_another_attempt_at_its_last_look_does_not_hide_that_nobody_told_of_its_own_name() -> None:

@@ -9,9 +9,10 @@ import pytest
 from payments.domain.capture import Vouched
 from payments.domain.events import ReviewKind, ReviewOpened
 from payments.domain.evidence import Answer, Mode, Outcome, Report
+from payments.domain.finding import Finding, Settlement
 from payments.domain.money import Money
 from payments.domain.payment import Payment
-from payments.domain.settlement import Finding, Settlement, settle
+from payments.domain.settlement import settle
 from tests.unit.domain.one_page import DUE, LATER, LESS, OTHER, OURS, with_open_page
 
 MORE = Money.of("1025", "ETB")

@@ -13,9 +13,10 @@ from payments.domain.capture import Capture
 from payments.domain.errors import ProviderRejected
 from payments.domain.events import Reason, ReviewKind
 from payments.domain.evidence import Answer, Mode, Outcome, Rule
+from payments.domain.finding import Finding
 from payments.domain.payment import Customer, Payment
 from payments.domain.refund import Refund
-from payments.domain.settlement import Finding, settle
+from payments.domain.settlement import settle
 from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
 from tests.unit.use_cases.deciding import resolve, the_review
 from tests.unit.use_cases.kept import everything_holds

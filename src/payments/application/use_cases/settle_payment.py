@@ -27,12 +27,13 @@ from payments.domain.confirming import receipt_learnt
 from payments.domain.errors import PaymentNotFound, ReferenceNotFound
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Answer, Channel, Evidence, Outcome, Report, Rule, nothing
+from payments.domain.finding import Finding
 from payments.domain.payment import Change, Payment, lost
 from payments.domain.refund import Refund, failed_since
 from payments.domain.refunding import Wanted
 from payments.domain.review import Review
 from payments.domain.reviewing import gave_way, not_asked_again, put_aside, was_asked
-from payments.domain.settlement import Finding, settle
+from payments.domain.settlement import settle
 from payments.domain.transitions import AttemptStatus, Disposition
 from payments.domain.watching import CLAIM_LIFETIME, said_paid_lately
 
