@@ -67,7 +67,11 @@ SETTLE: Final = Group(
 )
 SETTLE_PAYMENT: Final = Group(
     name="settle_payment",
-    sources=("application/use_cases/settle_payment.py",),
+    sources=(
+        "application/use_cases/settle_payment.py",
+        "application/applying.py",
+        "application/reported.py",
+    ),
     near=(
         f"{CASES}/test_settle.py",
         f"{CASES}/test_matching.py",

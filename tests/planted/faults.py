@@ -747,7 +747,7 @@ FORGOTTEN: Final = (
     ),
     Fault(
         "a policy sends back what a person recorded on another attempt",
-        f"{USE_CASES}/settle_payment.py",
+        "application/applying.py",
         "return any(c.vouched is Vouched.RECORDED for c in payment.captures)",
         "return False",
         f"{CASES}/test_stories_of_a_ninth_reading.py"

@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 import attrs
 
+from payments.application.applying import Application
 from payments.application.card_numbers import without_card_numbers
 from payments.application.ports.clock import Clock
 from payments.application.ports.identifiers import Identifiers
@@ -18,7 +19,6 @@ from payments.application.recording import record as recorded
 from payments.application.review_recording import opened_alone
 from payments.application.tokens import Tokens
 from payments.application.use_cases.reserve_refund import ReserveRefund
-from payments.application.use_cases.settle_payment import Application
 from payments.domain.attempt import Attempt
 from payments.domain.collection import (
     MOST_WRONG_CODES,

@@ -15,9 +15,10 @@ from payments.application.ports.repository import Transaction
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.application.recording import record
 from payments.application.records import Claim, Notice, StoredChange
+from payments.application.reported import were_recorded
 from payments.application.review_recording import opened_alone
 from payments.application.together import Together, all_of
-from payments.application.use_cases.settle_payment import Settled, SettlePayment, were_recorded
+from payments.application.use_cases.settle_payment import Settled, SettlePayment
 from payments.application.use_cases.settle_refund import SettleRefund
 from payments.domain import events as happened
 from payments.domain.errors import PaymentNotFound, StorageError
