@@ -76,6 +76,7 @@ from payments.application.use_cases.list_refunds import ListRefunds
 from payments.application.use_cases.list_reviews import ListReviews
 from payments.application.use_cases.measure_backlog import MeasureBacklog
 from payments.application.use_cases.offer_providers import OfferProviders
+from payments.application.use_cases.open_checkout import OpenCheckout
 from payments.application.use_cases.process_notices import ProcessNotices
 from payments.application.use_cases.read_reports import ReadReports
 from payments.application.use_cases.receive_callback import ReceiveCallback
@@ -120,6 +121,7 @@ USE_CASES = (
     ListReviews,
     MeasureBacklog,
     OfferProviders,
+    OpenCheckout,
     ProcessNotices,
     ReadReports,
     ReceiveCallback,

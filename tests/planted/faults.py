@@ -195,8 +195,8 @@ THE_STORE: Final = (
 WHAT_WE_DO_NOT_KNOW: Final = (
     Fault(
         "a lost answer fails the attempt",
-        f"{USE_CASES}/initiate_payment.py",
-        "            await self._lost(payment, attempt, detail)",
+        f"{USE_CASES}/open_checkout.py",
+        "            await self.lost(payment, attempt, detail)",
         "            await self._refused(payment, attempt, Reason.NOT_SENT, detail)",
         f"{CASES}/test_recording_answers.py::test_each_of_the_three_ways_to_fail_is_recorded_and_told",
     ),
@@ -246,7 +246,7 @@ WHAT_WE_DO_NOT_KNOW: Final = (
     ),
     Fault(
         "the reference is not on disk before the provider is called",
-        f"{USE_CASES}/initiate_payment.py",
+        f"{USE_CASES}/open_checkout.py",
         "            await transaction.save(stored)\n            return stored.after, attempt",
         "            return stored.after, attempt",
         f"{CASES}/test_recording_answers.py::test_the_reference_is_on_disk_before_the_provider_is_called",
@@ -378,7 +378,7 @@ WHO_SAYS_SO: Final = (
     ),
     Fault(
         "a prompt that was ended while it was pushed is followed by another",
-        f"{USE_CASES}/initiate_payment.py",
+        f"{USE_CASES}/open_checkout.py",
         "        if run.gateway.flow is Flow.PROMPT:\n",
         "        if False:\n",
         f"{CASES}/test_clocks_ahead.py"
@@ -386,7 +386,7 @@ WHO_SAYS_SO: Final = (
     ),
     Fault(
         "a claim that was in doubt is sent though money came meanwhile",
-        f"{USE_CASES}/initiate_payment.py",
+        f"{USE_CASES}/open_checkout.py",
         "        if late or not mine.live or after.held_captures or unproven(after, self._clock.now()):\n",
         "        if late:\n",
         f"{CASES}/test_who_is_prompted.py"
@@ -554,7 +554,7 @@ TWICE: Final = (
     ),
     Fault(
         "a paid order is paid again",
-        f"{USE_CASES}/initiate_payment.py",
+        f"{USE_CASES}/open_checkout.py",
         "    if payment.status is PaymentStatus.SUCCESS:",
         "    if payment.status is None:",
         f"{CASES}/test_initiate.py::test_a_paid_order_is_refused_before_the_orders_service_is_asked",

@@ -325,7 +325,12 @@ async def test_a_page_whose_key_is_gone_is_not_handed_out_again(shop: Shop, firs
         said = record(first.reference, delivery_code=code, outcome=AtTheDoor.REFUSED, amount=None)
         await shop.kit.payments.collect_cash(said)
     tokens = Tokens(Addresses("http://payments.example"), AesGcmCipher.of([b"another-key-than-it-had"]))
-    forgetful = attrs.evolve(shop.kit.payments.initiate, tokens=tokens)
+    initiate = shop.kit.payments.initiate
+    forgetful = attrs.evolve(
+        initiate,
+        tokens=tokens,
+        checkout=attrs.evolve(initiate._checkout, tokens=tokens),
+    )
 
     second = await forgetful("order_1", "user_1", "cash")
 
