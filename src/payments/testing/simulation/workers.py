@@ -6,6 +6,7 @@ look is taken when something has become due, by one process or by several at onc
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final
 
 import attrs
@@ -117,32 +118,22 @@ class Workers:
 
 
 def _inbox(tables: Tables) -> float | None:
-    return min(
-        (
-            (n.next_try_at - BEGINNING).total_seconds()
-            for n in tables.notices.values()
-            if n.next_try_at is not None
-        ),
-        default=None,
-    )
+    return _first_s([n.next_try_at for n in tables.notices.values()])
 
 
 def _outbox(tables: Tables) -> float | None:
-    return min(
-        (
-            (m.next_try_at - BEGINNING).total_seconds()
-            for m in tables.messages.values()
-            if m.next_try_at is not None
-        ),
-        default=None,
-    )
+    return _first_s([m.next_try_at for m in tables.messages.values()])
 
 
 def _sweep(tables: Tables) -> float | None:
     payments = tables.payments.values()
     attempts = [a.next_check_at for payment in payments for a in payment.attempts]
     refunds = [r.next_check_at for payment in payments for r in payment.refunds]
-    due = [when for when in (*attempts, *refunds) if when is not None]
+    return _first_s([*attempts, *refunds])
+
+
+def _first_s(planned: list[datetime | None]) -> float | None:
+    due = [when for when in planned if when is not None]
     return (min(due) - BEGINNING).total_seconds() if due else None
 
 
