@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 import attrs
 
+from payments.adapters.memory.repository import MemoryTransaction
 from payments.application.ports.providers import (
     Checkout,
     CheckoutRequest,
@@ -28,6 +30,7 @@ from payments.domain.evidence import Answer, Mode, Outcome
 from payments.domain.payment import Payment
 from payments.domain.transitions import Disposition
 from payments.testing.simulation.history import AsItIs
+from payments.testing.simulation.rows import SavedRows
 from payments.testing.simulation.storage import SimulatedTransaction
 
 T = TypeVar("T")
@@ -118,6 +121,39 @@ class MessagesAfterwards(UnitOfWork):
 
             await self.right.write(second)
         return result
+
+
+class WithoutLooking(Passing):
+    """Opens a payment for an order that had none when it was asked for, whoever opened one since."""
+
+    async def open_payment(self, payment: Payment, *, fresh: bool = False) -> Payment:
+        if not fresh:
+            opened: Payment = await self.right.open_payment(payment)
+            return opened
+        await self.right._come("open_payment")
+        self.right._written.opened[payment.payment_id] = payment
+        self.right._learn_rows("orders", {payment.order_id: payment.payment_id})
+        return payment
+
+
+class ErasesWhatIsHeld(Passing):
+    """Erases who a payer was in the payment as it was read, whoever changes it meanwhile."""
+
+    async def erase_people(self, until: datetime, *, limit: int) -> int:
+        view = self.right._view()
+        inner = MemoryTransaction(view)
+        done = await inner.erase_people(until, limit=limit)
+        await self.right._come("erase_people")
+        self.right._written.learn(view, inner.tables)
+        for payment in inner.tables.payments.values() if done else ():
+            self.right._written.save(
+                SavedRows(
+                    payment,
+                    frozenset(attempt.reference for attempt in payment.attempts),
+                    frozenset(refund.refund_id for refund in payment.refunds),
+                )
+            )
+        return done
 
 
 class WithoutSurplus(Passing):
@@ -270,6 +306,7 @@ def _refunds(one: Provider) -> Provider:
 MISTAKES = (
     Planted("settles what it read without a lock", storage=_altered(WithoutLock)),
     Planted("tells of a change in a transaction of its own", storage=MessagesAfterwards),
+    Planted("opens a payment without looking", storage=_altered(WithoutLooking)),
     Planted("forgets surplus", storage=_altered(WithoutSurplus)),
     Planted("acknowledges before the commit", storage=AnswersBeforeCommit),
     Planted("takes a timeout for a no", gateway=_checks(TimeoutIsNo)),
@@ -278,3 +315,6 @@ MISTAKES = (
     Planted("pushes again", gateway=lambda one: attrs.evolve(one, checkouts=OpensAgain(one.checkouts))),
     Planted("sends an unknown refund again", gateway=_refunds),
 )
+
+RARE = (Planted("erases what somebody changes", storage=_altered(ErasesWhatIsHeld)),)
+"""Those that show only where two flows are made to meet."""

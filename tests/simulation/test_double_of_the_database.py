@@ -11,6 +11,8 @@ from payments.application.ports.repository import Transaction
 from payments.application.records import StoredReview
 from payments.application.review_recording import opened_alone
 from payments.domain.events import ReviewKind
+from payments.domain.money import Money
+from payments.domain.payment import Customer, Payment
 from payments.domain.review import Review
 from payments.testing.simulation.faults import Fault
 from payments.testing.simulation.processes import BEGINNING, Fenced
@@ -109,6 +111,43 @@ def test_an_insert_waits_for_another_one_of_the_same_key() -> None:
 
     assert order == ["first", "second"]
     assert list(world.database.committed.reviews) == [UUID(int=1)], "one question is asked once"
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_who_a_payer_was_is_erased_unless_somebody_holds_the_payment(*, held: bool) -> None:
+    world, erased = world_with(), list[int]()
+    payment = Payment(
+        payment_id=UUID(int=7),
+        order_id="order_1",
+        payer="user_1",
+        amount=Money.of("250.00", "KES"),
+        order_version="v1",
+        customer=Customer(email="sara@shop.et"),
+        created_at=BEGINNING,
+        updated_at=BEGINNING,
+    )
+
+    async def keep(transaction: Transaction) -> None:
+        await transaction.open_payment(payment)
+
+    async def hold(transaction: Transaction) -> None:
+        await transaction.lock_payment(payment.payment_id)
+        await asyncio.sleep(5)
+
+    async def erase(transaction: Transaction) -> None:
+        await asyncio.sleep(1)
+        erased.append(await transaction.erase_people(BEGINNING, limit=10))
+
+    async def both() -> None:
+        await world.database.transact(keep)
+        others = [world.database.transact(hold)] if held else []
+        await asyncio.gather(world.database.transact(erase), *others)
+
+    in_a_process(world, both())
+
+    assert erased == [0 if held else 1]
+    (kept,) = world.database.committed.payments.values()
+    assert kept.customer == (payment.customer if held else Customer())
 
 
 def test_those_who_wait_for_each_other_are_told_to_try_again() -> None:

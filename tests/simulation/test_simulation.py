@@ -8,14 +8,17 @@ from datetime import timedelta
 import attrs
 import pytest
 
+from payments.testing.simulation.behaviours import Behaviour
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.code_state import bare
+from payments.testing.simulation.coverage import Coverage
 from payments.testing.simulation.faults import Fault, Weather
 from payments.testing.simulation.guard import NotThroughAPort, only_through_ports
 from payments.testing.simulation.history import Theatre
 from payments.testing.simulation.loop import Endless, VirtualLoop
 from payments.testing.simulation.minimal import Shrinking, told
 from payments.testing.simulation.plan import Plan
+from payments.testing.simulation.ports import PlainCipher
 from payments.testing.simulation.running import run_batch
 from tests.simulation.planted import MISTAKES
 
@@ -106,6 +109,25 @@ def test_calm_weather_breaks_nothing_and_loses_nothing() -> None:
 
     assert history.violations == ()
     assert not any(" fault " in line for line in history.story)
+
+
+def test_where_hours_are_enough_all_that_is_old_is_erased_before_a_history_ends() -> None:
+    seeds = [seed for seed in range(200) if Plan.of(seed).retention is not None]
+    theatre, seen = Theatre(), Coverage()
+
+    for seed in seeds:
+        history = theatre.history(seed)
+        assert history.violations == ()
+        seen.add(history.coverage)
+
+    assert 10 <= len(seeds) <= 40
+    for done in (Behaviour.NOTICE_ERASED, Behaviour.PAYER_ERASED, Behaviour.ANSWER_FORGOTTEN):
+        assert seen.behaviours[done] > 0
+
+
+def test_what_was_erased_cannot_be_opened() -> None:
+    with pytest.raises(ValueError, match="erased"):
+        PlainCipher().open(b"")
 
 
 @pytest.mark.races

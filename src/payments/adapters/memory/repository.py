@@ -578,14 +578,14 @@ class MemoryTransaction(Transaction):
         old.sort(key=lambda p: (p.created_at, p.payment_id))
         erased = [p for p in old if self._is_over(p)][:limit]
         for payment in erased:
-            self._change(payments={**self.tables.payments, payment.payment_id: _without_people(payment)})
+            self._change(payments={**self.tables.payments, payment.payment_id: without_people(payment)})
             for message in _mails_of(self.tables.messages.values(), payment.payment_id):
                 self._keep(attrs.evolve(message, body=ERASED))
         return len(erased)
 
     def _names_someone(self, payment: Payment) -> bool:
         mails = _mails_of(self.tables.messages.values(), payment.payment_id)
-        return payment != _without_people(payment) or any(mail.body != ERASED for mail in mails)
+        return payment != without_people(payment) or any(mail.body != ERASED for mail in mails)
 
     def _is_over(self, payment: Payment) -> bool:
         """Whether nothing about it is under way."""
@@ -644,7 +644,8 @@ def _later(ids: Iterable[UUID], after: Place, limit: int) -> tuple[UUID, ...]:
     return tuple(sorted(each for each in ids if after is None or str(each) > str(after))[:limit])
 
 
-def _without_people(payment: Payment) -> Payment:
+def without_people(payment: Payment) -> Payment:
+    """``payment``, and nothing of who its payer was."""
     attempts = tuple(attrs.evolve(attempt, phone=None) for attempt in payment.attempts)
     return attrs.evolve(payment, customer=Customer(), attempts=attempts)
 

@@ -15,6 +15,10 @@ class Behaviour(enum.Enum):
     ATTESTED_AFTERWARDS = "the provider attests what was recorded by another name"
     SETTLED_BY_A_LIST = "what a provider lists makes an operator ask, and the answer settles it"
     ASKED_BY_A_LIST = "what a provider lists, or does not list, is put before an operator"
+    # of the worker
+    NOTICE_ERASED = "the bytes of a notice are erased"
+    PAYER_ERASED = "it is erased who a payer was"
+    ANSWER_FORGOTTEN = "an answer under a key is forgotten"
     # of refunds
     REFUND_FAILED = "a refund fails that its provider had taken on"
     REFUND_CAME_BACK = "a refund comes back that had succeeded"

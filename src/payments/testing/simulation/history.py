@@ -11,6 +11,7 @@ from payments.application.answers import Violation
 from payments.application.payments import Payments
 from payments.application.ports.providers import Provider, Providers
 from payments.application.ports.unit_of_work import UnitOfWork
+from payments.application.retention import Retention
 from payments.bootstrap import assemble
 from payments.domain.review import ReviewState
 from payments.domain.transitions import RefundStatus
@@ -80,7 +81,7 @@ class Theatre:
     _planted: AsItIs = attrs.field(factory=AsItIs)
     _stage: Stage = attrs.field(factory=Stage, init=False)
     _providers: dict[str, Provider] = attrs.field(factory=dict, init=False)
-    _services: dict[int, Payments] = attrs.field(factory=dict, init=False)
+    _services: dict[tuple[int, Retention | None], Payments] = attrs.field(factory=dict, init=False)
 
     def history(self, seed: int) -> History:
         """Run the history ``seed``."""
@@ -88,7 +89,9 @@ class Theatre:
 
     def run(self, plan: Plan, weather: Weather, tell: "Tell | None" = None) -> History:
         """Run the history of ``plan`` in this ``weather``; ``tell`` has it happen, in place of the plan."""
-        world = World(plan, weather, self._service(plan.rules), Chance.of(plan.seed, "order").below)
+        world = World(
+            plan, weather, self._service(plan.rules, plan.retention), Chance.of(plan.seed, "order").below
+        )
         self._stage.show(world)
         self._providers.clear()
         self._providers.update(self._planted.providers(world.providers))
@@ -112,11 +115,11 @@ class Theatre:
             steps=world.loop.steps,
         )
 
-    def _service(self, rules: int) -> Payments:
-        known = self._services.get(rules)
+    def _service(self, rules: int, retention: Retention | None = None) -> Payments:
+        known = self._services.get((rules, retention))
         if known is None:
             stage = self._stage
-            known = self._services[rules] = assemble(
+            known = self._services[rules, retention] = assemble(
                 Addresses("http://payments.example"),
                 cipher=PlainCipher(),
                 clock=SimulatedClock(stage),
@@ -125,6 +128,7 @@ class Theatre:
                 orders=SimulatedOrders(stage),
                 providers=Providers(self._providers),
                 refund_rules=RULES[rules],
+                retention=retention,
                 shared_state=SimulatedSharedState(stage, patience(stage)),
                 unit_of_work=self._planted.unit_of_work(SimulatedUnitOfWork.of(stage)),
             )
@@ -166,7 +170,7 @@ async def ended(world: World, people: People) -> None:
     await _looked_over(world)
     for _, key in world.ledger.unheard:
         world.steps.note(Behaviour.NEVER_REPORTED, key)
-    world.judge.at_rest(frozenset(world.orders.refused))
+    world.judge.at_rest(frozenset(world.orders.refused), kept_too_long=world.workers.late())
 
 
 def _waits_for_people(world: World) -> bool:

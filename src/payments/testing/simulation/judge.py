@@ -11,7 +11,7 @@ import attrs
 from payments.adapters.memory.repository import Tables
 from payments.application.answers import Violation
 from payments.application.invariants import Case, violations_of
-from payments.application.records import Destination, Message, MessageState
+from payments.application.records import ERASED, Destination, Message, MessageState
 from payments.application.trail_walk import (
     OF_ATTEMPTS,
     OF_CAPTURES,
@@ -26,22 +26,28 @@ from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
 from payments.domain.errors import IllegalTransition, StorageError
 from payments.domain.events import Reason, ReviewKind
-from payments.domain.payment import Payment
+from payments.domain.payment import Customer, Payment
 from payments.domain.refund import Refund
 from payments.domain.review import ReviewState
 from payments.domain.transitions import AttemptStatus, Disposition, RefundStatus
+from payments.testing.simulation.behaviours import Behaviour
 from payments.testing.simulation.coverage import Coverage, edge_name
+from payments.testing.simulation.erasing import is_over
 from payments.testing.simulation.ledger import PAGES, PROMPTS, Ledger
 from payments.testing.simulation.processes import BEGINNING
 
 AT_REST_ONLY: Final = frozenset({"I13"})
 """Invariants about what is left undone: they hold once everything has healed."""
 
-_ASKED: Final = attrgetter(*(f.name for f in attrs.fields(Attempt) if f.name != "next_check_at"))
-"""All of an attempt but for when it is asked about next."""
+_ASKED: Final = attrgetter(
+    *(f.name for f in attrs.fields(Attempt) if f.name not in ("next_check_at", "phone"))
+)
+"""All of an attempt but for when it is asked about next, and what is erased."""
 
-_OWN: Final = attrgetter(*(f.name for f in attrs.fields(Payment) if f.name not in ("attempts", "refunds")))
-"""All of a payment but for its attempts and refunds."""
+_OWN: Final = attrgetter(
+    *(f.name for f in attrs.fields(Payment) if f.name not in ("attempts", "refunds", "customer"))
+)
+"""All of a payment but for its attempts and refunds, and what is erased."""
 
 ALMOST_A_DAY: Final = timedelta(hours=23)
 """A key is asked with again within minutes."""
@@ -85,12 +91,16 @@ class Judge:
                 r.review_id for r in before.reviews.values() if r.state is ReviewState.RESOLVED
             )
         self._walk(after, len(before.audit))
+        self._erased(before, after)
         if before.payments is after.payments and before.reviews is after.reviews:
             return
         for payment_id, payment in after.payments.items():
             known = before.payments.get(payment_id)
             if known is payment:
                 continue
+            self._payer_erased(before, known, payment)
+            if known is None and payment.order_id in before.orders:
+                self._broken("X8", payment.order_id, "It has two payments.")
             self._no_older_order(known, payment)
             self._a_refund_failed(known, payment)
             if known is not None and known.version == payment.version:
@@ -99,6 +109,30 @@ class Judge:
             self.found += [
                 v for v in violations_of(case_of(after, payment)) if v.invariant not in AT_REST_ONLY
             ]
+
+    def _erased(self, before: Tables, after: Tables) -> None:
+        """X9: what is erased is not needed any more. Count it."""
+        seen = self._coverage.behaviours
+        for digest, notice in before.notices.items() if after.notices is not before.notices else ():
+            now = after.notices.get(digest)
+            if notice.sealed and now is not None and not now.sealed:
+                seen[Behaviour.NOTICE_ERASED] += 1
+                if notice.handled_at is None:
+                    self._broken(
+                        "X9", digest[:8], f"The notice {notice.word} is emptied, and nobody read it."
+                    )
+        for key, answer in before.answers.items() if after.answers is not before.answers else ():
+            # One that was never given is dropped by whoever was to give it.
+            if answer.status is not None and key not in after.answers:
+                seen[Behaviour.ANSWER_FORGOTTEN] += 1
+
+    def _payer_erased(self, before: Tables, known: Payment | None, payment: Payment) -> None:
+        """X9: who a payer was is erased once nothing about the payment is under way. Count it."""
+        if known is None or known.customer == Customer() or payment.customer != Customer():
+            return
+        self._coverage.behaviours[Behaviour.PAYER_ERASED] += 1
+        if not is_over(before, known):
+            self._broken("X9", payment.order_id, "Its payer is erased while something is under way.")
 
     def _no_older_order(self, before: Payment | None, after: Payment) -> None:
         """X7: nothing is handed out by an older order than what was handed out before."""
@@ -129,18 +163,24 @@ class Judge:
     def _told_apart(self, before: Payment, after: Payment) -> None:
         """X6: what changes without a version is seen all the same by whoever knows how it was before.
 
-        Attempts count it, but for when they are asked about next; refunds are not taken as known at all.
+        Attempts count it, but for when they are asked about next; refunds are not taken as known at all. Who
+        the payer was is erased without it, and a change that brings that back is erased again in time.
         """
         for old, new in zip(before.attempts, after.attempts, strict=True):
-            if new is not old and new.checks == old.checks and _ASKED(new) != _ASKED(old):
+            if new is old or new.checks != old.checks:
+                continue
+            if _ASKED(new) != _ASKED(old) or _another(old.phone, new.phone, None):
                 self._broken("X6", new.reference, "It changed, and neither version nor checks tell.")
-        if _OWN(after) != _OWN(before):
+        if _OWN(after) != _OWN(before) or _another(before.customer, after.customer, Customer()):
             self._broken("X6", str(after.payment_id), "It changed, and its version does not tell.")
 
     def told(self, message: Message) -> None:
-        """I5: what reaches the orders service or a payer was committed before, with the same bytes."""
+        """I5: what reaches the orders service or a payer was committed before, with the same bytes.
+
+        Of what is sent once more those of the first time may be erased meanwhile.
+        """
         known = self.tables.messages.get(message.message_id)
-        if known is None or known.body != message.body:
+        if known is None or known.body not in (message.body, ERASED) or message.body == ERASED:
             self._broken("I5", message.order_id, f"{message.kind} was sent, and never committed like that.")
         self._arrived.add(message.message_id)
         believed = self._believed.get(message.order_id)
@@ -188,8 +228,10 @@ class Judge:
 
     # At the end, when nothing goes wrong any more and everybody has had time.
 
-    def at_rest(self, refused: frozenset[str]) -> None:
+    def at_rest(self, refused: frozenset[str], *, kept_too_long: bool) -> None:
         """Compare what we believe with what the world outside knows; ``refused`` orders would not be told."""
+        if kept_too_long:
+            self._broken("X9", "erasing", "What is old is still there.")
         self._acknowledged_is_kept()
         self._money_is_what_was_taken()
         self._failed_only_where_said()
@@ -364,6 +406,11 @@ class Judge:
                 waits = refund.status in (RefundStatus.RESERVED, RefundStatus.REQUESTED, RefundStatus.UNKNOWN)
                 if waits and str(refund.refund_id) not in asked:
                     self._broken("I13", refund.reference, f"The refund is still {refund.status.value}.")
+
+
+def _another(before: object, after: object, erased: object) -> bool:
+    """Whether another one came in the place of somebody, who was not only erased or is back."""
+    return before != after and erased not in (before, after)
 
 
 def _version(attempt: Attempt) -> int:

@@ -6,6 +6,7 @@ from typing import Final
 
 import attrs
 
+from payments.application.retention import Retention
 from payments.domain.money import Money
 from payments.domain.refund_rules import RefundRules, SurplusPolicy
 from payments.testing.simulation.chance import Chance
@@ -30,6 +31,9 @@ RECONCILED: Final = 0.1
 
 LASTING: Final = 0.02
 """In how many things go wrong for days, and with them whoever is away."""
+
+ERASED: Final = 0.1
+"""In how many what is old is erased, and hours are enough for that."""
 
 SECOND_PROMPTS: Final = 0.15
 """In how many prompts come twice."""
@@ -96,6 +100,8 @@ class Plan:
     """The pages' provider tells how much of some money went back; else only that it did."""
     second_prompts: float = 0.0
     """How likely a prompt comes twice."""
+    retention: Retention | None = None
+    """How soon what is old is erased; None: nothing of a history ever is old enough, and nobody looks."""
 
     @classmethod
     def of(cls, seed: int) -> "Plan":
@@ -158,6 +164,7 @@ class Plan:
             chaos_s=span_s,
             says_how_much=more.happens(0.6),
             second_prompts=more.one_of((0.3, 0.8)) if more.happens(SECOND_PROMPTS) else 0.0,
+            retention=_retention(Chance.of(seed, "retention")),
         )
 
 
@@ -190,6 +197,18 @@ _SOMETIMES: Final = (
     (Deed.HAND_OVER, 0.1),
     (Deed.MONEY_RETURNS, 0.08),
 )
+
+
+def _retention(drawn: Chance) -> Retention | None:
+    if not drawn.happens(ERASED):
+        return None
+    return Retention(
+        notices_for=timedelta(minutes=drawn.one_of(_MINUTES)),
+        people_for=timedelta(minutes=drawn.one_of(_MINUTES)),
+    )
+
+
+_MINUTES = (1, 10, 60, 360)
 
 
 def _silence(drawn: Chance, began_s: float, ends_s: float, until_s: float) -> list[Action]:

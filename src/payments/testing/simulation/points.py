@@ -83,13 +83,12 @@ class Telling:
 
     @property
     def violations(self) -> tuple[Violation, ...]:
-        """Promises that it broke. A scene without a fault also has to walk the edges it is about."""
-        missing = [
-            Violation(invariant="scene", subject=self.scene.name, detail=f"It never walks {edge!r}.")
-            for edge in self.scene.walks
-            if not self.points and not self.history.coverage.edges[edge]
-        ]
-        return (*self.history.violations, *missing)
+        """Promises that it broke. A scene without a fault also has to walk and show what it is about."""
+        seen, scene = self.history.coverage, self.scene
+        missing = [f"It never walks {edge!r}." for edge in scene.walks if not seen.edges[edge]]
+        missing += [f"It never shows: {done.value}." for done in scene.shows if not seen.behaviours[done]]
+        untold = [Violation(invariant="scene", subject=scene.name, detail=detail) for detail in missing]
+        return (*self.history.violations, *(() if self.points else untold))
 
     @property
     def struck(self) -> tuple[str, ...]:

@@ -175,6 +175,8 @@ class PlainCipher(Cipher):
         return plain
 
     def open(self, sealed: bytes) -> bytes:
+        if not sealed:
+            raise ValueError("It was erased.")
         return sealed
 
     @property

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import attrs
 
-from payments.adapters.memory.repository import Tables
+from payments.adapters.memory.repository import Tables, without_people
 from payments.application.records import AuditEntry, ReviewLink, StoredChange
 from payments.domain.payment import Payment
 
@@ -69,6 +69,8 @@ class Written:
     postponed: dict[str, datetime] = attrs.field(factory=dict, init=False)
     """By reference, when an attempt is looked at next."""
     postponed_refunds: dict[UUID, datetime] = attrs.field(factory=dict, init=False)
+    nameless: set[UUID] = attrs.field(factory=set, init=False)
+    """Payments whose payers are erased."""
     trail: list[AuditEntry] = attrs.field(factory=list, init=False)
     review_trail: list[ReviewLink] = attrs.field(factory=list, init=False)
     rows: dict[str, dict[Any, Any]] = attrs.field(factory=dict, init=False)
@@ -81,6 +83,7 @@ class Written:
             or self.opened
             or self.postponed
             or self.postponed_refunds
+            or self.nameless
             or self.trail
             or self.review_trail
             or self.rows
@@ -91,7 +94,7 @@ class Written:
         if self.empty:
             return committed
         changed: dict[str, Any] = {}
-        if self.saved or self.opened or self.postponed or self.postponed_refunds:
+        if self.saved or self.opened or self.postponed or self.postponed_refunds or self.nameless:
             changed["payments"] = self._payments(committed.payments)
         if self.trail:
             changed["audit"] = (*committed.audit, *self.trail)
@@ -133,6 +136,7 @@ class Written:
         if self.postponed or self.postponed_refunds:
             for payment_id, payment in payments.items():
                 payments[payment_id] = self._later(payment)
+        payments.update({name: without_people(payments[name]) for name in self.nameless})
         return payments
 
     def _later(self, payment: Payment) -> Payment:

@@ -9,7 +9,9 @@ from typing import Final
 
 import attrs
 
+from payments.application.retention import Retention
 from payments.domain.money import Money
+from payments.testing.simulation.behaviours import Behaviour
 from payments.testing.simulation.plan import Action, Deed, Plan
 
 ORDER: Final = "order_1"
@@ -33,6 +35,10 @@ class Scene:
     """When, what, and through which provider."""
     walks: tuple[str, ...]
     rules: int = 0
+    kept_for: timedelta | None = None
+    """How soon notices are emptied and payers are erased, where that is a part of it."""
+    shows: tuple[Behaviour, ...] = ()
+    """What else has to be seen in it."""
 
     def plan(self) -> Plan:
         """The history, over two processes."""
@@ -50,6 +56,9 @@ class Scene:
                 for at_s, deed, provider in self.deeds
             ),
             chaos_s=LASTS_S,
+            retention=Retention(notices_for=self.kept_for, people_for=self.kept_for)
+            if self.kept_for
+            else None,
         )
 
 
@@ -143,5 +152,13 @@ SCENES: Final = (
         seed=2,
         deeds=((10.0, Deed.INITIATE, "pages"), (3600.0, Deed.RECONCILE, "pages")),
         walks=(_PAID,),
+    ),
+    Scene(
+        name="erased, and reversed by an operator afterwards",
+        seed=0,
+        deeds=((10.0, Deed.INITIATE, "prompts"), (3600.0, Deed.REFUND, "prompts")),
+        walks=(_PAID, _GIVEN_BACK),
+        kept_for=timedelta(minutes=30),
+        shows=(Behaviour.NOTICE_ERASED, Behaviour.PAYER_ERASED),
     ),
 )

@@ -37,7 +37,7 @@ from payments.domain.review import Review
 from payments.testing.simulation.chance import Chance
 from payments.testing.simulation.faults import Fault
 from payments.testing.simulation.processes import Process, Steps, calling
-from payments.testing.simulation.rows import Written, rows_of
+from payments.testing.simulation.rows import GONE, Written, rows_of
 
 T = TypeVar("T")
 Key = tuple[Any, ...]
@@ -464,16 +464,46 @@ class SimulatedTransaction(Transaction):
         key = ("answer", answer.user, answer.operation, answer.key)
         await self._do("drop_answer", lambda t: t.drop_answer(answer), key)
 
-    # No history lasts as long as anything is kept: these find nothing, and nobody calls them.
+    # What is erased is of rows that nobody else holds.
 
     async def erase_notices(self, until: datetime, *, limit: int) -> int:
-        return await self._do("erase_notices", lambda t: t.erase_notices(until, limit=limit))
+        await self._come("erase_notices")
+        view = self._view()
+        free = {d: n for d, n in view.notices.items() if self._free(("notice", n.notice_id))}
+        inner = MemoryTransaction(view.having(notices=free))
+        done = await inner.erase_notices(until, limit=limit)
+        emptied = {d: n for d, n in inner.tables.notices.items() if n is not free[d]}
+        await self._lock(*(("notice", notice.notice_id) for notice in emptied.values()))
+        self._learn_rows("notices", emptied)
+        return done
 
     async def erase_people(self, until: datetime, *, limit: int) -> int:
-        return await self._do("erase_people", lambda t: t.erase_people(until, limit=limit))
+        await self._come("erase_people")
+        view = self._view()
+        free = {name: p for name, p in view.payments.items() if self._free(("payment", name))}
+        inner = MemoryTransaction(view.having(payments=free))
+        done = await inner.erase_people(until, limit=limit)
+        nameless = [p for name, p in inner.tables.payments.items() if p is not free[name]]
+        mails = {name: m for name, m in inner.tables.messages.items() if m is not view.messages[name]}
+        await self._lock(
+            *(("payment", payment.payment_id) for payment in nameless),
+            *(("attempt", attempt.reference) for payment in nameless for attempt in payment.attempts),
+            *(("message", name) for name in mails),
+        )
+        self._written.nameless.update(payment.payment_id for payment in nameless)
+        self._learn_rows("messages", mails)
+        return done
 
     async def forget_answers(self, now: datetime, *, limit: int) -> int:
-        return await self._do("forget_answers", lambda t: t.forget_answers(now, limit=limit))
+        await self._come("forget_answers")
+        view = self._view()
+        free = {key: answer for key, answer in view.answers.items() if self._free(("answer", *key))}
+        inner = MemoryTransaction(view.having(answers=free))
+        done = await inner.forget_answers(now, limit=limit)
+        gone = [key for key in free if key not in inner.tables.answers]
+        await self._lock(*(("answer", *key) for key in gone))
+        self._learn_rows("answers", dict.fromkeys(gone, GONE))
+        return done
 
     async def _do(self, step: str, statement: Callable[[MemoryTransaction], Awaitable[T]], *keys: Key) -> T:
         await self._come(step)

@@ -1,7 +1,8 @@
-"""The workers of all processes: inbox, outbox and sweep, at work whenever something is due.
+"""The workers of all processes: inbox, outbox, sweep and erasing, at work whenever something is due.
 
-A real worker looks twice a second. Most looks find nothing, and a history would consist of them; so here each
-look is taken when something has become due, by one process or by several at once.
+A real worker looks twice a second, and once an hour for what is to be erased. Most looks find nothing, and a
+history would consist of them; so here each look is taken when something has become due, by one process or by
+several at once.
 """
 
 import asyncio
@@ -13,7 +14,9 @@ import attrs
 
 from payments.adapters.memory.repository import Tables
 from payments.application.payments import Payments
+from payments.application.retention import Retention
 from payments.testing.simulation.chance import Chance
+from payments.testing.simulation.erasing import ends_s
 from payments.testing.simulation.processes import BEGINNING, Machine, Process
 
 TROUBLE_S: Final = 2.0
@@ -24,7 +27,10 @@ LOOK_S: Final = 0.5
 
 LONGEST_LOOK_S: Final = 300.0
 
-ROUNDS: Final = ("inbox", "outbox", "sweep")
+LATE_S: Final = 3600.0
+"""So long after it was due everybody has looked for what is to be erased, as the service has it."""
+
+ROUNDS: Final = ("inbox", "outbox", "sweep", "erasing")
 
 
 @attrs.define(eq=False)
@@ -37,6 +43,8 @@ class Workers:
     _machines: tuple[Machine, ...]
     _tables: Callable[[], Tables]
     _trouble: Callable[[str, BaseException], None]
+    _retention: Retention | None = None
+    """How long is kept what is erased; None: no history lasts as long, and nobody looks."""
     _planned: dict[str, asyncio.TimerHandle] = attrs.field(factory=dict, init=False)
     _vain_s: dict[str, float] = attrs.field(factory=dict, init=False)
     """By round: how long nobody looks again after looks in vain."""
@@ -70,6 +78,11 @@ class Workers:
         """Whether nothing is due, now or ever."""
         return not self._busy and all(due_s is None for due_s in self._due().values())
 
+    def late(self) -> bool:
+        """Whether something is old enough to be erased, and has been for so long that somebody looked."""
+        due_s = self._due()["erasing"]
+        return due_s is not None and due_s + LATE_S < self._loop.time()
+
     def _due(self) -> dict[str, float | None]:
         """By round, when it is due; worked out anew only where its table has changed."""
         tables = self._tables()
@@ -77,11 +90,15 @@ class Workers:
             for name, due_s in _DUE.items():
                 if getattr(tables, _TABLE[name]) is not getattr(self._seen, _TABLE[name]):
                     self._due_s[name] = due_s(tables)
+            if self._retention is not None:
+                self._due_s["erasing"] = ends_s(tables, self._retention)
             self._seen = tables
         return self._due_s
 
     def _go(self, name: str) -> None:
         """One process takes the round, and others perhaps at the same moment."""
+        if self.asleep:
+            return
         able = [m for m in self._machines if m.process.alive and not m.process.stopping]
         free = [m for m in able if (m.process, name) not in self._busy]
         if not free:
@@ -113,6 +130,7 @@ class Workers:
             "inbox": payments.process_notices,
             "outbox": payments.deliver,
             "sweep": payments.sweep,
+            "erasing": payments.erase,
         }
         return steps[name]
 

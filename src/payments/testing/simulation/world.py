@@ -101,6 +101,7 @@ class World(Host):
             self.machines,
             lambda: self.database.committed,
             self.judge.trouble,
+            self.plan.retention,
         )
         self.database.watchers.append(self._committed)
         for order_id, amount in self.plan.orders:
