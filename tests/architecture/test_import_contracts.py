@@ -8,11 +8,14 @@ import sys
 import sysconfig
 import tomllib
 from collections.abc import Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -147,6 +150,22 @@ def complaints(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 def test_the_import_contracts_hold() -> None:
     answer = lint(ROOT / "src")
     assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_every_dependency_but_attrs_is_kept_out_of_the_core() -> None:
+    project = SETTINGS["project"]
+    declared = {
+        canonicalize_name(Requirement(text).name)
+        for text in project["dependencies"] + project["optional-dependencies"]["demo"]
+    }
+    installed = packages_distributions()
+    forbidden = {
+        canonicalize_name(installed[package][0])
+        for contract in ("pure-core", "no-clock-no-chance")
+        for package in CONTRACTS[contract]["forbidden_modules"]
+        if package not in sys.stdlib_module_names
+    }
+    assert declared - forbidden == {"attrs"}
 
 
 def test_every_contract_is_broken_on_purpose_below() -> None:

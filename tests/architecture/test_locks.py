@@ -1,7 +1,10 @@
 """The lock files pin bytes, name no host, and stay above the releases that mend known faults."""
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,44 @@ def test_tests_run_on_the_versions_the_service_runs_on() -> None:
 def test_mutants_are_judged_by_the_versions_the_tests_run_on() -> None:
     judging, testing = locked("mutation.lock"), locked("dev.lock")
     assert all(testing[name] == judging[name] for name in judging.keys() & testing.keys())
+
+
+@pytest.mark.parametrize("name", ["run", "dev", "mutation", "bench"])
+def test_a_lock_satisfies_what_it_was_made_for(name: str) -> None:
+    versions = {package: version for package, (version, _) in locked(f"{name}.lock").items()}
+    lines = (ROOT / "requirements" / f"{name}.in").read_text(encoding="utf-8").splitlines()
+    wanted = [Requirement(line) for line in lines if not line.startswith("#")]
+    assert wanted
+    for requirement in wanted:
+        assert versions[canonicalize_name(requirement.name)] in requirement.specifier, str(requirement)
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {
+        canonicalize_name(Requirement(text).name)
+        for text in project["dependencies"] + project["optional-dependencies"]["demo"]
+    }
+    installed = packages_distributions()
+    imported = {
+        canonicalize_name(installed[package][0])
+        for path in (ROOT / "src").rglob("*.py")
+        for package in _imported(path)
+        if package not in sys.stdlib_module_names and package != "payments"
+    }
+    # The test kit serves whoever has these: pytest loads its plugin, and its strategies are for Hypothesis.
+    assert imported - {"pytest", "hypothesis"} == declared
+
+
+def _imported(path: Path) -> set[str]:
+    """The top-level packages that a module imports, wherever in it."""
+    named = set[str]()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            named |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            named.add((node.module or "").partition(".")[0])
+    return named
 
 
 def test_the_running_lock_satisfies_every_declared_dependency() -> None:

@@ -33,7 +33,6 @@ NOT_OURS: Final = (
     "jsonschema",
     "jwt",
     "msgspec",
-    "phonenumbers",
     "prometheus_client",
     "punq",
     "rich.console",
