@@ -1,7 +1,10 @@
 """What a user installs: the wheel holds every file of the package, not the Python ones alone."""
 
+import os.path
+import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -10,19 +13,23 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The names inside a freshly built wheel."""
-    folder = tmp_path_factory.mktemp("wheel")
+def built(kind: str, folder: Path) -> Path:
+    """A freshly built wheel or sdist."""
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
+        [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder],
         cwd=ROOT,
         check=True,
         capture_output=True,
         timeout=60,
     )
-    (built,) = folder.glob("payments-*.whl")
-    return zipfile.ZipFile(built).namelist()
+    (one,) = folder.glob("payments-*")
+    return one
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The names inside the wheel."""
+    return zipfile.ZipFile(built("wheel", tmp_path_factory.mktemp("wheel"))).namelist()
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: list[str]) -> None:
@@ -53,3 +60,18 @@ def test_templates_static_files_and_migrations_travel_along(place: str, wheel: l
 
 def test_nothing_but_the_package_is_in_the_wheel(wheel: list[str]) -> None:
     assert {name.partition("/")[0] for name in wheel} <= {"payments", "payments-0.1.0.dist-info"}
+
+
+def test_the_source_distribution_holds_all_that_its_documents_lead_to(tmp_path: Path) -> None:
+    with tarfile.open(built("sdist", tmp_path)) as packed:
+        names = {name.partition("/")[2] for name in packed.getnames()}
+    folders = {str(parent) for name in names for parent in Path(name).parents}
+    links = {
+        (document, os.path.normpath(Path(document).parent / link))
+        for document in names
+        if document.endswith(".md")
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", (ROOT / document).read_text(encoding="utf-8"))
+        if "://" not in link
+    }
+    assert len(links) > 100
+    assert {(document, place) for document, place in links if place not in names | folders} == set()
