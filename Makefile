@@ -110,7 +110,7 @@ docs: $(VENV)/dev.stamp ## write the tables and diagrams of docs/ anew, from the
 provider: $(VENV)/dev.stamp ## begin a gateway for another provider (NAME=...), with contract tests that run at once
 	@$(BIN)/python -m docs.new_provider "$(NAME)"
 
-# Both locks name versions and hashes and no host. The development lock holds the running one.
+# The locks name versions and hashes and no host. The development lock holds the running one.
 COMPILE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate $(LOCKFLAGS)
 LOCKFLAGS ?=
@@ -124,8 +124,8 @@ lock: ## write requirements/*.lock anew (LOCKFLAGS=--upgrade takes newer version
 	@$(COMPILE) requirements/mutation.in --constraint requirements/dev.lock -o requirements/mutation.lock
 	@$(COMPILE) requirements/bench.in -o requirements/bench.lock
 
-clean: ## remove the environment and what the tools left behind
-	@rm -rf $(VENV) .venv-lock .venv-bench .mutation .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+clean: ## remove the environments and what the tools left behind
+	@rm -rf $(VENV) .venv-lock .venv-bench .mutation .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis build dist
 
 # ---- the environment: one for running and for testing, remade when a lock or pyproject.toml changes
 
