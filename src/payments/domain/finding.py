@@ -1,4 +1,8 @@
-"""What a provider answered about one attempt, what we knew by then, and what came of it."""
+"""What a provider answered about one attempt, what we knew by then, and what came of it.
+
+Every effect of an answer makes a settlement of a finding. What they have in common stands here, too: learning
+the provider's own name, and asking a person.
+"""
 
 from datetime import datetime, timedelta
 from uuid import UUID

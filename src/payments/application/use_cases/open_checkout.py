@@ -61,7 +61,7 @@ T = TypeVar("T")
 
 @attrs.frozen(kw_only=True)
 class Initiation:
-    """What one initiate is about."""
+    """What one initiate is about, from the order as it was read until there is a checkout."""
 
     order: Order
     wish: Wish
@@ -87,7 +87,10 @@ class OpenCheckout:
     async def claim(
         self, run: Initiation, payment: Payment | None, *, superseding: str | None, page_closed: bool
     ) -> tuple[Payment, Attempt | None]:
-        """Put a new attempt on disk; None instead of it when another request was faster."""
+        """Put a new attempt on disk; None in its place where nothing is to be opened for it.
+
+        Another request was faster, money came, or its commit took so long that others may take it for lost.
+        """
         if payment is not None:
             for page in pages_to_close(payment, self._clock.now()):
                 await self._close(payment, page, reason=None, actor="system", cause="initiate")
@@ -155,7 +158,13 @@ class OpenCheckout:
         return await self._write(payment, change, actor=f"payer:{payment.payer}")
 
     async def open(self, run: Initiation, payment: Payment, attempt: Attempt) -> Payment:
-        """Ask the provider for a checkout, at most once, and record whatever came of it."""
+        """Ask the provider for a checkout, at most once, and record whatever came of it.
+
+        Raises:
+            ProviderRejected, ProviderUnavailable, OutcomeUnknown: what the provider said, or did not say.
+            PaymentAlreadyProcessed, PaymentInReview, PaymentInFlight: somebody ended the attempt meanwhile,
+                and its prompt may be on the phone.
+        """
         if attempt.on_delivery:
             # It was opened in the transaction that claimed it: nobody outside has a part in it.
             return payment
@@ -182,7 +191,7 @@ class OpenCheckout:
         return await _to_its_end(self._record(run, payment, attempt, checkout))
 
     async def lost(self, payment: Payment, attempt: Attempt, detail: str) -> Payment:
-        """Record that nobody can tell what became of a claim."""
+        """Record that nobody can tell what became of a claim; nothing, where somebody can by now."""
         return await self._write(
             payment,
             lambda locked: lost(locked, attempt.reference, detail=detail, now=self._clock.now()),
@@ -319,6 +328,12 @@ def _opened_by_us(claimed: Change, attempt: Attempt) -> Change:
 
 
 def refuse_settled(payment: Payment | None, user_id: str) -> None:
+    """Make sure that nothing of the user's has settled or is held. Of others' payments nothing is told.
+
+    Raises:
+        PaymentAlreadyProcessed: it is paid.
+        PaymentInReview: money arrived, and a person decides about it.
+    """
     if payment is None or payment.payer != user_id:
         return
     if payment.status is PaymentStatus.SUCCESS:
@@ -333,4 +348,5 @@ def handed_out_of(payment: Payment | None) -> frozenset[tuple[str, datetime | No
 
 
 def facts_of(payment: Payment) -> dict[str, str]:
+    """What an error tells of the payment it is about."""
     return {"payment_id": str(payment.payment_id)}

@@ -74,9 +74,10 @@ _SAYS_ONLY: Final = {
 
 @attrs.frozen
 class SettlePayment:
-    """Ask about one reference and apply what the provider attests. The one way money state changes.
+    """Ask about one reference and apply what the provider attests.
 
-    Redirects, notices, the sweep, initiate, cancel and operators all come through here.
+    Redirects, notices, the sweep, initiate, cancel and operators all come through here. What a collector
+    recorded, or a person vouches for, is applied without a question (``collect_cash``, ``attesting``).
     """
 
     _clock: Clock
