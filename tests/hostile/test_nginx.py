@@ -4,7 +4,9 @@ import asyncio
 import hmac
 import json
 import re
+import ssl
 import time
+import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -249,6 +251,37 @@ async def test_only_the_service_of_that_name_is_served_and_only_by_tls(shop: Sho
         await asyncio.open_connection(
             "localhost", shop.proxy.tls_port, ssl=tls, server_hostname="evil.example"
         )
+
+
+async def test_old_tls_and_old_ways_of_sealing_are_refused(readable: Path) -> None:
+    with in_front_of(9, readable) as alone:
+
+        async def version(ciphers: str, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2) -> str | None:
+            """The version that is agreed on by somebody who knows no other; None where it is none."""
+            tls = alone.tls()
+            tls.minimum_version, tls.maximum_version = newest, newest
+            tls.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+            try:
+                _, writer = await asyncio.open_connection("localhost", alone.tls_port, ssl=tls)
+            except ssl.SSLError:
+                return None
+            told: str = writer.get_extra_info("ssl_object").version()
+            writer.close()
+            return told
+
+        async def listening() -> str | None:
+            try:
+                return await version("ECDHE-ECDSA-AES128-GCM-SHA256")
+            except ConnectionRefusedError:
+                return None
+
+        assert await until(listening, bool) == "TLSv1.2"
+        assert await version("DEFAULT", ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            assert await version("ALL", ssl.TLSVersion.TLSv1_1) is None
+        for refused in ("ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES128-CCM"):
+            assert await version(refused) is None, refused
 
 
 async def test_no_secret_address_is_in_any_log_of_nginx(shop: Shop) -> None:
