@@ -56,6 +56,10 @@ class Figure:
     worker_mib: float | None = None
     start_s: float | None = None
     refused: int = 0
+    broken: int = 0
+    """Connections that were refused or broken off."""
+    overdue: int = 0
+    """Answers that took longer than ten seconds, and are in no percentile."""
     left: int = 0
     """Webhooks that were answered and not settled yet when this gave up waiting."""
     answers: int
@@ -338,6 +342,8 @@ class Round:
             worker_mib=max(family.own_mib(), default=0.0),
             start_s=self._start_s,
             refused=answers.refused,
+            broken=answers.broken,
+            overdue=answers.late,
             answers=answers.answers,
             **more,
         )

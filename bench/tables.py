@@ -23,6 +23,8 @@ _COLUMNS: Final = (
     ("worker_mib", "MiB", 0),
     ("start_s", "start s", 2),
     ("refused", "refused", 0),
+    ("broken", "broken", 0),
+    ("overdue", "overdue", 0),
     ("left", "left", 0),
 )
 

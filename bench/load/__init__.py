@@ -30,11 +30,11 @@ class Answers:
     p99_ms: float
     most_ms: float
     refused: int = 0
-    """Answers that were not 2xx."""
+    """Answers of 400 and above, as wrk counts them."""
     broken: int = 0
     """Connections that were refused or broken off."""
     late: int = 0
-    """Requests that were not answered within ten seconds."""
+    """Answers that took longer than ten seconds: they are counted, and wrk has them in no percentile."""
 
     @property
     def rate_per_s(self) -> float:

@@ -49,6 +49,12 @@ def test_a_table_shows_what_was_measured_with_its_ratio_to_the_peer() -> None:
     assert django == f"| 16 | 0 | {DJANGO} | 100 | 40.0 | 1.00x |"
 
 
+def test_a_table_shows_what_broke_or_came_too_late_for_its_percentiles() -> None:
+    titles, _, ours, _ = table([*ROUNDS, figure(OURS, 3, 400.0, broken=3, overdue=1)]).splitlines()[-4:]
+    assert titles == "| c | provider ms | server | a second | p99 ms | broken | overdue | / Django |"
+    assert ours.startswith(f"| 16 | 0 | {OURS} | 400 | 20.0 | 0 | 0 |")
+
+
 def test_goals_say_what_is_reached_and_what_was_not_measured() -> None:
     found = {goal.name: goal for goal in goals(ROUNDS)}
     rate = found["initiate, requests/s against Django"]
