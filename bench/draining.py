@@ -3,6 +3,7 @@
 ``python -m bench.draining`` is one of them; with ``--what sweep`` it asks about what is due, at the provider
 of the settings. They are those of the environment; orders service and mail take the places of those it
 names, and accept at once. It says that it is ready, waits for a line, and begins; then it says what it did.
+Its log goes to standard error, as the worker's does: a pipe that nobody reads would fill up and stop it.
 """
 
 import argparse
@@ -10,9 +11,11 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from typing import IO
 
 import attrs
 
@@ -22,6 +25,7 @@ from payments.application.ports.notifier import Notifier
 from payments.application.ports.orders import Order, Orders
 from payments.application.records import Message
 from payments.bootstrap import Parts
+from payments.entrypoints.logging import configure_logging
 
 
 class TakesAll(Orders, Notifier):
@@ -56,6 +60,7 @@ def drained(
     """Have so many processes, which begin at once, work until nothing is due or the time is up."""
     command = [sys.executable, "-m", "bench.draining", "--what", what, "--seconds", str(seconds)]
     with ExitStack() as ended:
+        logs = [ended.enter_context(tempfile.TemporaryFile()) for _ in range(processes)]
         working = [
             ended.enter_context(
                 subprocess.Popen(
@@ -64,27 +69,28 @@ def drained(
                     env={**clean(), **environ},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
+                    stderr=log,
                     text=True,
                 )
             )
-            for _ in range(processes)
+            for log in logs
         ]
         for process in working:
             ended.callback(process.kill)
-        for process in working:
+        for process, log in zip(working, logs, strict=True):
             assert process.stdout is not None
             if not process.stdout.readline():
-                raise RuntimeError(f"bench.draining: {process.communicate()[1][-800:]}")
+                process.wait()
+                raise RuntimeError(f"bench.draining: {_end_of(log)}")
         for process in working:
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
         told = []
-        for process in working:
-            out, err = process.communicate(timeout=seconds + 120)
+        for process, log in zip(working, logs, strict=True):
+            out, _ = process.communicate(timeout=seconds + 120)
             if process.returncode:
-                raise RuntimeError(f"bench.draining: {err[-800:]}")
+                raise RuntimeError(f"bench.draining: {_end_of(log)}")
             told.append(json.loads(out.splitlines()[-1]))
     return Drained(
         done=sum(each["done"] for each in told),
@@ -93,10 +99,17 @@ def drained(
     )
 
 
+def _end_of(log: IO[bytes]) -> str:
+    """The last of what was written to ``log``."""
+    log.seek(0)
+    return log.read().decode(errors="replace")[-800:]
+
+
 async def work(what: str, seconds: float) -> dict[str, float]:
     """Do what is due, in the worker's own portions, until nothing is or the time is up."""
-    taking, done = TakesAll(), 0
-    async with open_payments(Settings.from_env(), Parts(orders=taking, notifier=taking)) as payments:
+    taking, done, settings = TakesAll(), 0, Settings.from_env()
+    configure_logging(settings.logging, sys.stderr)
+    async with open_payments(settings, Parts(orders=taking, notifier=taking)) as payments:
         step = payments.deliver if what == "deliver" else payments.sweep
         print("ready", flush=True)
         sys.stdin.readline()

@@ -6,7 +6,10 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from typing import Final
+
+import psutil
 
 from bench import rows
 from bench.draining import drained
@@ -86,18 +89,20 @@ def check(place: Place, size: int) -> Iterator[Fact]:
     server = ours(place.url(f"bench_{size}"), 2)
     command = (str(server.command[0]), "check", "--json")
     began, most_mib = time.perf_counter(), 0.0
-    process = subprocess.Popen(
-        command, env={**clean(), **server.environ}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    # What it finds may be more than a pipe takes that nobody reads.
+    with (place.folder / "check.json").open("wb") as found:
+        process = subprocess.Popen(
+            command, env={**clean(), **server.environ}, stdout=found, stderr=subprocess.STDOUT
+        )
     while process.poll() is None:
         if time.perf_counter() - began > _CHECKED_WITHIN_S:
             process.kill()
             process.wait()
             raise RuntimeError(f"payments check took longer than {_CHECKED_WITHIN_S:,.0f} s.")
-        members = Family(process.pid).members()
-        most_mib = max(
-            [most_mib, *(member.memory_info().rss / MIB for member in members if member.is_running())]
-        )
+        for member in Family(process.pid).members():
+            # It may end in this very moment.
+            with suppress(psutil.NoSuchProcess):
+                most_mib = max(most_mib, member.memory_info().rss / MIB)
         time.sleep(0.5)
     took_s = time.perf_counter() - began
     yield Fact(part="check", what="exit code of payments check", measured=process.returncode, at_most=0)

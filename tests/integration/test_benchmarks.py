@@ -43,6 +43,30 @@ def test_a_short_round_measures_every_cell_and_its_rows_agree(tmp_path: Path) ->
 
 
 @pytest.mark.stories
+def test_what_works_on_a_backlog_writes_its_log_where_it_stops_nobody(tmp_path: Path) -> None:
+    server = ours(str(tmp_path / "due.db"), 1)
+    server.make_tables(lambda _url, _sql: None)
+    for portion in rows.together(rows.due(5)):
+        rows.write(portion, server.database)
+    # Nobody answers there, which is logged, too.
+    nowhere = {"PAYMENTS_CHAPA_BASE_URL": f"http://127.0.0.1:{free_port()}"}
+    working = subprocess.run(
+        [sys.executable, "-m", "bench.draining", "--what", "sweep", "--seconds", "20"],
+        cwd=ROOT,
+        env=os.environ | dict(server.environ) | nowhere,
+        input="go\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert working.returncode == 0, working.stderr
+    ready, told = working.stdout.splitlines()
+    assert (ready, json.loads(told)["done"]) == ("ready", 5)
+    assert working.stderr.count('"provider call"') >= 5
+
+
+@pytest.mark.stories
 def test_payments_stored_in_bulk_keep_every_promise(tmp_path: Path) -> None:
     server = ours(str(tmp_path / "bulk.db"), 1)
     server.make_tables(lambda _url, _sql: None)
