@@ -36,7 +36,10 @@ _NEVER_PAYABLE: Final = frozenset({Reason.REFUSED, Reason.NOT_SENT, Reason.NEVER
 
 
 def watched(settlement: Settlement, finding: Finding, known: Attempt) -> Change:
-    """The change with the next look planned. Where there is none after silence, a person is asked."""
+    """The change with the next look planned. Where there is none after silence, a person is asked.
+
+    ``known`` is how the attempt was before this look.
+    """
     change, rule = settlement.change, settlement.rule
     attempt = change.payment.attempt(finding.reference)
     if attempt.checks > known.checks and _asks_for_the_rest(change.payment, rule, finding):

@@ -1,4 +1,7 @@
-"""What is to be erased, and when; told from the tables alone, and not as the stores tell it (ADR 0026)."""
+"""What is to be erased, and when: told from the tables alone, and not as the stores find it (ADR 0026).
+
+Only what of a payment names its payer is taken from the store in memory (``without_people``).
+"""
 
 from payments.adapters.memory.repository import Tables, without_people
 from payments.application.records import ERASED, Destination, MessageState
