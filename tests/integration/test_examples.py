@@ -1,6 +1,9 @@
 """The examples run, each as its own docstring says."""
 
+import base64
+import hmac
 import runpy
+import time
 from pathlib import Path
 
 import attrs
@@ -10,8 +13,6 @@ import pytest
 
 from examples.mount import SETTINGS
 from examples.mount import app as mounted_shop
-from examples.orders_receiver import ORDERS, SECRETS
-from examples.orders_receiver import app as receiver
 from examples.own_orders import TestShopOrders  # noqa: F401 -- collected here: each of its tests runs
 from examples.test_acme_gateway import TestAcme  # noqa: F401 -- collected here: each of its tests runs
 from payments.adapters.orders.http import HttpOrders
@@ -23,6 +24,7 @@ from tests.serving import plain_client, serving
 pytestmark = pytest.mark.anyio
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SECRET = "whsec_" + "C" * 44
 
 
 def test_one_payment_is_made_inside_a_program(capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,21 +55,49 @@ async def test_payments_answer_inside_another_application() -> None:
         assert (absent.status_code, absent.json()["code"]) == (404, "order_not_found")
 
 
-async def test_a_receiver_believes_what_is_signed_and_goes_by_the_sequence() -> None:
-    async with serving(receiver) as url, plain_client() as client:
-        teller = _teller(client, url, SECRETS)
+async def test_a_receiver_believes_what_is_signed_and_goes_by_the_sequence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PAYMENTS_ORDERS_SIGNING_SECRETS", f"whsec_{'B' * 44}, {SECRET}")
+    receiver = runpy.run_path(str(EXAMPLES / "orders_receiver.py"))
+    orders = receiver["ORDERS"]
+    async with serving(receiver["app"]) as url, plain_client() as client:
+        teller = _teller(client, url, SECRET)
         await teller.tell(A_MESSAGE)
         await teller.tell(A_MESSAGE)
         failed = A_MESSAGE.body.replace(b'"paid"', b'"failed"')
         await teller.tell(attrs.evolve(A_MESSAGE, body=failed))
-        assert ORDERS[A_MESSAGE.order_id]["payment_status"] == "paid"
+        assert orders[A_MESSAGE.order_id]["payment_status"] == "paid"
         newer = failed.replace(b'"sequence": 1', b'"sequence": 3')
         await teller.tell(attrs.evolve(A_MESSAGE, body=newer))
-        assert ORDERS[A_MESSAGE.order_id]["payment_status"] == "failed"
+        assert orders[A_MESSAGE.order_id]["payment_status"] == "failed"
         forger = _teller(client, url, "whsec_" + "A" * 44)
         with pytest.raises(DeliveryFailed, match="401"):
             await forger.tell(attrs.evolve(A_MESSAGE, order_id="order_124"))
-        assert "order_124" not in ORDERS
+        assert "order_124" not in orders
+
+
+@pytest.mark.parametrize("secrets", [None, "", "whsec_", " , "])
+async def test_a_receiver_without_a_secret_believes_nobody(
+    secrets: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PAYMENTS_ORDERS_SIGNING_SECRETS", raising=False)
+    if secrets is not None:
+        monkeypatch.setenv("PAYMENTS_ORDERS_SIGNING_SECRETS", secrets)
+    receiver = runpy.run_path(str(EXAMPLES / "orders_receiver.py"))
+    body, sent_at = A_MESSAGE.body, str(int(time.time()))
+    signed = f"{A_MESSAGE.message_id}.{sent_at}.".encode() + body
+    headers = {"webhook-id": str(A_MESSAGE.message_id), "webhook-timestamp": sent_at}
+    async with serving(receiver["app"]) as url, plain_client() as client:
+        for key in (b"", b"x" * 32):
+            signature = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+            told = await client.patch(
+                f"{url}/orders/{A_MESSAGE.order_id}/",
+                content=body,
+                headers={**headers, "webhook-signature": f"v1,{signature}"},
+            )
+            assert told.status_code == 401
+    assert receiver["ORDERS"] == {}
 
 
 def _teller(client: httpx.AsyncClient, url: str, secret: str) -> HttpOrders:
