@@ -16,11 +16,14 @@ from starlette.routing import Route
 
 from examples import acme
 from examples.acme import AcmeSettings
+from examples.acme.api import AcmeAnswer
+from examples.acme.checkouts import checkout_of
 from payments.adapters.http_client import open_http_client
 from payments.adapters.providers.surroundings import Surroundings
 from payments.adapters.secret import Secret
 from payments.adapters.system import SystemClock
 from payments.application.ports.providers import Provider, RawNotice
+from payments.domain.errors import OutcomeUnknown
 from payments.domain.evidence import Mode
 from payments.domain.money import Money
 from payments.testing.contracts.gateway import OutsideGatewayContract, OutsideStage
@@ -157,3 +160,19 @@ class TestAcme(OutsideGatewayContract):
                 settings=settings,
                 surroundings=surroundings,
             )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/p-1",
+        "http://pay.acme.example/p-1",
+        "https://a@pay.acme.example/p-1",
+        "",
+        "no address",
+    ],
+)
+def test_no_payer_is_sent_to_a_page_that_is_not_acmes(url: str) -> None:
+    settings = AcmeSettings(mode=Mode.LIVE, secret_key=Secret(KEY))
+    with pytest.raises(OutcomeUnknown):
+        checkout_of(AcmeAnswer(status=201, body={"reference": "p-1", "url": url}), settings)

@@ -1,7 +1,8 @@
 """Acme: a provider made up for this example, whole and small. ``make provider NAME=...`` begins one from it.
 
 Its fact sheet fits here. ``POST /checkouts`` with ``{reference, amount_minor, currency, return_url}`` answers
-201 ``{reference, url}``, 409 for a reference that was used, and 422 ``{error}`` for whatever else is wrong.
+201 ``{reference, url}``, the page being on ``pay.acme.example``, 409 for a reference that was used, and 422
+``{error}`` for whatever else is wrong.
 ``GET /checkouts/{reference}`` answers ``{reference, state, amount_minor, currency, mode, transaction,
 tries}``; ``state`` is ``open``, ``failed``, ``paid`` or ``returned``. An unknown reference is 404
 ``{"error": "unknown_reference"}``, a refused key 401. A webhook is ``{type, reference}``, and

@@ -7,6 +7,8 @@ from typing import Final
 import attrs
 
 from examples.acme.api import AcmeAnswer, AcmeApi
+from examples.acme.settings import REAL_API_HOST, AcmeSettings
+from payments.adapters.payers_pages import may_be_handed_out
 from payments.application.ports.providers import Checkout, CheckoutRequest, Checkouts, Range
 from payments.domain.errors import GatewayError, OutcomeUnknown, ProviderRejected, ProviderUnavailable
 from payments.domain.money import Money
@@ -16,6 +18,7 @@ RANGES: Final[Mapping[str, Range]] = {
 }
 """By currency: the least and the most."""
 
+_PAGE_HOST: Final = "pay.acme.example"
 _REFUSALS: Final = range(400, 500)
 
 
@@ -35,19 +38,27 @@ class AcmeCheckouts(Checkouts):
             "currency": request.amount.currency.code,
             "return_url": request.return_url,
         }
-        return checkout_of(await self._api.call("POST", "/checkouts", fields))
+        return checkout_of(await self._api.call("POST", "/checkouts", fields), self._api.settings)
 
 
-def checkout_of(answer: AcmeAnswer) -> Checkout:
-    """The page that ``answer`` gives.
+def checkout_of(answer: AcmeAnswer, settings: AcmeSettings) -> Checkout:
+    """The page that ``answer`` gives. No payer is sent to another one than Acme's.
 
     Raises:
         ProviderRejected: a definite no.
         ProviderUnavailable: asked to come back later, and nothing was done.
         OutcomeUnknown: anything else; there may be a checkout.
     """
-    if answer.status == HTTPStatus.CREATED and answer.text("url").startswith(("https://", "http://")):
-        return Checkout(url=answer.text("url"))
+    url = answer.text("url")
+    is_acmes = may_be_handed_out(
+        url,
+        page_host=_PAGE_HOST,
+        api_host=REAL_API_HOST,
+        base_url=settings.base_url,
+        mode=settings.mode,
+    )
+    if answer.status == HTTPStatus.CREATED and is_acmes:
+        return Checkout(url=url)
     raise _refusal(answer)
 
 

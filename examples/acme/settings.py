@@ -8,7 +8,8 @@ from payments.adapters.environment import Environment
 from payments.adapters.secret import Secret
 from payments.domain.evidence import Mode
 
-REAL_BASE_URL: Final = "https://api.acme.example/v1"
+REAL_API_HOST: Final = "api.acme.example"
+REAL_BASE_URL: Final = f"https://{REAL_API_HOST}/v1"
 
 
 @attrs.frozen(kw_only=True)

@@ -14,7 +14,10 @@ import pytest
 from examples.mount import SETTINGS
 from examples.mount import app as mounted_shop
 from examples.own_orders import TestShopOrders  # noqa: F401 -- collected here: each of its tests runs
-from examples.test_acme_gateway import TestAcme  # noqa: F401 -- collected here: each of its tests runs
+from examples.test_acme_gateway import (  # noqa: F401 -- collected here: each of its tests runs
+    TestAcme,
+    test_no_payer_is_sent_to_a_page_that_is_not_acmes,
+)
 from payments.adapters.orders.http import HttpOrders
 from payments.adapters.system import SystemClock
 from payments.domain.errors import DeliveryFailed
