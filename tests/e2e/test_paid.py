@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from payments.application.sequences import place_of
-from tests.e2e.story import ORDER, Story, problem, until
+from tests.e2e.story import ORDER, Story, problem
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +46,8 @@ async def test_paid_and_the_webhook_comes_first(story: Story) -> None:
 
 
 async def test_paid_and_the_payer_is_back_first(story: Story) -> None:
-    await story.outside.switch_chapa(after_payment=["redirect", "callback", "webhook"])
+    # By itself the webhook would come half a second later, and on a busy machine overtake the payer.
+    await story.outside.switch_chapa(webhook_lost=True)
     opened = await story.initiated()
 
     page = await story.browser.pay(opened["checkout_url"])
@@ -54,10 +55,8 @@ async def test_paid_and_the_payer_is_back_first(story: Story) -> None:
     assert page.url.params["status"] == "success", "the payer's return alone settles it"
     assert story.count("notices") == 0
     await the_order_is_paid_and_everybody_knows(story, opened["payment_id"])
-    (webhook,) = await until(
-        lambda: story.outside.webhooks(opened["reference"]), lambda hooks: hooks[0]["state"] != "pending"
-    )
-    assert webhook["tries"][-1]["status"] == 200
+    (webhook,) = await story.outside.webhooks(opened["reference"])
+    assert await story.outside.redeliver(webhook) == 200
     await story.until_at_rest()
     await story.told_once("paid")
     await story.tells(
