@@ -86,7 +86,10 @@ async def test_the_answer_to_a_push_may_never_come(daraja: Daraja) -> None:
     headers = {"Authorization": f"Bearer {await daraja.token()}"}
     with pytest.raises(httpx.ReadTimeout):
         await daraja.client.post(
-            "/mpesa/stkpush/v1/processrequest", json=daraja.push_fields(), headers=headers, timeout=0.2
+            "/mpesa/stkpush/v1/processrequest",
+            json=daraja.push_fields(),
+            headers=headers,
+            timeout=httpx.Timeout(10.0, read=0.3),
         )
     assert await prompts(daraja) == 1
 

@@ -67,7 +67,9 @@ async def test_a_refund_can_be_made_without_an_answer(paystack: PaystackSandbox)
     number = (await paystack.verified("ord-1"))["id"]
     await paystack.switch("ord-1", fault="never_answer", fault_on="refund")
     with pytest.raises(httpx.ReadTimeout):
-        await paystack.client.post("/refund", json={"transaction": number}, timeout=0.2)
+        await paystack.client.post(
+            "/refund", json={"transaction": number}, timeout=httpx.Timeout(10.0, read=0.3)
+        )
     rows = (await paystack.client.get("/refund", params={"transaction": number})).json()["data"]
     assert [row["amount"] for row in rows] == [500000]
 
@@ -97,6 +99,9 @@ async def test_a_limit_can_be_kept_to_and_is_told_in_the_headers(paystack: Payst
     await paystack.switch(calls_a_minute=1)
     await paystack.verify("nobody")
     limited = await paystack.verify("nobody")
+    if limited.status_code != 429:
+        # A minute had just begun, and this was its first call.
+        limited = await paystack.verify("nobody")
     assert (limited.status_code, limited.json()) == (429, RATE_LIMITED)
     assert limited.headers["x-ratelimit-remaining"] == "0"
 
