@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page
 
+from tests.browsing import expect
 from tests.e2e.demo.conftest import Demonstration
 from tests.e2e.demo.visiting import Visit, visiting
 

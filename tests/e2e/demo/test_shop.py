@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import expect
 
+from tests.browsing import expect
 from tests.e2e.demo.conftest import Demonstration
 from tests.e2e.demo.visiting import visiting
 

@@ -1,12 +1,13 @@
 """The payer's page as a person meets it: on a phone, with scripts and without."""
 
 import pytest
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
 from payments.domain.collection import AtTheDoor, CashRecord
 from payments.domain.money import Money
 from payments.entrypoints.http import create_app
 from payments.testing import InMemoryPayments, cash_on_delivery, in_memory_payments
+from tests.browsing import expect
 from tests.integration.http.door import SETTINGS
 from tests.serving import serving
 

@@ -1,8 +1,9 @@
 """The checkout as a person meets it: a phone's browser, without scripts."""
 
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, async_playwright
 
+from tests.browsing import expect
 from tests.integration.simulators.serving import Sandbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.stories]

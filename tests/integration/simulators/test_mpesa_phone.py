@@ -5,8 +5,9 @@ import re
 
 import httpx
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, async_playwright
 
+from tests.browsing import expect
 from tests.integration.simulators.daraja import PHONE, Daraja, said
 from tests.integration.simulators.test_chapa_checkout_page import Addresses
 
@@ -179,7 +180,7 @@ async def test_a_prompt_that_nobody_answered_in_time_says_so_and_that_nothing_wa
     text = await screen(daraja)
 
     assert "The prompt has timed out: nobody answered it, and nothing was paid." in text
-    await daraja.switch(prompt_life_s=60)
+    await daraja.switch(prompt_life_s=3000)
     prompt = await daraja.prompted()
     assert "has timed out" not in await screen(daraja)
     await tap(daraja, prompt, "cancel")
