@@ -1,7 +1,6 @@
 """Money that goes back a hundred times at once, or comes twice at once, over several processes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
@@ -9,24 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.story import Story, problem, token, until
+from tests.e2e.story import Story, coming_back, problem, token, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["postgresql"], indirect=True)]
 
 CAPTURED = Decimal("1000.00")
 AT_ONCE = 100
-
-
-async def coming_back(send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
-    """The answer to somebody who, told to come back later, does."""
-    answer = await send()
-    for _ in range(20):
-        # 503, or 409 where an answer was lost and its request still holds the key (docs/errors.md).
-        if "retry-after" not in answer.headers:
-            break
-        await asyncio.sleep(int(answer.headers["retry-after"]))
-        answer = await send()
-    return answer
 
 
 async def test_a_hundred_partial_refunds_at_once_never_exceed_what_was_captured(story: Story) -> None:
