@@ -166,10 +166,11 @@ async def test_a_worker_that_sleeps_past_its_lease_while_it_tells_marks_nothing(
     """It wakes to an answer about a message that is another's now: what it would write is refused."""
     worker = await the_only_worker(story)
     opened = await story.initiated()
-    await story.outside.switch_orders(ORDER, fault="slow", answer_delay_s=4, fault_on="patch", fault_times=1)
+    await story.outside.switch_orders(ORDER, fault="slow", answer_delay_s=7, fault_on="patch", fault_times=1)
     await story.browser.pay(opened["checkout_url"])
     await until(lambda: story.outside.order_calls(ORDER, "patch"), len)
     # Stopped while it still looks at the notice it would keep the payment locked, and its colleague waiting.
+    # Until then the payer's mail is sent, too; the answer comes after that, and before it is given up.
     await story.until_at_rest(but_for=1)
     with paused(worker):
         story.service.start_worker()
