@@ -18,8 +18,11 @@ Blow = Callable[[], Awaitable[float]]
 _OLD_ENOUGH_S = HEALTHY_S + 1.0
 """A process of this age that dies is started again at once, however often others died in its place."""
 
-_PATIENCE_S = 0.3
-"""What one look at the readiness page may take; the next one follows at once."""
+_PATIENCE_S, _LONG_PATIENCE_S = 0.3, 5.0
+"""What one look at the readiness page may take at first, and later; the next one follows at once."""
+
+_SLOW_AFTER_S = 20.0
+"""Where it was not ready by then, the machine may be too slow for short looks."""
 
 
 def on_sqlite(story: Story) -> dict[str, Blow]:
@@ -50,7 +53,8 @@ def of_postgres(story: Story, server: PostgresServer) -> dict[str, Blow]:
 
 async def until_ready(story: Story) -> None:
     """Wait for the first good answer of the readiness page."""
-    await until(lambda: _is_ready(story), bool, within_s=60.0)
+    slow_at = time.monotonic() + _SLOW_AFTER_S
+    await until(lambda: _is_ready(story, slow_at), bool)
 
 
 async def _everybody(story: Story) -> float:
@@ -97,8 +101,9 @@ async def _started(story: Story, numbers: list[int]) -> bool:
     return {line["process"] for line in story.service.events("started")} >= set(numbers)
 
 
-async def _is_ready(story: Story) -> bool:
+async def _is_ready(story: Story, slow_at: float) -> bool:
+    patience_s = _PATIENCE_S if time.monotonic() < slow_at else _LONG_PATIENCE_S
     try:
-        return (await story.client.get("/readyz", timeout=_PATIENCE_S)).is_success
+        return (await story.client.get("/readyz", timeout=patience_s)).is_success
     except httpx.TransportError:
         return False
