@@ -206,7 +206,7 @@ async def test_a_slow_service_is_left_after_the_budget() -> None:
 
     service = Service(late)
     async with serving(service) as url, plain_client() as client:
-        orders = orders_at(client, url, budget_s=0.4)
+        orders = orders_at(client, url, budget_s=1.0)
         with pytest.raises(OrdersUnavailable, match="in time"):
             await orders.get("order_123")
         with pytest.raises(DeliveryFailed, match="in time"):

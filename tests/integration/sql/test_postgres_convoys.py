@@ -399,10 +399,10 @@ async def test_nothing_is_left_of_what_the_network_did_not_take(
             *map(units_of_work(stuck).single.add_known_notice, large), return_exceptions=True
         )
         assert {type(each) for each in trouble} == {StorageUnavailable}
-        await asyncio.sleep(0.05)
         (writing,) = Stuck.writing
         assert writing is not None
-        assert writing.done()
+        _, going_on = await asyncio.wait({writing}, timeout=LATE)
+        assert not going_on
 
 
 async def test_single_writes_at_the_same_time_are_one_round_trip_and_each_hears_what_became_of_its_own(

@@ -15,7 +15,8 @@ from tests.serving import conversing
 
 pytestmark = pytest.mark.anyio
 
-SHORT_S = 0.3
+SHORT_S = 1.0
+"""A connection is made within it, and a question answered, on a busy machine, too."""
 
 
 @attrs.define
@@ -99,7 +100,7 @@ async def test_who_stops_waiting_for_an_answer_waits_for_nothing_else(
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(SHORT_S / 2):
                 await reads.payments_after(None, 10)
-        assert asyncio.get_running_loop().time() - began < 1.0
+        assert asyncio.get_running_loop().time() - began < 2.0
         wire.silent = False
         monkeypatch.setattr("payments.adapters.sql.postgres_lending.ACQUIRE_S", 10.0)
         assert await reads.payments_after(None, 10) == ()

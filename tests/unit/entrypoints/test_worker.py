@@ -233,6 +233,8 @@ async def test_so_many_portions_are_under_way_and_no_more(monkeypatch: pytest.Mo
             stage.shop.provider.pays(opened.reference)
             assert await stage.shop.hear(opened.reference)
             stage.worker.wake()
+            # Each is a portion of its own: while there is room the next comes when this one is asked about.
+            await until(lambda: len(asked) == min(number - 1, INBOX_AT_ONCE))  # noqa: B023 -- awaited here
             await asyncio.sleep(0.01)
         under_way = len(asked)
         answers.set()
