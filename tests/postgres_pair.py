@@ -16,7 +16,7 @@ from tests.postgres_server import PostgresServer, server
 
 _IN_STEP = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = ANY($1)"
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-_WITHIN_S = 60.0
+_WITHIN_S = 180.0
 
 
 @attrs.define

@@ -23,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-START_WITHIN_S = 60
+START_WITHIN_S = 180
 
 # Small, quiet, and for many short-lived databases.
 SETTINGS = {

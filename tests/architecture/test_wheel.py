@@ -20,7 +20,7 @@ def built(kind: str, folder: Path) -> Path:
         cwd=ROOT,
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=300,
     )
     (one,) = folder.glob("payments-*")
     return one

@@ -52,7 +52,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.sheets]
 
 NOBODY_WAITS: Final = 60_000
 """Queries a minute: the contract asks as often as it likes."""
-LONG_S: Final = 5.0
+LONG_S: Final = 60.0
 
 
 @functools.cache

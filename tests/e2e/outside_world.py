@@ -27,7 +27,7 @@ def daraja() -> MpesaSimulatorConfig:
     """
     quick = MpesaSwitches(
         time_scale=0.005,
-        prompt_life_s=10_000.0,
+        prompt_life_s=100_000.0,
         query_calls=1_000_000,
         query_hiccup_every=0,
         query_early_s=0.0,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import attrs
 
-START_S = 60.0
+START_S = 120.0
 STOP_S = 30.0
 
 

@@ -201,8 +201,9 @@ class Service:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The log's lines with this event."""
-        lines = (line for line in self.log().splitlines() if f'"event": "{name}"' in line)
-        return [json.loads(line) for line in lines]
+        # The last one may be half written.
+        whole, _, _ = self.log().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines() if f'"event": "{name}"' in line]
 
     def _nobody_listens(self) -> bool:
         try:
@@ -239,7 +240,7 @@ def _in(environ: Mapping[str, str], directory: Path, *, fresh: bool) -> Surround
     return Surroundings(dict(environ), directory / "clock", directory / "service.log", fresh)
 
 
-async def _until(done: Callable[[], bool], *, within_s: float = 30.0) -> None:
+async def _until(done: Callable[[], bool], *, within_s: float = 90.0) -> None:
     async with asyncio.timeout(within_s):
         while not done():  # noqa: ASYNC110 -- the ends of other processes' children are no events of ours
             await asyncio.sleep(0.005)

@@ -5,18 +5,22 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from typing import Any, Final
 
 import attrs
 import httpx
 import jwt
 import pytest
 
-from tests.e2e.programs import Program, payments
+from tests.e2e.programs import START_S, Program, payments
 from tests.ports import free_port
 
 pytestmark = pytest.mark.stories
 
 KEY = "k" * 40
+
+PATIENT: Final[dict[str, Any]] = {"trust_env": False, "timeout": 60.0}
+"""On a busy machine an answer takes longer than the five seconds that httpx waits by itself."""
 
 
 @attrs.frozen
@@ -63,8 +67,7 @@ def initiate(world: World, order_id: str) -> httpx.Response:
         f"{world.service}/payments/initiate/{order_id}/",
         json={"provider": "chapa"},
         headers={"authorization": f"Bearer {token()}"},
-        trust_env=False,
-        timeout=30.0,
+        **PATIENT,
     )
 
 
@@ -75,13 +78,13 @@ def started(program: Program) -> None:
 def test_a_service_finds_the_simulators_by_what_they_printed(world: World, tmp_path: Path) -> None:
     with payments("serve", cwd=tmp_path, variables=world.variables) as program:
         started(program)
-        assert httpx.get(f"{world.service}/readyz", trust_env=False).status_code == 200
+        assert httpx.get(f"{world.service}/readyz", **PATIENT).status_code == 200
         checkout = initiate(world, "order_1001").raise_for_status().json()
         chapa = f"{world.simulators}/chapa/_sim/transactions/{checkout['reference']}"
-        httpx.post(f"{chapa}/pay", trust_env=False).raise_for_status()
+        httpx.post(f"{chapa}/pay", **PATIENT).raise_for_status()
         deadline = time.monotonic() + 30
         order = f"{world.simulators}/orders/_sim/orders/order_1001"
-        while httpx.get(order, trust_env=False).json()["payment_status"] != "paid":
+        while httpx.get(order, **PATIENT).json()["payment_status"] != "paid":
             assert time.monotonic() < deadline, "the orders service was never told"
             time.sleep(0.05)
         assert program.stop() == 0
@@ -99,7 +102,7 @@ def test_whoever_is_being_answered_gets_the_answer_before_it_ends(
     world: World, tmp_path: Path, how: signal.Signals
 ) -> None:
     orders = f"{world.simulators}/orders/_sim/switches"
-    httpx.put(orders, json={"fault": "slow", "answer_delay_s": 1.0}, trust_env=False).raise_for_status()
+    httpx.put(orders, json={"fault": "slow", "answer_delay_s": 1.0}, **PATIENT).raise_for_status()
     answers: list[httpx.Response] = []
     try:
         with payments("serve", cwd=tmp_path, variables=world.variables) as program:
@@ -114,7 +117,7 @@ def test_whoever_is_being_answered_gets_the_answer_before_it_ends(
             caller.join()
             assert time.monotonic() - began < 30
     finally:
-        httpx.put(orders, json={"fault": None, "answer_delay_s": None}, trust_env=False).raise_for_status()
+        httpx.put(orders, json={"fault": None, "answer_delay_s": None}, **PATIENT).raise_for_status()
     (answer,) = answers
     assert answer.status_code == 200
     assert answer.json()["checkout_url"]
@@ -122,7 +125,7 @@ def test_whoever_is_being_answered_gets_the_answer_before_it_ends(
 
 def asked(world: World) -> int:
     """How often the orders service was called; the count rises when a call arrives or is answered."""
-    calls = httpx.get(f"{world.simulators}/orders/_sim/calls", trust_env=False).json()
+    calls = httpx.get(f"{world.simulators}/orders/_sim/calls", **PATIENT).json()
     return int(calls["count"])
 
 
@@ -133,8 +136,8 @@ def test_a_second_service_on_the_same_database_is_refused_and_the_first_goes_on(
         started(program)
         other = {**world.variables, "PAYMENTS_PORT": str(free_port())}
         with payments("serve", cwd=tmp_path, variables=other) as second:
-            assert second.process.wait(30) == 69
+            assert second.process.wait(START_S) == 69
         assert "Another process is writing" in second.complaints
         assert "Traceback" not in second.complaints
-        assert httpx.get(f"{world.service}/readyz", trust_env=False).status_code == 200
+        assert httpx.get(f"{world.service}/readyz", **PATIENT).status_code == 200
         assert program.stop() == 0

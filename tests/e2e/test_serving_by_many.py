@@ -29,7 +29,7 @@ def configured(database_url: str) -> dict[str, str]:
     return environment(nobody, database_url, free_port())
 
 
-def until(happened: Callable[[], Any], within_s: float = 30.0) -> Any:
+def until(happened: Callable[[], Any], within_s: float = 90.0) -> Any:
     """What ``happened`` answers, once that is something."""
     deadline = time.monotonic() + within_s
     while not (answer := happened()):
@@ -56,7 +56,7 @@ def children(program: Program) -> set[int]:
 def get(url: str) -> httpx.Response | None:
     """An answer over a connection of its own; None if the process at its end died."""
     try:
-        return httpx.get(url, trust_env=False, timeout=10.0)
+        return httpx.get(url, trust_env=False, timeout=30.0)
     except httpx.TransportError:
         return None
 
@@ -64,7 +64,7 @@ def get(url: str) -> httpx.Response | None:
 def with_cookie(method: str, url: str, cookie: str, **fields: str) -> httpx.Response:
     """What one of the processes answers to whoever sends this cookie."""
     headers = {"cookie": cookie}
-    return httpx.request(method, url, headers=headers, data=fields, trust_env=False, timeout=10.0)
+    return httpx.request(method, url, headers=headers, data=fields, trust_env=False, timeout=30.0)
 
 
 def until_all_answer(program: Program, url: str, cookie: str, status: int) -> None:

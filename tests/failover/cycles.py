@@ -59,7 +59,7 @@ async def fail_over(story: Story, nodes: Nodes, cycles: int, seed: int, account:
             await asyncio.sleep(chance.uniform(1.0, 2.0))
             promoted_after_s = await asyncio.to_thread(nodes.lose_the_primary)
             promoted_at, before = time.monotonic(), acknowledged.writes()
-            await until(lambda: _writes(acknowledged), lambda now: now > before, within_s=60.0)  # noqa: B023 -- awaited here
+            await until(lambda: _writes(acknowledged), lambda now: now > before)  # noqa: B023 -- awaited here
             account.takeovers.append(Takeover(promoted_after_s, time.monotonic() - promoted_at))
             account.lost += acknowledged.lost(story.database)
             story.clock.move(A_LEASE)

@@ -25,7 +25,7 @@ from tests.postgres import execute
 from tests.postgres_server import as_postgres, children_of, place, programs
 
 NEEDED = ("patroni", "etcd")
-WITHIN_S = 60.0
+WITHIN_S = 180.0
 
 LEASE_S = 20
 """How long a leader that is not heard of stays the leader. Patroni takes no less."""

@@ -30,7 +30,7 @@ def test_a_short_round_measures_every_cell_and_its_rows_agree(tmp_path: Path) ->
         capture_output=True,
         text=True,
         check=False,
-        timeout=180,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     figures = json.loads(report.read_text())["figures"]
@@ -80,6 +80,6 @@ def test_payments_stored_in_bulk_keep_every_promise(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert (checked.returncode, checked.stdout) == (0, "Every promise is kept.\n"), checked.stderr

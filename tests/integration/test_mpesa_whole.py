@@ -35,7 +35,7 @@ from tests.serving import plain_client, serving
 
 pytestmark = pytest.mark.anyio
 
-LONG_S: Final = 8.0
+LONG_S: Final = 60.0
 USER: Final = "user_1"
 
 
