@@ -280,7 +280,7 @@ async def test_a_mail_server_that_says_no_goodbye_answers_all_the_same(patient: 
         await reader.read()
 
     async with conversing(rude) as port:
-        check = SmtpSelfCheck(server=SmtpServer.of(f"smtp://127.0.0.1:{port}"), budget_s=0.5)
+        check = SmtpSelfCheck(server=SmtpServer.of(f"smtp://127.0.0.1:{port}"), budget_s=1.5)
         (found,) = await check.look()
     assert found.state is State.FINE
 
