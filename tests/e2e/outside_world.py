@@ -171,12 +171,15 @@ async def outside_world(retry_unit_s: float | None = None) -> AsyncIterator[Outs
         paystack_secret_key=PAYSTACK_KEY,
         mpesa=mpesa,
     )
+    # Where nobody comes again, who sends a hundred webhooks at once to a busy machine waits for each answer.
+    again: dict[str, Any] = {"webhook_timeout_s": 60.0}
     if retry_unit_s is not None:
-        config = attrs.evolve(
-            config,
-            chapa=attrs.evolve(config.chapa, retry_unit_s=retry_unit_s),
-            paystack=attrs.evolve(config.paystack, retry_unit_s=retry_unit_s),
-        )
+        again = {"retry_unit_s": retry_unit_s}
+    config = attrs.evolve(
+        config,
+        chapa=attrs.evolve(config.chapa, **again),
+        paystack=attrs.evolve(config.paystack, **again),
+    )
     app = create_simulators(config)
     async with serving(app, port) as url, plain_client(url) as client:
         yield Outside(url, mailbox_port(app), client, mpesa)

@@ -11,6 +11,9 @@ from tests.e2e.story import MAIL, ORDER, Story, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.stories]
 
+PAUSE = timedelta(minutes=8)
+"""More than the longest between two tries to tell the orders service."""
+
 
 async def paid_while(story: Story, **switches: object) -> dict[str, str]:
     opened = await story.initiated()
@@ -52,7 +55,7 @@ async def test_an_orders_service_down_for_hours_is_told_when_it_is_back(story: S
         # A try that failed before the clock moves and is written down after it is repeated later still.
         await story.until_nobody_tells()
         tries = len(await patches(story))
-        story.clock.move(timedelta(minutes=6))
+        story.clock.move(PAUSE)
         await until(lambda: patches(story), partial(longer, than=tries))
     await story.until_nobody_tells()
     await story.tells(
@@ -60,7 +63,7 @@ async def test_an_orders_service_down_for_hours_is_told_when_it_is_back(story: S
     )
     await story.outside.switch_orders(ORDER, down=False)
 
-    story.clock.move(timedelta(minutes=6))
+    story.clock.move(PAUSE)
 
     await story.until_told("paid")
     await story.told_once("paid")

@@ -6,7 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,8 @@ def two_serve(variables: dict[str, str], cwd: Path) -> Iterator[Program]:
             yield program
         finally:
             for number in children(program):
-                os.kill(number, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
 
 
 def test_whoever_signs_out_at_one_process_is_out_at_all(postgres_url: str, tmp_path: Path) -> None:
