@@ -69,7 +69,7 @@ class Script:
 @asynccontextmanager
 async def scripted(script: Script, userinfo: str = "") -> AsyncIterator[SmtpNotifier]:
     async with conversing(script) as port:
-        yield notifier_at(f"smtp://{userinfo}127.0.0.1:{port}", budget_s=1.0)
+        yield notifier_at(f"smtp://{userinfo}127.0.0.1:{port}", budget_s=3.0)
 
 
 @pytest.mark.parametrize("verb", ["RCPT", "DATA", "."])

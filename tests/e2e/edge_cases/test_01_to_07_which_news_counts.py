@@ -66,7 +66,8 @@ async def test_case_02_an_order_paid_through_two_attempts_is_told_once_and_the_s
 async def test_case_03_money_that_arrives_before_the_call_that_opened_the_page_has_returned_is_not_lost(
     story: Story,
 ) -> None:
-    await story.outside.switch_chapa(fault="slow", fault_on="initialize", fault_times=1, answer_delay_s=1.5)
+    # Long enough for the webhook to be found by a worker and settled, and less than what we wait for Chapa.
+    await story.outside.switch_chapa(fault="slow", fault_on="initialize", fault_times=1, answer_delay_s=6)
     initiating = asyncio.create_task(story.initiate())
     (transaction,) = await until(story.outside.transactions, len)
 

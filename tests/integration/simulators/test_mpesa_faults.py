@@ -181,7 +181,7 @@ async def test_prompts_timers_and_the_key_outlive_the_process(tmp_path: Path) ->
     merchant, path = Merchant(), tmp_path / "mpesa.db"
     async with serving(merchant.app(), listening()) as merchant_url:
         async with daraja_for(merchant, merchant_url, state_path=path) as before:
-            await before.switch(PHONE, processing_s=40)
+            await before.switch(PHONE, processing_s=150)
             paying = await before.prompted()
             waiting = await before.prompted(PhoneNumber="254110345678")
             await before.act(paying, "approve")

@@ -210,7 +210,7 @@ async def test_otherwise_the_payer_stays_and_nothing_is_sent(
 
 
 async def test_money_in_flight_can_arrive_after_the_payer_left(paystack: PaystackSandbox) -> None:
-    await paystack.switch("ord-1", late_success_after_leaving_s=0.1)
+    await paystack.switch("ord-1", late_success_after_leaving_s=1.0)
     page_url = await paystack.opened("ord-1")
     await paystack.client.post(f"{page_url}/cancel")
     assert (await paystack.verified("ord-1"))["status"] == "abandoned"
