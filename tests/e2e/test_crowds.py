@@ -1,10 +1,12 @@
 """Many at once: one attempt, one message, one mail."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 import pytest
 
+from payments.entrypoints.http.verify import COALESCE_S
 from tests.e2e.story import MAIL, PAYER, Story, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.stories]
@@ -71,10 +73,13 @@ async def test_a_payer_who_comes_back_a_hundred_times_has_chapa_asked_once(story
     opened = await story.initiated()
     back = f"/payments/verify/chapa/?trx_ref={opened['reference']}"
 
+    began = time.monotonic()
     answers = await asyncio.gather(*(story.client.get(back) for _ in range(100)))
+    # Once in ten seconds, should a busy machine take longer than that.
+    most = 1 + (time.monotonic() - began) // COALESCE_S
 
     assert {answer.status_code for answer in answers} == {302}
-    assert len(await story.outside.chapa_calls("verify")) == 1
+    assert 1 <= len(await story.outside.chapa_calls("verify")) <= most
     await story.tells(opened["reference"], "asked because of the payer's return, answered 'pending'")
 
 
@@ -100,7 +105,9 @@ async def test_twenty_orders_are_paid_side_by_side(story: Story) -> None:
         await story.outside.put_order(name, user_id=PAYER, amount="10.00", currency="ETB", customer=customer)
 
     async def pay(order_id: str) -> str:
-        opened = await story.initiated(order_id)
+        answer = await story.click(order_id)
+        assert answer.status_code == 200, answer.text
+        opened = answer.json()
         await story.browser.pay(opened["checkout_url"])
         await story.until_told("paid", order_id)
         return str(opened["reference"])

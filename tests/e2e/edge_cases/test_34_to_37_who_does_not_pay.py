@@ -1,12 +1,14 @@
 """Cases 34 to 37: orders that ask for nothing, visitors who are no payers, and a page that is not there."""
 
 import asyncio
+import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from payments.entrypoints.http.verify import COALESCE_S
 from tests.e2e.edge_cases.scripted import Scripted
 from tests.e2e.edge_cases.signing import by_chapa
 from tests.e2e.story import ORDER, Story
@@ -47,7 +49,10 @@ async def test_case_35_a_crawler_on_the_return_address_changes_nothing_and_is_le
     lies = "status=success&amount=1&return_to=https://evil.example&next=//evil.example"
     back = f"/payments/verify/chapa/?trx_ref={opened['reference']}&{lies}"
 
+    began = time.monotonic()
     looked = await asyncio.gather(*(preview(story, method, back) for method in ["HEAD", "GET"] * 25))
+    # Once in ten seconds, should a busy machine take longer than that.
+    most = 1 + (time.monotonic() - began) // COALESCE_S
     strange = await preview(story, "GET", f"/payments/verify/chapa/?trx_ref=p-{'z' * 26}&{lies}")
 
     home = urlsplit(story.service.environ["PAYMENTS_PUBLIC_URL"]).netloc
@@ -57,7 +62,8 @@ async def test_case_35_a_crawler_on_the_return_address_changes_nothing_and_is_le
     seen = parse_qs(urlsplit(looked[1].headers["location"]).query)
     assert seen == {"payment_id": [opened["payment_id"]], "status": ["processing"]}
     assert urlsplit(strange.headers["location"]).query == ""
-    assert len(await story.outside.chapa_calls("verify")) == 1, "all who look at once cause one question"
+    asked = len(await story.outside.chapa_calls("verify"))
+    assert 1 <= asked <= most, "all who look at once cause one question"
     assert (await story.payment(opened["payment_id"]))["status"] == "processing"
 
 
