@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from tests.serving import KEPT_S
+
 TEST_KEY = "CHASECK_TEST-0123456789abcdefghijABCDEFGHIJKL"
 LIVE_KEY = "CHASECK-0123456789abcdefghijABCDEFGHIJKL"
 
@@ -33,7 +35,9 @@ def address_of(bound: socket.socket) -> str:
 
 @asynccontextmanager
 async def serving(app: Starlette, bound: socket.socket) -> AsyncIterator[str]:
-    config = uvicorn.Config(app, log_level="critical", lifespan="on", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, log_level="critical", lifespan="on", timeout_graceful_shutdown=1, timeout_keep_alive=KEPT_S
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve([bound]))
     while not server.started and not task.done():  # noqa: ASYNC110 (uvicorn has a flag, and no event)
