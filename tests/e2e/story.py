@@ -110,14 +110,13 @@ async def until(
 
 async def coming_back(send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
     """The answer to somebody who, told to come back later, does."""
-    answer = await send()
-    for _ in range(20):
-        # 503, or 409 where an answer was lost and its request still holds the key (docs/errors.md).
-        if "retry-after" not in answer.headers:
-            break
-        await asyncio.sleep(int(answer.headers["retry-after"]))
+    give_up_at = time.monotonic() + DEADLINE_S
+    while True:
         answer = await send()
-    return answer
+        # 503, or 409 where an answer was lost and its request holds the key for a minute (docs/errors.md).
+        if "retry-after" not in answer.headers or time.monotonic() > give_up_at:
+            return answer
+        await asyncio.sleep(int(answer.headers["retry-after"]))
 
 
 @attrs.frozen(kw_only=True)
@@ -182,16 +181,15 @@ class Story:
 
     async def click(self, order_id: str = ORDER) -> httpx.Response:
         """Initiate as a payer in a crowd does: whoever is told to come back comes back."""
-        answer = await self.initiate(order_id)
-        for _ in range(20):
-            if answer.status_code not in {409, 503}:
-                break
-            # Whoever waited twelve seconds for another's page is told that it is still being opened.
-            come_back = {"attempt_in_flight", "storage_unavailable", "orders_unavailable"}
-            assert answer.json()["code"] in come_back, answer.text
-            await asyncio.sleep(int(answer.headers["retry-after"]))
+        # Whoever waited twelve seconds for another's page is told that it is still being opened.
+        come_back = {"attempt_in_flight", "storage_unavailable", "orders_unavailable"}
+
+        async def once() -> httpx.Response:
             answer = await self.initiate(order_id)
-        return answer
+            assert "retry-after" not in answer.headers or answer.json()["code"] in come_back, answer.text
+            return answer
+
+        return await coming_back(once)
 
     async def initiated(self, order_id: str = ORDER, *, provider: str = "chapa") -> dict[str, Any]:
         """What initiate answers, which must be a checkout."""
