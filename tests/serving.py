@@ -92,7 +92,7 @@ def plain_client(base_url: str = "") -> httpx.AsyncClient:
         base_url=base_url,
         trust_env=False,
         verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        timeout=30.0,
+        timeout=120.0,
         # Shorter than any server does.
         limits=httpx.Limits(keepalive_expiry=2.0),
     )

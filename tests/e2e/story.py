@@ -43,7 +43,7 @@ MAIL = "sara@shop.et"
 CUSTOMER = {"email": MAIL, "first_name": "Sara", "last_name": "Tesfaye", "phone_number": "0911234567"}
 LAST_LINES = 60
 """How much of a service's log is told when it does not become ready, or its story fails."""
-DEADLINE_S = 90.0
+DEADLINE_S = 120.0
 """Long, and no promise: a session that is stopped inside a transaction keeps its locks for ten seconds, what
 was looked at in vain is looked at again after fifteen, and a busy machine takes its time for everything."""
 
@@ -165,7 +165,7 @@ class Story:
 
     async def _ready(self) -> bool:
         try:
-            return (await self.client.get("/readyz")).status_code == 200
+            return (await self.client.get("/readyz", timeout=10.0)).status_code == 200
         except httpx.TransportError:
             return False
 
