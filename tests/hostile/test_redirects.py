@@ -18,6 +18,7 @@ from payments.entrypoints.http import create_app
 from payments.entrypoints.http.return_pages import ReturnPages
 from payments.settings import Settings
 from payments.testing import InMemoryPayments, in_memory_payments
+from tests.browsing import STARTS_WITHIN_MS
 from tests.integration.http.door import SETTINGS, bearer
 from tests.serving import plain_client, serving
 
@@ -221,6 +222,7 @@ async def test_a_real_browser_ends_up_where_the_attempt_says(chromium_path: str)
             browser = await playwright.chromium.launch(
                 executable_path=chromium_path,
                 args=["--no-sandbox", "--disable-gpu", f"--host-resolver-rules={rules}"],
+                timeout=STARTS_WITHIN_MS,
             )
             page = await browser.new_page()
             page.on("dialog", lambda dialog: wrong.append(dialog.message))

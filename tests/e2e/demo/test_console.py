@@ -18,7 +18,7 @@ CANARY = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
 
 async def opened_checkout(demonstration: Demonstration, order_id: str) -> Any:
     """A checkout of a new order, and what ``/demo.json`` tells."""
-    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60.0) as client:
         told = (await client.get(f"{demonstration.url}/demo.json")).json()
         order = {"amount": "1250.00", "currency": "ETB"}
         put = await client.put(f"{told['simulators']['orders']}/_sim/orders/{order_id}", json=order)

@@ -25,7 +25,7 @@ TAKEN_BY = {
 
 @pytest.fixture
 async def newcomer(demonstration: Demonstration) -> AsyncIterator[Newcomer]:
-    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60.0) as client:
         yield Newcomer(client, demonstration.url)
 
 

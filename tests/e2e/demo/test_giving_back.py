@@ -33,7 +33,7 @@ async def until(client: httpx.AsyncClient, address: str, token: str, field: str,
 @pytest.mark.parametrize("provider", CHARGED)
 async def test_an_operator_sends_money_back(demonstration: Demonstration, provider: str) -> None:
     amount, currency, control = CHARGED[provider]
-    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60.0) as client:
         newcomer = Newcomer(client, demonstration.url)
         order_id = await newcomer.has_ordered(amount, currency, phone_number=f"+{PHONE}")
         told = await newcomer.told()

@@ -102,7 +102,7 @@ async def test_what_cannot_be_paid_says_why(demonstration: Demonstration, chromi
 async def test_an_address_that_leads_nowhere_is_answered_plainly(
     demonstration: Demonstration, path: str, status: int, sentence: str
 ) -> None:
-    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60.0) as client:
         answer = await client.get(f"{demonstration.url}{path}")
     assert answer.status_code == status
     assert sentence in answer.text
@@ -111,7 +111,7 @@ async def test_an_address_that_leads_nowhere_is_answered_plainly(
 
 
 async def test_a_problem_of_the_api_is_shown_to_the_customer(demonstration: Demonstration) -> None:
-    async with httpx.AsyncClient(trust_env=False, timeout=20.0) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60.0) as client:
         answer = await client.post(
             f"{demonstration.url}/shop/orders/order_1004/pay", data={"provider": "chapa"}
         )

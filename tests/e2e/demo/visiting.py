@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import attrs
 from playwright.async_api import Page, Request, async_playwright
 
+from tests.browsing import STARTS_WITHIN_MS
 from tests.e2e.demo.conftest import Demonstration
 
 QUIET = (
@@ -48,7 +49,9 @@ async def visiting(
     demonstration: Demonstration, chromium: str, *, script: bool = True
 ) -> AsyncIterator[Visit]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        browser = await playwright.chromium.launch(
+            executable_path=chromium, args=list(QUIET), timeout=STARTS_WITHIN_MS
+        )
         context = await browser.new_context(
             viewport={"width": 390, "height": 844}, java_script_enabled=script
         )

@@ -7,7 +7,7 @@ from payments.domain.collection import AtTheDoor, CashRecord
 from payments.domain.money import Money
 from payments.entrypoints.http import create_app
 from payments.testing import InMemoryPayments, cash_on_delivery, in_memory_payments
-from tests.browsing import expect
+from tests.browsing import STARTS_WITHIN_MS, expect
 from tests.integration.http.door import SETTINGS
 from tests.serving import serving
 
@@ -38,7 +38,7 @@ async def test_a_payer_reads_the_code_and_sees_it_paid(chromium_path: str) -> No
     path, reference, code = await opened(kit)
     async with serving(create_app(kit.payments, SETTINGS)) as url, async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"]
+            executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"], timeout=STARTS_WITHIN_MS
         )
         page = await a_phone(browser, scripts=True)
         hosts: set[str] = set()

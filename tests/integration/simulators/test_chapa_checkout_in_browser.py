@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from tests.browsing import expect
+from tests.browsing import STARTS_WITHIN_MS, expect
 from tests.integration.simulators.serving import Sandbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.stories]
@@ -40,7 +40,7 @@ async def test_a_person_fails_leaves_comes_back_and_pays(sandbox: Sandbox, chrom
     page_url = await sandbox.opened("pay-1", amount="1234.5", customization=customization)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"]
+            executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"], timeout=STARTS_WITHIN_MS
         )
         hosts = await pay_on_a_phone(browser, sandbox, page_url)
         await browser.close()

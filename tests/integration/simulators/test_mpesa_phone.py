@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from tests.browsing import expect
+from tests.browsing import STARTS_WITHIN_MS, expect
 from tests.integration.simulators.daraja import PHONE, Daraja, said
 from tests.integration.simulators.test_chapa_checkout_page import Addresses
 
@@ -163,7 +163,7 @@ async def test_a_person_pays_on_a_real_screen(daraja: Daraja, chromium_path: str
     await daraja.prompted()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"]
+            executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"], timeout=STARTS_WITHIN_MS
         )
         hosts = await pay_on_a_phone(browser, daraja)
         await browser.close()

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-from tests.browsing import expect
+from tests.browsing import STARTS_WITHIN_MS, expect
 from tests.integration.simulators.paystack import PaystackSandbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.stories]
@@ -45,7 +45,7 @@ async def test_a_person_is_declined_leaves_comes_back_and_pays(
     page_url = await paystack.opened("ord-1", amount=123450, label="Buna Shop")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"]
+            executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"], timeout=STARTS_WITHIN_MS
         )
         hosts = await pay_on_a_phone(browser, paystack, page_url)
         await browser.close()
