@@ -427,7 +427,7 @@ async def test_who_gets_no_connection_to_write_on_ends_like_after_any_other_erro
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was to be written with the statement that was not run must not be committed without it."""
-    monkeypatch.setattr("payments.adapters.sql.postgres_lending.ACQUIRE_S", 0.1)
+    monkeypatch.setattr("payments.adapters.sql.postgres_lending.ACQUIRE_S", 0.5)
 
     async def work(runner: Runner) -> None:
         opening = Write(statements.OPEN_PAYMENT, payment_values(a_payment()))

@@ -91,7 +91,7 @@ async def test_what_processes_share_is_not_to_be_had_on_a_standby_and_no_defect(
     """What may be lost is not there at all: PostgreSQL refuses to read it, in other words than to write."""
     with pair() as both:
         address = f"postgresql://payments@127.0.0.1:{both.standby.port}/payments"
-        async with open_postgres_database(address, patience=attrs.evolve(SOME, within_s=0.1)) as database:
+        async with open_postgres_database(address, patience=attrs.evolve(SOME, within_s=1.0)) as database:
             shared = SqlSharedState(database.reads)
             with pytest.raises(StorageUnavailable, match="during recovery"):
                 await shared.recall("token")
