@@ -13,7 +13,7 @@ from tests.planted.planting import ASSERTED, FAULT, REPORT
 pytestmark = pytest.mark.planted
 
 TESTS = sorted({fault.caught_by for fault in FAULTS})
-EVERY_MARK = "slow or not slow"
+EVERY_MARK = "races or not races"
 
 
 @pytest.fixture(scope="module", autouse=True)
