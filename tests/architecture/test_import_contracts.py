@@ -8,14 +8,13 @@ import sys
 import sysconfig
 import tomllib
 from collections.abc import Mapping
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+
+from tests.architecture.dependencies import distributions_of, names_declared
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -153,19 +152,12 @@ def test_the_import_contracts_hold() -> None:
 
 
 def test_every_dependency_but_attrs_is_kept_out_of_the_core() -> None:
-    project = SETTINGS["project"]
-    declared = {
-        canonicalize_name(Requirement(text).name)
-        for text in project["dependencies"] + project["optional-dependencies"]["demo"]
-    }
-    installed = packages_distributions()
-    forbidden = {
-        canonicalize_name(installed[package][0])
+    forbidden = distributions_of(
+        package
         for contract in ("pure-core", "no-clock-no-chance")
         for package in CONTRACTS[contract]["forbidden_modules"]
-        if package not in sys.stdlib_module_names
-    }
-    assert declared - forbidden == {"attrs"}
+    )
+    assert names_declared() - forbidden == {"attrs"}
 
 
 def test_every_contract_is_broken_on_purpose_below() -> None:

@@ -2,15 +2,15 @@
 
 import ast
 import re
-import sys
 import tomllib
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from tests.architecture.dependencies import declared, distributions_of, names_declared
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("run.lock", "dev.lock")
@@ -76,20 +76,11 @@ def test_a_lock_satisfies_what_it_was_made_for(name: str) -> None:
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {
-        canonicalize_name(Requirement(text).name)
-        for text in project["dependencies"] + project["optional-dependencies"]["demo"]
-    }
-    installed = packages_distributions()
-    imported = {
-        canonicalize_name(installed[package][0])
-        for path in (ROOT / "src").rglob("*.py")
-        for package in _imported(path)
-        if package not in sys.stdlib_module_names and package != "payments"
-    }
+    imported = distributions_of(
+        package for path in (ROOT / "src").rglob("*.py") for package in _imported(path)
+    )
     # The test kit serves whoever has these: pytest loads its plugin, and its strategies are for Hypothesis.
-    assert imported - {"pytest", "hypothesis"} == declared
+    assert imported - {"pytest", "hypothesis"} == names_declared()
 
 
 def _imported(path: Path) -> set[str]:
@@ -104,11 +95,9 @@ def _imported(path: Path) -> set[str]:
 
 
 def test_the_running_lock_satisfies_every_declared_dependency() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     versions = {name: version for name, (version, _) in locked("run.lock").items()}
-    for text in project["dependencies"] + project["optional-dependencies"]["demo"]:
-        requirement = Requirement(text)
-        assert versions[canonicalize_name(requirement.name)] in requirement.specifier, text
+    for requirement in declared():
+        assert versions[canonicalize_name(requirement.name)] in requirement.specifier, str(requirement)
 
 
 @pytest.mark.parametrize("lock", LOCKS)
