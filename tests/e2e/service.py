@@ -1,7 +1,7 @@
 """A service as processes of its own: started, killed, paused, and started again.
 
 Each is forked from one that has imported everything, so a start takes a tenth of a second; a ``fresh`` one is
-an interpreter of its own. What it then runs is what ``payments serve`` and ``payments worker`` run;
+an interpreter of its own, as a command is. What it then runs is what ``payments serve`` and ``payments worker`` run;
 ``test_the_command.py`` and ``test_serving_by_many.py`` start the commands themselves.
 """
 
@@ -9,6 +9,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import pickle
 import signal
 import socket
 import sys
@@ -32,6 +33,7 @@ from payments.entrypoints.serving import listen, run, serve_payments
 from payments.entrypoints.supervisor import Parent, Supervisor
 from payments.entrypoints.working import work_until_stopped
 from payments.settings import Settings
+from tests.e2e.begun_anew import begun_anew
 from tests.e2e.moved_clock import clock_at
 from tests.e2e.programs import alive
 
@@ -55,7 +57,7 @@ class Surroundings:
     clock_path: Path
     log_path: Path
     fresh: bool = False
-    """Whether each process imports everything anew."""
+    """Whether each process that a command would start imports everything anew."""
 
     def settings(self) -> Settings:
         """The settings, once all that this process says goes to the log."""
@@ -108,8 +110,8 @@ def _serve_by_many(given: Surroundings) -> None:
     settings = given.settings()
     with listen(settings.http.host, settings.http.port) as listening:
         supervisor = Supervisor(
-            # A fork server inside of a process that a fork server forked would import everything anew.
-            context=_FRESH if given.fresh else multiprocessing.get_context("fork"),
+            # As the command has it.
+            context=multiprocessing.get_context("fork"),
             main=partial(_serve_as_one_of_many, given),
             listening=listening,
             on_ready=lambda: _announce("Payments answers."),
@@ -219,7 +221,7 @@ class Service:
         # No daemons: these may have no children.
         process: ForkServerProcess | SpawnProcess
         if self.given.fresh:
-            process = _FRESH.Process(target=main, args=(self.given,))
+            process = _FRESH.Process(target=begun_anew, args=(pickle.dumps(partial(main, self.given)),))
         else:
             process = _FORKS.Process(target=main, args=(self.given,))
         process.start()
