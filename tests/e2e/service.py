@@ -1,8 +1,8 @@
 """A service as processes of its own: started, killed, paused, and started again.
 
 Each is forked from one that has imported everything, so a start takes a tenth of a second; a ``fresh`` one is
-an interpreter of its own, as a command is. What it then runs is what ``payments serve`` and ``payments worker`` run;
-``test_the_command.py`` and ``test_serving_by_many.py`` start the commands themselves.
+an interpreter of its own, as a command is. What it then runs is what ``payments serve`` and ``payments
+worker`` run; ``test_the_command.py`` and ``test_serving_by_many.py`` start the commands themselves.
 """
 
 import asyncio

@@ -23,6 +23,7 @@ CAUSES = {
         "cancel",
         "initiate",
         "operator",
+        "page",
         "reconcile",
         "redirect",
         "refund",

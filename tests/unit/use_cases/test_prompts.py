@@ -92,6 +92,34 @@ async def test_a_phone_that_cannot_be_prompted_is_refused_before_any_call(shop: 
     assert shop.prompts.calls["open"] == 0
 
 
+class TestAPayerWhoLooks:
+    """Anybody may be behind a look at the page, and few questions about prompts are answered."""
+
+    async def looks(self, shop: PromptsShop, reference: str) -> int:
+        """How often the provider was asked because of it."""
+        before = shop.prompts.calls["check"]
+        shop.skip(seconds=11)
+        await shop.kit.payments.settle(reference, "page", coalesce_s=3.0)
+        return shop.prompts.calls["check"] - before
+
+    async def test_has_it_asked_about_while_the_phone_shows_it_and_no_longer(self, shop: PromptsShop) -> None:
+        opened = await shop.initiate()
+        assert await self.looks(shop, opened.reference) == 1
+        shop.prompts.declines(opened.reference)
+        assert await self.looks(shop, opened.reference) == 1
+        assert (await shop.attempt(opened.reference)).status is AttemptStatus.FAILED
+        assert await self.looks(shop, opened.reference) == 0
+
+    async def test_has_nobody_asked_once_its_money_is_held(self, shop: PromptsShop) -> None:
+        opened = await shop.initiate()
+        shop.prompts.pays(opened.reference)
+        await shop.reports(opened.reference, amount="900.00")
+        await shop.kit.work()
+        attempt = await shop.attempt(opened.reference)
+        assert (attempt.live, (await shop.payment()).captures[0].disposition) == (True, Disposition.HELD)
+        assert await self.looks(shop, opened.reference) == 0
+
+
 class TestALostAnswer:
     async def test_the_callback_to_its_own_address_finds_the_attempt_again(self, shop: PromptsShop) -> None:
         reference = await shop.lost()
