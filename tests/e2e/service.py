@@ -110,7 +110,7 @@ def _serve_by_many(given: Surroundings) -> None:
     settings = given.settings()
     with listen(settings.http.host, settings.http.port) as listening:
         supervisor = Supervisor(
-            # As the command has it.
+            # Copies, as those that `payments serve --workers` makes on Linux, however this process began.
             context=multiprocessing.get_context("fork"),
             main=partial(_serve_as_one_of_many, given),
             listening=listening,

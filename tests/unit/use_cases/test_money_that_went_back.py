@@ -1,6 +1,5 @@
 """Money that arrived, and then went back at the provider without us."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 import attrs
@@ -8,16 +7,12 @@ import pytest
 
 from payments.application.ports.providers import Question, RefundOutcome
 from payments.application.records import Claim
-from payments.domain.attempt import Attempt
-from payments.domain.capture import Capture
 from payments.domain.errors import ProviderRejected
 from payments.domain.events import Reason, ReviewKind
-from payments.domain.evidence import Answer, Mode, Outcome, Rule
-from payments.domain.finding import Finding
-from payments.domain.payment import Customer, Payment
+from payments.domain.evidence import Outcome, Rule
 from payments.domain.refund import Refund
-from payments.domain.settlement import settle
-from payments.domain.transitions import AttemptStatus, Disposition, PaymentStatus, RefundStatus
+from payments.domain.transitions import AttemptStatus, PaymentStatus, RefundStatus
+from tests.unit.domain.one_page import DUE, LATER, found, paid
 from tests.unit.use_cases.deciding import resolve, the_review
 from tests.unit.use_cases.kept import everything_holds
 from tests.unit.use_cases.shop import NOTHING, Shop, birr
@@ -83,67 +78,23 @@ async def test_while_part_of_held_money_is_still_here_its_attempt_waits_for_a_pe
 
 
 def test_a_return_after_a_refund_of_ours_that_failed_is_taken_in() -> None:
-    now = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
-    attempt = Attempt(
-        reference="p-1",
-        provider="chapa",
-        mode=Mode.TEST,
-        amount=birr("1000.00"),
-        order_version="1",
-        claimed_at=now,
-        watch_until=None,
-        payable_until=None,
-        next_check_at=None,
-        status=AttemptStatus.SUCCEEDED,
-        handed_out_at=now,
-    )
-    capture = Capture(
-        capture_id=UUID(int=1),
-        reference="p-1",
-        provider="chapa",
-        mode=Mode.TEST,
-        key="AP1",
-        amount=birr("1000.00"),
-        disposition=Disposition.SETTLES,
-        captured_at=now,
-    )
+    once = paid()
     failed = Refund(
         refund_id=UUID(int=2),
-        capture_id=capture.capture_id,
+        capture_id=once.captures[0].capture_id,
         reference="r-1",
-        amount=birr("1000.00"),
+        amount=DUE,
         status=RefundStatus.FAILED,
         reason="asked for",
         actor="operator",
-        created_at=now,
+        created_at=LATER,
     )
-    payment = Payment(
-        payment_id=UUID(int=3),
-        order_id="order_1",
-        payer="user_1",
-        amount=birr("1000.00"),
-        order_version="1",
-        customer=Customer(),
-        created_at=now,
-        updated_at=now,
-        status=PaymentStatus.SUCCESS,
-        attempts=(attempt,),
-        captures=(capture,),
-        refunds=(failed,),
-    )
-    answer = Answer(
-        outcome=Outcome.RETURNED,
-        word="refunded",
-        reference="p-1",
-        amount=birr("1000.00"),
-        mode=Mode.TEST,
-        capture_key="AP1",
-    )
+    payment = attrs.evolve(once, refunds=(failed,))
 
-    settled = settle(payment, Finding(evidence_id=UUID(int=4), reference="p-1", answer=answer, now=now))
+    settled = found(payment, Outcome.RETURNED, capture_key="k")
 
     assert settled.rule is Rule.RETURNED
-    assert settled.payment.given_back == birr("1000.00")
+    assert settled.payment.given_back == DUE
 
 
 async def test_the_payer_hears_by_mail_that_money_went_back_and_through_whom(shop: Shop) -> None:
