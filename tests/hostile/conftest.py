@@ -13,6 +13,9 @@ from tests.e2e.service import imported_once
 
 HERE = Path(__file__).parent
 
+CLOSED_S = 15.0
+"""Half-open connections are closed by then: it is the promise itself, and no patience of the test."""
+
 
 @pytest.hookimpl(tryfirst=True)  # before pytest deselects by mark
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

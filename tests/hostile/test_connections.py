@@ -10,12 +10,10 @@ import pytest
 from tests.e2e.databases import SqliteDatabase
 from tests.e2e.outside_world import Outside
 from tests.e2e.story import Story, open_story, token
-from tests.hostile.conftest import copied
+from tests.hostile.conftest import CLOSED_S, copied
 
 pytestmark = pytest.mark.anyio
 
-CLOSED_S = 15.0
-"""Half-open connections are closed by then: it is the promise itself, and no patience of the test."""
 HALF_OPEN = 500
 BODIES = 50
 BODY_BYTES = 200_000_000
