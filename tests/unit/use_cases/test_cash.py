@@ -421,11 +421,13 @@ async def test_cash_after_a_refusal_still_counts(shop: Shop) -> None:
     assert (late.result, late.status) == (CashResult.SETTLED, PaymentStatus.SUCCESS)
 
 
-async def test_refusing_what_is_over_changes_nothing(shop: Shop) -> None:
+async def test_refusing_what_is_over_changes_nothing_and_each_is_on_record(shop: Shop) -> None:
     opened, code = await by_cash(shop)
     await collected(shop, opened.reference, delivery_code=code)
-    kept = await collected(shop, opened.reference, collection_id="c-2", outcome=AtTheDoor.REFUSED)
-    assert (kept.result, kept.status) == (CashResult.UNCHANGED, PaymentStatus.SUCCESS)
+    for collection_id in ("c-2", "c-3"):
+        kept = await collected(shop, opened.reference, collection_id=collection_id, outcome=AtTheDoor.REFUSED)
+        assert (kept.result, kept.status) == (CashResult.UNCHANGED, PaymentStatus.SUCCESS)
+    assert await shop.verdicts() == [Rule.SETTLED, Rule.NO_LONGER_LIVE, Rule.NO_LONGER_LIVE]
 
 
 async def test_refusing_what_was_never_to_be_collected_is_not_found(shop: Shop) -> None:

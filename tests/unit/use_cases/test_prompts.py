@@ -202,10 +202,11 @@ class TestSaidAgain:
     async def test_paid_said_once_without_a_callback_counts_for_nothing_yet(self, shop: PromptsShop) -> None:
         opened = await shop.initiate()
         shop.prompts.pays(opened.reference)
-        await shop.ask(opened.reference)
-        assert await shop.verdicts() == [Rule.SAID_ONCE]
-        shop.skip(seconds=9)
-        await shop.ask(opened.reference)
+        for _ in range(2):
+            await shop.ask(opened.reference)
+            shop.skip(seconds=9)
+        # The second is kept, too: a unit of work that runs again has to find its own.
+        assert await shop.verdicts() == [Rule.SAID_ONCE, Rule.SAID_ONCE]
         assert (await shop.payment()).status is PaymentStatus.PROCESSING
 
     async def test_paid_said_twice_ten_seconds_apart_settles(self, shop: PromptsShop) -> None:
