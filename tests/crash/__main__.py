@@ -2,8 +2,7 @@
 
 import sys
 
-# Processes that start from nothing import this file anew, so nothing else is imported here.
-if __name__ == "__main__":
-    from tests.crash.cycles import main
+from tests.crash.cycles import main
 
+if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -13,7 +13,6 @@ from payments.domain.capture import Vouched
 from payments.domain.events import ReviewKind
 from payments.domain.evidence import Report
 from payments.domain.payment import Change, Payment
-from payments.domain.review import Review
 from payments.domain.reviewing import was_asked
 
 
@@ -140,8 +139,3 @@ async def asked_whose(transaction: Transaction, change: Change, attempt: Attempt
     if was_asked(question, await transaction.reviews_of(change.payment.payment_id)):
         return change
     return Change(change.payment, (*change.events, question))
-
-
-def repeats(event: happened.Event, asked: tuple[Review, ...]) -> bool:
-    """Whether it is a question that was asked before, whatever was decided."""
-    return isinstance(event, happened.ReviewOpened) and was_asked(event, asked)

@@ -55,9 +55,9 @@ def _off_the_phone(change: Change, finding: Finding) -> Change:
     return change.then(attempt.closed(finding.now), event)
 
 
-def payable(payment: Payment, attempt: Attempt, _finding: Finding) -> Settlement:
+def payable(payment: Payment, _attempt: Attempt, _finding: Finding) -> Settlement:
     """Nobody has paid yet, and the page is open."""
-    return Settlement(Change(payment.with_attempt(attempt)), Rule.STILL_PAYABLE)
+    return Settlement(Change(payment), Rule.STILL_PAYABLE)
 
 
 def in_flight(payment: Payment, attempt: Attempt, finding: Finding) -> Settlement:

@@ -95,6 +95,11 @@ def was_asked(question: happened.ReviewOpened, reviews: tuple[Review, ...]) -> b
     return any((each.kind, each.subject) == (question.kind, question.subject) for each in reviews)
 
 
+def repeats(event: happened.Event, reviews: tuple[Review, ...]) -> bool:
+    """Whether ``event`` is a question, and one of ``reviews``, decided or not."""
+    return isinstance(event, happened.ReviewOpened) and was_asked(event, reviews)
+
+
 _ASKED_ONCE: Final = frozenset({ReviewKind.ORPHAN, ReviewKind.DISPUTE})
 """Questions that an answer which repeats itself does not raise again, whatever was decided. Others are open
 until an answer ends them: what contradicts that answer afterwards is another question."""

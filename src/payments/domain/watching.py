@@ -293,11 +293,3 @@ def give_up(payment: Payment, reference: str, *, now: datetime) -> Change:
     )
     ended = attrs.evolve(change.payment.attempt(reference), next_check_at=now + HOURLY)
     return change.then(ended, asked)
-
-
-@attrs.frozen
-class Lifetimes:
-    """How long a provider's checkouts can be paid on, and how long its attempts are watched. None: no end."""
-
-    payable: timedelta | None
-    watched: timedelta | None

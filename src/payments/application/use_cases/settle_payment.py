@@ -20,7 +20,6 @@ from payments.application.reported import (
     name_to_ask_by,
     names_other_money,
     recorded_by,
-    repeats,
     report_of,
     uncounted,
     with_free_receipt,
@@ -32,6 +31,7 @@ from payments.domain.confirming import receipt_learnt
 from payments.domain.errors import PaymentNotFound, ReferenceNotFound
 from payments.domain.evidence import Answer, Channel, Outcome, Rule, nothing
 from payments.domain.payment import Change, Payment
+from payments.domain.reviewing import repeats
 from payments.domain.transitions import Disposition
 from payments.domain.watching import said_paid_lately
 

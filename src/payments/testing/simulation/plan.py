@@ -208,7 +208,7 @@ def _retention(drawn: Chance) -> Retention | None:
     )
 
 
-_MINUTES = (1, 10, 60, 360)
+_MINUTES: Final = (1, 10, 60, 360)
 
 
 def _silence(drawn: Chance, began_s: float, ends_s: float, until_s: float) -> list[Action]:
