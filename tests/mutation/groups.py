@@ -84,6 +84,7 @@ SETTLE_PAYMENT: Final = Group(
         f"{CASES}/test_strangers.py",
         f"{CASES}/test_what_an_answer_says.py",
         f"{CASES}/test_asking.py",
+        f"{CASES}/test_what_settling_looks_up.py",
         f"{CASES}/test_names_of_money.py",
         f"{CASES}/test_own_names_and_clocks.py",
         f"{CASES}/test_recorded_meanwhile.py",
