@@ -161,6 +161,14 @@ async def test_money_for_the_claim_of_a_dead_process_is_found(shop: Shop) -> Non
     assert await shop.told() == ["paid"]
 
 
+async def test_whoever_asks_about_a_claim_too_old_for_its_answer_says_so(shop: Shop) -> None:
+    reference = await shop.died_while_claiming()
+    shop.skip(seconds=61)
+    payment = await shop.ask(reference)
+    told = [step.what for step in (await shop.kit.payments.explain(payment.payment_id, None)).steps]
+    assert any("Its claim grew too old." in said for said in told)
+
+
 async def opened_too_late(shop: Shop, meanwhile: Callable[[str], Awaitable[None]]) -> Initiated:
     """An initiate whose provider answers after something else ended its claim."""
 

@@ -36,3 +36,17 @@ def test_a_record_by_a_name_as_long_as_our_own_is_other_money_on_a_phone_and_the
     assert not were_recorded(on_a_phone, OURS, (), START)
     assert were_recorded(on_a_page, OURS, (), START)
     assert not were_recorded(on_a_page, OURS, (), LATER)
+
+
+def test_as_many_as_were_said_to_be_paid_and_are_not_here_are_to_be_recorded() -> None:
+    assert were_recorded(PAYMENT, OURS, (PAID, FAILED), START), "what was declined is no payment"
+    another = attrs.evolve(PAID, provider_reference="ws_3")
+    assert not were_recorded(PAYMENT, OURS, (PAID, another), START)
+
+
+def test_all_receipts_that_one_payment_was_reported_with_are_names_of_it() -> None:
+    """The record is by the first of them: it answers for that payment, and stands for the other one."""
+    on_a_page = attrs.evolve(PAYMENT, attempts=(attrs.evolve(ATTEMPT, phone=None),))
+    reports = [attrs.evolve(PAID, receipt=receipt) for receipt in (RECORDED.key, "slip 2")]
+    another = attrs.evolve(PAID, provider_reference="ws_3")
+    assert were_recorded(on_a_page, OURS, (*reports, another), START)
