@@ -4,9 +4,9 @@ import asyncio
 import statistics
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 import psutil
@@ -18,10 +18,12 @@ from bench.measuring import MIB, Family
 from bench.place import Place, execute
 from bench.scaling.fact import Fact
 from bench.servers import Server, clean, ours
-from payments import Settings, open_payments
+from payments import Payments, Settings, open_payments
 
 SMALL: Final = 10_000
-_ASKED: Final = 300
+_TURNS: Final = 20
+_ASKED: Final = 100
+"""So many times each question is asked in a turn."""
 _BACKLOG: Final = 100_000
 _DRAINED_S: Final = 20
 _CHECKED_WITHIN_S: Final = 3600.0
@@ -42,15 +44,14 @@ def _fill(url: str, first: int, until: int) -> None:
 
 
 def depth(place: Place, size: int) -> Iterator[Fact]:
-    """The same questions over few payments and over many; then everything that is stored, checked."""
-    took: dict[int, dict[str, float]] = {}
-    for number in (SMALL, size):
-        server = ours(place.url(f"bench_{number}"), 2)
+    """The same questions over few payments and over many, in turns."""
+    servers = {number: ours(place.url(f"bench_{number}"), 2) for number in (SMALL, size)}
+    for number, server in servers.items():
         server.make_tables(execute)
         fill(server.database, number)
         for statement in ("VACUUM ANALYZE", "CHECKPOINT"):
             execute(server.database, statement)
-        took[number] = asyncio.run(_questions(server, number))
+    took = asyncio.run(_took_ms(servers))
     for what, few_ms in took[SMALL].items():
         many_ms = took[size][what]
         yield Fact(part="depth", what=f"{what}, p50, {SMALL:,} payments", measured=few_ms, unit=" ms")
@@ -58,30 +59,47 @@ def depth(place: Place, size: int) -> Iterator[Fact]:
         yield Fact(part="depth", what=f"{what}, many / few", measured=many_ms / few_ms, unit="x", at_most=1.3)
 
 
-async def _questions(server: Server, size: int) -> dict[str, float]:
-    """Milliseconds at p50, by question, of a service that runs in this process."""
+async def _took_ms(servers: Mapping[int, Server]) -> Mapping[int, Mapping[str, float]]:
+    """Milliseconds at p50, by size and question, of services that run in this process.
+
+    They take turns, so that a slow minute of the machine is one for all.
+    """
+    async with AsyncExitStack() as resources:
+        questions = {
+            size: _questions(await resources.enter_async_context(open_payments(_settings(server))), size)
+            for size, server in servers.items()
+        }
+        took = {size: {what: list[float]() for what in asked} for size, asked in questions.items()}
+        for turn in range(_TURNS):
+            for size, asked in questions.items():
+                for what, ask in asked.items():
+                    numbers = [number * 7919 % size for number in range(turn * _ASKED, (turn + 1) * _ASKED)]
+                    took[size][what] += [await _ms(ask, number) for number in numbers]
+    return {
+        size: {what: statistics.median(each) for what, each in told.items()} for size, told in took.items()
+    }
+
+
+def _settings(server: Server) -> Settings:
+    return Settings.from_env(server.environ)
+
+
+def _questions(payments: Payments, size: int) -> Mapping[str, Callable[[int], Awaitable[object]]]:
     # Of the load's payer is each tenth; newest first, so what is old is deep.
     deep = size // 100 * 10
     beyond = (rows.shop_at(deep), rows.payment_id_of(deep))
-    async with open_payments(Settings.from_env(server.environ)) as payments:
-        numbers = [number * 7919 % size for number in range(_ASKED)]
-        return {
-            "first page of history": await _p50_ms(lambda _: payments.list(PAYER), numbers),
-            "page after nine tenths": await _p50_ms(lambda _: payments.list(PAYER, beyond=beyond), numbers),
-            "one payment": await _p50_ms(lambda n: payments.get(rows.payment_id_of(n), None), numbers),
-            "story by reference": await _p50_ms(
-                lambda n: payments.explain.by_reference(rows.reference_of(n)), numbers
-            ),
-        }
+    return {
+        "first page of history": lambda _: payments.list(PAYER),
+        "page after nine tenths": lambda _: payments.list(PAYER, beyond=beyond),
+        "one payment": lambda number: payments.get(rows.payment_id_of(number), None),
+        "story by reference": lambda number: payments.explain.by_reference(rows.reference_of(number)),
+    }
 
 
-async def _p50_ms(ask: Callable[[int], Awaitable[object]], numbers: list[int]) -> float:
-    took = []
-    for number in numbers:
-        began = time.perf_counter()
-        await ask(number)
-        took.append((time.perf_counter() - began) * 1000)
-    return statistics.median(took)
+async def _ms(ask: Callable[[int], Awaitable[object]], number: int) -> float:
+    began = time.perf_counter()
+    await ask(number)
+    return (time.perf_counter() - began) * 1000
 
 
 def check(place: Place, size: int) -> Iterator[Fact]:
