@@ -83,7 +83,7 @@ mutate: $(VENV)/mutation.stamp ## change the code piece by piece, and see which 
 
 # ROUNDS, SECONDS, ONLY (a part of a name) and JSON (a file) of make bench; SIZE and MINUTES of bench-scaling.
 BENCHED = $(VENV)/dev.stamp .venv-bench/stamp
-bench: $(BENCHED) ## measure the service beside its peers: 5 rounds of 3 s a cell, about two hours (docs/performance.md)
+bench: $(BENCHED) ## measure the service beside its peers: 5 rounds of 3 s a cell, about three hours (docs/performance.md)
 	@$(BIN)/python -m bench --rounds $(or $(ROUNDS),5) --seconds $(or $(SECONDS),3) \
 		$(if $(ONLY),--only "$(ONLY)") --json $(or $(JSON),.bench.json) $(ARGS)
 

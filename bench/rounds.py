@@ -30,7 +30,7 @@ WARM_S: Final = 2
 WARM_C: Final = 16
 MOST_PER_S: Final = {1: 1000}
 """Webhooks a second that nobody reaches over so many connections."""
-MOST_PER_S_OVER_MANY: Final = 5000
+MOST_PER_S_OVER_MANY: Final = 10_000
 FAR_C: Final = 64
 
 
