@@ -31,6 +31,7 @@ WARM_C: Final = 16
 MOST_PER_S: Final = {1: 1000}
 """Webhooks a second that nobody reaches over so many connections."""
 MOST_PER_S_OVER_MANY: Final = 10_000
+"""The same over more: with a far provider little is settled meanwhile, and over 5,000 came in."""
 FAR_C: Final = 64
 
 

@@ -139,6 +139,11 @@ def test_minor_units_are_whole_and_bounded(minor: object) -> None:
         Money(minor, Currency.of("ETB"))  # type: ignore[arg-type]  # that is the point
 
 
+@pytest.mark.parametrize("minor", [2**63 - 1, 1 - 2**63])
+def test_a_sum_may_be_as_large_as_a_column_keeps(minor: int) -> None:
+    assert Money(minor, Currency.of("ETB")).minor == minor
+
+
 @pytest.mark.parametrize("beyond", [MAX_MINOR + 1, -MAX_MINOR - 1])
 def test_no_amount_that_somebody_states_is_larger_than_any_that_is_taken(beyond: int) -> None:
     with pytest.raises(InvalidMoney, match="is not taken"):
