@@ -64,9 +64,19 @@ def reference_of(number: int) -> str:
     return f"p-{base64.b32encode(named).decode().rstrip('=').lower()}"
 
 
-def payment_id_of(number: int) -> UUID:
-    """The id of the payment with this number."""
-    return uuid5(_SPACE, f"payment {number}")
+def payment_id_of(number: int, at: datetime) -> UUID:
+    """The id of the payment with this number, begun ``at``."""
+    return _like_ours(f"payment {number}", at)
+
+
+def _like_ours(name: str, at: datetime) -> UUID:
+    """An identifier as the service makes them, version 7: what was made at the same time lies side by side.
+
+    Source: RFC 9562, section 5.7.
+    """
+    milliseconds = int(at.timestamp() * 1000)
+    named = uuid5(_SPACE, name).int & ((1 << 80) - 1) & ~(0xF << 76)
+    return UUID(int=milliseconds << 80 | 7 << 76 | named)
 
 
 def rows_of(number: int, shape: Shape) -> Rows:
@@ -104,7 +114,7 @@ def _waiting(number: int, shape: Shape) -> Iterator[StoredChange]:
     """Claimed, and opened by the provider."""
     now, reference = shape.at, reference_of(number)
     new = Payment(
-        payment_id=payment_id_of(number),
+        payment_id=payment_id_of(number, now),
         order_id=f"order-{number}",
         payer=shape.payer,
         amount=_OWED,
@@ -156,7 +166,7 @@ def _paid(before: Payment, now: datetime) -> StoredChange:
         provider_reference=f"AP{attempt.reference[2:22]}",
         capture_key=f"AP{attempt.reference[2:22]}",
     )
-    evidence_id = uuid5(before.payment_id, "evidence")
+    evidence_id = _like_ours(f"evidence {attempt.reference}", now)
     finding = Finding(evidence_id=evidence_id, reference=attempt.reference, answer=answer, now=now)
     settlement = settle(before, finding)
     evidence = Evidence(
@@ -229,7 +239,7 @@ def waiting(count: int, *, now: datetime | None = None, first: int = 0) -> Itera
     began = (now or datetime.now(UTC)) - timedelta(hours=1)
     for number in range(first, first + count):
         at = began - timedelta(milliseconds=count + first - number)
-        yield number, Shape(at=at, customer=_WITHOUT_MAIL, next_check_at=began + timedelta(hours=20))
+        yield number, Shape(at=at, customer=_WITHOUT_MAIL, next_check_at=at + timedelta(hours=20))
 
 
 def untold(count: int) -> Iterator[tuple[int, Shape]]:

@@ -87,11 +87,11 @@ def _settings(server: Server) -> Settings:
 def _questions(payments: Payments, size: int) -> Mapping[str, Callable[[int], Awaitable[object]]]:
     # Of the load's payer is each tenth; newest first, so what is old is deep.
     deep = size // 100 * 10
-    beyond = (rows.shop_at(deep), rows.payment_id_of(deep))
+    beyond = (rows.shop_at(deep), rows.payment_id_of(deep, rows.shop_at(deep)))
     return {
         "first page of history": lambda _: payments.list(PAYER),
         "page after nine tenths": lambda _: payments.list(PAYER, beyond=beyond),
-        "one payment": lambda number: payments.get(rows.payment_id_of(number), None),
+        "one payment": lambda number: payments.get(rows.payment_id_of(number, rows.shop_at(number)), None),
         "story by reference": lambda number: payments.explain.by_reference(rows.reference_of(number)),
     }
 
