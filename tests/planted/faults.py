@@ -612,7 +612,7 @@ FORGOTTEN: Final = (
         "on SQLite a unit of work is answered before the commit that was left to another",
         "adapters/sql/sqlite_turns.py",
         "        interrupted = await _done(group.ended) or interrupted\n",
-        "        if not group.ended.done() and failed is None:\n            return cast(T, result)\n",
+        "        if not group.ended.done() and failed is None:\n            return\n",
         "tests/integration/sql/test_sqlite.py::test_a_commit_in_doubt_is_in_doubt_for_all_who_are_in_it",
     ),
     Fault(

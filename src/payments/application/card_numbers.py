@@ -45,7 +45,7 @@ def emptied(body: bytes) -> bytes:
 
 
 def _replaced(text: str, by: Callable[[str], str]) -> str:
-    if not _LOOKS_LIKE_ONE.search(text):
+    if len(text) < _FEWEST_DIGITS or not _LOOKS_LIKE_ONE.search(text):
         return text
     pieces, place = [], 0
     for start, end in _found(text):

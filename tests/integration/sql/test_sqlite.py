@@ -164,8 +164,8 @@ async def test_writers_take_turns_in_the_order_they_asked(database: Path) -> Non
             for time in range(times):
 
                 async def work(transaction: Transaction) -> None:
-                    turns.append(writer)
                     await transaction.add_notice(a_notice(writer * 100 + time))  # noqa: B023 - awaited at once
+                    turns.append(writer)
 
                 await units.write(work)
 
@@ -197,6 +197,73 @@ async def test_whoever_waits_too_long_for_a_turn_is_told(database: Path) -> None
         await first
         await opened(units, 3)
         assert await stored(units) == 2
+
+
+async def test_what_is_done_before_the_first_statement_holds_up_nobody(database: Path) -> None:
+    async with open_sqlite_database(database, wait_s=0.05) as sqlite:
+        units = SqlUnitOfWork(sqlite)
+        inside, decided = asyncio.Event(), asyncio.Event()
+
+        async def slow(transaction: Transaction) -> None:
+            inside.set()
+            await decided.wait()
+            await transaction.open_payment(a_payment(1))
+
+        first = asyncio.create_task(units.write(slow))
+        await inside.wait()
+        await opened(units, 2)
+        assert await stored(units) == 1
+        decided.set()
+        await first
+        assert await stored(units) == 2
+
+
+async def test_what_runs_no_statement_needs_no_turn(database: Path) -> None:
+    async def known(_transaction: Transaction) -> int:
+        return 7
+
+    async def wrong(_transaction: Transaction) -> None:
+        raise CollectionConflict
+
+    async with open_sqlite_database(database, wait_s=0.05) as sqlite:
+        units = SqlUnitOfWork(sqlite)
+        with another_program(database):
+            assert await units.write(known) == 7
+            with pytest.raises(CollectionConflict):
+                await units.write(wrong)
+        await opened(units, 1)
+
+
+async def test_whoever_ignores_that_it_had_no_turn_is_told_in_the_end(database: Path) -> None:
+    async def work(transaction: Transaction) -> None:
+        with suppress(StorageUnavailable):
+            await transaction.open_payment(a_payment(1))
+        with suppress(StorageUnavailable):
+            await transaction.open_payment(a_payment(2))
+
+    async with open_sqlite_database(database, wait_s=0.05) as sqlite:
+        units = SqlUnitOfWork(sqlite)
+        with another_program(database), pytest.raises(StorageUnavailable, match="transaction has ended"):
+            await units.write(work)
+        await opened(units, 3)
+        assert await stored(units) == 1
+
+
+async def test_whoever_goes_away_before_the_first_statement_leaves_nothing_open(database: Path) -> None:
+    async with open_sqlite(str(database)) as units:
+        inside = asyncio.Event()
+
+        async def slow(_transaction: Transaction) -> None:
+            inside.set()
+            await asyncio.Event().wait()
+
+        first = asyncio.create_task(units.write(slow))
+        await inside.wait()
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        await opened(units, 1)
+        assert await stored(units) == 1
 
 
 async def test_another_programs_lock_is_waited_for_without_holding_up_the_event_loop(database: Path) -> None:

@@ -34,7 +34,7 @@ from payments.adapters.sql.sqlite_connection import (
     meaning,
     patiently,
 )
-from payments.adapters.sql.sqlite_turns import Turns
+from payments.adapters.sql.sqlite_turns import Begin, Turns
 from payments.adapters.sql.unit_of_work import SqlUnitOfWork
 from payments.application.ports.unit_of_work import UnitOfWork
 from payments.domain.errors import StorageUnavailable
@@ -107,9 +107,10 @@ class SqliteDatabase(Database):
     async def transact(self, work: Callable[[Runner], Awaitable[T]]) -> T:
         if self._writer is None or self._turns is None:
             raise StorageUnavailable("This database was opened for reading only.")
-        writing = _Writing(self._writer, self._statements)
+        connection = self._writer
 
-        async def run() -> T:
+        async def run(begin: Begin) -> T:
+            writing = _Writing(connection, self._statements, begin)
             try:
                 result = await work(writing)
                 writing.end()
@@ -141,27 +142,37 @@ class _Reading(Reader):
 
 
 class _Writing(Runner):
-    """Statements of one transaction. After an error in one of them nothing more is run, as in PostgreSQL."""
+    """Statements of one transaction, which begins with the first of them.
 
-    def __init__(self, connection: sqlite3.Connection, statements: Statements) -> None:
+    After an error in one of them nothing more is run, as in PostgreSQL.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, statements: Statements, begin: Begin) -> None:
         self._connection = connection
         self._statements = statements
+        self._begin: Begin | None = begin
         self._open = True
 
     async def fetch(self, statement: ClauseElement, values: Values) -> Sequence[Row]:
+        if self._begin is not None:
+            await self._begun(self._begin)
         return self._execute(statement, values).fetchall()
 
     async def fetch_one(self, statement: ClauseElement, values: Values) -> Row | None:
-        return next(iter(self._execute(statement, values).fetchall()), None)
+        return next(iter(await self.fetch(statement, values)), None)
 
     async def run(self, statement: ClauseElement, values: Values) -> int:
+        if self._begin is not None:
+            await self._begun(self._begin)
         return self._execute(statement, values).rowcount
 
     async def run_many(self, statement: ClauseElement, values: Sequence[Values]) -> None:
         for row in values:
-            self._execute(statement, row)
+            await self.run(statement, row)
 
     async def write(self, writes: Sequence[Write], *, later: bool = False) -> None:  # noqa: ARG002 -- at once costs nothing here
+        if self._begin is not None:
+            await self._begun(self._begin)
         for number, write in enumerate(writes):
             missed = self._execute(write.statement, write.values).rowcount == 0
             if missed and not write.may_miss:
@@ -174,12 +185,23 @@ class _Writing(Runner):
         Raises:
             StorageUnavailable: the transaction ended before, by an error that somebody ignored.
         """
-        self._refuse_when_ended()
+        if not self._open or self._begin is None:
+            self._refuse_when_ended()
         self._open = False
 
     def stop(self) -> None:
         """Run nothing more, however it ended."""
         self._open = False
+
+    async def _begun(self, begin: Begin) -> None:
+        if not self._open:
+            raise StorageUnavailable("The transaction has ended.")
+        self._begin = None
+        try:
+            await begin()
+        except BaseException:
+            self._open = False
+            raise
 
     def _execute(self, statement: ClauseElement, values: Values) -> sqlite3.Cursor:
         self._refuse_when_ended()

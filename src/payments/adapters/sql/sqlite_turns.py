@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -20,6 +20,9 @@ from payments.adapters.sql.sqlite_connection import is_io_error, meaning, patien
 from payments.domain.errors import StorageUnavailable
 
 T = TypeVar("T")
+
+Begin: TypeAlias = Callable[[], Awaitable[None]]
+"""What a unit of work awaits before its first statement: its turn."""
 
 MOST_TOGETHER: Final = 32
 """So many are committed together at most: the first of them waits for the last."""
@@ -54,9 +57,10 @@ class Turns:
         self._asking = 0
         self._group: _Group | None = None
 
-    async def take(self, work: Callable[[], Awaitable[T]]) -> T:
-        """What ``work`` returns, which runs statements on the connection, once all it wrote is on the disk.
+    async def take(self, work: Callable[[Begin], Awaitable[T]]) -> T:
+        """What ``work`` returns, once all it wrote is on the disk; it awaits what it is given for its turn.
 
+        It does so before its first statement and once. What it does until then holds up nobody.
         What ``work`` raises comes then, too: it may be about rows of others, which are on the disk no sooner.
 
         Raises:
@@ -65,14 +69,40 @@ class Turns:
             Exception: what ``work`` raised; nothing that it wrote is kept.
             CancelledError: who waits was cut off, and the work with it; after the commit, if that had begun.
         """
-        await self._my_turn()
-        result, failed, alone = None, None, False
+        group: _Group | None = None
+
+        async def begin() -> None:
+            nonlocal group
+            group = await self._entered()
+            group.turns += 1
+            if group.kept:
+                self._connection.execute("SAVEPOINT unit")
+
+        result, failed = None, None
         try:
-            group = self._group or await self._begun()
-            try:
-                result = await self._run(group, work)
-            except BaseException as error:  # noqa: BLE001 -- raised below
-                failed, alone = error, group.ended.done()
+            result = await work(begin)
+        except BaseException as error:  # noqa: BLE001 -- raised below
+            failed = error
+        if group is not None:
+            await self._left(group, failed)
+        elif failed is not None:
+            raise failed
+        return cast(T, result)
+
+    async def _entered(self) -> _Group:
+        """The transaction under way, or a new one, which is this one's alone until it has left."""
+        await self._my_turn()
+        try:
+            return self._group or await self._begun()
+        except BaseException:
+            self._turn.release()
+            raise
+
+    async def _left(self, group: _Group, failed: BaseException | None) -> None:
+        """Return once what was written is on the disk; raise ``failed`` once nothing of it is kept."""
+        try:
+            failed = self._kept(group) if failed is None else self._undone(group, failed)
+            alone = failed is not None and group.ended.done()
             interrupted = await self._commit_or_leave_it(group)
         finally:
             self._turn.release()
@@ -84,9 +114,12 @@ class Turns:
         group.ended.result()
         if failed is not None:
             raise failed
-        return cast(T, result)
 
     async def _my_turn(self) -> None:
+        if not self._asking and not self._turn.locked():
+            # Nobody is before this one: it waits for nothing, and needs no clock.
+            await self._turn.acquire()
+            return
         self._asking += 1
         try:
             async with asyncio.timeout(self._wait_s):
@@ -110,22 +143,22 @@ class Turns:
         group = self._group = _Group(self._connection.total_changes)
         return group
 
-    async def _run(self, group: _Group, work: Callable[[], Awaitable[T]]) -> T:
-        group.turns += 1
+    def _kept(self, group: _Group) -> BaseException | None:
+        """Keep what this unit of work has written; what went wrong, if it cannot be kept."""
         try:
             if group.kept:
-                self._connection.execute("SAVEPOINT unit")
-            result = await work()
-            if group.kept:
                 self._connection.execute("RELEASE unit")
-        except BaseException:
-            self._undo(group)
-            raise
+        except sqlite3.Error as error:
+            return self._undone(group, error)
         group.kept += 1
-        return result
+        return None
+
+    def _undone(self, group: _Group, failed: BaseException) -> BaseException:
+        """Undo what this unit of work has written, and nobody else's; why it ``failed``."""
+        self._undo(group)
+        return failed
 
     def _undo(self, group: _Group) -> None:
-        """Undo what this unit of work has written, and nobody else's."""
         connection = self._connection
         # SQLite ends a transaction by itself when the disk fails.
         undone = not connection.in_transaction
@@ -205,7 +238,9 @@ async def _done(future: "asyncio.Future[Any]") -> asyncio.CancelledError | None:
     interrupted: asyncio.CancelledError | None = None
     while not future.done():
         try:
-            await asyncio.wait({future})
+            await asyncio.shield(future)
         except asyncio.CancelledError as cancelled:
             interrupted = cancelled
+        except Exception:  # noqa: BLE001, S110 -- it is done, and tells its trouble to whoever asks it
+            pass
     return interrupted
