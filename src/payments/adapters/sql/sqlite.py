@@ -185,6 +185,7 @@ class _Writing(Runner):
         Raises:
             StorageUnavailable: the transaction ended before, by an error that somebody ignored.
         """
+        # One that has run no statement has begun nothing that could have ended.
         if not self._open or self._begin is None:
             self._refuse_when_ended()
         self._open = False

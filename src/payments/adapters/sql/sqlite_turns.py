@@ -81,6 +81,8 @@ class Turns:
         result, failed = None, None
         try:
             result = await work(begin)
+            if group is not None:
+                self._keep(group)
         except BaseException as error:  # noqa: BLE001 -- raised below
             failed = error
         if group is not None:
@@ -101,7 +103,8 @@ class Turns:
     async def _left(self, group: _Group, failed: BaseException | None) -> None:
         """Return once what was written is on the disk; raise ``failed`` once nothing of it is kept."""
         try:
-            failed = self._kept(group) if failed is None else self._undone(group, failed)
+            if failed is not None:
+                self._undo(group)
             alone = failed is not None and group.ended.done()
             interrupted = await self._commit_or_leave_it(group)
         finally:
@@ -143,22 +146,14 @@ class Turns:
         group = self._group = _Group(self._connection.total_changes)
         return group
 
-    def _kept(self, group: _Group) -> BaseException | None:
-        """Keep what this unit of work has written; what went wrong, if it cannot be kept."""
-        try:
-            if group.kept:
-                self._connection.execute("RELEASE unit")
-        except sqlite3.Error as error:
-            return self._undone(group, error)
+    def _keep(self, group: _Group) -> None:
+        """Have what this unit of work has written stand, whatever becomes of the next."""
+        if group.kept:
+            self._connection.execute("RELEASE unit")
         group.kept += 1
-        return None
-
-    def _undone(self, group: _Group, failed: BaseException) -> BaseException:
-        """Undo what this unit of work has written, and nobody else's; why it ``failed``."""
-        self._undo(group)
-        return failed
 
     def _undo(self, group: _Group) -> None:
+        """Undo what this unit of work has written, and nobody else's."""
         connection = self._connection
         # SQLite ends a transaction by itself when the disk fails.
         undone = not connection.in_transaction
