@@ -32,7 +32,17 @@ MOST_PER_S: Final = {1: 1000}
 """Webhooks a second that nobody reaches over so many connections."""
 MOST_PER_S_OVER_MANY: Final = 10_000
 """The same over more: with a far provider little is settled meanwhile, and over 5,000 came in."""
+MOST_QUESTIONS_PER_S: Final = 5000
+"""Questions a second that no sweep reaches."""
 FAR_C: Final = 64
+
+_PUT_OFF: Final = (
+    "UPDATE attempts SET next_check_at = {now} + 72000000000 WHERE next_check_at < {now} + 36000000000"
+)
+_MAKE_DUE: Final = (
+    "UPDATE attempts SET next_check_at = claimed_at WHERE reference IN"
+    " (SELECT reference FROM attempts WHERE status = 'open' LIMIT {most})"
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -145,6 +155,7 @@ class Round:
         self._read(WARM_C, "/payments/", WARM_S)
         if near and "webhook" in self.whats:
             self._webhooks(family, WARM_C, WARM_S)
+        self._put_off()
         self._count_rows()
         if near and "webhook" in self.whats:
             for connections in self.connections:
@@ -205,6 +216,8 @@ class Round:
         answers = ask(connections, seconds or self.seconds)
         written = self._steady(self.server.rows.payments) - before_rows if counts else None
         spent = self._spent(family)
+        if counts:
+            self._put_off()
         return self._figure(
             family,
             what,
@@ -274,15 +287,24 @@ class Round:
     def _work(self, family: Family) -> Iterator[Figure]:
         """What nobody but ours has: the sweep and the outbox, over HTTP and as fast as they go."""
         if "sweep" in self.whats and self.server.on_postgres:
-            self.execute(
-                self.server.database, "UPDATE attempts SET next_check_at = claimed_at WHERE status = 'open'"
-            )
+            most = MOST_QUESTIONS_PER_S * self.seconds
+            self.server.change(self.execute, _MAKE_DUE.format(most=most))
             yield self._until_later(family, "sweep", "SELECT sum(checks) FROM attempts", "verify")
+            self._put_off()
         if "outbox" in self.whats:
             self.neighbours.switch(told="at-once")
             delivered = "SELECT count(*) FROM messages WHERE state = 'delivered' AND destination = 'orders'"
             yield self._until_later(family, "outbox", delivered, "told")
             self.neighbours.switch(told="held")
+
+    def _put_off(self) -> None:
+        """Let no question fall due for hours: what one costs is the sweep's cell.
+
+        Half a minute after a payment was begun ours asks about it, and the peers never do: those begun in one
+        cell would be asked about in whichever comes then, and make its figure one of both.
+        """
+        if self.server.is_ours:
+            self.server.change(self.execute, _PUT_OFF.format(now=time.time_ns() // 1000))
 
     def _until_later(self, family: Family, what: str, sql: str, asked: str) -> Figure:
         """How much is done in the time of a cell, by ``sql`` and by what the neighbours were asked."""

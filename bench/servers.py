@@ -134,12 +134,12 @@ class Server:
             return connection.execute(sql).fetchall()
 
     def change(self, execute: Callable[[str, str], object], sql: str) -> None:
-        """Run ``sql``, which writes; on SQLite only while the server does not run."""
+        """Run ``sql``, which writes; on SQLite in a moment in which the server has nothing to write."""
         if self.on_postgres:
             execute(self.database, sql)
             return
-        with closing(sqlite3.connect(self.database)) as connection, connection:
-            connection.executescript(sql)
+        with closing(sqlite3.connect(self.database, timeout=30)) as connection, connection:
+            connection.execute(sql)
 
 
 def ours(database: str, workers: int) -> Server:
