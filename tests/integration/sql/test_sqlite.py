@@ -60,6 +60,33 @@ async def stored(units: UnitOfWork) -> int:
     return len(await units.reads.payments_after(None, 1000))
 
 
+async def test_undoing_what_one_of_many_wrote_takes_no_file_beside_the_database(database: Path) -> None:
+    before = _open_files()
+    async with open_sqlite_database(database) as sqlite:
+        writer = sqlite._writer
+        assert writer is not None
+        writer.execute("CREATE TABLE filled (number INTEGER PRIMARY KEY, filling TEXT)")
+        rows = [(number, "x" * 3000) for number in range(200)]
+        writer.executemany("INSERT INTO filled VALUES (?, ?)", rows)
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("SAVEPOINT unit")
+        writer.execute("UPDATE filled SET filling = 'y'")
+        opened = {path for path in _open_files() - before if not path.startswith(str(database))}
+        writer.execute("ROLLBACK TO unit")
+        writer.execute("COMMIT")
+        assert not opened
+        assert writer.execute("SELECT count(*) FROM filled WHERE filling = 'y'").fetchone()[0] == 0
+
+
+def _open_files() -> set[str]:
+    paths = set()
+    for each in Path("/proc/self/fd").iterdir():
+        # What listed them is closed by now.
+        with suppress(FileNotFoundError):
+            paths.add(str(each.readlink()))
+    return paths
+
+
 async def test_every_setting_holds_on_the_connections(database: Path) -> None:
     async with open_sqlite_database(database) as sqlite:
         writer, reader = sqlite._writer, sqlite._reads._connection

@@ -23,8 +23,11 @@ WRITING: Final[Mapping[str, str | int]] = {
     "foreign_keys": 1,
     "trusted_schema": 0,
     "busy_timeout": 0,
+    "temp_store": 2,
 }
-"""FULL: a commit that was answered survives a power cut. The event loop does the waiting, never SQLite."""
+"""FULL: a commit that was answered survives a power cut. The event loop does the waiting, never SQLite. What
+undoing a savepoint would take is kept in memory (``temp_store``): in files it was two thirds of all that a
+webhook writes, and needed a second place on a disk."""
 
 READING: Final[Mapping[str, str | int]] = {"query_only": 1, "trusted_schema": 0, "busy_timeout": 0}
 
