@@ -3,7 +3,7 @@
 import hashlib
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import uuid5
 
 from payments.application.records import Destination, Message
@@ -14,6 +14,9 @@ from payments.domain.events import Reason
 from payments.domain.money import Money, zero
 from payments.domain.payment import Payment
 from payments.domain.refund import Refund, refunded
+
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def messages_for(payment: Payment, events: tuple[happened.Event, ...], now: datetime) -> tuple[Message, ...]:
@@ -93,9 +96,10 @@ def _refund_told(payment: Payment, refund: Refund) -> tuple[tuple[Destination, s
 
 def _gone_of_the_price(payment: Payment, settling: Capture) -> Money:
     """How much of what the order costs went back. Of accepted money, what was too much goes first."""
-    gone, too_much = refunded(settling, payment.refunds), zero(payment.amount.currency)
-    if settling.accepted and settling.amount > payment.amount:
-        too_much = settling.amount - payment.amount
+    gone = refunded(settling, payment.refunds)
+    if not (settling.accepted and settling.amount > payment.amount):
+        return gone
+    too_much = settling.amount - payment.amount
     return gone - too_much if gone > too_much else zero(payment.amount.currency)
 
 
@@ -136,7 +140,7 @@ def _message(
 ) -> Message:
     body = facts if destination is Destination.PAYER else _order_state(payment, kind, facts, sequence)
     # Half a character in a name must not keep money from being recorded.
-    written = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    written = _JSON.encode(body).encode(errors="replace")
     return Message(
         message_id=uuid5(payment.payment_id, _name(payment, destination, kind, sequence, written)),
         payment_id=payment.payment_id,

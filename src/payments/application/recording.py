@@ -38,28 +38,29 @@ def record(
         return StoredChange(before=before, after=change.payment, evidence=evidence)
     messages = messages_for(change.payment, change.events, now)
     to_orders = [message.kind for message in messages if message.destination is Destination.ORDERS]
-    after = attrs.evolve(
-        change.payment,
-        version=before.version + 1,
-        told=messages[-1].sequence if messages else change.payment.told,
-        last_told=to_orders[-1] if to_orders else change.payment.last_told,
-    )
+    version = before.version + 1
+    told_last = messages[-1].sequence if messages else change.payment.told
+    last_told = to_orders[-1] if to_orders else change.payment.last_told
     entry = AuditEntry(
-        payment_id=after.payment_id,
-        sequence=after.version,
+        payment_id=change.payment.payment_id,
+        sequence=version,
         at=now,
         actor=actor,
         cause=cause,
         events=canonical([told(event) for event in change.events]),
         evidence_id=evidence.evidence_id if evidence else None,
-        state_digest=state_digest(after),
-        previous_hash=after.trail,
+        state_digest=digest(_state(change.payment, version, told_last, last_told)),
+        previous_hash=change.payment.trail,
         hash="",
     )
     entry = attrs.evolve(entry, hash=chain_hash(entry))
+    # Copied once, with all that is new: its digest leaves the trail out.
+    after = attrs.evolve(
+        change.payment, version=version, told=told_last, last_told=last_told, trail=entry.hash
+    )
     return StoredChange(
         before=before,
-        after=attrs.evolve(after, trail=entry.hash),
+        after=after,
         evidence=evidence,
         messages=messages,
         reviews=tuple(_reviews(after, change.events, now)),
@@ -73,14 +74,17 @@ def state_digest(payment: Payment) -> str:
 
     Bookkeeping of when we ask and what we were last told is left out: it changes without an audit entry.
     """
-    state = [
+    return digest(_state(payment, payment.version, payment.told, payment.last_told))
+
+
+def _state(payment: Payment, version: int, told_last: int, last_told: str) -> list[Any]:
+    return [
         [payment.payment_id, payment.order_id, payment.payer, payment.amount, payment.order_version],
-        [payment.status, payment.version, payment.told, payment.last_told, payment.created_at],
+        [payment.status, version, told_last, last_told, payment.created_at],
         [_OF_ATTEMPT(attempt) for attempt in payment.attempts],
         [_of_capture(capture) for capture in payment.captures],
         [_OF_REFUND(refund) for refund in payment.refunds],
     ]
-    return digest(state)
 
 
 _OF_ATTEMPT: Final = attrgetter(

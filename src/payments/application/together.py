@@ -17,8 +17,17 @@ async def all_of(work: Iterable[Awaitable[object]]) -> None:
     Raises:
         ExceptionGroup: with what went wrong, after all have ended.
     """
-    results = await asyncio.gather(*work, return_exceptions=True)
-    troubles = [result for result in results if isinstance(result, Exception)]
+    pieces = tuple(work)
+    troubles: list[Exception] = []
+    if len(pieces) == 1:
+        # Who is alone needs no task of its own.
+        try:
+            await pieces[0]
+        except Exception as trouble:  # noqa: BLE001 -- raised below
+            troubles = [trouble]
+    else:
+        results = await asyncio.gather(*pieces, return_exceptions=True)
+        troubles = [result for result in results if isinstance(result, Exception)]
     if troubles:
         raise ExceptionGroup("Some of the work failed.", troubles)
 

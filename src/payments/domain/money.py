@@ -117,7 +117,7 @@ class Money:
         return self.minor >= self._same(other)
 
     def _same(self, other: Self) -> int:
-        if other.currency != self.currency:
+        if other.currency is not self.currency and other.currency != self.currency:
             raise InvalidMoney(f"{self} and {other} are not of one currency.")
         return other.minor
 
