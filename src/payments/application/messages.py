@@ -15,7 +15,6 @@ from payments.domain.money import Money, zero
 from payments.domain.payment import Payment
 from payments.domain.refund import Refund, refunded
 
-
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 

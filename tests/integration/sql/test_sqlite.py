@@ -492,6 +492,29 @@ async def test_whoever_was_left_the_commit_and_goes_away_commits_first(database:
         await opened(units, 3)
 
 
+@pytest.mark.parametrize("victim", range(4))
+async def test_whoever_is_cut_off_at_whichever_moment_takes_nobodys_turn_along(
+    database: Path, victim: int
+) -> None:
+    last_number = 0
+    async with open_sqlite_database(database) as sqlite, asyncio.timeout(20):
+        units = SqlUnitOfWork(sqlite)
+        for moment in range(25):
+            first, last_number = last_number + 1, last_number + 4
+            works = [asyncio.create_task(opened(units, n)) for n in range(first, last_number + 1)]
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            cut_off = works[victim].cancel()
+            ends = await asyncio.gather(*works, return_exceptions=True)
+            assert isinstance(ends.pop(victim), asyncio.CancelledError) is cut_off
+            assert ends == [None] * 3
+            # Whoever is cut off during the commit is stored, and told that it was cut off.
+            assert await stored(units) in {4 - cut_off, 4}
+            assert sqlite._writer is not None
+            assert not sqlite._writer.in_transaction
+            sqlite._writer.execute("DELETE FROM payments")
+
+
 async def test_an_error_over_rows_of_another_is_not_told_when_those_are_lost(database: Path) -> None:
     Doubtful.kept, Doubtful.failures = False, 0
 

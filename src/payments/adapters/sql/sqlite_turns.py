@@ -8,6 +8,7 @@ disk is asked once. Each returns when all is on the disk, and what one of them g
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -52,8 +53,10 @@ class Turns:
         self._connection = connection
         self._disk = disk
         self._wait_s = wait_s
-        # asyncio's lock hands over in the order of asking, and never to a newcomer past those who wait.
-        self._turn = asyncio.Lock()
+        # Not asyncio's lock under asyncio's timeout: every unit of work comes through here, mostly to wait.
+        self._taken = False
+        self._waiting: deque[asyncio.Future[bool]] = deque()
+        """Told True when it is their turn, and False when they waited for too long."""
         self._asking = 0
         self._group: _Group | None = None
 
@@ -97,7 +100,7 @@ class Turns:
         try:
             return self._group or await self._begun()
         except BaseException:
-            self._turn.release()
+            self._pass_on()
             raise
 
     async def _left(self, group: _Group, failed: BaseException | None) -> None:
@@ -108,7 +111,7 @@ class Turns:
             alone = failed is not None and group.ended.done()
             interrupted = await self._commit_or_leave_it(group)
         finally:
-            self._turn.release()
+            self._pass_on()
         interrupted = await _done(group.ended) or interrupted
         if interrupted is not None:
             raise interrupted
@@ -119,27 +122,60 @@ class Turns:
             raise failed
 
     async def _my_turn(self) -> None:
-        if not self._asking and not self._turn.locked():
+        """Return once nobody else writes, and all who asked before have written or gone away."""
+        if not self._taken:
             # Nobody is before this one: it waits for nothing, and needs no clock.
-            await self._turn.acquire()
+            self._taken = True
             return
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[bool] = loop.create_future()
+        out_of_time = loop.call_later(self._wait_s, _told, turn, False)  # noqa: FBT003 -- what the future says
+        self._waiting.append(turn)
         self._asking += 1
+        cut_off = None
         try:
-            async with asyncio.timeout(self._wait_s):
-                await self._turn.acquire()
-        except BaseException as error:
+            await turn
+        except asyncio.CancelledError as error:
+            cut_off = error
+        finally:
+            out_of_time.cancel()
             self._asking -= 1
-            if not self._asking and not self._turn.locked() and self._group is not None:
-                # Whoever was before left the commit to this one.
-                async with self._turn:
-                    interrupted = await self._commit(self._group)
-                if interrupted is not None:
-                    raise interrupted from error
-            if isinstance(error, TimeoutError):
-                told = "Other writers kept the database busy."
-                raise StorageUnavailable(told, retry_after_s=1.0) from error
-            raise
-        self._asking -= 1
+        mine = not turn.cancelled() and turn.result()
+        if mine and cut_off is None:
+            return
+        interrupted = await self._gone_without(turn, mine=mine) or cut_off
+        if interrupted is not None:
+            raise interrupted
+        raise StorageUnavailable("Other writers kept the database busy.", retry_after_s=1.0)
+
+    async def _gone_without(
+        self, turn: "asyncio.Future[bool]", *, mine: bool
+    ) -> asyncio.CancelledError | None:
+        """Take out whoever goes away before its turn, or when it has just come; why it is cut off meanwhile.
+
+        It commits first if whoever was before left that to it, and nobody comes after it.
+        """
+        if not mine:
+            with suppress(ValueError):
+                self._waiting.remove(turn)
+            if self._taken:
+                return None
+            self._taken = True
+        try:
+            if self._group is not None and not self._asking:
+                return await self._commit(self._group)
+        finally:
+            self._pass_on()
+        return None
+
+    def _pass_on(self) -> None:
+        """Give the turn to whoever asked first and still waits."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(True)
+                return
+        self._taken = False
 
     async def _begun(self) -> _Group:
         await patiently(lambda: self._connection.execute("BEGIN IMMEDIATE"), self._wait_s)
@@ -210,6 +246,11 @@ class Turns:
             group.ended.set_exception(error)
             # Nobody may be left who waits for it.
             group.ended.exception()
+
+
+def _told(turn: "asyncio.Future[bool]", said: bool) -> None:  # noqa: FBT001 -- what the future says
+    if not turn.done():
+        turn.set_result(said)
 
 
 def _meaning_of_a_commit(error: Exception) -> Exception:
