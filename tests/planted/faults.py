@@ -810,7 +810,7 @@ FORGOTTEN: Final = (
     Fault(
         "the audit trail is no chain",
         "application/recording.py",
-        "        previous_hash=after.trail,\n",
+        "        previous_hash=change.payment.trail,\n",
         '        previous_hash="",\n',
         f"{CASES}/test_check.py::test_each_entry_of_the_trail_names_the_hash_of_the_one_before",
     ),
