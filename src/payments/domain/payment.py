@@ -12,7 +12,7 @@ from payments.domain.attempt import Attempt
 from payments.domain.capture import Capture
 from payments.domain.errors import IllegalTransition
 from payments.domain.events import Reason
-from payments.domain.money import Money
+from payments.domain.money import Money, zero
 from payments.domain.refund import Refund, refunded
 from payments.domain.transitions import PAYMENT, AttemptStatus, Disposition, PaymentStatus, following
 
@@ -124,6 +124,8 @@ class Payment:
     @property
     def given_back(self) -> Money:
         """Σ refunds that succeeded, in the payment's own currency."""
+        if not self.refunds:
+            return zero(self.amount.currency)
         return self._sum_of(lambda capture: refunded(capture, self.refunds))
 
     def _sum_of(self, part: Callable[[Capture], Money]) -> Money:

@@ -1,6 +1,7 @@
 """A refund of one capture, and what may still be refunded."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -18,6 +19,7 @@ PENDING = frozenset(
     }
 )
 """Refunds that hold their amount back although the money has not gone yet, or perhaps has."""
+_WENT: Final = frozenset({RefundStatus.SUCCEEDED})
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +48,7 @@ class Refund:
 
 def refunded(capture: Capture, refunds: tuple[Refund, ...]) -> Money:
     """How much of ``capture`` went back for certain."""
-    return _sum(capture, refunds, frozenset({RefundStatus.SUCCEEDED}))
+    return _sum(capture, refunds, _WENT)
 
 
 def reserved(capture: Capture, refunds: tuple[Refund, ...]) -> Money:
