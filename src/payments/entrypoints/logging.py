@@ -1,11 +1,11 @@
 """Logs: one line an event, for people or as JSON, with the request's identifiers and without secrets."""
 
 import functools
+import json
 import logging
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final, TextIO, cast
 
 import attrs
@@ -38,10 +38,9 @@ _TELLTALES: Final = re.compile(r"CHASECK|k_test_|k_live_|/pay/|/stk/|/mpesa/|whs
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _COMMANDS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """The same but for the blanks of a traceback."""
-_FEWEST_CHARACTERS: Final = 7
-"""Nothing that _SECRETS finds is shorter: ``whsec_`` and one more, ``://u:p@``."""
 _NUMBERS: Final = (int, float)
 _PLAIN: Final = frozenset({int, float, bool, type(None)})
+_PLAIN_OR_TEXT: Final = _PLAIN | {str}
 _OF_LINES: Final = frozenset({"exception", "stack"})
 _QUIET: Final = ("aiosmtplib", "alembic", "asyncio", "httpx", "uvicorn.access", "uvicorn.error", "mail.log")
 
@@ -56,12 +55,16 @@ class _Patient:
     _stream: TextIO
 
     def write(self, text: str) -> None:
-        with suppress(OSError):
+        try:  # noqa: SIM105 -- suppress() takes longer than what it is about
             self._stream.write(text)
+        except OSError:
+            pass
 
     def flush(self) -> None:
-        with suppress(OSError):
+        try:  # noqa: SIM105 -- as above
             self._stream.flush()
+        except OSError:
+            pass
 
 
 def configure_logging(settings: LoggingSettings, stream: TextIO) -> None:
@@ -105,18 +108,15 @@ def with_process(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 def redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """``event`` without secrets: by the names of its fields, and by what values look like."""
+    # Hardly any has one, so its texts are looked at together: what is found goes on in no other line.
+    texts = "\n".join([value for value in event.values() if type(value) is str])
+    harmless = _PLAIN_OR_TEXT if _cleaned(texts) == texts else _PLAIN
     for name, value in event.items():
         if _names_a_secret(name):
             event[name] = MASK
-        elif not _is_plain(value):
+        elif type(value) not in harmless:
             event[name] = _cleaned(value)
     return event
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether there can be no secret in ``value``, as in most: a number, or fewer characters than any has."""
-    kind = type(value)
-    return kind in _PLAIN or (kind is str and len(value) < _FEWEST_CHARACTERS)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -143,12 +143,20 @@ def _cleaned(value: Any) -> Any:
 
 def _renderers(style: str, stream: TextIO) -> tuple[Processor, ...]:
     if style == "json":
-        return (structlog.processors.JSONRenderer(),)
+        return (as_json,)
     # The default traceback of a console with rich shows local variables, and secrets are among them.
     console = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
     return (legible, console)
+
+
+def as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """``event``, of which ``redacted`` left nothing that JSON has not, as one line.
+
+    structlog's own renderer says what to make of other values, and so has a new encoder made for each line.
+    """
+    return json.dumps(event)
 
 
 def legible(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -41,6 +41,13 @@ AFTER_A_MARK = st.tuples(
     st.sampled_from(["/pay/", "/stk/", "/mpesa/", "Bearer ", "bearer ", "Basic ", "basic "]),
     st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
 )
+PIECES = (
+    *CANARIES,
+    *("Bearer ", "basic ", "/pay/", "https://", "us:p4ssw0rd", "@host", "whsec_", "sk_live_", "eyJ"),
+    *("0123456789abcdef0123456789abcdef", "4111 1111", "1111 1111", "4111111111111111", "1", "x", "-"),
+    *("\\n", "\\u00e9", "\\", "\n", " ", MASK),
+)
+"""Secrets, and pieces that some of the others make one."""
 
 
 @pytest.fixture
@@ -113,6 +120,14 @@ def test_what_stands_where_secrets_stand_is_found_in_whatever_text(
     (said,) = redacted(None, "info", {"said": f"{before}{mark}{secret} {after}"}).values()
     assert secret not in said
     assert f"{mark}{MASK}" in said
+
+
+@settings(max_examples=200)
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=4).map("".join), max_size=5))
+def test_what_one_field_says_changes_nothing_of_another(texts: list[str]) -> None:
+    told = {f"field_{number}": text for number, text in enumerate(texts)}
+    alone = {name: redacted(None, "info", {name: text})[name] for name, text in told.items()}
+    assert redacted(None, "info", told) == alone
 
 
 @pytest.mark.parametrize(
