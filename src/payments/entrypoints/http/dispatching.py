@@ -21,13 +21,15 @@ def routes(desk: Desk, operations: Sequence[Operation]) -> list[BaseRoute]:
     A path without parameters comes before one that could swallow it, for every method that it takes.
     """
     fixed: dict[str, Dispatch] = {}
-    patterned: list[BaseRoute] = []
+    patterned: list[Route] = []
     for path in dict.fromkeys(operation.path for operation in operations):
         here = Dispatch.of(desk, path, [operation for operation in operations if operation.path == path])
         if "{" in path:
             patterned += [Route(spelling, here) for spelling in _spellings(path)]
         else:
             fixed |= dict.fromkeys(_spellings(path), here)
+    # Looked through one by one: as the contract has them first, and no spelling matches another's paths.
+    patterned.sort(key=lambda route: not route.path.endswith("/"))
     return [FixedPaths(fixed), *patterned]
 
 

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars, unbind_contextvars
 from structlog.typing import FilteringBoundLogger
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from payments.entrypoints.http.measures import Measures
 from payments.entrypoints.http.problems import INTERNAL_ERROR, Problem, ProblemWriter

@@ -61,9 +61,7 @@ async def come_back(desk: Desk, call: Call) -> Response:
 async def take_notice(desk: Desk, call: Call) -> Response:
     """Store a provider's message and acknowledge it; whoever works on it is woken afterwards."""
     body = await reading.raw_body(call.request)
-    headers = tuple(
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in call.request.headers.raw
-    )
+    headers = call.request.headers.items()
     try:
         received = await desk.payments.receive_notice(call.request.path_params["provider"], headers, body)
     except UnsupportedProvider as error:
