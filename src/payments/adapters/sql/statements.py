@@ -82,7 +82,15 @@ def _limit() -> Any:
 
 # The payment, whole: one statement, so that it is seen as it was at one moment.
 
-_WHOLE: Final = select(*PAYMENTS.columns, _rows(ATTEMPTS), _rows(CAPTURES), _rows(REFUNDS))
+# Without its line of history, which follows from the rest.
+_LINE_ONLY: Final = frozenset(
+    {
+        *("provider", "reference", "checkout_url", "received_minor", "given_back_minor"),
+        *("failure", "failure_detail", "in_review"),
+    }
+)
+_OWN: Final = [column for column in PAYMENTS.columns if column.name not in _LINE_ONLY]
+_WHOLE: Final = select(*_OWN, _rows(ATTEMPTS), _rows(CAPTURES), _rows(REFUNDS))
 _OWNER: Final = ATTEMPTS.alias("owner")
 
 PAYMENT: Final = _WHOLE.where(PAYMENTS.c.payment_id == bindparam("payment_id"))
