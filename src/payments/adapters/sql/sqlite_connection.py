@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import NoneType
 from typing import Final, TypeVar
 
 from payments.adapters.sql.runner import NotUnique
@@ -86,7 +85,6 @@ def connect_reading(database: Path) -> sqlite3.Connection:
 def _connect(
     database: Path, mode: str, pragmas: Mapping[str, str | int], kind: type[sqlite3.Connection]
 ) -> sqlite3.Connection:
-    _bind_as_they_are()
     try:
         connection = sqlite3.connect(
             f"{database.as_uri()}?mode={mode}",
@@ -110,16 +108,6 @@ def _connect(
         connection.close()
         raise
     return connection
-
-
-def _bind_as_they_are() -> None:
-    """Have Python's module take None, bool and bytes for what they are.
-
-    Of each value of a type that it knows no adapter for it asks whether it adapts itself, and of these, too.
-    """
-    sqlite3.register_adapter(NoneType, lambda nothing: nothing)
-    sqlite3.register_adapter(bool, int)
-    sqlite3.register_adapter(bytes, bytes)
 
 
 def assert_pragmas(connection: sqlite3.Connection, pragmas: Mapping[str, str | int]) -> None:
