@@ -210,11 +210,17 @@ async def test_a_change_that_was_lost_is_not_told_as_unsent_because_nobody_liste
             await second
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH"])
-async def test_every_way_sends_the_same_request(method: str) -> None:
+@pytest.mark.parametrize("typed", [{}, {"content-type": "application/json"}], ids=["untyped", "typed"])
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [("GET", None), ("GET", b"body"), ("POST", b"body"), ("PUT", None), ("PUT", b"body"), ("PATCH", b"body")],
+)
+async def test_every_way_sends_the_same_request(
+    method: str, body: bytes | None, typed: dict[str, str]
+) -> None:
     recorder = Recorder()
     async with recording(recorder) as url, loopback_client() as client, plain_client() as other:
-        call = a_call(url, method)
+        call = attrs.evolve(a_call(url, method), body=body, headers={"accept": "application/json", **typed})
         request = client.build_request(method, url, headers=call.headers, content=call.body)
         await exchange(client, call)
         await exchange(client, request)
@@ -234,7 +240,8 @@ async def test_every_way_sends_the_same_request(method: str) -> None:
     assert len(others) == 3
     assert all(other == first for other in others)
     assert first[0].decode() == f"{method} /a%20path%2Fb/?q=a%2Bb HTTP/1.1"
-    assert {f"{name}: {value}".encode() for name, value in HEADERS.items()} <= first[1]
+    assert {f"{name}: {value}".encode() for name, value in {**HEADERS, **typed}.items()} <= first[1]
+    assert any(field.startswith(b"content-type:") for field in first[1]) is bool(typed)
 
 
 async def test_calls_one_after_the_other_share_a_connection() -> None:
@@ -253,6 +260,14 @@ async def test_a_connection_with_an_unread_answer_is_not_used_again() -> None:
                 await whole_reply(client, a_call(url), most_bytes=8)
         assert (await whole_reply(client, a_call(url), most_bytes=9)).body == b"123456789"
     assert sum(len(connection) for connection in recorder.came) == 3
+
+
+async def test_a_connection_that_became_something_else_is_not_used_again() -> None:
+    recorder = Recorder(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n")
+    async with recording(recorder) as url, loopback_client() as client:
+        for _ in range(2):
+            assert (await whole_reply(client, a_call(url, "GET"))).status == 101
+    assert [len(connection) for connection in recorder.came] == [1, 1]
 
 
 @pytest.mark.parametrize(

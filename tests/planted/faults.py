@@ -211,7 +211,7 @@ WHAT_WE_DO_NOT_KNOW: Final = (
     Fault(
         "a change is sent once more by the library",
         "adapters/http_wire.py",
-        "middlewares=None if call.method in _QUESTIONS else (_once,)",
+        "middlewares=None if question else (_once,)",
         "middlewares=None",
         "tests/integration/test_http_wire.py"
         "::test_only_a_question_is_repeated_where_a_kept_connection_was_lost",

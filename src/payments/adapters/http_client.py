@@ -80,7 +80,6 @@ async def open_http_client(tls: ssl.SSLContext | None = None) -> AsyncIterator[h
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=HEADERS,
-            skip_auto_headers=("content-type",),
             auto_decompress=False,
             # Whoever calls bounds the whole; only connecting has a bound of its own.
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S, sock_connect=CONNECT_S),

@@ -18,6 +18,7 @@ MOST_ANSWER_BYTES: Final = 1_000_000
 HEADERS: Final[Mapping[str, str]] = {"user-agent": "payments", "accept-encoding": "identity"}
 """What every request carries."""
 
+_NOT_GUESSED: Final = ("content-type",)
 _PLAIN: Final = frozenset({"", "identity"})
 _QUESTIONS: Final = frozenset({"GET", "HEAD"})
 _PACKED: Final = {"gzip": (16 + zlib.MAX_WBITS,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
@@ -74,19 +75,28 @@ class Wire:
             httpx.TransportError: any other; the request may have been carried out.
             httpx.DecodingError: likewise; the answer is not packed as it says.
         """
+        question = call.method in _QUESTIONS
+        # To have aiohttp skip what it would not add takes longer.
+        typed = "content-type" in call.headers or (question and call.body is None)
         try:
-            async with self._session.request(
+            response = await self._session.request(
                 call.method,
                 call.url,
                 headers=call.headers,
                 data=call.body,
                 allow_redirects=False,
-                middlewares=None if call.method in _QUESTIONS else (_once,),
-            ) as response:
+                skip_auto_headers=None if typed else _NOT_GUESSED,
+                middlewares=None if question else (_once,),
+            )
+            try:
                 received = bytearray()
-                while piece := await response.content.readany():
-                    received += piece
+                while not response.content.at_eof():
+                    received += await response.content.readany()
                     refuse_size(received, most_bytes)
+            finally:
+                # One that was read to its end gave its connection back; the rest of another goes with it.
+                if not response.closed:
+                    response.close()
         except (aiohttp.ClientError, OSError) as trouble:
             raise _true_error(trouble) from trouble
         encoding = ", ".join(response.headers.getall("content-encoding", ()))
