@@ -34,7 +34,7 @@ class SqlSingleWrites(SingleWrites):
 
     async def add_known_notice(self, notice: Notice) -> bool:
         values = record_mapping.notice_values(notice)
-        return await self._runner.fetch_one(statements.ADD_KNOWN_NOTICE, values) is not None
+        return await self._runner.run(statements.ADD_KNOWN_NOTICE, values) == 1
 
     async def lease_notices(
         self, now: datetime, *, until: datetime, token: UUID, limit: int

@@ -215,7 +215,6 @@ ADD_KNOWN_NOTICE: Final = (
         ),
     )
     .on_conflict_do_nothing()
-    .returning(NOTICES.c.notice_id)
 )
 # Whether more than ``most`` wait: so many entries of an index that holds only those are passed over.
 UNKNOWN_BEYOND: Final = (
