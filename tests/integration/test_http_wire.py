@@ -271,6 +271,28 @@ async def test_a_connection_that_became_something_else_is_not_used_again() -> No
 
 
 @pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (b"", ""),
+        (b"etag:\r\n", ""),
+        (b"ETag: a\r\n", "a"),
+        (b"etag: a\r\nx: y\r\neTag: b\r\n", "a, b"),
+        ("etag: መ\r\n".encode(), "መ"),
+        (b"etag: \xe9\r\n", "é"),
+    ],
+)
+async def test_a_header_is_told_the_same_whichever_client_brought_it(lines: bytes, said: str) -> None:
+    answer = b"HTTP/1.1 200 OK\r\n%bcontent-length: 0\r\n\r\n" % lines
+    async with serving(saying(answer)) as url, loopback_client() as client, plain_client() as other:
+        request = client.build_request("GET", url)
+        replies = [await exchange(each, request) for each in (client, other)]
+        replies.append(await exchange(client, a_call(url, "GET")))
+        sent = await client.send(request)
+    assert {reply.header("etag") for reply in replies} == {said}
+    assert sent.headers.get("etag", "") == said
+
+
+@pytest.mark.parametrize(
     ("encoding", "packed"),
     [
         ("", b"{}"),

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final, cast
 
 import aiohttp
+import attrs
 import httpx
 
 from payments.adapters.http_wire import (
@@ -112,7 +113,7 @@ async def exchange(
     except (httpx.HTTPError, TimeoutError) as trouble:
         raise gateway_error(trouble) from trouble
     body = _without(reply.body, (*_credentials(request.headers), *secrets))
-    return Reply(status=reply.status, headers=reply.headers, body=body)
+    return reply if body == reply.body else attrs.evolve(reply, body=body)
 
 
 def _credentials(headers: Mapping[str, str]) -> Iterator[str]:
@@ -173,4 +174,4 @@ async def whole_reply(
     finally:
         await response.aclose()
     body = unpacked(bytes(received), response.headers.get("content-encoding", ""), most_bytes)
-    return Reply(status=response.status_code, headers=response.headers, body=body)
+    return Reply(status=response.status_code, raw_headers=tuple(response.headers.raw), body=body)

@@ -23,7 +23,7 @@ _PLAIN: Final = frozenset({"", "identity"})
 _QUESTIONS: Final = frozenset({"GET", "HEAD"})
 _PACKED: Final = {"gzip": (16 + zlib.MAX_WBITS,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
 """zlib's names of the forms; some send "deflate" without the header that RFC 9110 asks for."""
-_OF_THE_PACKAGE: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_OF_THE_PACKAGE: Final = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
 # aiohttp raises these before the first byte of a request is written, and all its others after that.
 _BEFORE_SENDING: Final = (
@@ -57,8 +57,17 @@ class Reply:
     """A whole answer, unpacked."""
 
     status: int
-    headers: httpx.Headers
+    raw_headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+
+    def header(self, name: str) -> str:
+        """All that the lines of ``name``, in small letters, say; empty where there is none."""
+        wanted = name.encode()
+        said = b", ".join([value for key, value in self.raw_headers if key.lower() == wanted])
+        try:
+            return said.decode()
+        except UnicodeDecodeError:
+            return said.decode("latin-1")
 
 
 @attrs.frozen
@@ -102,7 +111,7 @@ class Wire:
         encoding = ", ".join(response.headers.getall("content-encoding", ()))
         return Reply(
             status=response.status,
-            headers=httpx.Headers(response.raw_headers),
+            raw_headers=response.raw_headers,
             body=unpacked(bytes(received), encoding, most_bytes),
         )
 
@@ -134,7 +143,7 @@ class _WireTransport(httpx.AsyncBaseTransport):
         except TimeoutError as trouble:
             raise httpx.ReadTimeout("The answer did not come in time.") from trouble
         # Unpacked here, within bounds, and not once more by httpx.
-        headers = [pair for pair in reply.headers.multi_items() if pair[0] not in _OF_THE_PACKAGE]
+        headers = [(name, value) for name, value in reply.raw_headers if name.lower() not in _OF_THE_PACKAGE]
         return httpx.Response(reply.status, headers=headers, stream=httpx.ByteStream(reply.body))
 
 

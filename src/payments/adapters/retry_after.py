@@ -11,9 +11,9 @@ MOST_S: Final = 86_400.0
 _SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
-def retry_after_s(value: str | None, now: datetime) -> float | None:
+def retry_after_s(value: str, now: datetime) -> float | None:
     """How many seconds ``value`` asks us to wait, 0 to a day; None when it says nothing we understand."""
-    text = (value or "").strip()
+    text = value.strip()
     if _SECONDS.fullmatch(text):
         return min(float(text), MOST_S)
     try:

@@ -19,7 +19,6 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         ("Fri, 02 Jan 2026 03:05:05 GMT", 60.0),
         ("Fri, 02 Jan 2026 03:05:05 -0000", 60.0),
         ("Fri, 02 Jan 2026 03:00:00 GMT", 0.0),
-        (None, None),
         ("", None),
         ("-5", None),
         ("1.5", None),
@@ -30,7 +29,5 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         ("Fri, 02 Jan 99999999999 03:00:00 GMT", None),
     ],
 )
-def test_seconds_and_dates_are_read_and_nonsense_is_ignored(
-    value: str | None, expected: float | None
-) -> None:
+def test_seconds_and_dates_are_read_and_nonsense_is_ignored(value: str, expected: float | None) -> None:
     assert retry_after_s(value, NOW) == expected

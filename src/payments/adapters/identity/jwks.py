@@ -145,13 +145,13 @@ class JwksKeys(CallerKeys):
             self._failing = False
 
     def _taken(self, reply: Reply, began: float) -> HeldKeys:
-        fresh_until = began + fresh_s(reply.headers)
+        fresh_until = began + fresh_s(reply)
         if reply.status == HTTPStatus.NOT_MODIFIED and self._held is not None and self._held.etag:
             return attrs.evolve(self._held, confirmed_at=began, fresh_until=fresh_until)
         keys = keys_of(reply, self._algorithm)
         if self._held is None or self._held.keys.by_id.keys() != keys.by_id.keys():
             _log.info("caller_keys_changed", keys=sorted(keys.by_id), refused=keys.refused)
-        etag = reply.headers.get("etag", "")
+        etag = reply.header("etag")
         return HeldKeys(
             keys=keys,
             etag=etag if _ETAG.fullmatch(etag) else None,
@@ -192,14 +192,14 @@ def keys_of(reply: Reply, algorithm: str) -> KeySet:
         raise NoKeySet(f"The answer is no key set. {error}") from error
 
 
-def fresh_s(headers: httpx.Headers) -> float:
+def fresh_s(reply: Reply) -> float:
     """For how long an answer may be used without asking (RFC 9111, section 4.2), within our bounds."""
-    said = headers.get("cache-control", "")
+    said = reply.header("cache-control")
     match = _MAX_AGE.search(said)
     if _UNKEPT.search(said):
         return LEAST_FRESH_S
     if match is None:
         return FRESH_S
-    age = headers.get("age", "").strip()
+    age = reply.header("age").strip()
     spent_s = int(age) if re.fullmatch(r"[0-9]{1,9}", age, re.ASCII) else 0
     return min(max(float(match[1]) - spent_s, LEAST_FRESH_S), MOST_FRESH_S)

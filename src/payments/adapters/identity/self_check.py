@@ -30,7 +30,7 @@ class JwksSelfCheck(SelfCheck):
             reply = await ask(self._client, self._url, FETCH_S)
         except GatewayError as error:
             return (unreachable(_PART, self._place, error.__cause__ or error, _VARIABLE),)
-        ahead = ahead_s(reply.headers.get("date"), self._clock.now())
+        ahead = ahead_s(reply.header("date"), self._clock.now())
         try:
             keys = keys_of(reply, self._algorithm)
         except NoKeySet as error:

@@ -123,4 +123,4 @@ class HttpOrders(Orders):
         return await whole_reply(self._client, call, most_bytes=_MOST_ANSWER_BYTES)
 
     def _asked_to_wait_s(self, answer: Reply) -> float | None:
-        return retry_after_s(answer.headers.get("retry-after"), self._clock.now())
+        return retry_after_s(answer.header("retry-after"), self._clock.now())

@@ -38,7 +38,7 @@ class OrdersSelfCheck(SelfCheck):
         except GatewayError as error:
             return (unreachable(_PART, self._url, error.__cause__ or error, "PAYMENTS_ORDERS_URL"),)
         state, what, remedy = _meaning(reply.status)
-        ahead = ahead_s(reply.headers.get("date"), self._clock.now())
+        ahead = ahead_s(reply.header("date"), self._clock.now())
         return (Finding(part=_PART, state=state, what=f"{self._url} {what}", remedy=remedy, ahead_s=ahead),)
 
 

@@ -36,6 +36,6 @@ def build(settings: ChapaSettings, surroundings: Surroundings) -> Provider:
         refunds=ChapaRefunds(api) if can_refund(settings) else None,
         ledger=ChapaLedger(api),
         ledger_names_references=False,
-        self_check=ChapaSelfCheck(api),
+        self_check=ChapaSelfCheck(api, surroundings.clock),
         register_at=REGISTER_AT,
     )

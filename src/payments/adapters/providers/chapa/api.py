@@ -10,7 +10,6 @@ import attrs
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from payments.adapters.date_header import ahead_s
 from payments.adapters.http_client import Call, Reply, exchange
 from payments.adapters.providers.chapa.settings import ChapaSettings
 from payments.adapters.providers.surroundings import Surroundings
@@ -32,8 +31,8 @@ class ChapaAnswer:
     status: int
     body: Mapping[str, Any] | None
     retry_after_s: float | None = None
-    ahead_s: float | None = None
-    """How far Chapa's clock is ahead of ours."""
+    date: str = ""
+    """When Chapa says that it answered, as it says it."""
 
     @property
     def data(self) -> Mapping[str, Any] | None:
@@ -107,7 +106,7 @@ class ChapaApi:
             "provider call",
             **said,
             status=reply.status,
-            provider_request_id=_printable(reply.headers.get("x-amzn-requestid", ""))[:64],
+            provider_request_id=_printable(reply.header("x-amzn-requestid"))[:64],
             duration_ms=_since_ms(started, clock.monotonic()),
         )
         return self._read(reply)
@@ -118,11 +117,9 @@ class ChapaApi:
         except ValueError:
             body = None
         wait_s = None
-        now = self._surroundings.clock.now()
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            wait_s = retry_after_s(reply.headers.get("retry-after"), now)
-        ahead = ahead_s(reply.headers.get("date"), now)
-        return ChapaAnswer(status=reply.status, body=body, retry_after_s=wait_s, ahead_s=ahead)
+            wait_s = retry_after_s(reply.header("retry-after"), self._surroundings.clock.now())
+        return ChapaAnswer(status=reply.status, body=body, retry_after_s=wait_s, date=reply.header("date"))
 
 
 def refusal(answer: ChapaAnswer) -> GatewayError:

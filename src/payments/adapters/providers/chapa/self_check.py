@@ -5,8 +5,10 @@ from typing import Final
 
 import attrs
 
+from payments.adapters.date_header import ahead_s
 from payments.adapters.providers.chapa.api import ChapaAnswer, ChapaApi
 from payments.adapters.unreachable import unreachable
+from payments.application.ports.clock import Clock
 from payments.application.ports.self_check import Finding, SelfCheck, State
 from payments.domain.errors import GatewayError
 from payments.domain.evidence import Mode
@@ -27,6 +29,7 @@ class ChapaSelfCheck(SelfCheck):
     """One call that changes nothing."""
 
     _api: ChapaApi
+    _clock: Clock
 
     async def look(self) -> tuple[Finding, ...]:
         settings = self._api.settings
@@ -43,7 +46,7 @@ class ChapaSelfCheck(SelfCheck):
                 state=state,
                 what=f"{settings.base_url} {what}",
                 remedy=remedy,
-                ahead_s=answer.ahead_s,
+                ahead_s=ahead_s(answer.date, self._clock.now()),
             )
         ]
         if not settings.webhook_secrets:

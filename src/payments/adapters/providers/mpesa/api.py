@@ -168,7 +168,7 @@ class MpesaApi:
             body = None
         wait_s = None
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            wait_s = retry_after_s(reply.headers.get("retry-after"), self._surroundings.clock.now())
+            wait_s = retry_after_s(reply.header("retry-after"), self._surroundings.clock.now())
         return MpesaAnswer(status=reply.status, body=body, retry_after_s=wait_s)
 
 

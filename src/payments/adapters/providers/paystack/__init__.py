@@ -37,6 +37,6 @@ def build(settings: PaystackSettings, surroundings: Surroundings) -> Provider:
         webhooks=PaystackWebhooks((settings.secret_key, *settings.webhook_keys)),
         refunds=PaystackRefunds(api),
         ledger=PaystackLedger(api),
-        self_check=PaystackSelfCheck(api),
+        self_check=PaystackSelfCheck(api, surroundings.clock),
         register_at=REGISTER_AT,
     )

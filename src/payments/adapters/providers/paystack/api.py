@@ -9,11 +9,9 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import attrs
-import httpx
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from payments.adapters.date_header import ahead_s
 from payments.adapters.http_client import Call, Reply, exchange
 from payments.adapters.providers.paystack.settings import PaystackSettings
 from payments.adapters.providers.surroundings import Surroundings
@@ -38,8 +36,8 @@ class PaystackAnswer:
     status: int
     body: Mapping[str, Any] | None
     retry_after_s: float | None = None
-    ahead_s: float | None = None
-    """How far Paystack's clock is ahead of ours."""
+    date: str = ""
+    """When Paystack says that it answered, as it says it."""
 
     @property
     def worked(self) -> bool:
@@ -154,12 +152,10 @@ class PaystackApi:
             body = strict_json.read_object(reply.body)
         except ValueError:
             body = None
-        now = self._surroundings.clock.now()
         wait_s = None
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            wait_s = retry_after_s(_reset(reply.headers), now)
-        ahead = ahead_s(reply.headers.get("date"), now)
-        return PaystackAnswer(status=reply.status, body=body, retry_after_s=wait_s, ahead_s=ahead)
+            wait_s = retry_after_s(_reset(reply), self._surroundings.clock.now())
+        return PaystackAnswer(status=reply.status, body=body, retry_after_s=wait_s, date=reply.header("date"))
 
 
 def refusal(answer: PaystackAnswer) -> GatewayError:
@@ -184,10 +180,9 @@ def flattened(message: Any) -> str:
     return line[:_LONGEST_MESSAGE_CHARACTERS]
 
 
-def _reset(headers: httpx.Headers) -> str | None:
+def _reset(reply: Reply) -> str:
     """How long to wait: ``Retry-After`` is undocumented and honoured; the other counts seconds too."""
-    told: str | None = headers.get("retry-after") or headers.get("x-ratelimit-reset")
-    return told
+    return reply.header("retry-after") or reply.header("x-ratelimit-reset")
 
 
 def _since_ms(started: float, ended: float) -> int:
