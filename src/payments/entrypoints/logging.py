@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, TextIO, cast
 
 import attrs
@@ -55,16 +56,12 @@ class _Patient:
     _stream: TextIO
 
     def write(self, text: str) -> None:
-        try:  # noqa: SIM105 -- suppress() takes longer than what it is about
+        with suppress(OSError):
             self._stream.write(text)
-        except OSError:
-            pass
 
     def flush(self) -> None:
-        try:  # noqa: SIM105 -- as above
+        with suppress(OSError):
             self._stream.flush()
-        except OSError:
-            pass
 
 
 def configure_logging(settings: LoggingSettings, stream: TextIO) -> None:

@@ -129,7 +129,7 @@ class Turns:
             return
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()
-        out_of_time = loop.call_later(self._wait_s, _told, turn, False)  # noqa: FBT003 -- what the future says
+        out_of_time = loop.call_later(self._wait_s, _too_late, turn)
         self._waiting.append(turn)
         self._asking += 1
         cut_off = None
@@ -248,9 +248,9 @@ class Turns:
             group.ended.exception()
 
 
-def _told(turn: "asyncio.Future[bool]", said: bool) -> None:  # noqa: FBT001 -- what the future says
+def _too_late(turn: "asyncio.Future[bool]") -> None:
     if not turn.done():
-        turn.set_result(said)
+        turn.set_result(False)
 
 
 def _meaning_of_a_commit(error: Exception) -> Exception:
