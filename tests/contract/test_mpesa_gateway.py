@@ -51,7 +51,7 @@ from tests.serving import plain_client, serving
 pytestmark = [pytest.mark.anyio, pytest.mark.sheets]
 
 NOBODY_WAITS: Final = 60_000_000
-"""Queries a minute: the contract asks as often as it likes. Of 60,000 the next turn was a millisecond off, and came too late."""
+"""Queries a minute: the contract asks as often as it likes, be it twice within a millisecond."""
 LONG_S: Final = 60.0
 
 
