@@ -128,7 +128,7 @@ async def telling(
         )
         # Nobody waits for a turn here.
         group = attrs.evolve(
-            read.provider_settings["mpesa"], confirmed_after=confirmed_after, queries_per_minute=60_000_000
+            read.provider_settings["mpesa"], confirmed_after=confirmed_after, queries_per_minute=60_000
         )
         settings = attrs.evolve(read, provider_settings={"mpesa": group})
         async with (
